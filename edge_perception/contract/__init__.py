@@ -1,0 +1,131 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that the author of a plugin imports; what is not listed here may change any day."""
+
+from __future__ import annotations
+
+from edge_perception.contract.boxes import centre_size_to_xyxy
+from edge_perception.contract.boxes import iou
+from edge_perception.contract.boxes import select
+from edge_perception.contract.boxes import suppress
+from edge_perception.contract.builder import BuildPlan
+from edge_perception.contract.builder import BuildReport
+from edge_perception.contract.builder import Builder
+from edge_perception.contract.decoder import Decoder
+from edge_perception.contract.decoder import TASKS
+from edge_perception.contract.engine import Capabilities
+from edge_perception.contract.engine import Engine
+from edge_perception.contract.engine import EngineType
+from edge_perception.contract.engine import check_input
+from edge_perception.contract.errors import ArtifactError
+from edge_perception.contract.errors import BuildError
+from edge_perception.contract.errors import ConfigurationError
+from edge_perception.contract.errors import DecodeError
+from edge_perception.contract.errors import DecoderError
+from edge_perception.contract.errors import DecoderMismatchError
+from edge_perception.contract.errors import EdgePerceptionError
+from edge_perception.contract.errors import EngineError
+from edge_perception.contract.errors import EngineStateError
+from edge_perception.contract.errors import EngineUnavailableError
+from edge_perception.contract.errors import ImageError
+from edge_perception.contract.errors import InferenceError
+from edge_perception.contract.errors import ManifestError
+from edge_perception.contract.errors import ModelNotFoundError
+from edge_perception.contract.errors import OptionError
+from edge_perception.contract.errors import PluginError
+from edge_perception.contract.errors import TensorMismatchError
+from edge_perception.contract.hookspecs import CONTRACT_VERSION
+from edge_perception.contract.hookspecs import ENTRY_POINT_GROUP
+from edge_perception.contract.hookspecs import HostInfo
+from edge_perception.contract.hookspecs import hookimpl
+from edge_perception.contract.manifest import InputRecipe
+from edge_perception.contract.manifest import MANIFEST_NAME
+from edge_perception.contract.manifest import MANIFEST_VERSION
+from edge_perception.contract.manifest import ModelManifest
+from edge_perception.contract.manifest import dump_manifest
+from edge_perception.contract.manifest import load_manifest
+from edge_perception.contract.manifest import parse_manifest
+from edge_perception.contract.options import OptionSpec
+from edge_perception.contract.options import Options
+from edge_perception.contract.options import option
+from edge_perception.contract.options import option_specs
+from edge_perception.contract.options import parse_options
+from edge_perception.contract.types import Availability
+from edge_perception.contract.types import Classes
+from edge_perception.contract.types import Detections
+from edge_perception.contract.types import FRAME_ENCODINGS
+from edge_perception.contract.types import Frame
+from edge_perception.contract.types import ImageTransform
+from edge_perception.contract.types import Keypoints
+from edge_perception.contract.types import LabelMap
+from edge_perception.contract.types import ModelDescription
+from edge_perception.contract.types import ObjectPose
+from edge_perception.contract.types import Perception
+from edge_perception.contract.types import Selection
+from edge_perception.contract.types import Tensor
+from edge_perception.contract.types import TensorSpec
+from edge_perception.contract.types import Tensors
+
+__all__ = [
+    'ArtifactError',
+    'Availability',
+    'BuildError',
+    'BuildPlan',
+    'BuildReport',
+    'Builder',
+    'CONTRACT_VERSION',
+    'Capabilities',
+    'Classes',
+    'ConfigurationError',
+    'DecodeError',
+    'Decoder',
+    'DecoderError',
+    'DecoderMismatchError',
+    'Detections',
+    'ENTRY_POINT_GROUP',
+    'EdgePerceptionError',
+    'Engine',
+    'EngineError',
+    'EngineStateError',
+    'EngineType',
+    'EngineUnavailableError',
+    'FRAME_ENCODINGS',
+    'Frame',
+    'HostInfo',
+    'ImageError',
+    'ImageTransform',
+    'InferenceError',
+    'InputRecipe',
+    'Keypoints',
+    'LabelMap',
+    'MANIFEST_NAME',
+    'MANIFEST_VERSION',
+    'ManifestError',
+    'ModelDescription',
+    'ModelManifest',
+    'ModelNotFoundError',
+    'ObjectPose',
+    'OptionError',
+    'OptionSpec',
+    'Options',
+    'Perception',
+    'PluginError',
+    'Selection',
+    'TASKS',
+    'Tensor',
+    'TensorMismatchError',
+    'TensorSpec',
+    'Tensors',
+    'centre_size_to_xyxy',
+    'check_input',
+    'dump_manifest',
+    'hookimpl',
+    'iou',
+    'load_manifest',
+    'option',
+    'option_specs',
+    'parse_manifest',
+    'parse_options',
+    'select',
+    'suppress',
+]

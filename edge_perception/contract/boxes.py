@@ -1,0 +1,123 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Boxes for authors of decoders: formats, overlap, non-maximum suppression, selection.
+
+A box is ``x1, y1, x2, y2`` in pixels, corners included as continuous coordinates, so that its area is
+``(x2 - x1) * (y2 - y1)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_perception.contract.types import Detections
+from edge_perception.contract.types import Float32Array
+from edge_perception.contract.types import ImageTransform
+from edge_perception.contract.types import Selection
+
+Floats = npt.NDArray[np.floating[Any]]
+Indices = npt.NDArray[np.intp]
+
+# Beyond so many candidates suppression would cost more than a network; the best ones are kept.
+# 3000 is far above what remains at any threshold that is of use on a vehicle.
+MAX_CANDIDATES = 3000
+
+
+def centre_size_to_xyxy(boxes: Floats) -> Float32Array:
+    """
+    Convert boxes from centre and size.
+
+    :param boxes: (N, 4) centre x, centre y, width, height.
+    :return: a new float32 array (N, 4).
+    """
+    half = boxes[:, 2:] * 0.5
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1).astype(
+        np.float32, copy=False
+    )
+
+
+def iou(box: Floats, boxes: Floats) -> Floats:
+    """
+    Return the intersection over union of one box with others.
+
+    :param box: (4,).
+    :param boxes: (N, 4).
+    :return: (N,), 0 to 1.
+    """
+    width = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
+    height = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return shared / np.maximum(area + areas - shared, np.finfo(np.float32).tiny)
+
+
+def suppress(
+    xyxy: Floats, *, score: Floats, class_id: npt.NDArray[np.integer[Any]], iou_threshold: float
+) -> Indices:
+    """
+    Greedy non-maximum suppression, each class for itself.
+
+    :param xyxy: (N, 4).
+    :param score: (N,).
+    :param class_id: (N,).
+    :return: rows that stay, best score first; equal scores keep the order of the rows.
+    """
+    order = np.argsort(-score, kind='stable')[:MAX_CANDIDATES]
+    kept: list[int] = []
+    boxes, classes = xyxy[order], class_id[order]
+    alive = np.ones(len(order), bool)
+    for index in range(len(order)):
+        if not alive[index]:
+            continue
+        kept.append(index)
+        rest = np.flatnonzero(alive[index + 1 :] & (classes[index + 1 :] == classes[index]))
+        rest += index + 1
+        alive[rest[iou(boxes[index], boxes[rest]) > iou_threshold]] = False
+    return order[kept]
+
+
+def select(
+    xyxy: Floats,
+    *,
+    score: Floats,
+    class_id: npt.NDArray[np.integer[Any]],
+    selection: Selection,
+    transform: ImageTransform,
+    suppressed: bool = False,
+) -> tuple[Detections, Indices]:
+    """
+    Turn candidates into detections: threshold, classes, suppression, the best ones, source pixels.
+
+    :param xyxy: (N, 4), in pixels of the input of the network.
+    :param score: (N,).
+    :param class_id: (N,).
+    :param suppressed: the network did its own suppression.
+    :return: detections in pixels of the source image, and the rows that they came from.
+    """
+    wanted = score >= selection.score_threshold
+    if selection.class_ids is not None:
+        wanted &= np.isin(class_id, list(selection.class_ids))
+    rows = np.flatnonzero(wanted)
+    if suppressed:
+        rows = rows[np.argsort(-score[rows], kind='stable')]
+    elif rows.size:
+        rows = rows[
+            suppress(
+                xyxy[rows],
+                score=score[rows],
+                class_id=class_id[rows],
+                iou_threshold=selection.iou_threshold,
+            )
+        ]
+    rows = rows[: selection.max_detections]
+    detections = Detections(
+        xyxy=transform.boxes_to_source(xyxy[rows]),
+        score=score[rows].astype(np.float32),
+        class_id=class_id[rows].astype(np.int32),
+    )
+    return detections, rows

@@ -1,0 +1,86 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Builders: ONNX to the artifact of one engine, inside a workspace that the host owns."""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import ClassVar
+
+from edge_perception.contract.manifest import ModelManifest
+from edge_perception.contract.options import Options
+from edge_perception.contract.types import Availability
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """
+    Everything that decides what an artifact will be.
+
+    :param source: the ONNX file; external data lies beside it.
+    :param precision: fp32, fp16 or int8.
+    :param calibration: pictures for int8, in a fixed order; empty otherwise.
+    :param options: an instance of the builder's ``options_type``.
+    """
+
+    manifest: ModelManifest
+    source: Path
+    precision: str = 'fp32'
+    calibration: tuple[Path, ...] = ()
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """
+    What came out of a build.
+
+    :param artifact: path inside the workspace; the host moves it into place.
+    :param versions: the tools that took part, by name.
+    :param notes: sentences for the user, e.g. layers that stayed in float.
+    """
+
+    artifact: Path
+    versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+class Builder(ABC):
+    """
+    Makes artifacts for one engine. The instance is what a plugin registers; stateless and cheap.
+
+    :param name: what users write after ``--target``.
+    :param suffix: of the artifacts that it makes, with the dot.
+    :param precisions: of fp32, fp16, int8.
+    """
+
+    name: ClassVar[str]
+    suffix: ClassVar[str]
+    precisions: ClassVar[tuple[str, ...]] = ('fp32',)
+    options_type: ClassVar[type[Options]] = Options
+
+    @abstractmethod
+    def probe(self) -> Availability:
+        """Tell whether the tools are here: quick, and never raises."""
+
+    @abstractmethod
+    def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
+        """
+        Return what the artifact depends on besides the plan: versions of tools, and the device.
+
+        Two equal fingerprints of equal plans promise interchangeable artifacts.
+        """
+
+    @abstractmethod
+    def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
+        """
+        Make the artifact.
+
+        :param workspace: an empty folder; nothing is written anywhere else.
+        :raises BuildError: with what failed and what to do.
+        """

@@ -1,0 +1,92 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Decoders: output tensors of a network to what was perceived, in pixels of the source image."""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+from typing import ClassVar
+from typing import final
+
+from edge_perception.contract.errors import DecodeError
+from edge_perception.contract.errors import DecoderError
+from edge_perception.contract.errors import DecoderMismatchError
+from edge_perception.contract.manifest import ModelManifest
+from edge_perception.contract.options import Options
+from edge_perception.contract.types import ImageTransform
+from edge_perception.contract.types import Perception
+from edge_perception.contract.types import Selection
+from edge_perception.contract.types import Tensors
+from edge_perception.contract.types import TensorSpec
+
+# What a decoder may say; the names of the fields of ``Perception``.
+TASKS = ('detections', 'keypoints', 'classes', 'mask')
+
+
+class Decoder(ABC):
+    """
+    Reads the outputs of one model family. The class itself is what a plugin registers.
+
+    A decoder knows no engine: the tensors are float32 or integers as the network gives them. It is
+    made once, in ``configure``, and called from one thread.
+
+    :param name: what manifests write under ``decoder.name``.
+    :param tasks: fields of ``Perception`` that every call fills.
+    :param options_type: what manifests may write under ``decoder.options``.
+    """
+
+    name: ClassVar[str]
+    tasks: ClassVar[frozenset[str]]
+    options_type: ClassVar[type[Options]] = Options
+
+    def __init__(
+        self, manifest: ModelManifest, *, outputs: tuple[TensorSpec, ...], options: Options
+    ) -> None:
+        """
+        Take the network's outputs and check that they fit.
+
+        :param outputs: what the engine gives; -1 where a size is only known at run time.
+        :param options: an instance of ``options_type``.
+        :raises DecoderMismatchError: the outputs are not those of this family.
+        """
+        self.manifest = manifest
+        self.outputs = outputs
+        self.options = options
+        self._bind()
+
+    @final
+    def decode(
+        self, tensors: Tensors, *, transform: ImageTransform, selection: Selection
+    ) -> Perception:
+        """
+        Decode the outputs for one frame.
+
+        :param tensors: one array for each output; read only, valid during the call.
+        :param transform: the way back to the source image.
+        :return: new arrays in pixels of the source image, not clipped, best score first.
+        :raises DecodeError: the numbers cannot be decoded.
+        """
+        try:
+            return self._decode(tensors, transform, selection)
+        except DecoderError:
+            raise
+        except Exception as error:
+            raise DecodeError(f'decoder {self.name!r} failed: {error}') from error
+
+    def _bind(self) -> None:
+        """Check ``self.outputs`` and prepare tables; may raise ``DecoderMismatchError``."""
+
+    @abstractmethod
+    def _decode(
+        self, tensors: Tensors, transform: ImageTransform, selection: Selection
+    ) -> Perception:
+        """Decode one frame; must not keep the tensors."""
+
+    def mismatch(self, expected: str) -> DecoderMismatchError:
+        """Return the error to raise when the outputs are not those of this family."""
+        got = ', '.join(f'{spec.name} {spec.describe()}' for spec in self.outputs) or 'nothing'
+        return DecoderMismatchError(
+            f'decoder {self.name!r} of {self.manifest.name}: got outputs {got}, expected {expected}; '
+            'choose another decoder in the manifest, or export the model without its own decoding'
+        )

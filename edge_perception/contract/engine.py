@@ -1,0 +1,289 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Engines: tensors in, tensors out, nothing else.
+
+``EngineType`` is the cheap descriptor that a plugin registers; ``Engine`` is a loaded network. Public
+methods check and guard; authors override the methods with a leading underscore.
+
+::
+
+    EngineType.create ──> created ──activate──> active ──infer──> active
+                             ^                    │
+                             └─────deactivate─────┘
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar
+from typing import final
+
+import numpy as np
+
+from edge_perception.contract.errors import EngineError
+from edge_perception.contract.errors import EngineStateError
+from edge_perception.contract.errors import InferenceError
+from edge_perception.contract.errors import TensorMismatchError
+from edge_perception.contract.manifest import ModelManifest
+from edge_perception.contract.options import Options
+from edge_perception.contract.types import Availability
+from edge_perception.contract.types import ModelDescription
+from edge_perception.contract.types import Tensor
+from edge_perception.contract.types import Tensors
+from edge_perception.contract.types import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """
+    What an engine type can do; the host asks before it tries.
+
+    :param precisions: of fp32, fp16, int8.
+    :param dynamic_shapes: whether inputs may have -1 in their shape.
+    """
+
+    precisions: tuple[str, ...] = ('fp32',)
+    dynamic_shapes: bool = False
+
+
+class Engine(ABC):
+    """
+    One network, loaded and ready to run.
+
+    All methods are called from one thread at a time; a second thread that comes while the first is
+    inside gets ``EngineStateError``. Any thread may be the one.
+
+    :param inputs: what the network takes, in its own order.
+    :param outputs: what it gives, in its own order.
+    """
+
+    def __init__(self, *, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
+        self.inputs = inputs
+        self.outputs = outputs
+        self._active = False
+        self._entered = threading.Lock()
+        self._plain_buffers: dict[str, Tensor] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether ``infer`` may be called."""
+        return self._active
+
+    @final
+    def activate(self) -> None:
+        """
+        Take memory and devices. Does nothing when active already.
+
+        :raises EngineError: the device or its memory is not to be had; the engine stays inactive.
+        """
+        with self._one_thread('activate'):
+            if self._active:
+                return
+            try:
+                self._activate()
+            except BaseException:
+                self._deactivate()
+                raise
+            self._active = True
+
+    @final
+    def deactivate(self) -> None:
+        """Give everything back that ``activate`` took. Does nothing when inactive."""
+        with self._one_thread('deactivate'):
+            self._active = False
+            self._plain_buffers = None
+            self._deactivate()
+
+    @final
+    def input_buffers(self) -> Mapping[str, Tensor]:
+        """
+        Return the arrays into which the next frame is written.
+
+        They belong to the engine, are valid until the next ``infer`` returns, and are taken anew for
+        each frame and never kept: an engine may move its memory between two frames.
+
+        :return: a writable C-contiguous array for each input, content undefined.
+        :raises EngineStateError: the engine is not active.
+        """
+        with self._one_thread('input_buffers'):
+            self._require_active('input_buffers')
+            return self._input_buffers()
+
+    @final
+    def infer(self, tensors: Tensors) -> Tensors:
+        """
+        Run the network once.
+
+        :param tensors: one array for each input, best those of ``input_buffers``; others are copied.
+            They are not changed.
+        :return: one array for each output; they belong to the engine and are valid until the next
+            call of any of its methods.
+        :raises EngineStateError: the engine is not active, or another thread is inside.
+        :raises TensorMismatchError: an input is missing, or has another shape or dtype.
+        :raises InferenceError: the runtime failed.
+        """
+        with self._one_thread('infer'):
+            self._require_active('infer')
+            for spec in self.inputs:
+                tensor = tensors.get(spec.name)
+                if tensor is None or not spec.admits(tensor):
+                    raise self._mismatch(spec, tensor)
+            try:
+                return self._infer(tensors)
+            except EngineError:
+                raise
+            except Exception as error:
+                raise InferenceError(f'{type(self).__name__} failed: {error}') from error
+
+    @final
+    def warm_up(self, runs: int = 3) -> None:
+        """
+        Run the network on zeros, so that the first real frame is not slower than the others.
+
+        :raises InferenceError: the runtime failed.
+        """
+        for _ in range(runs):
+            buffers = self.input_buffers()
+            for buffer in buffers.values():
+                buffer.fill(0)
+            self.infer(buffers)
+
+    @abstractmethod
+    def _activate(self) -> None:
+        """Take memory and devices; may raise ``EngineError``."""
+
+    @abstractmethod
+    def _infer(self, tensors: Tensors) -> Tensors:
+        """Run once; the tensors were checked already. No logging, no memory that grows."""
+
+    def _deactivate(self) -> None:
+        """Give back what ``_activate`` took; also called after an ``_activate`` that failed."""
+
+    def _input_buffers(self) -> Mapping[str, Tensor]:
+        """Return input memory; override it where the runtime owns memory that can be written."""
+        if self._plain_buffers is None:
+            self._plain_buffers = {
+                spec.name: np.zeros([max(size, 1) for size in spec.shape], spec.dtype)
+                for spec in self.inputs
+            }
+        return self._plain_buffers
+
+    @final
+    def __enter__(self) -> Engine:
+        self.activate()
+        return self
+
+    @final
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.deactivate()
+
+    @contextmanager
+    def _one_thread(self, method: str) -> Iterator[None]:
+        if not self._entered.acquire(blocking=False):
+            raise EngineStateError(
+                f'{type(self).__name__}.{method} was called while another thread was inside the '
+                'engine, expected one thread at a time'
+            )
+        try:
+            yield
+        finally:
+            self._entered.release()
+
+    def _require_active(self, method: str) -> None:
+        if not self._active:
+            raise EngineStateError(
+                f'{type(self).__name__}.{method} was called on an inactive engine, expected activate '
+                'before it'
+            )
+
+    @staticmethod
+    def _mismatch(spec: TensorSpec, tensor: Tensor | None) -> TensorMismatchError:
+        got = 'nothing'
+        if tensor is not None:
+            got = TensorSpec(spec.name, tensor.shape, tensor.dtype).describe()
+        return TensorMismatchError(spec.name, got=got, expected=spec.describe())
+
+
+class EngineType(ABC):
+    """
+    What a plugin registers: describes an engine and makes instances of it.
+
+    Instances are stateless and cheap: making one, and importing the module, imports no vendor
+    library. Methods may be called from any thread.
+
+    :param name: what users write in the parameter ``engine``.
+    :param artifact_suffixes: files that the engine can load, with the dot.
+    :param options_type: its options; they become parameters ``engine.<name>.<option>``.
+    """
+
+    name: ClassVar[str]
+    artifact_suffixes: ClassVar[tuple[str, ...]]
+    options_type: ClassVar[type[Options]] = Options
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    @abstractmethod
+    def probe(self) -> Availability:
+        """Tell whether the engine can work on this machine: quick, and never raises."""
+
+    @abstractmethod
+    def describe(self, artifact: Path) -> ModelDescription:
+        """
+        Read tensors and metadata of an artifact without running it.
+
+        :raises ArtifactError: the file cannot be read.
+        :raises EngineUnavailableError: the vendor library is missing.
+        """
+
+    @abstractmethod
+    def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
+        """
+        Load an artifact. May take seconds.
+
+        :param options: an instance of ``options_type``.
+        :raises ArtifactError: the file is missing, damaged, foreign or stale.
+        :raises TensorMismatchError: the input is not what the manifest says.
+        :raises EngineUnavailableError: the library or the device is missing.
+        """
+
+
+def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
+    """
+    Return the image input of a network; for authors of ``create``.
+
+    :param inputs: what the artifact says of itself.
+    :raises TensorMismatchError: it is not what the manifest says.
+    """
+    recipe = manifest.input
+    named = [spec for spec in inputs if spec.name == recipe.name or not recipe.name]
+    if len(named) != 1:
+        raise TensorMismatchError(
+            recipe.name or 'input',
+            got=', '.join(spec.name for spec in inputs) or 'no inputs',
+            expected='one input with this name' if recipe.name else 'a single input',
+            remedy='name the image input under input.name of the manifest',
+        )
+    spec = named[0]
+    wanted = TensorSpec(spec.name, recipe.shape, np.dtype(recipe.dtype))
+    if not spec.admits(np.broadcast_to(np.zeros((), wanted.dtype), wanted.shape)):
+        raise TensorMismatchError(
+            spec.name,
+            got=f'{wanted.describe()} from the manifest',
+            expected=f'{spec.describe()}, which the network takes',
+            remedy='correct input.width, input.height, input.layout, input.colour or input.dtype '
+            'of the manifest',
+        )
+    return spec

@@ -1,0 +1,181 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Every error that a user can meet, with a stable code.
+
+::
+
+    EdgePerceptionError
+    ├── ConfigurationError       configuration_invalid   several problems, said all at once
+    │   └── ManifestError        manifest_invalid
+    ├── ModelNotFoundError       model_not_found
+    ├── OptionError              option_invalid
+    ├── PluginError              plugin_unusable
+    ├── EngineError
+    │   ├── EngineUnavailableError   engine_unavailable
+    │   ├── ArtifactError            artifact_unusable
+    │   ├── TensorMismatchError      tensor_mismatch
+    │   ├── EngineStateError         engine_state
+    │   └── InferenceError           engine_failed
+    ├── DecoderError
+    │   ├── DecoderMismatchError     decoder_mismatch
+    │   └── DecodeError              decode_failed
+    ├── ImageError               bad_image
+    └── BuildError               build_failed
+
+Whoever catches ``EdgePerceptionError`` catches everything that has a remedy. A mistake in our own
+code is a plain Python exception and is not in this tree.
+
+A message is one sentence: subject, what came, what was expected, what to do. The code is stable: it
+is an anchor in the documentation and a value in diagnostics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class EdgePerceptionError(Exception):
+    """Base of every error that a user can meet; raised only as one of its children."""
+
+    code: ClassVar[str] = 'edge_perception'
+
+
+class ConfigurationError(EdgePerceptionError):
+    """
+    Several things are wrong with what the user configured.
+
+    :param subject: the file or the node whose configuration is wrong.
+    :param problems: one sentence for each problem, in the order in which they were found.
+    """
+
+    code = 'configuration_invalid'
+
+    def __init__(self, subject: str, problems: Iterable[str]) -> None:
+        self.subject = subject
+        self.problems = tuple(problems)
+        super().__init__('\n'.join([f'{subject}: {problem}' for problem in self.problems]))
+
+
+class ManifestError(ConfigurationError):
+    """A model manifest is not valid; carries every problem of the file."""
+
+    code = 'manifest_invalid'
+
+
+class ModelNotFoundError(EdgePerceptionError):
+    """No model has this name or path."""
+
+    code = 'model_not_found'
+
+
+class OptionError(EdgePerceptionError):
+    """An option of an engine or decoder is unknown, of the wrong type or out of its range."""
+
+    code = 'option_invalid'
+
+
+class PluginError(EdgePerceptionError):
+    """A plugin cannot be used; the host lists it with this reason and goes on without it."""
+
+    code = 'plugin_unusable'
+
+
+class EngineError(EdgePerceptionError):
+    """Base of the errors of an engine."""
+
+
+class EngineUnavailableError(EngineError):
+    """
+    An engine does not exist here, or its library or device is missing.
+
+    :param engine: the name of the engine.
+    :param reason: why it cannot be used.
+    :param remedy: what to do about it; empty when nothing is known.
+    """
+
+    code = 'engine_unavailable'
+
+    def __init__(self, engine: str, *, reason: str, remedy: str = '') -> None:
+        self.engine = engine
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f'engine {engine!r} is not available: {reason}' + (remedy and f'; {remedy}'))
+
+
+class ArtifactError(EngineError):
+    """
+    An artifact is missing, damaged, foreign, stale or unproven.
+
+    :param artifact: path of the artifact.
+    :param reason: what is wrong with it.
+    :param remedy: what to do about it, as a command where one exists.
+    """
+
+    code = 'artifact_unusable'
+
+    def __init__(self, artifact: object, *, reason: str, remedy: str) -> None:
+        self.artifact = artifact
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f'artifact {artifact}: {reason}; {remedy}')
+
+
+class TensorMismatchError(EngineError):
+    """
+    A tensor does not have the name, shape or dtype that was promised.
+
+    :param tensor: name of the tensor.
+    :param got: what came.
+    :param expected: what was expected.
+    :param remedy: what to do about it; empty when it is a mistake of the calling code.
+    """
+
+    code = 'tensor_mismatch'
+
+    def __init__(self, tensor: str, *, got: str, expected: str, remedy: str = '') -> None:
+        self.tensor = tensor
+        self.got = got
+        self.expected = expected
+        super().__init__(f'tensor {tensor!r}: got {got}, expected {expected}' + (remedy and f'; {remedy}'))
+
+
+class EngineStateError(EngineError):
+    """An engine was called in the wrong state, or from a second thread at once."""
+
+    code = 'engine_state'
+
+
+class InferenceError(EngineError):
+    """The runtime failed while it computed; never reported as an empty result."""
+
+    code = 'engine_failed'
+
+
+class DecoderError(EdgePerceptionError):
+    """Base of the errors of a decoder."""
+
+
+class DecoderMismatchError(DecoderError):
+    """A decoder does not fit the outputs of the network; found when it is created."""
+
+    code = 'decoder_mismatch'
+
+
+class DecodeError(DecoderError):
+    """A decoder failed on the tensors of one frame."""
+
+    code = 'decode_failed'
+
+
+class ImageError(EdgePerceptionError):
+    """An image cannot be used: unknown encoding, sizes that disagree, damaged data."""
+
+    code = 'bad_image'
+
+
+class BuildError(EdgePerceptionError):
+    """A builder could not make an artifact."""
+
+    code = 'build_failed'

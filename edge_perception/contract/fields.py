@@ -1,0 +1,152 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a mapping key by key and collects every problem instead of stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+from typing import TypeVar
+
+T = TypeVar('T')
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``, did you mean 'x'?`` for the nearest known name, or nothing."""
+    nearest = get_close_matches(name, list(known), n=1)
+    return f', did you mean {nearest[0]!r}?' if nearest else ''
+
+
+class Fields:
+    """
+    One mapping of a manifest, and the problems found in it so far.
+
+    Every method that reads returns a usable value even when it records a problem, so that reading
+    can go on; the caller looks at ``problems`` at the end.
+
+    :param values: the mapping as YAML gave it.
+    :param where: dotted name of the mapping, used in messages; empty at the top.
+    :param problems: list to add to; shared with the mappings inside.
+    """
+
+    def __init__(self, values: object, *, where: str = '', problems: list[str]) -> None:
+        self.problems = problems
+        self._where = where
+        self._known: list[str] = []
+        self._values: Mapping[str, Any] = {}
+        if isinstance(values, Mapping):
+            self._values = values
+        else:
+            self.problem('', values, 'a mapping')
+
+    def problem(self, key: str, got: object, expected: str) -> None:
+        """Record that a key has a value which was not expected."""
+        name = '.'.join(part for part in (self._where, key) if part) or 'the file'
+        shown = 'nothing' if got is None else repr(got)
+        self.problems.append(f'{name}: got {shown}, expected {expected}')
+
+    def inner(self, key: str) -> Fields:
+        """Return the mapping under a key; an absent one is empty."""
+        self._known.append(key)
+        where = '.'.join(part for part in (self._where, key) if part)
+        return Fields(self._values.get(key) or {}, where=where, problems=self.problems)
+
+    def __contains__(self, key: str) -> bool:
+        return self._values.get(key) is not None
+
+    def raw(self, key: str) -> Any:
+        """Return the value as YAML gave it, None when absent."""
+        self._known.append(key)
+        return self._values.get(key)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a text; without a default the key is required."""
+        value = self.raw(key)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str) or not value:
+            self.problem(key, value, 'a text')
+            return default or ''
+        return value
+
+    def choice(self, key: str, choices: Sequence[T], default: T) -> T:
+        """Return one of several values."""
+        value = self.raw(key)
+        if value is None:
+            return default
+        if value not in choices or isinstance(value, bool):
+            self.problem(key, value, 'one of ' + ', '.join(str(choice) for choice in choices))
+            return default
+        return choices[choices.index(value)]
+
+    def integer(self, key: str, default: int | None = None, *, minimum: int) -> int:
+        """Return a whole number that is not below the minimum."""
+        value = self.raw(key)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+            self.problem(key, value, f'a whole number of at least {minimum}')
+            return minimum if default is None else default
+        return value
+
+    def number(
+        self, key: str, default: float, *, minimum: float = -1e9, maximum: float = 1e9
+    ) -> float:
+        """Return a number within bounds, the bounds included."""
+        value = self.raw(key)
+        if value is None:
+            return default
+        if not _is_number(value) or not minimum <= value <= maximum:
+            self.problem(key, value, f'a number from {minimum:g} to {maximum:g}')
+            return default
+        return float(value)
+
+    def numbers(self, key: str, count: int, default: float) -> tuple[float, ...]:
+        """Return so many numbers; one number stands for all of them."""
+        value = self.raw(key)
+        if value is None:
+            return (default,) * count
+        if _is_number(value):
+            return (float(value),) * count
+        if isinstance(value, list) and len(value) == count and all(map(_is_number, value)):
+            return tuple(float(item) for item in value)
+        self.problem(key, value, f'one number or a list of {count} numbers')
+        return (default,) * count
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts, empty when absent; numbers and yes/no are taken as written."""
+        value = self.raw(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or any(isinstance(item, (list, dict)) for item in value):
+            self.problem(key, value, 'a list of texts')
+            return ()
+        return tuple(str(item) for item in value)
+
+    def rows(self, key: str, width: int) -> tuple[tuple[float, ...], ...]:
+        """Return a list of equally long rows of numbers, empty when absent."""
+        value = self.raw(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(
+            isinstance(row, list) and len(row) == width and all(map(_is_number, row))
+            for row in value
+        ):
+            self.problem(key, value, f'a list of rows of {width} numbers')
+            return ()
+        return tuple(tuple(float(item) for item in row) for row in value)
+
+    def finish(self) -> None:
+        """Record a problem for every key that nobody asked for."""
+        for key in self._values:
+            if key not in self._known:
+                name = '.'.join(part for part in (self._where, str(key)) if part)
+                hint = did_you_mean(str(key), self._known)
+                self.problems.append(f'{name}: unknown key{hint}')
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,274 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The file ``model.yaml`` of a model folder: what a network wants to see and how to read its outputs.
+
+All problems of a file are reported together. Unknown keys are errors, because a misspelt key that is
+silently ignored gives wrong boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from pathlib import Path
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from edge_perception.contract.errors import ManifestError
+from edge_perception.contract.fields import Fields
+from edge_perception.contract.types import LabelMap
+from edge_perception.contract.types import Selection
+
+MANIFEST_NAME = 'model.yaml'
+MANIFEST_VERSION = 1
+
+LAYOUTS = ('nchw', 'nhwc')
+INPUT_DTYPES = ('float32', 'float16', 'uint8', 'int8')
+COLOURS = ('bgr', 'rgb', 'grey')
+RESIZES = ('letterbox_top_left', 'letterbox_center', 'stretch')
+INTERPOLATIONS = ('linear', 'area', 'nearest')
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecipe:
+    """
+    How an image becomes the input tensor: resize, then ``(value * scale - mean) / std``.
+
+    :param name: name of the input tensor; empty when the network has a single input.
+    :param width: width of the input in pixels.
+    :param mean: one number for each channel, in the order of ``colour``.
+    :param std: as ``mean``.
+    :param fill: value of the pixels beside a letterboxed image, 0 to 255, before normalisation.
+    """
+
+    width: int
+    height: int
+    name: str = ''
+    layout: str = 'nchw'
+    dtype: str = 'float32'
+    colour: str = 'rgb'
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    resize: str = 'letterbox_center'
+    interpolation: str = 'linear'
+    fill: int = 114
+
+    @property
+    def channels(self) -> int:
+        """Number of colour channels."""
+        return 1 if self.colour == 'grey' else 3
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of the input tensor for one image."""
+        if self.layout == 'nchw':
+            return (1, self.channels, self.height, self.width)
+        return (1, self.height, self.width, self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelManifest:
+    """
+    A model folder in words.
+
+    :param source: file name of the ONNX (or other) source, relative to the folder.
+    :param sha256: hex digest of the source; empty when the author gave none.
+    :param decoder: name under which a decoder was registered.
+    :param decoder_options: options of the decoder; checked against its own list when it is made.
+    :param keypoint_names: in the order of the rows of ``Keypoints``.
+    :param skeleton: pairs of keypoint indices that a picture joins by a line.
+    :param object_points: metres, one row x, y, z for each keypoint, in the frame of the object.
+    :param selection: what the author recommends; users override it.
+    """
+
+    name: str
+    source: str
+    input: InputRecipe
+    decoder: str
+    sha256: str = ''
+    decoder_options: Mapping[str, Any] = field(default_factory=dict)
+    labels: LabelMap = field(default_factory=LabelMap)
+    keypoint_names: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
+    object_points: tuple[tuple[float, ...], ...] = ()
+    selection: Selection = field(default_factory=Selection)
+    licence: str = ''
+    description: str = ''
+
+
+def load_manifest(path: Path) -> ModelManifest:
+    """
+    Read and check a manifest.
+
+    :param path: the file, usually ``model.yaml`` of a model folder.
+    :raises ManifestError: with every problem of the file.
+    """
+    try:
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(str(path), [f'cannot be read: {error}']) from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ManifestError(str(path), [f'is not YAML: {" ".join(str(error).split())}']) from error
+    return parse_manifest(values, folder=path.parent, subject=str(path))
+
+
+def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManifest:
+    """
+    Check a manifest that was read already.
+
+    :param values: the mapping as YAML gives it.
+    :param folder: where the label file is looked for.
+    :param subject: what messages call this manifest.
+    :raises ManifestError: with every problem.
+    """
+    problems: list[str] = []
+    fields = Fields(values, problems=problems)
+    version = fields.raw('manifest_version')
+    if version != MANIFEST_VERSION:
+        fields.problem('manifest_version', version, str(MANIFEST_VERSION))
+    source, decoder = fields.inner('source'), fields.inner('decoder')
+    manifest = ModelManifest(
+        name=fields.text('name'),
+        source=_file_inside(source, 'file'),
+        sha256=_digest(source),
+        input=_input_recipe(fields.inner('input')),
+        decoder=decoder.text('name'),
+        decoder_options=_mapping(decoder, 'options'),
+        labels=_labels(fields, folder),
+        keypoint_names=fields.texts('keypoints'),
+        skeleton=tuple((int(a), int(b)) for a, b in fields.rows('skeleton', 2)),
+        object_points=fields.rows('object_points', 3),
+        selection=_selection(fields.inner('selection')),
+        licence=fields.text('licence', ''),
+        description=fields.text('description', ''),
+    )
+    _check_keypoints(fields, manifest)
+    for each in (source, decoder, fields):
+        each.finish()
+    if problems:
+        raise ManifestError(subject, problems)
+    return manifest
+
+
+def dump_manifest(manifest: ModelManifest) -> dict[str, Any]:
+    """Return the mapping that ``parse_manifest`` reads back as an equal manifest."""
+    recipe, selection = manifest.input, manifest.selection
+    values: dict[str, Any] = {
+        'manifest_version': MANIFEST_VERSION,
+        'name': manifest.name,
+        'description': manifest.description,
+        'licence': manifest.licence,
+        'source': {'file': manifest.source, 'sha256': manifest.sha256},
+        'input': {name: _plain(getattr(recipe, name)) for name in InputRecipe.__slots__},
+        'decoder': {'name': manifest.decoder, 'options': dict(manifest.decoder_options)},
+        'labels': list(manifest.labels.names),
+        'keypoints': list(manifest.keypoint_names),
+        'skeleton': [list(pair) for pair in manifest.skeleton],
+        'object_points': [list(row) for row in manifest.object_points],
+        'selection': {
+            'score_threshold': selection.score_threshold,
+            'iou_threshold': selection.iou_threshold,
+            'max_detections': selection.max_detections,
+        },
+    }
+    for mapping in (values, values['source'], values['input'], values['decoder']):
+        for key in [key for key, value in mapping.items() if value in ('', [], {})]:
+            del mapping[key]
+    return values
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _input_recipe(fields: Fields) -> InputRecipe:
+    recipe = InputRecipe(
+        name=fields.text('name', ''),
+        width=fields.integer('width', minimum=1),
+        height=fields.integer('height', minimum=1),
+        layout=fields.choice('layout', LAYOUTS, 'nchw'),
+        dtype=fields.choice('dtype', INPUT_DTYPES, 'float32'),
+        colour=fields.choice('colour', COLOURS, 'rgb'),
+        scale=fields.number('scale', 1.0),
+        resize=fields.choice('resize', RESIZES, 'letterbox_center'),
+        interpolation=fields.choice('interpolation', INTERPOLATIONS, 'linear'),
+        fill=int(fields.number('fill', 114, minimum=0, maximum=255)),
+    )
+    mean = fields.numbers('mean', recipe.channels, 0.0)
+    std = fields.numbers('std', recipe.channels, 1.0)
+    if 0.0 in std:
+        fields.problem('std', list(std), 'numbers other than 0')
+    fields.finish()
+    return replace(recipe, mean=mean, std=std)
+
+
+def _selection(fields: Fields) -> Selection:
+    default = Selection()
+    selection = Selection(
+        score_threshold=fields.number(
+            'score_threshold', default.score_threshold, minimum=0, maximum=1
+        ),
+        iou_threshold=fields.number('iou_threshold', default.iou_threshold, minimum=0, maximum=1),
+        max_detections=fields.integer('max_detections', default.max_detections, minimum=1),
+    )
+    fields.finish()
+    return selection
+
+
+def _file_inside(fields: Fields, key: str) -> str:
+    """Return a file name that cannot point outside of the model folder."""
+    name = fields.text(key)
+    path = PurePosixPath(name)
+    if path.is_absolute() or '..' in path.parts:
+        fields.problem(key, name, 'a file inside the model folder')
+    return name
+
+
+def _digest(fields: Fields) -> str:
+    digest = fields.text('sha256', '').lower()
+    if digest and (len(digest) != 64 or not set(digest) <= set('0123456789abcdef')):
+        fields.problem('sha256', digest, '64 hexadecimal digits')
+    return digest
+
+
+def _mapping(fields: Fields, key: str) -> Mapping[str, Any]:
+    value = fields.raw(key)
+    if value is None or isinstance(value, dict):
+        return value or {}
+    fields.problem(key, value, 'a mapping')
+    return {}
+
+
+def _labels(fields: Fields, folder: Path) -> LabelMap:
+    """Return names given as a list, or as a text file with one name on each line."""
+    value = fields.raw('labels')
+    if not isinstance(value, str):
+        return LabelMap(fields.texts('labels'))
+    name = _file_inside(fields, 'labels')
+    try:
+        lines = (folder / name).read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        fields.problems.append(f'labels: {name} cannot be read: {error}')
+        return LabelMap()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return LabelMap(tuple(line.strip() for line in lines))
+
+
+def _check_keypoints(fields: Fields, manifest: ModelManifest) -> None:
+    count = len(manifest.keypoint_names)
+    if manifest.object_points and len(manifest.object_points) != count:
+        fields.problem(
+            'object_points', f'{len(manifest.object_points)} rows', f'one for each of {count} keypoints'
+        )
+    for pair in manifest.skeleton:
+        if not all(0 <= index < count for index in pair):
+            fields.problem('skeleton', list(pair), f'two indices below {count}')

@@ -1,0 +1,133 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Options of engines and decoders, declared as data.
+
+An option is a field of a frozen dataclass, made by ``option``. From that one declaration the host
+checks values, the node declares parameters, and the command line prints help.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from typing import TypeVar
+from typing import Union
+
+from edge_perception.contract.errors import OptionError
+from edge_perception.contract.fields import did_you_mean
+
+OptionValue = Union[bool, int, float, str]
+T = TypeVar('T')
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Base of every options class: a frozen dataclass whose fields are made by ``option``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSpec:
+    """
+    One option as users see it.
+
+    :param minimum: smallest value, included; None when there is no bound.
+    :param choices: the only values; empty when any will do.
+    """
+
+    name: str
+    default: OptionValue
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[OptionValue, ...] = ()
+
+    @property
+    def kind(self) -> type:
+        """Type of the value: bool, int, float or str."""
+        return type(self.default)
+
+    def expected(self) -> str:
+        """Return what a value has to be, for messages."""
+        if self.choices:
+            return 'one of ' + ', '.join(map(str, self.choices))
+        words = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
+        low = '' if self.minimum is None else f' of at least {self.minimum:g}'
+        high = '' if self.maximum is None else f' of at most {self.maximum:g}'
+        return words[self.kind] + low + (' and' if low and high else '') + high
+
+    def check(self, value: object) -> OptionValue:
+        """
+        Return the value in the type of the option.
+
+        :raises OptionError: when the value does not fit.
+        """
+        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        fits = (
+            type(value) is self.kind
+            and (not self.choices or value in self.choices)
+            and (self.minimum is None or value >= self.minimum)  # type: ignore[operator]
+            and (self.maximum is None or value <= self.maximum)  # type: ignore[operator]
+        )
+        if not fits:
+            raise OptionError(f'{self.name}: got {value!r}, expected {self.expected()}')
+        return value  # type: ignore[return-value]
+
+
+def option(
+    default: T,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[T, ...] = (),
+) -> T:
+    """
+    Declare an option as a field of a dataclass.
+
+    :param default: gives the type as well: bool, int, float or str.
+    :param description: one sentence with the unit.
+    """
+    details = {
+        'description': description,
+        'minimum': minimum,
+        'maximum': maximum,
+        'choices': choices,
+    }
+    return dataclasses.field(default=default, metadata=details)
+
+
+def option_specs(options_type: type[Options]) -> tuple[OptionSpec, ...]:
+    """Return the options of an options class in the order of their declaration."""
+    return tuple(
+        OptionSpec(name=field.name, default=field.default, **field.metadata)
+        for field in dataclasses.fields(options_type)
+    )
+
+
+def parse_options(options_type: type[Options], values: Mapping[str, Any], *, owner: str) -> Options:
+    """
+    Check values and return an instance of the options class.
+
+    :param owner: whose options they are, for messages, e.g. ``engine 'onnxruntime'``.
+    :raises OptionError: with every wrong value in one text.
+    """
+    specs = {spec.name: spec for spec in option_specs(options_type)}
+    checked: dict[str, OptionValue] = {}
+    problems: list[str] = []
+    for name, value in values.items():
+        if name not in specs:
+            known = ', '.join(specs) or 'none'
+            hint = did_you_mean(name, specs) or f', expected one of {known}'
+            problems.append(f'{name}: unknown option{hint}')
+            continue
+        try:
+            checked[name] = specs[name].check(value)
+        except OptionError as error:
+            problems.append(str(error))
+    if problems:
+        raise OptionError(f'{owner}: ' + '; '.join(problems))
+    return options_type(**checked)

@@ -1,0 +1,314 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The values that pass between engines, decoders and the host.
+
+Values are frozen. Arrays inside them belong to whoever made the value; nobody writes into them
+afterwards. A result has the shape of a struct of arrays: one array for each property, one row for
+each object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Float32Array = npt.NDArray[np.float32]
+Int32Array = npt.NDArray[np.int32]
+UInt8Array = npt.NDArray[np.uint8]
+Tensor = npt.NDArray[Any]
+Tensors = Mapping[str, Tensor]
+
+# The three pixel layouts that preprocessing accepts; everything else is converted to one of them.
+FRAME_ENCODINGS = ('bgr8', 'rgb8', 'mono8')
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    One camera image. (A coordinate frame is always called ``frame_id``.)
+
+    :param image: pixels, uint8, shape (height, width, 3), or (height, width) for ``mono8``;
+        C-contiguous; read only for everybody who gets the frame.
+    :param encoding: one of ``FRAME_ENCODINGS``.
+    :param stamp_ns: capture time in nanoseconds of the clock of the camera.
+    :param frame_id: the optical frame of the camera (REP-103).
+    """
+
+    image: UInt8Array
+    encoding: str = 'bgr8'
+    stamp_ns: int = 0
+    frame_id: str = ''
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.image.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.image.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """
+    Name, shape and dtype of one input or output of a network.
+
+    :param shape: -1 stands for a dimension that is only known at run time.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def describe(self) -> str:
+        """Return shape and dtype as they appear in messages, e.g. ``1x3x416x416 float32``."""
+        shape = 'x'.join('?' if size < 0 else str(size) for size in self.shape) or 'scalar'
+        return f'{shape} {self.dtype.name}'
+
+    def admits(self, tensor: Tensor) -> bool:
+        """Tell whether an array has this dtype and a shape that fits."""
+        return (
+            tensor.dtype == self.dtype
+            and tensor.ndim == len(self.shape)
+            and all(want in (-1, got) for want, got in zip(self.shape, tensor.shape))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTransform:
+    """
+    How the source image was laid into the input of the network, and the way back.
+
+    The source image is turned clockwise by ``rotation`` degrees, resized by ``scale_x`` and
+    ``scale_y``, and placed with its upper left corner at ``offset_x``, ``offset_y``. Coordinates
+    are continuous: the centre of the upper left pixel is at (0.5, 0.5).
+
+    :param source_width: width of the image as it came from the camera, before rotation.
+    :param input_width: width of the input of the network in pixels.
+    :param rotation: 0, 90, 180 or 270.
+    """
+
+    source_width: int
+    source_height: int
+    input_width: int
+    input_height: int
+    scale_x: float = 1.0
+    scale_y: float = 1.0
+    offset_x: float = 0.0
+    offset_y: float = 0.0
+    rotation: int = 0
+
+    def points_to_source(self, points: npt.NDArray[np.floating[Any]]) -> Float32Array:
+        """
+        Map points from the input of the network to the source image.
+
+        :param points: shape (..., 2), x and y in pixels of the input.
+        :return: a new float32 array of the same shape, in pixels of the source image, not clipped.
+        """
+        x = (points[..., 0] - self.offset_x) / self.scale_x
+        y = (points[..., 1] - self.offset_y) / self.scale_y
+        if self.rotation == 90:
+            x, y = y, self.source_height - x
+        elif self.rotation == 180:
+            x, y = self.source_width - x, self.source_height - y
+        elif self.rotation == 270:
+            x, y = self.source_width - y, x
+        return np.stack([x, y], axis=-1).astype(np.float32, copy=False)
+
+    def boxes_to_source(self, xyxy: npt.NDArray[np.floating[Any]]) -> Float32Array:
+        """
+        Map boxes from the input of the network to the source image.
+
+        :param xyxy: shape (N, 4), two opposite corners in pixels of the input.
+        :return: a new float32 array (N, 4) in pixels of the source image, not clipped, with the
+            smaller coordinates first also after a rotation.
+        """
+        corners = self.points_to_source(xyxy.reshape(-1, 2, 2))
+        if self.rotation == 0:
+            return corners.reshape(-1, 4)
+        return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """
+    Objects of one frame, best score first.
+
+    :param xyxy: float32 (N, 4), corners in pixels of the source image, not clipped to it.
+    :param score: float32 (N,), 0 to 1.
+    :param class_id: int32 (N,), index into the labels.
+    :param track_id: int32 (N,), or None while nothing is tracked.
+    """
+
+    xyxy: Float32Array
+    score: Float32Array
+    class_id: Int32Array
+    track_id: Int32Array | None = None
+
+    def __post_init__(self) -> None:
+        rows = len(self.xyxy)
+        for name in ('xyxy', 'score', 'class_id', 'track_id'):
+            array = getattr(self, name)
+            expected = (rows, 4) if name == 'xyxy' else (rows,)
+            if array is not None and array.shape != expected:
+                raise ValueError(f'Detections.{name}: got shape {array.shape}, expected {expected}')
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """Return no objects: the network looked and saw nothing."""
+        return cls(
+            xyxy=np.zeros((0, 4), np.float32),
+            score=np.zeros(0, np.float32),
+            class_id=np.zeros(0, np.int32),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """
+    Named points of the instances of one frame.
+
+    :param xy: float32 (N, K, 2), in pixels of the source image; NaN where a point is unseen.
+    :param score: float32 (N, K), 0 to 1; 0 where a point is unseen.
+    """
+
+    xy: Float32Array
+    score: Float32Array
+
+    def __post_init__(self) -> None:
+        if self.xy.ndim != 3 or self.xy.shape[2] != 2 or self.score.shape != self.xy.shape[:2]:
+            raise ValueError(
+                f'Keypoints: got xy {self.xy.shape} and score {self.score.shape}, '
+                'expected (N, K, 2) and (N, K)'
+            )
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """
+    What a classifier says of the whole frame, best score first.
+
+    :param class_id: int32 (N,).
+    :param score: float32 (N,), 0 to 1.
+    """
+
+    class_id: Int32Array
+    score: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPose:
+    """
+    Position and orientation of one object in the optical frame of the camera (REP-103).
+
+    :param position: float64 (3,), metres; x right, y down, z forward.
+    :param orientation: float64 (4,), unit quaternion x, y, z, w.
+    :param covariance: float64 (6, 6), order x, y, z, rotation about x, y, z; metres and radians;
+        never zeros, because zeros read as certainty.
+    :param instance: row of the detections or keypoints that the pose belongs to.
+    """
+
+    position: npt.NDArray[np.float64]
+    orientation: npt.NDArray[np.float64]
+    covariance: npt.NDArray[np.float64]
+    instance: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Perception:
+    """
+    Everything that was perceived in one frame; None stands for "this model does not say".
+
+    :param mask: uint8, class of each pixel, of the size of the source image.
+    :param poses: one for each instance whose pose could be found.
+    """
+
+    detections: Detections | None = None
+    keypoints: Keypoints | None = None
+    classes: Classes | None = None
+    mask: UInt8Array | None = None
+    poses: tuple[ObjectPose, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    Which objects a user wants to see; may change between two frames.
+
+    :param score_threshold: objects with a lower score are left out.
+    :param iou_threshold: of two boxes of one class that overlap more, the weaker is left out.
+    :param max_detections: at most so many objects, the best ones.
+    :param class_ids: only these classes; None stands for all.
+    """
+
+    score_threshold: float = 0.3
+    iou_threshold: float = 0.45
+    max_detections: int = 100
+    class_ids: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMap:
+    """Names of the classes of a model, by index."""
+
+    names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def name(self, class_id: int) -> str:
+        """Return the name of a class, or its index as text where the model gives no name."""
+        if 0 <= class_id < len(self.names):
+            return self.names[class_id]
+        return str(class_id)
+
+    def index(self, name: str) -> int | None:
+        """Return the class with this name or, for text made of digits, this index."""
+        if name in self.names:
+            return self.names.index(name)
+        return int(name) if name.isdigit() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """
+    Whether a plugin can work on this machine.
+
+    :param reason: why it cannot; empty when available.
+    :param remedy: what to install or plug in; empty when available.
+    :param runtime: name and version of the vendor library, e.g. ``onnxruntime 1.23.2``.
+    :param devices: names that the option ``device`` accepts here.
+    """
+
+    available: bool
+    reason: str = ''
+    remedy: str = ''
+    runtime: str = ''
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """
+    What an artifact says of itself, without running it.
+
+    :param metadata: the key-value pairs that the training tool left in the file.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    metadata: Mapping[str, str] = field(default_factory=dict)
