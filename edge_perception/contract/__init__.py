@@ -8,17 +8,18 @@ from edge_perception.contract.boxes import centre_size_to_xyxy
 from edge_perception.contract.boxes import iou
 from edge_perception.contract.boxes import select
 from edge_perception.contract.boxes import suppress
+from edge_perception.contract.builder import Builder
 from edge_perception.contract.builder import BuildPlan
 from edge_perception.contract.builder import BuildReport
-from edge_perception.contract.builder import Builder
 from edge_perception.contract.decoder import Decoder
 from edge_perception.contract.decoder import TASKS
 from edge_perception.contract.engine import Capabilities
+from edge_perception.contract.engine import check_input
 from edge_perception.contract.engine import Engine
 from edge_perception.contract.engine import EngineType
-from edge_perception.contract.engine import check_input
 from edge_perception.contract.errors import ArtifactError
 from edge_perception.contract.errors import BuildError
+from edge_perception.contract.errors import CombinedError
 from edge_perception.contract.errors import ConfigurationError
 from edge_perception.contract.errors import DecodeError
 from edge_perception.contract.errors import DecoderError
@@ -36,25 +37,25 @@ from edge_perception.contract.errors import PluginError
 from edge_perception.contract.errors import TensorMismatchError
 from edge_perception.contract.hookspecs import CONTRACT_VERSION
 from edge_perception.contract.hookspecs import ENTRY_POINT_GROUP
-from edge_perception.contract.hookspecs import HostInfo
 from edge_perception.contract.hookspecs import hookimpl
+from edge_perception.contract.hookspecs import HostInfo
+from edge_perception.contract.manifest import dump_manifest
 from edge_perception.contract.manifest import InputRecipe
+from edge_perception.contract.manifest import load_manifest
 from edge_perception.contract.manifest import MANIFEST_NAME
 from edge_perception.contract.manifest import MANIFEST_VERSION
 from edge_perception.contract.manifest import ModelManifest
-from edge_perception.contract.manifest import dump_manifest
-from edge_perception.contract.manifest import load_manifest
 from edge_perception.contract.manifest import parse_manifest
-from edge_perception.contract.options import OptionSpec
-from edge_perception.contract.options import Options
 from edge_perception.contract.options import option
 from edge_perception.contract.options import option_specs
+from edge_perception.contract.options import Options
+from edge_perception.contract.options import OptionSpec
 from edge_perception.contract.options import parse_options
 from edge_perception.contract.types import Availability
 from edge_perception.contract.types import Classes
 from edge_perception.contract.types import Detections
-from edge_perception.contract.types import FRAME_ENCODINGS
 from edge_perception.contract.types import Frame
+from edge_perception.contract.types import FRAME_ENCODINGS
 from edge_perception.contract.types import ImageTransform
 from edge_perception.contract.types import Keypoints
 from edge_perception.contract.types import LabelMap
@@ -63,8 +64,8 @@ from edge_perception.contract.types import ObjectPose
 from edge_perception.contract.types import Perception
 from edge_perception.contract.types import Selection
 from edge_perception.contract.types import Tensor
-from edge_perception.contract.types import TensorSpec
 from edge_perception.contract.types import Tensors
+from edge_perception.contract.types import TensorSpec
 
 __all__ = [
     'ArtifactError',
@@ -76,6 +77,7 @@ __all__ = [
     'CONTRACT_VERSION',
     'Capabilities',
     'Classes',
+    'CombinedError',
     'ConfigurationError',
     'DecodeError',
     'Decoder',

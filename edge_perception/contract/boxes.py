@@ -3,7 +3,7 @@
 """
 Boxes for authors of decoders: formats, overlap, non-maximum suppression, selection.
 
-A box is ``x1, y1, x2, y2`` in pixels, corners included as continuous coordinates, so that its area is
+A box is ``x1, y1, x2, y2`` in pixels. Coordinates are continuous, so that its area is
 ``(x2 - x1) * (y2 - y1)``.
 """
 
@@ -53,7 +53,8 @@ def iou(box: Floats, boxes: Floats) -> Floats:
     shared = np.maximum(width, 0) * np.maximum(height, 0)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     area = (box[2] - box[0]) * (box[3] - box[1])
-    return shared / np.maximum(area + areas - shared, np.finfo(np.float32).tiny)
+    overlap: Floats = shared / np.maximum(area + areas - shared, np.finfo(np.float32).tiny)
+    return overlap
 
 
 def suppress(

@@ -87,6 +87,7 @@ class Decoder(ABC):
         """Return the error to raise when the outputs are not those of this family."""
         got = ', '.join(f'{spec.name} {spec.describe()}' for spec in self.outputs) or 'nothing'
         return DecoderMismatchError(
-            f'decoder {self.name!r} of {self.manifest.name}: got outputs {got}, expected {expected}; '
-            'choose another decoder in the manifest, or export the model without its own decoding'
+            f'decoder {self.name!r} of {self.manifest.name}: got outputs {got}, '
+            f'expected {expected}; choose another decoder in the manifest, or export the model '
+            'without its own decoding'
         )

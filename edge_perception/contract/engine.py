@@ -3,7 +3,7 @@
 """
 Engines: tensors in, tensors out, nothing else.
 
-``EngineType`` is the cheap descriptor that a plugin registers; ``Engine`` is a loaded network. Public
+``EngineType`` is the cheap descriptor that a plugin registers, ``Engine`` a loaded network. Public
 methods check and guard; authors override the methods with a leading underscore.
 
 ::
@@ -15,7 +15,6 @@ methods check and guard; authors override the methods with a leading underscore.
 
 from __future__ import annotations
 
-import threading
 from abc import ABC
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+import threading
 from types import TracebackType
 from typing import ClassVar
 from typing import final
@@ -108,8 +108,8 @@ class Engine(ABC):
         """
         Return the arrays into which the next frame is written.
 
-        They belong to the engine, are valid until the next ``infer`` returns, and are taken anew for
-        each frame and never kept: an engine may move its memory between two frames.
+        They belong to the engine and are valid until the next ``infer`` returns. Take them anew
+        for each frame and never keep them: an engine may move its memory between two frames.
 
         :return: a writable C-contiguous array for each input, content undefined.
         :raises EngineStateError: the engine is not active.
@@ -123,8 +123,8 @@ class Engine(ABC):
         """
         Run the network once.
 
-        :param tensors: one array for each input, best those of ``input_buffers``; others are copied.
-            They are not changed.
+        :param tensors: one array for each input, not changed; best those of ``input_buffers``,
+            because others are copied.
         :return: one array for each output; they belong to the engine and are valid until the next
             call of any of its methods.
         :raises EngineStateError: the engine is not active, or another thread is inside.
@@ -206,8 +206,8 @@ class Engine(ABC):
     def _require_active(self, method: str) -> None:
         if not self._active:
             raise EngineStateError(
-                f'{type(self).__name__}.{method} was called on an inactive engine, expected activate '
-                'before it'
+                f'{type(self).__name__}.{method} was called on an inactive engine, '
+                'expected activate before it'
             )
 
     @staticmethod

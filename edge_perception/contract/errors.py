@@ -6,7 +6,8 @@ Every error that a user can meet, with a stable code.
 ::
 
     EdgePerceptionError
-    ├── ConfigurationError       configuration_invalid   several problems, said all at once
+    ├── CombinedError            combined                carries others, to say all at once
+    ├── ConfigurationError       configuration_invalid   carries a sentence for each problem
     │   └── ManifestError        manifest_invalid
     ├── ModelNotFoundError       model_not_found
     ├── OptionError              option_invalid
@@ -26,8 +27,8 @@ Every error that a user can meet, with a stable code.
 Whoever catches ``EdgePerceptionError`` catches everything that has a remedy. A mistake in our own
 code is a plain Python exception and is not in this tree.
 
-A message is one sentence: subject, what came, what was expected, what to do. The code is stable: it
-is an anchor in the documentation and a value in diagnostics.
+A message is one sentence: subject, what came, what was expected, what to do. The code is stable:
+it is an anchor in the documentation and a value in diagnostics.
 """
 
 from __future__ import annotations
@@ -40,6 +41,28 @@ class EdgePerceptionError(Exception):
     """Base of every error that a user can meet; raised only as one of its children."""
 
     code: ClassVar[str] = 'edge_perception'
+
+    def sentences(self) -> tuple[tuple[str, str], ...]:
+        """Return code and sentence of each problem, for a log or a terminal."""
+        return ((self.code, str(self)),)
+
+
+class CombinedError(EdgePerceptionError):
+    """
+    Several errors that do not depend on each other, found in one go.
+
+    :param errors: at least two, in the order in which they were found.
+    """
+
+    code = 'combined'
+
+    def __init__(self, errors: Iterable[EdgePerceptionError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__('\n'.join(map(str, self.errors)))
+
+    def sentences(self) -> tuple[tuple[str, str], ...]:
+        """Return code and sentence of every error."""
+        return tuple(each for error in self.errors for each in error.sentences())
 
 
 class ConfigurationError(EdgePerceptionError):
@@ -56,6 +79,10 @@ class ConfigurationError(EdgePerceptionError):
         self.subject = subject
         self.problems = tuple(problems)
         super().__init__('\n'.join([f'{subject}: {problem}' for problem in self.problems]))
+
+    def sentences(self) -> tuple[tuple[str, str], ...]:
+        """Return code and sentence of every problem."""
+        return tuple((self.code, f'{self.subject}: {problem}') for problem in self.problems)
 
 
 class ManifestError(ConfigurationError):
@@ -101,7 +128,9 @@ class EngineUnavailableError(EngineError):
         self.engine = engine
         self.reason = reason
         self.remedy = remedy
-        super().__init__(f'engine {engine!r} is not available: {reason}' + (remedy and f'; {remedy}'))
+        super().__init__(
+            f'engine {engine!r} is not available: {reason}' + (remedy and f'; {remedy}')
+        )
 
 
 class ArtifactError(EngineError):
@@ -138,7 +167,9 @@ class TensorMismatchError(EngineError):
         self.tensor = tensor
         self.got = got
         self.expected = expected
-        super().__init__(f'tensor {tensor!r}: got {got}, expected {expected}' + (remedy and f'; {remedy}'))
+        super().__init__(
+            f'tensor {tensor!r}: got {got}, expected {expected}' + (remedy and f'; {remedy}')
+        )
 
 
 class EngineStateError(EngineError):

@@ -3,8 +3,8 @@
 """
 The three hooks, all called at configure time only, one plugin at a time, guarded by the host.
 
-A plugin is a module named by an entry point of the group ``edge_perception``. It states the contract
-that it was written for, and implements any of the hooks::
+A plugin is a module named by an entry point of the group ``edge_perception``. It states the
+contract that it was written for, and implements any of the hooks::
 
     from edge_perception.contract import hookimpl
 
@@ -17,9 +17,9 @@ that it was written for, and implements any of the hooks::
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+import logging
 
 import pluggy
 
@@ -27,8 +27,8 @@ from edge_perception.contract.builder import Builder
 from edge_perception.contract.decoder import Decoder
 from edge_perception.contract.engine import EngineType
 
-# Raised by one in its last part when something is added, in its first part when something is removed
-# or changed; below 1.0 the last part counts as the first.
+# Its last part rises when something is added, its first part when something is removed or changed;
+# below 1.0 the last part counts as the first.
 CONTRACT_VERSION = '0.1'
 ENTRY_POINT_GROUP = 'edge_perception'
 

@@ -3,8 +3,8 @@
 """
 The file ``model.yaml`` of a model folder: what a network wants to see and how to read its outputs.
 
-All problems of a file are reported together. Unknown keys are errors, because a misspelt key that is
-silently ignored gives wrong boxes.
+All problems of a file are reported together. Unknown keys are errors, because a misspelt key that
+is silently ignored gives wrong boxes.
 """
 
 from __future__ import annotations
@@ -267,7 +267,9 @@ def _check_keypoints(fields: Fields, manifest: ModelManifest) -> None:
     count = len(manifest.keypoint_names)
     if manifest.object_points and len(manifest.object_points) != count:
         fields.problem(
-            'object_points', f'{len(manifest.object_points)} rows', f'one for each of {count} keypoints'
+            'object_points',
+            f'{len(manifest.object_points)} rows',
+            f'one for each of {count} keypoints',
         )
     for pair in manifest.skeleton:
         if not all(0 <= index < count for index in pair):

@@ -9,17 +9,17 @@ checks values, the node declares parameters, and the command line prints help.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
+from typing import cast
 from typing import TypeVar
-from typing import Union
 
 from edge_perception.contract.errors import OptionError
 from edge_perception.contract.fields import did_you_mean
 
-OptionValue = Union[bool, int, float, str]
+OptionValue = bool | int | float | str | tuple[str, ...]
 T = TypeVar('T')
 
 
@@ -46,14 +46,20 @@ class OptionSpec:
 
     @property
     def kind(self) -> type:
-        """Type of the value: bool, int, float or str."""
+        """Type of the value: bool, int, float, str, or tuple for a list of texts."""
         return type(self.default)
 
     def expected(self) -> str:
         """Return what a value has to be, for messages."""
         if self.choices:
             return 'one of ' + ', '.join(map(str, self.choices))
-        words = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
+        words = {
+            bool: 'true or false',
+            int: 'a whole number',
+            float: 'a number',
+            str: 'a text',
+            tuple: 'a list of texts',
+        }
         low = '' if self.minimum is None else f' of at least {self.minimum:g}'
         high = '' if self.maximum is None else f' of at most {self.maximum:g}'
         return words[self.kind] + low + (' and' if low and high else '') + high
@@ -66,8 +72,11 @@ class OptionSpec:
         """
         if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
+        if self.kind is tuple and isinstance(value, (list, tuple)):
+            value = tuple(value)
         fits = (
             type(value) is self.kind
+            and (self.kind is not tuple or all(isinstance(item, str) for item in value))  # type: ignore[attr-defined]
             and (not self.choices or value in self.choices)
             and (self.minimum is None or value >= self.minimum)  # type: ignore[operator]
             and (self.maximum is None or value <= self.maximum)  # type: ignore[operator]
@@ -88,7 +97,7 @@ def option(
     """
     Declare an option as a field of a dataclass.
 
-    :param default: gives the type as well: bool, int, float or str.
+    :param default: gives the type as well: bool, int, float, str, or a tuple of texts.
     :param description: one sentence with the unit.
     """
     details = {
@@ -103,12 +112,14 @@ def option(
 def option_specs(options_type: type[Options]) -> tuple[OptionSpec, ...]:
     """Return the options of an options class in the order of their declaration."""
     return tuple(
-        OptionSpec(name=field.name, default=field.default, **field.metadata)
+        OptionSpec(name=field.name, default=cast(OptionValue, field.default), **field.metadata)
         for field in dataclasses.fields(options_type)
     )
 
 
-def parse_options(options_type: type[Options], values: Mapping[str, Any], *, owner: str) -> Options:
+def parse_options(
+    options_type: type[Options], values: Mapping[str, Any], *, owner: str
+) -> Options:
     """
     Check values and return an instance of the options class.
 

@@ -159,7 +159,9 @@ class Detections:
             array = getattr(self, name)
             expected = (rows, 4) if name == 'xyxy' else (rows,)
             if array is not None and array.shape != expected:
-                raise ValueError(f'Detections.{name}: got shape {array.shape}, expected {expected}')
+                raise ValueError(
+                    f'Detections.{name}: got shape {array.shape}, expected {expected}'
+                )
 
     def __len__(self) -> int:
         return len(self.xyxy)

@@ -1,0 +1,103 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+How old a frame is, and how old its result may be.
+
+The age on arrival is the clock of ROS minus the stamp of the image, once; from then on only a
+monotonic clock counts, so that a clock that is set does not make frames younger or older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# Returns nanoseconds that never go back; ``time.monotonic_ns`` outside of tests.
+Clock = Callable[[], int]
+
+NS_PER_MS = 1_000_000
+BAD_STAMP_POLICIES = ('drop', 'arrival')
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """
+    The moment until which the result of one frame is worth publishing.
+
+    :param arrival_ns: monotonic time at which the frame arrived.
+    :param age_on_arrival_ns: how old it was then.
+    :param budget_ns: how old its result may be; 0 stands for any age.
+    """
+
+    arrival_ns: int
+    age_on_arrival_ns: int
+    budget_ns: int
+
+    def age_ns(self, now_ns: int) -> int:
+        """Return the age of the frame at a monotonic time."""
+        return self.age_on_arrival_ns + now_ns - self.arrival_ns
+
+    def passed(self, now_ns: int) -> bool:
+        """Tell whether the budget is used up at a monotonic time."""
+        return self.budget_ns > 0 and self.age_ns(now_ns) > self.budget_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """
+    What the budget says of a frame that has just arrived.
+
+    :param deadline: None when the frame must be dropped because of its stamp.
+    :param stamp_problem: what is wrong with the stamp, in words; empty when it is right.
+    """
+
+    deadline: Deadline | None
+    stamp_problem: str = ''
+
+
+class LatencyBudget:
+    """
+    Judges the stamps of one camera. Called from the thread that receives.
+
+    :param budget_ms: how old a published result may be, counted from the stamp; 0 for any age.
+    :param on_bad_stamp: ``drop`` the frame, or count its age from its ``arrival``.
+    :param stamp_tolerance_ms: a stamp so far in the future counts as now.
+    :param clock: monotonic nanoseconds.
+    """
+
+    def __init__(
+        self, *, budget_ms: float, on_bad_stamp: str, stamp_tolerance_ms: float, clock: Clock
+    ) -> None:
+        self._budget_ns = int(budget_ms * NS_PER_MS)
+        self._drop_bad = on_bad_stamp == 'drop'
+        self._tolerance_ns = int(stamp_tolerance_ms * NS_PER_MS)
+        self._clock = clock
+        self._last_stamp_ns = 0
+
+    def arrive(self, stamp_ns: int, *, now_ns: int) -> Arrival:
+        """
+        Judge one frame.
+
+        :param stamp_ns: its stamp.
+        :param now_ns: the clock of ROS, which the stamp is compared with.
+        """
+        age_ns = now_ns - stamp_ns
+        problem = ''
+        if stamp_ns == 0:
+            problem = 'is zero'
+        elif age_ns < -self._tolerance_ns:
+            problem = f'is {-age_ns / NS_PER_MS:.1f} ms in the future'
+        elif stamp_ns < self._last_stamp_ns:
+            back_ms = (self._last_stamp_ns - stamp_ns) / NS_PER_MS
+            problem = f'is {back_ms:.1f} ms older than the one before'
+        # Kept for bad stamps as well: after a camera or a recording starts anew, only the first
+        # frame is older than the one before it.
+        self._last_stamp_ns = stamp_ns
+        if problem and self._drop_bad:
+            return Arrival(deadline=None, stamp_problem=problem)
+        deadline = Deadline(
+            arrival_ns=self._clock(),
+            age_on_arrival_ns=0 if problem else max(age_ns, 0),
+            budget_ns=self._budget_ns,
+        )
+        return Arrival(deadline=deadline, stamp_problem=problem)

@@ -1,0 +1,135 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Finds a model by path or name and checks that its files are what the manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+import hashlib
+import os
+from pathlib import Path
+
+import edge_perception
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import load_manifest
+from edge_perception.contract import MANIFEST_NAME
+from edge_perception.contract import ManifestError
+from edge_perception.contract import ModelDescription
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import ModelNotFoundError
+from edge_perception.contract import parse_manifest
+from edge_perception.core.drafting import draft_manifest
+
+PATH_VARIABLE = 'EDGE_PERCEPTION_MODEL_PATH'
+ZOO = Path(edge_perception.__file__).parent / 'zoo'
+
+Describe = Callable[[Path], ModelDescription]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """
+    A model whose manifest is valid.
+
+    :param folder: where its files lie.
+    :param source: the ONNX or other file that the manifest names; it exists.
+    """
+
+    folder: Path
+    manifest: ModelManifest
+    source: Path
+
+
+def find_model(
+    name: str, *, describe: Describe, environ: Mapping[str, str] | None = None
+) -> Model:
+    """
+    Find a model.
+
+    :param name: path of a model folder, of a manifest or of a bare model file; else the name of a
+        folder in one of the paths of ``EDGE_PERCEPTION_MODEL_PATH``, else in the zoo.
+    :param describe: reads tensors and metadata of a bare model file.
+    :raises ModelNotFoundError: nothing has this name.
+    :raises ManifestError: the manifest is not valid, or a bare file says too little of itself.
+    :raises ArtifactError: the source is missing, or not the file that the manifest describes.
+    """
+    path = _locate(name, os.environ if environ is None else environ)
+    if path.is_dir():
+        path = path / MANIFEST_NAME
+    if path.suffix in ('.yaml', '.yml'):
+        manifest = load_manifest(path)
+    else:
+        manifest = _drafted(path, describe(path))
+    source = path.parent / manifest.source
+    _check_source(source, manifest)
+    return Model(folder=path.parent, manifest=manifest, source=source)
+
+
+def _locate(name: str, environ: Mapping[str, str]) -> Path:
+    if not name:
+        raise ModelNotFoundError(
+            'model: got nothing, expected the path of a model folder or the name of a model; '
+            f'known names: {_known(environ)}'
+        )
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    # A name with a separator is a path: looking it up elsewhere would hide a typing mistake.
+    if path.name == name:
+        for folder in _shelves(environ):
+            if (folder / name / MANIFEST_NAME).is_file():
+                return folder / name
+    raise ModelNotFoundError(
+        f'model {name!r}: no such file or folder, and no model of this name; '
+        f'known names: {_known(environ)}; more are looked for in {PATH_VARIABLE}'
+    )
+
+
+def _shelves(environ: Mapping[str, str]) -> list[Path]:
+    listed = [Path(part) for part in environ.get(PATH_VARIABLE, '').split(os.pathsep) if part]
+    return [*listed, ZOO]
+
+
+def _known(environ: Mapping[str, str]) -> str:
+    names = {
+        manifest.parent.name
+        for shelf in _shelves(environ)
+        for manifest in shelf.glob(f'*/{MANIFEST_NAME}')
+    }
+    return ', '.join(sorted(names)) or 'none'
+
+
+def _drafted(path: Path, description: ModelDescription) -> ModelManifest:
+    draft = draft_manifest(description, source=path.name)
+    if draft.unknown:
+        raise ManifestError(
+            str(path),
+            [
+                *(f'the file does not say {what}' for what in draft.unknown),
+                f'write a manifest: edge-perception inspect {path} --draft',
+            ],
+        )
+    return parse_manifest(draft.values, folder=path.parent, subject=str(path))
+
+
+def _check_source(source: Path, manifest: ModelManifest) -> None:
+    if not source.is_file():
+        raise ArtifactError(
+            source,
+            reason='no such file',
+            remedy=f'put the file there or correct source.file of the manifest of {manifest.name}',
+        )
+    if not manifest.sha256:
+        return
+    digest = hashlib.sha256()
+    with source.open('rb') as file:
+        for block in iter(lambda: file.read(1 << 20), b''):
+            digest.update(block)
+    if digest.hexdigest() != manifest.sha256:
+        raise ArtifactError(
+            source,
+            reason=f'has sha256 {digest.hexdigest()}, the manifest expects {manifest.sha256}',
+            remedy='restore the file that the manifest was written for, or correct source.sha256',
+        )

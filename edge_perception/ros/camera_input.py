@@ -1,0 +1,106 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Subscribes to a camera, raw or compressed, and hands its messages on, the pixels untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+from rclpy.timer import Timer
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+
+from edge_perception.contract import Frame
+from edge_perception.ros import qos
+from edge_perception.ros.compressed_images import compressed_to_frame
+from edge_perception.ros.images import image_to_frame
+
+ImageMessage = Image | CompressedImage
+
+# How often ``auto`` looks whether a camera has appeared. A look costs some microseconds.
+SEARCH_PERIOD_S = 0.2
+
+
+def to_frame(message: ImageMessage, *, max_pixels: int) -> Frame:
+    """
+    Convert an image message.
+
+    :param max_pixels: a larger compressed image is refused before it is decoded.
+    :raises ImageError: whatever is wrong with the message.
+    """
+    if isinstance(message, CompressedImage):
+        return compressed_to_frame(message, max_pixels=max_pixels)
+    return image_to_frame(message)
+
+
+class CameraInput:
+    """
+    The subscription to one camera. All methods run in the thread of the executor.
+
+    :param topic: topic of the raw images; compressed ones are at ``<resolved topic>/compressed``.
+    :param transport: ``raw``, ``compressed``, or ``auto``: the first one that somebody publishes.
+    :param receive: called with each message; must neither work nor wait.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        topic: str,
+        transport: str,
+        receive: Callable[[ImageMessage], None],
+    ) -> None:
+        self._node = node
+        self._receive = receive
+        self._transport = transport
+        resolved = node.resolve_topic_name(topic)
+        self._topics = {'raw': resolved, 'compressed': f'{resolved}/compressed'}
+        self._subscription: Subscription | None = None
+        self._search: Timer | None = None
+        self.topic = self._topics['compressed' if transport == 'compressed' else 'raw']
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether a subscription exists; ``auto`` waits for a publisher first."""
+        return self._subscription is not None
+
+    def open(self) -> None:
+        """Subscribe, or look for a publisher from now on."""
+        if self._transport != 'auto':
+            self._subscribe(self._transport)
+        else:
+            self._look()
+        if self._subscription is None:
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            self._search = self._node.create_timer(SEARCH_PERIOD_S, self._look, clock=steady)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._end_search()
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def _look(self) -> None:
+        """Subscribe to what is published; raw is preferred because it costs no decoding."""
+        for transport in ('raw', 'compressed'):
+            if self._node.count_publishers(self._topics[transport]):
+                self._end_search()
+                self._subscribe(transport)
+                return
+
+    def _subscribe(self, transport: str) -> None:
+        self.topic = self._topics[transport]
+        message_type = Image if transport == 'raw' else CompressedImage
+        self._subscription = self._node.create_subscription(
+            message_type, self.topic, self._receive, qos.CAMERA
+        )
+
+    def _end_search(self) -> None:
+        if self._search is not None:
+            self._node.destroy_timer(self._search)
+            self._search = None

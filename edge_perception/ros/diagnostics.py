@@ -1,0 +1,82 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The state of the node as /diagnostics (REP-107)."""
+
+from __future__ import annotations
+
+import platform
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import KeyValue
+
+from edge_perception.ros.session import Session
+
+HARDWARE_ID = platform.node()
+
+
+def array(stamp: Time, statuses: list[DiagnosticStatus]) -> DiagnosticArray:
+    """Return the message that is published."""
+    message = DiagnosticArray(status=statuses)
+    message.header.stamp = stamp
+    return message
+
+
+def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[DiagnosticStatus]:
+    """
+    Return one status for the engine and one for the camera.
+
+    :param node_name: fully qualified; the names of the statuses start with it.
+    :param session: None when nothing is configured.
+    :param trouble: why the node cannot work; empty when it can.
+    """
+    if session is None:
+        level = DiagnosticStatus.ERROR if trouble else DiagnosticStatus.OK
+        return [_status(f'{node_name}: engine', level, trouble or 'not configured', {})]
+    level = DiagnosticStatus.ERROR if trouble else DiagnosticStatus.OK
+    manifest = session.model.manifest
+    engine = {'engine': session.engine_name, 'model': manifest.name, 'sha256': manifest.sha256}
+    for stage, window in session.stage_ms.items():
+        percentiles = window.percentiles()
+        engine[f'{stage}_ms.p50'] = _text(percentiles.p50)
+        engine[f'{stage}_ms.p95'] = _text(percentiles.p95)
+    return [
+        _status(f'{node_name}: engine', level, trouble or 'ready', engine),
+        _camera_status(node_name, session),
+    ]
+
+
+def _camera_status(node_name: str, session: Session) -> DiagnosticStatus:
+    counts, age = session.accounts.counts(), session.age_ms.percentiles()
+    values = {
+        'topic': session.camera.topic,
+        'received': str(counts.received),
+        'published': str(counts.published),
+        'in_flight': str(counts.in_flight),
+        **{f'dropped.{reason}': str(number) for reason, number in counts.dropped.items()},
+        'age_ms.p50': _text(age.p50),
+        'age_ms.p95': _text(age.p95),
+        'age_ms.p99': _text(age.p99),
+        'age_ms.max': _text(age.maximum),
+    }
+    level, message = DiagnosticStatus.OK, 'ok'
+    if not session.camera.subscribed:
+        message = 'not subscribed'
+    elif counts.received and not counts.published and counts.received > counts.in_flight:
+        level, message = DiagnosticStatus.WARN, 'images arrive, no result was published so far'
+    return _status(f'{node_name}: camera', level, message, values)
+
+
+def _status(name: str, level: bytes, message: str, values: dict[str, str]) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        name=name,
+        level=level,
+        message=message,
+        hardware_id=HARDWARE_ID,
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
+
+
+def _text(value: float) -> str:
+    return f'{value:.2f}'

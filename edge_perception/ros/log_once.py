@@ -1,0 +1,39 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Says a thing once, however often it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import threading
+
+
+class LogOnce:
+    """
+    Logs the first occurrence of each kind of event; methods may be called from any thread.
+
+    :param log: takes a sentence, e.g. the warning method of a logger.
+    :param variants: so many different sentences of one kind are logged. A camera that changes from
+        one bad encoding to another should be told again; one whose messages all differ should not
+        flood the log.
+    """
+
+    def __init__(self, log: Callable[[str], object], *, variants: int = 1) -> None:
+        self._log = log
+        self._variants = variants
+        self._said: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
+
+    def say(self, kind: str, sentence: str) -> None:
+        """Log a sentence unless enough of its kind was said before."""
+        with self._lock:
+            said = self._said.setdefault(kind, set())
+            if sentence in said or len(said) >= self._variants:
+                return
+            said.add(sentence)
+        self._log(f'{sentence} (said once, then only counted as {kind})')
+
+    def forget(self) -> None:
+        """Start anew, so that everything is said once more."""
+        with self._lock:
+            self._said.clear()

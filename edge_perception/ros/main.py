@@ -1,0 +1,43 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The executable ``perception_node``."""
+
+from __future__ import annotations
+
+import sys
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+
+from edge_perception.ros.node import PerceptionNode
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Run the node until it is shut down.
+
+    :return: exit status: 0, or 1 when the engine died, so that launch may respawn the process.
+    """
+    rclpy.init(args=arguments)
+    node = PerceptionNode()
+    # A MultiThreadedExecutor on the image path took 3.8 ms instead of 2.0 ms for a round trip in
+    # the median, and 27 ms instead of 4 ms at the 99th percentile.
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        node.autostart()
+        executor.spin_until_future_complete(node.finished)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        # Ctrl-C and SIGTERM are the usual ways to end the process.
+        pass
+    finally:
+        node.close()
+        node.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown()
+    return int(node.finished.result() or 0) if node.finished.done() else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,221 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The lifecycle node: transitions, parameters and diagnostics."""
+
+from __future__ import annotations
+
+import time
+from traceback import format_exception
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock as RosClock
+from rclpy.clock_type import ClockType
+from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleState
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.task import Future
+
+from edge_perception.contract import ConfigurationError
+from edge_perception.contract import EdgePerceptionError
+from edge_perception.core.assembly import assemble
+from edge_perception.core.budget import Clock
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.ros import diagnostics
+from edge_perception.ros.parameters import make_request
+from edge_perception.ros.parameters import Parameters
+from edge_perception.ros.session import Session
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+ERROR = TransitionCallbackReturn.ERROR
+
+DIAGNOSTICS_PERIOD_S = 1.0
+# How long a new configure, or the end of the process, waits for an engine that is still busy.
+RELEASE_TIMEOUT_S = 5.0
+
+
+class PerceptionNode(LifecycleNode):
+    """
+    Camera topic in, detections out.
+
+    ``configure`` loads and warms up the engine, ``activate`` subscribes, ``deactivate`` keeps the
+    engine, ``cleanup`` frees it. All callbacks run in one executor thread and none of them waits
+    for the engine, but for ``configure``, which may take seconds.
+
+    :param host: plugins; None stands for those installed.
+    :param clock: monotonic nanoseconds.
+    :param node_arguments: for the constructor of the node of rclpy.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: PluginHost | None = None,
+        clock: Clock = time.monotonic_ns,
+        **node_arguments: Any,
+    ) -> None:
+        super().__init__('perception', **node_arguments)
+        self._host = host or PluginHost()
+        self._monotonic = clock
+        self._declared = Parameters(self, engines=self._host.engines)
+        self.add_on_set_parameters_callback(self._check_parameters)
+        self._session: Session | None = None
+        self._closing: Session | None = None
+        self._trouble = ''
+        self._engine_died = False
+        # Set with the exit status of the process when the node has come to its end.
+        self.finished: Future = Future()
+        self._give_up_signal = self.create_guard_condition(self._on_give_up)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # A steady clock, so that paused simulation time does not silence the diagnostics.
+        self._steady_clock = RosClock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(
+            DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=self._steady_clock
+        )
+
+    @property
+    def session(self) -> Session | None:
+        """What is configured; None when nothing is."""
+        return self._session
+
+    def autostart(self) -> None:
+        """Configure and activate when the parameter ``autostart`` says so."""
+        if not self.get_parameter('autostart').value:
+            return
+        if self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+        else:
+            self.get_logger().error(
+                'autostart: the node stays unconfigured; mend the parameters and call '
+                f'ros2 lifecycle set {self.get_fully_qualified_name()} configure'
+            )
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Validate everything, load the model, warm the engine up."""
+        self._trouble = ''
+        self._engine_died = False
+        try:
+            self._session = self._make_session()
+        except EdgePerceptionError as error:
+            for code, sentence in error.sentences():
+                self.get_logger().error(f'configure [{code}]: {sentence}')
+            self._trouble = str(error)
+            return FAILURE
+        except Exception as error:
+            return self._unexpected('configure', error)
+        return SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe."""
+        session = self._session
+        assert session is not None
+        try:
+            session.activate()
+        except Exception as error:
+            return self._unexpected('activate', error)
+        self.get_logger().info(f'active, listening to {session.camera.topic}')
+        return SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and keep the engine."""
+        if self._session is not None:
+            self._session.deactivate()
+        return ERROR if self._engine_died else SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the engine, as soon as it is idle."""
+        self._release()
+        return SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything and end the process."""
+        self._release()
+        self._finish(0)
+        return SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything; a dead engine ends the process, so that respawn can take over."""
+        self._release()
+        if not self._engine_died:
+            return SUCCESS
+        self._publish_diagnostics()
+        self._finish(1)
+        return FAILURE
+
+    def close(self) -> None:
+        """Free everything before the process ends; waits a little for a busy engine."""
+        self._release()
+        if self._closing is not None and not self._closing.join(RELEASE_TIMEOUT_S):
+            self.get_logger().warning('the engine is still busy and is left behind')
+
+    def _make_session(self) -> Session:
+        if self._closing is not None and not self._closing.join(RELEASE_TIMEOUT_S):
+            raise ConfigurationError(
+                'engine', ['the one of the last configuration is still busy, try again later']
+            )
+        self._closing = None
+        for entry in self._host.plugins:
+            if not entry.usable:
+                self.get_logger().warning(
+                    f'plugin {entry.name} of {entry.distribution}: {entry.reason}; {entry.remedy}'
+                )
+        config, engine_options, problems = self._declared.read()
+        assembled = assemble(
+            self._host,
+            make_request(config, engine_options),
+            found=[ConfigurationError('parameter', problems)] if problems else [],
+            clock=self._monotonic,
+        )
+        session = Session(
+            self, config=config, assembled=assembled, give_up=self._give_up, clock=self._monotonic
+        )
+        runtime = self._host.engines[config.engine].probe().runtime
+        self.get_logger().info(
+            f'configured: model {assembled.model.manifest.name} from {assembled.model.folder}, '
+            f'engine {config.engine} ({runtime}), budget {config.latency_budget_ms:g} ms'
+        )
+        return session
+
+    def _release(self) -> None:
+        """Close the session; its worker frees the engine when it is idle."""
+        if self._session is not None:
+            self._session.close()
+            self._closing, self._session = self._session, None
+
+    def _unexpected(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        """Log what is a mistake of ours; rclpy would swallow the exception without a word."""
+        self.get_logger().error(f'{transition} failed: {"".join(format_exception(error))}')
+        self._trouble = f'{transition} failed: {error}'
+        return ERROR
+
+    def _give_up(self, sentence: str) -> None:
+        """Remember that the engine died. Thread: the worker's."""
+        self._trouble = sentence
+        self._give_up_signal.trigger()
+
+    def _on_give_up(self) -> None:
+        self.get_logger().error(f'{self._trouble}; the node ends, so that it can be respawned')
+        self._engine_died = True
+        self.trigger_deactivate()
+
+    def _finish(self, status: int) -> None:
+        if not self.finished.done():
+            self.finished.set_result(status)
+
+    def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        problems = [self._declared.check(each.name, each.value) for each in parameters]
+        reason = '; '.join(problem for problem in problems if problem)
+        if not reason and self._session is not None:
+            names = ', '.join(each.name for each in parameters)
+            self.get_logger().info(f'{names}: takes effect with the next configure')
+        return SetParametersResult(successful=not reason, reason=reason)
+
+    def _publish_diagnostics(self) -> None:
+        stamp = self.get_clock().now().to_msg()
+        statuses = diagnostics.statuses(
+            self.get_fully_qualified_name(), session=self._session, trouble=self._trouble
+        )
+        self._diagnostics.publish(diagnostics.array(stamp, statuses))

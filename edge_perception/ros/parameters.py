@@ -1,0 +1,204 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The parameters of the node, declared as data.
+
+From the fields of ``NodeConfig`` the node declares its parameters, checks values, and makes the
+frozen configuration that everything else reads. Options of engines are added to them under
+``engine.<name>.<option>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange
+from rcl_interfaces.msg import IntegerRange
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.node import Node
+
+from edge_perception.contract import EngineType
+from edge_perception.contract import option
+from edge_perception.contract import option_specs
+from edge_perception.contract import OptionError
+from edge_perception.contract import Options
+from edge_perception.contract import OptionSpec
+from edge_perception.contract.fields import did_you_mean
+from edge_perception.core.assembly import Request
+from edge_perception.core.budget import BAD_STAMP_POLICIES
+from edge_perception.ros.rclpy_versions import parameter_overrides
+
+FROM_MODEL = -1
+# Parameters that rclpy itself reads.
+RCLPY_PREFIXES = ('use_sim_time', 'qos_overrides.', 'start_type_description_service')
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig(Options):
+    """Values of all parameters at the time of ``configure``, but for those of the engines."""
+
+    model: str = option('', 'path of a model folder, or name of a model')
+    engine: str = option('onnxruntime', 'name of the inference engine')
+    autostart: bool = option(False, 'configure and activate at start, and after a respawn')
+    image_topic: str = option(
+        'image_raw', 'topic of the camera; compressed images are looked for below it'
+    )
+    image_transport: str = option(
+        'auto', 'how images arrive', choices=('auto', 'raw', 'compressed')
+    )
+    frame_id: str = option('', 'frame_id of the results; empty: that of the image')
+    rotate: int = option(
+        0, 'how far the camera is turned clockwise, degrees', choices=(0, 90, 180, 270)
+    )
+    max_rate: float = option(
+        0.0, 'frames processed in a second at most, Hz; 0: as many as possible', minimum=0.0
+    )
+    max_image_megapixels: float = option(
+        50.0, 'larger compressed images are refused before they are decoded', minimum=0.01
+    )
+    latency_budget_ms: float = option(
+        500.0, 'how old a published result may be, ms from its stamp; 0: any age', minimum=0.0
+    )
+    publish_late: bool = option(False, 'publish results although their budget is used up')
+    on_bad_stamp: str = option(
+        'drop',
+        'frames with a zero, future or backward stamp: drop, or count their age from arrival',
+        choices=BAD_STAMP_POLICIES,
+    )
+    stamp_tolerance_ms: float = option(
+        20.0, 'a stamp so far in the future counts as now, ms', minimum=0.0
+    )
+    score_threshold: float = option(
+        FROM_MODEL * 1.0,
+        'objects with a lower score are left out; -1: as the model says',
+        minimum=-1.0,
+        maximum=1.0,
+    )
+    iou_threshold: float = option(
+        FROM_MODEL * 1.0,
+        'of two boxes of one class that overlap more, the weaker goes; -1: as the model says',
+        minimum=-1.0,
+        maximum=1.0,
+    )
+    max_detections: int = option(
+        FROM_MODEL, 'objects of one frame at most; -1: as the model says', minimum=-1
+    )
+    classes: tuple[str, ...] = option(
+        (), 'names or indices of the only classes to report; empty: all'
+    )
+    class_id_format: str = option(
+        'name', 'what class_id of a result holds', choices=('name', 'index')
+    )
+    max_engine_failures: int = option(
+        5, 'so many failures of the engine in a row end the node', minimum=1
+    )
+
+
+def make_request(config: NodeConfig, engine_options: Mapping[str, Any]) -> Request:
+    """Return what the parameters ask for; -1 leaves the choice to the model."""
+    return Request(
+        model=config.model,
+        engine=config.engine,
+        engine_options=engine_options,
+        rotation=config.rotate,
+        score_threshold=None if config.score_threshold < 0 else config.score_threshold,
+        iou_threshold=None if config.iou_threshold < 0 else config.iou_threshold,
+        max_detections=None if config.max_detections < 0 else config.max_detections,
+        classes=config.classes,
+    )
+
+
+def engine_parameters(engines: Mapping[str, EngineType]) -> tuple[OptionSpec, ...]:
+    """Return the options of every engine under the names that their parameters have."""
+    return tuple(
+        replace(spec, name=f'engine.{name}.{spec.name}')
+        for name in sorted(engines)
+        for spec in option_specs(engines[name].options_type)
+    )
+
+
+class Parameters:
+    """
+    Declares the parameters of a node and reads them. Used from the thread of the executor.
+
+    Types are left open in the declaration, so that a wrong type in a file ends in a sentence from
+    ``read`` and not in an exception while the node is made.
+    """
+
+    def __init__(self, node: Node, *, engines: Mapping[str, EngineType]) -> None:
+        self._node = node
+        self._own = {spec.name: spec for spec in option_specs(NodeConfig)}
+        self._specs = {**self._own, **{spec.name: spec for spec in engine_parameters(engines)}}
+        for spec in self._specs.values():
+            default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+            node.declare_parameter(spec.name, default, _descriptor(spec))
+
+    def read(self) -> tuple[NodeConfig, dict[str, Any], list[str]]:
+        """
+        Return the configuration, the options of the chosen engine, and what is wrong with them.
+
+        A wrong value is replaced by its default, so that everything else can be checked as well.
+        """
+        problems = list(self._unknown())
+        values: dict[str, Any] = {}
+        for name, spec in self._specs.items():
+            values[name] = spec.default
+            try:
+                values[name] = spec.check(self._value(name, spec))
+            except OptionError as error:
+                problems.append(str(error))
+        config = NodeConfig(**{name: values[name] for name in self._own})
+        prefix = f'engine.{config.engine}.'
+        options = {
+            name.removeprefix(prefix): value
+            for name, value in values.items()
+            if name.startswith(prefix)
+        }
+        return config, options, problems
+
+    def check(self, name: str, value: Any) -> str:
+        """Return what is wrong with a new value of a parameter; empty when nothing is."""
+        spec = self._specs.get(name)
+        if spec is None:
+            return ''
+        try:
+            spec.check(_plain(value, spec))
+        except OptionError as error:
+            return str(error)
+        return ''
+
+    def _value(self, name: str, spec: OptionSpec) -> Any:
+        return _plain(self._node.get_parameter(name).value, spec)
+
+    def _unknown(self) -> Iterator[str]:
+        for name in parameter_overrides(self._node):
+            if name not in self._specs and not name.startswith(RCLPY_PREFIXES):
+                yield f'{name}: unknown parameter{did_you_mean(name, self._specs)}'
+
+
+def _plain(value: Any, spec: OptionSpec) -> Any:
+    """Return a value of ROS as options know it; an empty list arrives as bytes, or as nothing."""
+    if spec.kind is tuple and value is not None and not isinstance(value, str):
+        return tuple(value)
+    return () if spec.kind is tuple and value is None else value
+
+
+def _descriptor(spec: OptionSpec) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        name=spec.name, description=spec.description, dynamic_typing=True
+    )
+    if spec.choices:
+        descriptor.additional_constraints = spec.expected()
+    if spec.minimum is None and spec.maximum is None:
+        return descriptor
+    low = -1e9 if spec.minimum is None else spec.minimum
+    high = 1e9 if spec.maximum is None else spec.maximum
+    if spec.kind is float:
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    else:
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
+    return descriptor

@@ -1,0 +1,21 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one place for what differs between versions of rclpy, or is not public in any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rclpy.node import Node
+
+
+def parameter_overrides(node: Node) -> Mapping[str, Any]:
+    """
+    Return the parameters that were given from outside, declared or not.
+
+    No version has a public way to them that does not also declare them, and declaring them all
+    would hide a misspelt name.
+    """
+    overrides: Mapping[str, Any] = node._parameter_overrides
+    return overrides

@@ -1,0 +1,153 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What exists between ``configure`` and ``cleanup``: engine, worker, camera and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from edge_perception.core.accounts import FrameAccounts
+from edge_perception.core.assembly import Assembled
+from edge_perception.core.budget import Clock
+from edge_perception.core.budget import LatencyBudget
+from edge_perception.core.statistics import RollingWindow
+from edge_perception.core.worker import Delivery
+from edge_perception.core.worker import Parcel
+from edge_perception.core.worker import Worker
+from edge_perception.core.worker import WorkerHooks
+from edge_perception.core.worker import WorkerPolicy
+from edge_perception.ros.camera_input import CameraInput
+from edge_perception.ros.camera_input import ImageMessage
+from edge_perception.ros.camera_input import to_frame
+from edge_perception.ros.log_once import LogOnce
+from edge_perception.ros.outputs import Outputs
+from edge_perception.ros.parameters import NodeConfig
+
+# What to do about frames that are dropped, where there is something to do.
+REMEDIES = {
+    'stale': 'raise latency_budget_ms (0 accepts any age, e.g. for a recording), use a faster '
+    'engine, or check that the clocks of camera and node agree',
+    'overrun': 'raise latency_budget_ms, use a faster engine or model, or set publish_late',
+    'bad_stamp': 'mend the driver of the camera, or set on_bad_stamp to arrival',
+}
+
+
+class Session:
+    """
+    One configured model at work. Methods run in the executor's thread unless they say otherwise.
+
+    :param assembled: with an active engine, which the session frees in the end.
+    :param give_up: called in the thread of the worker when the engine failed too often.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        config: NodeConfig,
+        assembled: Assembled,
+        give_up: Callable[[str], None],
+        clock: Clock,
+    ) -> None:
+        self._node = node
+        self._config = config
+        self.model = assembled.model
+        self.engine_name = config.engine
+        self.accounts = FrameAccounts()
+        self.age_ms = RollingWindow()
+        self.stage_ms = {stage: RollingWindow() for stage in ('preprocess', 'infer', 'decode')}
+        self._warnings = LogOnce(node.get_logger().warning, variants=3)
+        self._budget = LatencyBudget(
+            budget_ms=config.latency_budget_ms,
+            on_bad_stamp=config.on_bad_stamp,
+            stamp_tolerance_ms=config.stamp_tolerance_ms,
+            clock=clock,
+        )
+        self._outputs = Outputs(
+            node,
+            manifest=assembled.model.manifest,
+            tasks=assembled.pipeline.decoder.tasks,
+            class_id_format=config.class_id_format,
+            score_threshold=assembled.selection.score_threshold,
+        )
+        self.camera = CameraInput(
+            node,
+            topic=config.image_topic,
+            transport=config.image_transport,
+            receive=self._receive,
+        )
+        self._worker: Worker[ImageMessage] = Worker(
+            assembled.pipeline,
+            hooks=WorkerHooks(
+                convert=partial(to_frame, max_pixels=int(config.max_image_megapixels * 1e6)),
+                deliver=self._deliver,
+                report=self._say,
+                give_up=give_up,
+            ),
+            policy=WorkerPolicy(
+                publish_late=config.publish_late,
+                max_engine_failures=config.max_engine_failures,
+                min_period_ns=int(1e9 / config.max_rate) if config.max_rate else 0,
+            ),
+            selection=assembled.selection,
+            accounts=self.accounts,
+            clock=clock,
+        )
+
+    def activate(self) -> None:
+        """Publish the labels and let frames in."""
+        self._warnings.forget()
+        self._outputs.publish_labels()
+        self._worker.resume()
+        self.camera.open()
+
+    def deactivate(self) -> None:
+        """Let no frame in and no result out; does not wait for a busy engine."""
+        self.camera.close()
+        self._worker.pause()
+
+    def close(self) -> None:
+        """Take the topics back and let the worker free the engine when it is idle."""
+        self.deactivate()
+        self._worker.stop()
+        self._outputs.close()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until the engine is free; False when it is still busy after the time."""
+        return self._worker.join(timeout_s)
+
+    def _receive(self, message: ImageMessage) -> None:
+        self.accounts.receive()
+        stamp = message.header.stamp
+        arrival = self._budget.arrive(
+            stamp.sec * 1_000_000_000 + stamp.nanosec,
+            now_ns=self._node.get_clock().now().nanoseconds,
+        )
+        if arrival.stamp_problem:
+            self._say('bad_stamp', f'the stamp of an image {arrival.stamp_problem}')
+        if arrival.deadline is None:
+            self.accounts.drop('bad_stamp')
+        else:
+            self._worker.submit(Parcel(message=message, deadline=arrival.deadline))
+
+    def _deliver(self, delivery: Delivery[ImageMessage]) -> None:
+        """Publish a result. Thread: the worker's."""
+        header = delivery.message.header
+        if self._config.frame_id:
+            header = Header(stamp=header.stamp, frame_id=self._config.frame_id)
+        self._outputs.publish(delivery.processed.perception, header=header)
+        self.age_ms.add(delivery.age_ns / 1e6)
+        times = delivery.processed.times
+        self.stage_ms['preprocess'].add(times.preprocess_ns / 1e6)
+        self.stage_ms['infer'].add(times.infer_ns / 1e6)
+        self.stage_ms['decode'].add(times.decode_ns / 1e6)
+
+    def _say(self, reason: str, sentence: str) -> None:
+        """Say once why frames are dropped. Thread: any."""
+        remedy = REMEDIES.get(reason)
+        advice = f'; {remedy}' if remedy else ''
+        self._warnings.say(reason, f'{self.camera.topic}: {sentence}{advice}')
