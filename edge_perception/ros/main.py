@@ -32,7 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
         # Ctrl-C and SIGTERM are the usual ways to end the process.
         pass
     finally:
-        node.close()
         node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()

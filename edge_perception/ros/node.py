@@ -145,11 +145,13 @@ class PerceptionNode(LifecycleNode):
         self._finish(1)
         return FAILURE
 
-    def close(self) -> None:
-        """Free everything before the process ends; waits a little for a busy engine."""
+    def destroy_node(self) -> None:
+        """Free everything, then the node; waits a little for a busy engine."""
         self._release()
         if self._closing is not None and not self._closing.join(RELEASE_TIMEOUT_S):
             self.get_logger().warning('the engine is still busy and is left behind')
+        self._closing = None
+        super().destroy_node()
 
     def _make_session(self) -> Session:
         if self._closing is not None and not self._closing.join(RELEASE_TIMEOUT_S):

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange
-from rcl_interfaces.msg import IntegerRange
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
@@ -188,17 +186,11 @@ def _plain(value: Any, spec: OptionSpec) -> Any:
 
 
 def _descriptor(spec: OptionSpec) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(
-        name=spec.name, description=spec.description, dynamic_typing=True
+    # Ranges are given in words only: rclpy would check numeric ones itself, raise while the node is
+    # made, and so hide everything else that is wrong.
+    return ParameterDescriptor(
+        name=spec.name,
+        description=spec.description,
+        additional_constraints=spec.expected(),
+        dynamic_typing=True,
     )
-    if spec.choices:
-        descriptor.additional_constraints = spec.expected()
-    if spec.minimum is None and spec.maximum is None:
-        return descriptor
-    low = -1e9 if spec.minimum is None else spec.minimum
-    high = 1e9 if spec.maximum is None else spec.maximum
-    if spec.kind is float:
-        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-    else:
-        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
-    return descriptor

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
+import threading
 
 import numpy as np
 

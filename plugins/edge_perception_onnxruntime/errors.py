@@ -1,0 +1,115 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of ONNX Runtime in one sentence each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import re
+
+from edge_perception.contract import ArtifactError
+
+EXPORT_AGAIN = 'copy the file again, or export the model again'
+OTHER_OPSET = 'export the model with a lower opset, or install a newer onnxruntime'
+OTHER_OPERATOR = (
+    'export the model with standard ONNX operators only, or use an engine that has this one'
+)
+LFS_POINTER = b'version https://git-lfs.github.com'
+
+# What ONNX Runtime says (1.23 and 1.31), what is wrong, what to do.
+_EXPLANATIONS = (
+    (
+        r'No Op registered for (\S+) with domain_version of (\d+)',
+        'uses the operator {0}, which opset {1} does not have',
+        OTHER_OPERATOR,
+    ),
+    (
+        r'(\S+?):(\S+?)\(-?\d+\) is not a registered function/op',
+        'uses the operator {1} of {0}, which is not in this runtime',
+        OTHER_OPERATOR,
+    ),
+    (
+        r'In Node, \("[^"]*", (\w+), .*No opset import for domain \'(.+?)\'',
+        'uses the operator {0} of {1}, which is not in this runtime',
+        OTHER_OPERATOR,
+    ),
+    (
+        r'Could not find an implementation for (\w+)\((\d+)\)',
+        'uses the operator {0} (opset {1}) with data types that this runtime cannot compute',
+        'export the model with float32 or float16, or use another provider',
+    ),
+    (
+        r'Opset (\d+) is under development.*till opset (\d+)',
+        'has opset {0}, and this runtime ends at {1}',
+        OTHER_OPSET,
+    ),
+    (
+        r'Unsupported model IR version: (\d+), max supported IR version: (\d+)',
+        'has ONNX IR version {0}, and this runtime ends at {1}',
+        OTHER_OPSET,
+    ),
+    (
+        r'Protobuf parsing failed|No graph was found',
+        'is not an ONNX file, or a part of it is missing',
+        EXPORT_AGAIN,
+    ),
+    (
+        r'ORT model verification failed|Invalid ORT format',
+        'is not a file in ORT format, or a part of it is missing',
+        EXPORT_AGAIN,
+    ),
+    (
+        r'External data path does not exist: "([^"]+)"|No such file or directory \[([^\]]+)\]',
+        'keeps its weights in {0}, which does not exist',
+        'copy that file as well, or export the model into one file',
+    ),
+    (
+        r'In Node, \("([^"]*)", (\w+), .*?Error (.+)',
+        'has an operator {1} {0!r} that is not valid: {2}',
+        EXPORT_AGAIN,
+    ),
+)
+
+
+def check_file(artifact: Path) -> None:
+    """
+    Refuse what is no file of a network, before the runtime says less about it.
+
+    :raises ArtifactError: it is missing, unreadable, empty or a pointer of Git LFS.
+    """
+    try:
+        with artifact.open('rb') as file:
+            head = file.read(len(LFS_POINTER))
+    except FileNotFoundError as error:
+        raise ArtifactError(
+            artifact, reason='does not exist', remedy='correct the path'
+        ) from error
+    except OSError as error:
+        reason = f'cannot be read: {error.strerror}'
+        raise ArtifactError(
+            artifact, reason=reason, remedy='correct the path or the permissions'
+        ) from error
+    if not head:
+        raise ArtifactError(artifact, reason='is empty', remedy=EXPORT_AGAIN)
+    if head == LFS_POINTER:
+        raise ArtifactError(
+            artifact,
+            reason='is a pointer of Git LFS, not the file itself',
+            remedy='run: git lfs pull',
+        )
+
+
+def artifact_error(artifact: Path, error: Exception, *, runtime: str) -> ArtifactError:
+    """Return the error for a file that the runtime refused."""
+    text = one_line(error)
+    for pattern, reason, remedy in _EXPLANATIONS:
+        found = re.search(pattern, text)
+        if found:
+            details = [detail for detail in found.groups() if detail is not None]
+            return ArtifactError(artifact, reason=reason.format(*details), remedy=remedy)
+    return ArtifactError(artifact, reason=f'{runtime} cannot load it: {text}', remedy=EXPORT_AGAIN)
+
+
+def one_line(error: Exception) -> str:
+    """Return a message of the vendor without its code and line breaks."""
+    return re.sub(r'^\[ONNXRuntimeError\] : \d+ : \w+ : ', '', ' '.join(str(error).split()))

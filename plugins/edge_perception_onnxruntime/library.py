@@ -1,0 +1,109 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The vendor library: imported late, kept quiet, asked for its execution providers."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from edge_perception.contract import EngineUnavailableError
+
+ENGINE = 'onnxruntime'
+SUFFIX = 'ExecutionProvider'
+CPU_PROVIDER = 'CPUExecutionProvider'
+# Azure computes on somebody else's computer: no camera image leaves the robot.
+REMOTE_PROVIDERS = ('AzureExecutionProvider',)
+# Builds of ONNX Runtime on PyPI; only one of them may be installed at a time.
+PACKAGES = {
+    'cuda': 'onnxruntime-gpu',
+    'tensorrt': 'onnxruntime-gpu',
+    'openvino': 'onnxruntime-openvino',
+}
+LOG_ERRORS = 3
+LOG_NOTHING = 4
+
+
+def load_library() -> Any:
+    """
+    Return the module ``onnxruntime``, with telemetry off and warnings silent.
+
+    :raises EngineUnavailableError: it is missing or broken.
+    """
+    try:
+        import onnxruntime
+
+        onnxruntime.disable_telemetry_events()
+        onnxruntime.set_default_logger_severity(LOG_ERRORS)
+    except ModuleNotFoundError as error:
+        raise EngineUnavailableError(
+            ENGINE,
+            reason=f'the Python package {error.name} is not installed',
+            remedy='install it with: pip install onnxruntime',
+        ) from error
+    except Exception as error:
+        # E.g. a library of the system is missing, or two builds lie over each other.
+        raise EngineUnavailableError(
+            ENGINE,
+            reason=f'onnxruntime cannot be imported: {" ".join(str(error).split())}',
+            remedy='remove all its builds and install one: pip uninstall onnxruntime '
+            'onnxruntime-gpu, then pip install onnxruntime',
+        ) from error
+    return onnxruntime
+
+
+def runtime_version(library: Any) -> str:
+    """Return name and version, e.g. ``onnxruntime 1.23.2``."""
+    return f'onnxruntime {library.__version__}'
+
+
+def providers(library: Any) -> dict[str, str]:
+    """Return the providers of this build: what users write, and the full name."""
+    return {
+        _short(name): name
+        for name in library.get_available_providers()
+        if name not in REMOTE_PROVIDERS
+    }
+
+
+def find_provider(library: Any, wanted: str) -> str:
+    """
+    Return the full name of a provider.
+
+    ONNX Runtime itself only warns of a name that it does not have, and computes on the CPU.
+
+    :param wanted: short or full name, in any case.
+    :raises EngineUnavailableError: this build does not have it, or nobody does.
+    """
+    here = providers(library)
+    name = _short(wanted)
+    if name in here:
+        return here[name]
+    known = [_short(full) for full in library.get_all_providers() if full not in REMOTE_PROVIDERS]
+    if name in known:
+        remedy = f'install {PACKAGES.get(name, "a build of it that has this provider")}'
+    else:
+        nearest = get_close_matches(name, known, n=1)
+        remedy = f'did you mean {nearest[0]!r}?' if nearest else 'correct the option provider'
+    raise EngineUnavailableError(
+        ENGINE,
+        reason=f'provider {wanted!r} is not in {runtime_version(library)}, which has '
+        + ', '.join(here),
+        remedy=remedy,
+    )
+
+
+def provider_failed(library: Any, provider: str) -> EngineUnavailableError:
+    """Return the error for a provider that is in this build but did not start."""
+    return EngineUnavailableError(
+        ENGINE,
+        reason=f'provider {_short(provider)!r} did not start, and {runtime_version(library)} '
+        'would have computed on another one',
+        remedy='install its driver and libraries (the message of ONNX Runtime above names what is '
+        "missing), or set the option provider to 'cpu'",
+    )
+
+
+def _short(name: str) -> str:
+    lower = name.strip().lower()
+    return lower[: -len(SUFFIX)] if lower.endswith(SUFFIX.lower()) else lower

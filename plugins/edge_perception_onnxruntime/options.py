@@ -1,0 +1,37 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_perception.contract import option
+from edge_perception.contract import Options
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxRuntimeOptions(Options):
+    """Options of the engine; each is a parameter ``engine.onnxruntime.<name>``."""
+
+    threads: int = option(
+        0,
+        'threads that compute one frame; 0 leaves it to ONNX Runtime, which takes one for each '
+        'physical core',
+        minimum=0,
+    )
+    # Off, because on a robot the processor has other work: with two threads on two cores that
+    # others used as well, a frame of YOLOX-nano took 13 ms without spinning and 42 ms with it.
+    spinning: bool = option(
+        False,
+        'let idle threads wait in a busy loop: faster when nothing else runs, slower and hotter '
+        'when something does',
+    )
+    graph_level: str = option(
+        'all',
+        'how far the graph is optimised when it is loaded',
+        choices=('disable', 'basic', 'extended', 'all'),
+    )
+    provider: str = option(
+        'cpu',
+        'execution provider, e.g. cpu, cuda, tensorrt, openvino, or its full name; operators that '
+        'it does not know run on cpu',
+    )

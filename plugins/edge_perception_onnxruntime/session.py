@@ -1,0 +1,96 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions of ONNX Runtime and what they say of their tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import TensorSpec
+from edge_perception_onnxruntime.errors import artifact_error
+from edge_perception_onnxruntime.errors import check_file
+from edge_perception_onnxruntime.library import CPU_PROVIDER
+from edge_perception_onnxruntime.library import find_provider
+from edge_perception_onnxruntime.library import load_library
+from edge_perception_onnxruntime.library import LOG_ERRORS
+from edge_perception_onnxruntime.library import LOG_NOTHING
+from edge_perception_onnxruntime.library import provider_failed
+from edge_perception_onnxruntime.library import runtime_version
+from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+
+GRAPH_LEVELS = {
+    'disable': 'ORT_DISABLE_ALL',
+    'basic': 'ORT_ENABLE_BASIC',
+    'extended': 'ORT_ENABLE_EXTENDED',
+    'all': 'ORT_ENABLE_ALL',
+}
+DTYPES = {
+    f'tensor({name})': np.dtype({'float': 'float32', 'double': 'float64'}.get(name, name))
+    for name in (
+        *('float', 'double', 'float16', 'bool', 'int8', 'int16', 'int32', 'int64'),
+        *('uint8', 'uint16', 'uint32', 'uint64'),
+    )
+}
+
+
+def open_session(artifact: Path, options: OnnxRuntimeOptions) -> Any:
+    """
+    Load a network on the provider that was asked for, and on no other.
+
+    :raises EngineUnavailableError: the library or the provider is missing.
+    :raises ArtifactError: the file cannot be loaded.
+    """
+    library = load_library()
+    provider = find_provider(library, options.provider)
+    check_file(artifact)
+    settings = library.SessionOptions()
+    # On the CPU a failure comes as an exception; why a GPU does not start is only in the log.
+    settings.log_severity_level = LOG_NOTHING if provider == CPU_PROVIDER else LOG_ERRORS
+    settings.intra_op_num_threads = options.threads
+    settings.graph_optimization_level = getattr(
+        library.GraphOptimizationLevel, GRAPH_LEVELS[options.graph_level]
+    )
+    spinning = '1' if options.spinning else '0'
+    settings.add_session_config_entry('session.intra_op.allow_spinning', spinning)
+    settings.add_session_config_entry('session.inter_op.allow_spinning', spinning)
+    try:
+        session = library.InferenceSession(
+            str(artifact),
+            settings,
+            providers=list(dict.fromkeys([provider, CPU_PROVIDER])),
+            enable_fallback=0,
+        )
+    except Exception as error:
+        raise artifact_error(artifact, error, runtime=runtime_version(library)) from error
+    if session.get_providers()[0] != provider:
+        raise provider_failed(library, provider)
+    return session
+
+
+def tensor_specs(artifact: Path, nodes: Any, sizes: Mapping[str, int]) -> tuple[TensorSpec, ...]:
+    """
+    Translate what a session says of its inputs or outputs.
+
+    :param sizes: of dimensions that have a name instead of a number; others become -1.
+    :raises ArtifactError: one is no tensor of numbers.
+    """
+    for node in nodes:
+        if node.type not in DTYPES:
+            raise ArtifactError(
+                artifact,
+                reason=f'{node.name!r} is a {node.type}, expected a tensor of numbers',
+                remedy='export the model with plain tensors as its inputs and outputs',
+            )
+    return tuple(
+        TensorSpec(
+            node.name,
+            tuple(size if isinstance(size, int) else sizes.get(size, -1) for size in node.shape),
+            DTYPES[node.type],
+        )
+        for node in nodes
+    )

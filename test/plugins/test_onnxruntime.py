@@ -1,0 +1,294 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import threading
+import weakref
+
+from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
+from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+import numpy as np
+import onnx
+from onnx import helper
+from onnx import TensorProto
+import onnxruntime
+import pytest
+
+from edge_perception.contract import EngineStateError
+from edge_perception.contract import InferenceError
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import TensorSpec
+from test.support.networks import manifest_for
+from test.support.networks import save
+from test.support.networks import save_conv
+from test.support.networks import save_identity
+from test.support.networks import SHAPE
+from test.support.networks import tensor
+
+
+def create(path: Path, manifest: ModelManifest | None = None, **options):
+    return OnnxRuntimeEngineType().create(
+        manifest or manifest_for(), path, OnnxRuntimeOptions(threads=1, **options)
+    )
+
+
+def image(dtype='float32', shape=SHAPE) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 100, shape).astype(dtype)
+
+
+@pytest.mark.parametrize('layout', ['nchw', 'nhwc'])
+@pytest.mark.parametrize('dtype', ['float32', 'float16', 'uint8', 'int8'])
+def test_tensors_pass_through_in_every_dtype(tmp_path, dtype, layout):
+    shape = SHAPE if layout == 'nchw' else (1, 4, 6, 3)
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    path = save_identity(tmp_path / 'net.onnx', kind, shape)
+    with create(path, manifest_for(shape, dtype=dtype, layout=layout)) as engine:
+        engine.warm_up()
+        buffer = engine.input_buffers()['image']
+        buffer[:] = image(dtype, shape)
+        result = engine.infer(engine.input_buffers())['result']
+        np.testing.assert_array_equal(result, image(dtype, shape))
+        assert engine.outputs[0].admits(result)
+
+
+def test_conv_computes_the_known_sums(tmp_path):
+    with create(save_conv(tmp_path / 'net.onnx')) as engine:
+        sums = engine.infer({'image': np.ones(SHAPE, np.float32)})['sums']
+    assert sums.shape == (1, 2, 4, 6)
+    assert sums[0, 0].tolist()[1] == [18, 27, 27, 27, 27, 18]
+
+
+def test_foreign_arrays_give_the_same_and_are_not_changed(tmp_path):
+    with create(save_conv(tmp_path / 'net.onnx')) as engine:
+        frame = image()
+        frame.setflags(write=False)
+        first = engine.infer({'image': frame})['sums'].copy()
+        with_gaps = np.repeat(image(), 2, axis=3)[..., ::2]
+        np.testing.assert_array_equal(engine.infer({'image': with_gaps})['sums'], first)
+        engine.input_buffers()['image'][:] = image()
+        np.testing.assert_array_equal(engine.infer(engine.input_buffers())['sums'], first)
+        np.testing.assert_array_equal(engine.input_buffers()['image'], image())
+        np.testing.assert_array_equal(frame, image())
+
+
+def test_each_frame_is_computed_anew(tmp_path):
+    with create(save_identity(tmp_path / 'net.onnx', operator='Neg')) as engine:
+        for value in (1, 2, 3):
+            engine.input_buffers()['image'].fill(value)
+            assert (engine.infer(engine.input_buffers())['result'] == -value).all()
+
+
+def test_open_dimensions_become_those_of_the_manifest(tmp_path):
+    path = save_identity(tmp_path / 'net.onnx', shape=('batch', 3, 'height', None))
+    with create(path) as engine:
+        assert engine.inputs == (TensorSpec('image', SHAPE, np.dtype('float32')),)
+        assert engine.outputs[0].shape == (1, 3, -1, -1)
+        engine.warm_up()
+        np.testing.assert_array_equal(engine.infer({'image': image()})['result'], image())
+
+
+def test_outputs_may_change_their_size_and_stand_beside_fixed_ones(tmp_path):
+    nodes = [
+        helper.make_node('NonZero', ['image'], ['where']),
+        helper.make_node('Neg', ['image'], ['negative']),
+        helper.make_node('ReduceSum', ['image'], ['sum'], keepdims=0),
+    ]
+    outputs = [
+        tensor('where', (4, 'found'), TensorProto.INT64),
+        tensor('negative', SHAPE),
+        tensor('sum', ()),
+    ]
+    path = save(tmp_path / 'net.onnx', nodes, [tensor('image', SHAPE)], outputs)
+    with create(path) as engine:
+        assert [spec.shape for spec in engine.outputs] == [(4, -1), SHAPE, ()]
+        for count in (0, 5, 2, 72):
+            frame = np.zeros(SHAPE, np.float32)
+            frame.ravel()[:count] = 1
+            results = engine.infer({'image': frame})
+            assert results['where'].shape == (4, count)
+            assert results['sum'] == count
+            np.testing.assert_array_equal(results['negative'], -frame)
+
+
+def test_an_output_of_unknown_rank_has_the_shape_that_comes(tmp_path):
+    nodes = [
+        helper.make_node('Flatten', ['image'], ['flat'], axis=0),
+        helper.make_node('Cast', ['flat'], ['marked'], to=TensorProto.BOOL),
+        helper.make_node('Compress', ['flat', 'marked'], ['sides'], axis=1),
+        helper.make_node('Cast', ['sides'], ['whole'], to=TensorProto.INT64),
+        helper.make_node('Flatten', ['whole'], ['row'], axis=0),
+        helper.make_node('Squeeze', ['row', 'first'], ['shape']),
+        helper.make_node('Reshape', ['image', 'shape'], ['result']),
+    ]
+    path = save(
+        tmp_path / 'net.onnx',
+        nodes,
+        [tensor('image', SHAPE)],
+        [tensor('result', None)],
+        constants=[onnx.numpy_helper.from_array(np.array([0]), 'first')],
+    )
+    with create(path) as engine:
+        for sides in ((8, 9), (2, 6, 6), (72,)):
+            frame = np.zeros(SHAPE, np.float32)
+            frame.ravel()[: len(sides)] = sides
+            result = engine.infer({'image': frame})['result']
+            np.testing.assert_array_equal(result, frame.reshape(sides))
+
+
+@pytest.mark.parametrize('level', ['disable', 'basic', 'extended', 'all'])
+def test_graph_levels_give_the_same_result(tmp_path, level):
+    with create(save_conv(tmp_path / 'net.onnx'), graph_level=level, spinning=True) as engine:
+        sums = engine.infer({'image': np.ones(SHAPE, np.float32)})['sums']
+    assert sums.sum() == 2 * 3 * (4 * 3 - 2) * (6 * 3 - 2)
+
+
+def test_threads_are_as_many_as_asked_for(tmp_path):
+    path = save_conv(tmp_path / 'net.onnx')
+    counts = []
+    for threads in (1, 4):
+        before = len(os.listdir('/proc/self/task'))
+        options = OnnxRuntimeOptions(threads=threads)
+        with OnnxRuntimeEngineType().create(manifest_for(), path, options):
+            counts.append(len(os.listdir('/proc/self/task')) - before)
+    assert counts == [0, 3]  # the thread that calls computes as well
+
+
+def test_a_second_thread_is_refused_while_one_is_inside(tmp_path):
+    inside, leave = threading.Event(), threading.Event()
+
+    class SlowSession:
+        def __init__(self, session):
+            self.session = session  # the binding would not survive it
+
+        def run_with_iobinding(self, *_):
+            inside.set()
+            leave.wait()
+
+    with create(save_identity(tmp_path / 'net.onnx')) as engine:
+        engine._session = SlowSession(engine._session)
+        worker = threading.Thread(target=lambda: engine.infer({'image': image()}))
+        worker.start()
+        try:
+            assert inside.wait(60)
+            with pytest.raises(EngineStateError, match='another thread was inside'):
+                engine.infer({'image': image()})
+        finally:
+            leave.set()
+            worker.join()
+
+
+def test_an_inactive_engine_refuses_to_compute(tmp_path):
+    engine = create(save_identity(tmp_path / 'net.onnx'))
+    with pytest.raises(EngineStateError, match='expected activate before it'):
+        engine.infer({'image': image()})
+
+
+def test_a_failure_of_the_runtime_is_an_error_and_the_next_frame_works(tmp_path, capfd):
+    nodes = [
+        helper.make_node('Cast', ['image'], ['rows'], to=TensorProto.INT64),
+        helper.make_node('Gather', ['table', 'rows'], ['result']),
+    ]
+    table = onnx.numpy_helper.from_array(np.arange(3, dtype=np.float32), 'table')
+    path = save(
+        tmp_path / 'net.onnx',
+        nodes,
+        [tensor('image', SHAPE)],
+        [tensor('result', SHAPE)],
+        constants=[table],
+    )
+    with create(path) as engine:
+        with pytest.raises(
+            InferenceError, match=r'net\.onnx: onnxruntime failed: .*Gather'
+        ) as error:
+            engine.infer({'image': np.full(SHAPE, 7, np.float32)})
+        assert '\n' not in str(error.value)
+        result = engine.infer({'image': np.full(SHAPE, 2, np.float32)})['result']
+        assert (result == 2).all()
+    assert capfd.readouterr() == ('', '')
+
+
+def test_walking_through_the_states_leaves_nothing_behind(tmp_path):
+    path = save_conv(tmp_path / 'net.onnx', channels=100_000)  # 10 MB of weights, so a leak shows
+
+    def resources() -> tuple[int, int]:
+        return len(os.listdir('/proc/self/task')), len(os.listdir('/proc/self/fd'))
+
+    def resident_bytes() -> int:
+        pages = int(Path('/proc/self/statm').read_text().split()[1])
+        return pages * os.sysconf('SC_PAGE_SIZE')
+
+    engine = OnnxRuntimeEngineType().create(manifest_for(), path, OnnxRuntimeOptions(threads=2))
+    for cycle in range(25):
+        engine.activate()
+        engine.warm_up(1)
+        engine.deactivate()
+        if cycle == 4:
+            before, memory_before = resources(), resident_bytes()
+    assert resources() == before
+    assert resident_bytes() - memory_before < 60e6  # 20 leaked sessions would be 200 MB
+
+
+def test_deactivate_gives_the_session_back(tmp_path):
+    engine = create(save_conv(tmp_path / 'net.onnx'))
+    engine.activate()
+    session = weakref.ref(engine._session)
+    engine.deactivate()
+    assert session() is None
+
+
+def test_many_frames_do_not_grow(tmp_path):
+    nodes = [helper.make_node('NonZero', ['image'], ['where'])]
+    outputs = [tensor('where', (4, 'found'), TensorProto.INT64)]
+    shape = (1, 3, 128, 128)
+    path = save(tmp_path / 'net.onnx', nodes, [tensor('image', shape)], outputs)
+    with create(path, manifest_for(shape)) as engine:
+        for frame in range(600):
+            engine.input_buffers()['image'].fill(1)
+            engine.infer(engine.input_buffers())
+            if frame == 99:
+                before = int(Path('/proc/self/statm').read_text().split()[1])
+        after = int(Path('/proc/self/statm').read_text().split()[1])
+    # An output has 1.5 MB: 500 that stayed would be 750 MB.
+    assert (after - before) * os.sysconf('SC_PAGE_SIZE') < 50e6
+
+
+def test_equals_a_session_of_the_vendor_on_yolox(shared_data):
+    path = shared_data / 'yolox_nano/yolox_nano.onnx'
+    shape = (1, 3, 416, 416)
+    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+    with create(path, manifest_for(shape, colour='bgr')) as engine:
+        engine.warm_up()
+        for seed in (0, 1, 0):
+            frame = np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
+            engine.input_buffers()['images'][:] = frame
+            got = engine.infer(engine.input_buffers())['output'].copy()
+            np.testing.assert_allclose(
+                got, session.run(None, {'images': frame})[0], rtol=1e-4, atol=1e-4
+            )
+            again = engine.infer(engine.input_buffers())['output']
+            np.testing.assert_array_equal(again, got)
+
+
+def test_yunet_with_open_sizes_equals_the_one_with_fixed_sizes(shared_data):
+    shape = (1, 3, 320, 320)
+    frame = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    results = []
+    for name in ('yunet_n_dynamic.onnx', 'yunet_n_320_320.onnx'):
+        with create(shared_data / 'yunet' / name, manifest_for(shape)) as engine:
+            assert engine.outputs[0].shape[0] == 1
+            results.append(dict(engine.infer({'input': frame})))
+    assert results[0].keys() == results[1].keys()
+    for name, value in results[0].items():
+        np.testing.assert_allclose(value, results[1][name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_quantised_network_takes_bytes(shared_data):
+    path = shared_data / 'movenet_lightning/movenet_lightning_ptq_qdq.onnx'
+    manifest = manifest_for((1, 192, 192, 3), layout='nhwc', dtype='uint8')
+    with create(path, manifest) as engine:
+        engine.warm_up()
+        (result,) = engine.infer(engine.input_buffers()).values()
+    assert result.shape == (1, 1, 17, 3)

@@ -1,0 +1,265 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import struct
+
+import cv2
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+import numpy as np
+import pytest
+from sensor_msgs.msg import CompressedImage
+
+from edge_perception.contract import FRAME_ENCODINGS
+from edge_perception.contract import ImageError
+from edge_perception.ros.compressed_images import compressed_to_frame
+
+WIDTH, HEIGHT = 48, 32
+MAX_PIXELS = 4096 * 4096
+JPEG_FORMATS = ('jpeg', 'jpg', 'bgr8; jpeg compressed bgr8', 'rgb8; jpeg compressed bgr8', '')
+PNG_FORMATS = ('png', 'bgr8; png compressed bgr8', 'rgb8; png compressed bgr8', '', 'jpeg')
+
+
+def smooth_picture() -> np.ndarray:
+    """Return BGR that JPEG keeps well, different in each channel and direction."""
+    down, across = np.mgrid[0:HEIGHT, 0:WIDTH]
+    return np.dstack([across * 5, down * 7, 255 - across * 4]).astype(np.uint8)
+
+
+def encoded(picture: np.ndarray, suffix: str, *parameters: int) -> bytes:
+    return cv2.imencode(suffix, picture, parameters)[1].tobytes()
+
+
+JPEG = encoded(smooth_picture(), '.jpg', cv2.IMWRITE_JPEG_QUALITY, 95)
+GREY_JPEG = encoded(smooth_picture()[..., 0], '.jpg', cv2.IMWRITE_JPEG_QUALITY, 95)
+PROGRESSIVE_JPEG = encoded(smooth_picture(), '.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+PNG = encoded(smooth_picture(), '.png')
+
+
+def compressed(data: bytes, image_format: str = '') -> CompressedImage:
+    message = CompressedImage(format=image_format)
+    message.data = data
+    return message
+
+
+def decode(data: bytes, image_format: str = ''):
+    return compressed_to_frame(compressed(data, image_format), max_pixels=MAX_PIXELS)
+
+
+def with_exif(jpeg: bytes, *, orientation: int, thumbnail: bytes = b'') -> bytes:
+    """Insert an APP1 segment with one IFD entry; JEITA CP-3451, section 4.6."""
+    entry = struct.pack('>HHIHH', 0x0112, 3, 1, orientation, 0)
+    body = b'Exif\0\0MM\0*' + struct.pack('>IH', 8, 1) + entry + struct.pack('>I', 0) + thumbnail
+    return jpeg[:2] + b'\xff\xe1' + struct.pack('>H', len(body) + 2) + body + jpeg[2:]
+
+
+def claiming(picture: bytes, *, width: int, height: int) -> bytes:
+    """Return a picture whose header was changed to claim another size."""
+    if picture.startswith(b'\x89PNG'):
+        return picture[:16] + struct.pack('>II', width, height) + picture[24:]
+    at = picture.index(b'\xff\xc0') + 5
+    return picture[:at] + struct.pack('>HH', height, width) + picture[at + 4 :]
+
+
+@pytest.mark.parametrize('image_format', JPEG_FORMATS)
+@pytest.mark.parametrize('data', [JPEG, PROGRESSIVE_JPEG])
+def test_jpeg_whatever_its_format_is_called(data, image_format):
+    frame = decode(data, image_format)
+    assert frame.encoding == 'bgr8'
+    difference = np.abs(frame.image.astype(int) - smooth_picture())
+    assert difference.mean() < 4
+    assert difference.max() < 40
+
+
+@pytest.mark.parametrize('image_format', PNG_FORMATS)
+def test_png_is_exact_whatever_its_format_is_called(image_format):
+    frame = decode(PNG, image_format)
+    assert frame.encoding == 'bgr8'
+    np.testing.assert_array_equal(frame.image, smooth_picture())
+
+
+def test_stamp_and_frame_id_come_from_the_header():
+    message = compressed(JPEG)
+    message.header.stamp.sec, message.header.stamp.nanosec = 5, 7
+    message.header.frame_id = 'camera_optical_frame'
+    frame = compressed_to_frame(message, max_pixels=MAX_PIXELS)
+    assert (frame.stamp_ns, frame.frame_id) == (5_000_000_007, 'camera_optical_frame')
+
+
+def test_grey_pictures_stay_grey():
+    grey = smooth_picture()[..., 0]
+    from_jpeg, from_png = decode(GREY_JPEG), decode(encoded(grey, '.png'))
+    assert (from_jpeg.encoding, from_png.encoding) == ('mono8', 'mono8')
+    np.testing.assert_array_equal(from_png.image, grey)
+    np.testing.assert_allclose(from_jpeg.image.astype(int), grey, atol=12)
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_16_bit_png_keeps_the_upper_byte(channels):
+    values = np.random.default_rng(2).integers(0, 2**16, (HEIGHT, WIDTH, channels), np.uint16)
+    frame = decode(encoded(values, '.png'))
+    np.testing.assert_array_equal(frame.image.reshape(values.shape), values >> 8)
+
+
+def test_transparency_is_left_out():
+    picture = np.dstack([smooth_picture(), np.full((HEIGHT, WIDTH), 9, np.uint8)])
+    np.testing.assert_array_equal(decode(encoded(picture, '.png')).image, smooth_picture())
+
+
+def test_exif_does_not_turn_the_picture():
+    turned, plain = decode(with_exif(JPEG, orientation=6)), decode(JPEG)
+    np.testing.assert_array_equal(turned.image, plain.image)
+
+
+def test_a_mosaic_becomes_colour():
+    blue, green, red = 20, 120, 240
+    seen = np.empty((HEIGHT, WIDTH), np.uint8)
+    seen[0::2, 0::2], seen[0::2, 1::2] = green, red
+    seen[1::2, 0::2], seen[1::2, 1::2] = blue, green
+    frame = decode(encoded(seen, '.png'), 'bayer_grbg8; png compressed ')
+    assert frame.encoding == 'bgr8'
+    assert np.unique(frame.image.reshape(-1, 3), axis=0).tolist() == [[blue, green, red]]
+
+
+@pytest.mark.parametrize('data', [JPEG, PNG])
+def test_bytes_behind_the_picture_are_accepted(data):
+    np.testing.assert_array_equal(decode(data + bytes(100)).image, decode(data).image)
+
+
+def test_the_limit_counts_pixels():
+    message = compressed(PNG)
+    assert compressed_to_frame(message, max_pixels=WIDTH * HEIGHT).width == WIDTH
+    with pytest.raises(ImageError) as caught:
+        compressed_to_frame(message, max_pixels=WIDTH * HEIGHT - 1)
+    assert str(caught.value) == (
+        'png picture: got 48x32 pixels, expected at most 1535 in all; '
+        'lower the resolution of the camera or raise the limit'
+    )
+
+
+@pytest.mark.parametrize(('data', 'kind'), [(JPEG, 'jpeg'), (PNG, 'png')])
+def test_a_picture_that_claims_gigabytes_is_not_decoded(data, kind, monkeypatch):
+    bomb = claiming(data, width=60_000, height=60_000)
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('was decoded'))
+    with pytest.raises(ImageError, match=f'^{kind} picture: got 60000x60000 pixels, expected at'):
+        decode(bomb)
+
+
+@pytest.mark.parametrize(('data', 'kind'), [(JPEG, 'jpeg'), (PNG, 'png')])
+def test_a_picture_without_pixels_is_refused(data, kind):
+    with pytest.raises(ImageError) as caught:
+        decode(claiming(data, width=0, height=32))
+    assert str(caught.value) == (
+        f'{kind} picture: got 0x32 pixels, expected at least 1x1; check the camera driver'
+    )
+
+
+def test_a_png_damaged_in_the_middle_is_refused():
+    damaged = bytearray(PNG)
+    damaged[len(PNG) // 2] ^= 0x55
+    with pytest.raises(ImageError) as caught:
+        decode(bytes(damaged))
+    assert str(caught.value) == (
+        f'png picture: got {len(PNG)} bytes that cannot be decoded, expected 48x32 pixels; '
+        'check the camera driver and the network'
+    )
+
+
+@pytest.mark.parametrize(
+    ('data', 'kind'),
+    [
+        (JPEG, 'jpeg'),
+        (GREY_JPEG, 'jpeg'),
+        (PROGRESSIVE_JPEG, 'jpeg'),
+        (with_exif(JPEG, orientation=1, thumbnail=GREY_JPEG), 'jpeg'),
+        (PNG, 'png'),
+    ],
+)
+def test_a_truncated_picture_is_refused_wherever_it_ends(data, kind):
+    for length in range(len(data)):
+        with pytest.raises(ImageError) as caught:
+            decode(data[:length])
+        if length == len(data) - 2 and kind == 'jpeg':
+            assert str(caught.value) == (
+                f'jpeg picture: got 48x32 pixels in {length} bytes without an end, '
+                'expected a complete picture; check the camera driver and the network'
+            )
+
+
+@pytest.mark.parametrize(
+    ('data', 'image_format', 'sentence'),
+    [
+        (
+            b'',
+            'jpeg',
+            "picture: got 0 bytes that are neither jpeg nor png, format 'jpeg', "
+            'expected jpeg or png; set the camera driver to one of them',
+        ),
+        (
+            b'\0\0\0\1gB',
+            'h264',
+            "picture: got 6 bytes that are neither jpeg nor png, format 'h264', "
+            'expected jpeg or png; set the camera driver to one of them',
+        ),
+        (
+            JPEG[:100],
+            'jpeg',
+            'picture: got 100 bytes that end or break within the header; '
+            'check the camera driver and the network',
+        ),
+        (
+            bytes(12) + PNG,
+            '16UC1; compressedDepth png',
+            "format: got '16UC1; compressedDepth png', which holds distances, expected a colour "
+            'or grey picture; subscribe to the colour topic of the camera',
+        ),
+        (
+            PNG,
+            '16UC1; png compressed ',
+            "format: got '16UC1; png compressed ', which holds distances, expected a colour or "
+            'grey picture; subscribe to the colour topic of the camera',
+        ),
+    ],
+)
+def test_a_malformed_message_gets_one_sentence(data, image_format, sentence):
+    with pytest.raises(ImageError) as caught:
+        decode(data, image_format)
+    assert str(caught.value) == sentence
+
+
+def assert_frame_or_image_error(message: CompressedImage) -> None:
+    try:
+        frame = compressed_to_frame(message, max_pixels=1_000_000)
+    except ImageError as error:
+        assert '\n' not in str(error)
+    else:
+        assert frame.encoding in FRAME_ENCODINGS
+        assert frame.image.dtype == np.uint8
+        assert frame.image.flags.c_contiguous
+        assert frame.image.ndim == (2 if frame.encoding == 'mono8' else 3)
+
+
+formats = st.sampled_from([*JPEG_FORMATS, *PNG_FORMATS, 'bayer_rggb8; jpeg']) | st.text()
+starts = st.sampled_from([b'', JPEG[:3], JPEG[:160], JPEG[:400], PNG[:8], PNG[:33]])
+
+
+@settings(max_examples=500, deadline=None)
+@given(starts, st.binary(), formats)
+def test_any_bytes_give_a_frame_or_an_image_error(start, rest, image_format):
+    assert_frame_or_image_error(compressed(start + rest, image_format))
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from([JPEG, GREY_JPEG, PROGRESSIVE_JPEG, PNG]),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
+    st.floats(0, 1),
+    formats,
+)
+def test_damaged_pictures_give_a_frame_or_an_image_error(data, changes, kept, image_format):
+    damaged = bytearray(data)
+    for position, value in changes:
+        damaged[int(position * len(data))] = value
+    assert_frame_or_image_error(compressed(bytes(damaged[: int(kept * len(data))]), image_format))

@@ -1,0 +1,68 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A perception node whose engine obeys the test; everything around the engine is real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rclpy.context import Context
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.ros.node import PerceptionNode
+from edge_perception.testing import FakeDecoder
+from edge_perception.testing import FakeEngineType
+
+MANIFEST = """
+manifest_version: 1
+name: fake
+source: {file: network.fake}
+input: {width: 32, height: 32}
+decoder: {name: fake}
+labels: [thing]
+"""
+
+
+def fake_model(folder: Path) -> Path:
+    """Write a model folder that only the fake engine can load."""
+    folder.mkdir(exist_ok=True)
+    (folder / 'model.yaml').write_text(MANIFEST)
+    (folder / 'network.fake').write_text('no network')
+    return folder
+
+
+def fake_host(engine_type: FakeEngineType) -> PluginHost:
+    """Return a host that knows the fake engine and the fake decoder only."""
+    host = PluginHost(candidates=[])
+    host.engines['fake'] = engine_type
+    host.decoders['fake'] = FakeDecoder
+    return host
+
+
+def fake_node(
+    folder: Path, *, engine_type: FakeEngineType | None = None, **parameters: Any
+) -> Callable[[Context], PerceptionNode]:
+    """Return what makes the node in a context; parameters override those that it needs."""
+    values = {'model': str(fake_model(folder)), 'engine': 'fake', **parameters}
+    host = fake_host(engine_type or FakeEngineType())
+
+    def make(context: Context) -> PerceptionNode:
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        return PerceptionNode(host=host, context=context, parameter_overrides=overrides)
+
+    return make
+
+
+def picture(
+    stamp: Any, *, width: int = 64, height: int = 48, encoding: str = 'bgr8', channels: int = 3
+) -> Image:
+    """Return a grey image message."""
+    message = Image(width=width, height=height, encoding=encoding, step=width * channels)
+    message.data = bytes([128]) * (width * height * channels)
+    message.header.stamp = stamp
+    message.header.frame_id = 'camera_optical_frame'
+    return message

@@ -1,0 +1,201 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A real ROS graph for tests: the node in one thread, a tester with its own context in another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+import gc
+import queue
+import threading
+from typing import Any
+
+from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import GetState
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+
+# How long anything may take before a test gives up; nothing waits so long when all is well.
+PATIENCE_S = 30.0
+ASK_AGAIN_S = 2.0
+POLL_S = 0.005
+
+
+GOALS = {
+    'configure': 'inactive',
+    'activate': 'active',
+    'deactivate': 'inactive',
+    'cleanup': 'unconfigured',
+}
+
+
+class Spinner:
+    """Spins nodes of one context in a thread, as a process of its own would."""
+
+    def __init__(self) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._nodes: list[Node] = []
+
+    def add(self, make: Callable[[Context], Node]) -> Any:
+        node = make(self.context)
+        self._nodes.append(node)
+        self._executor.add_node(node)
+        if not self._thread.is_alive():
+            self._thread.start()
+        return node
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Run a function in the thread of the executor and return what it returns."""
+        answers: queue.Queue[Any] = queue.Queue()
+        self._executor.create_task(lambda: answers.put(function()))
+        return answers.get(timeout=PATIENCE_S)
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE_S)
+        for node in self._nodes:
+            node.destroy_node()
+        rclpy.try_shutdown(context=self.context)
+        # A node of rclpy is part of cycles and lives until they are collected; until then the log
+        # of the next node with its name goes out through the publisher of the old one.
+        self._nodes.clear()
+        gc.collect()
+
+    def _spin(self) -> None:
+        with suppress(ExternalShutdownException):
+            self._executor.spin()
+
+
+class Tester:
+    """The other side: publishes images, collects results, drives the lifecycle."""
+
+    __test__ = False  # not a test class, whatever its name begins with
+
+    def __init__(self, spinner: Spinner, target: str = '/perception') -> None:
+        self.node: Node = spinner.add(lambda context: Node('tester', context=context))
+        self._target = target
+        self._change = self.node.create_client(ChangeState, f'{target}/change_state')
+        self._state = self.node.create_client(GetState, f'{target}/get_state')
+
+    def publisher(self, message_type: type, topic: str, qos: Any = 10) -> MatchedPublisher:
+        return MatchedPublisher(self.node, message_type, topic, qos)
+
+    def collect(self, message_type: type, topic: str, qos: Any = 10) -> Collected:
+        """Return a queue that receives every message of a topic."""
+        return Collected(self.node, message_type, topic, qos)
+
+    def meet(self, node: Node) -> None:
+        """Wait until the node knows our clients, which may be later than we know its services."""
+        for service in ('change_state', 'get_state'):
+            until(lambda service=service: node.count_clients(f'{self._target}/{service}'), bool)
+
+    def transition(self, label: str) -> bool:
+        """Ask for a transition and wait for the answer."""
+        request = ChangeState.Request()
+        request.transition.label = label
+        if self.call(self._change, request).success:
+            return True
+        # Its answer may have been lost and the second request refused.
+        return self.state() == GOALS[label]
+
+    def state(self) -> str:
+        return str(self.call(self._state, GetState.Request()).current_state.label)
+
+    def call(self, client: Any, request: Any) -> Any:
+        """
+        Call a service and return the answer.
+
+        Asks again when no answer comes: a request that is sent right after discovery may be lost
+        (4 of 20 runs on a loaded machine), and so may its answer. The first answer counts: a
+        server answers in the order of the requests.
+        """
+        assert client.wait_for_service(timeout_sec=PATIENCE_S), f'no {client.srv_name}'
+        answered = threading.Event()
+        futures = []
+        for _ in range(int(PATIENCE_S / ASK_AGAIN_S)):
+            futures.append(client.call_async(request))
+            futures[-1].add_done_callback(lambda _: answered.set())
+            if answered.wait(ASK_AGAIN_S):
+                return next(future.result() for future in futures if future.done())
+        raise AssertionError(f'{client.srv_name} did not answer')
+
+
+class Collected(queue.Queue):  # type: ignore[type-arg]
+    """Every message of a topic, in the order of arrival."""
+
+    def __init__(self, node: Node, message_type: type, topic: str, qos: Any) -> None:
+        super().__init__()
+        self._subscription = node.create_subscription(message_type, topic, self.put, qos)
+
+    def wait(self, publisher_node: Node) -> None:
+        """Wait until the topic's publisher of a node and we know each other."""
+        topic = self._subscription.topic_name
+        publisher = until(lambda: endpoint(publisher_node.publishers, topic), bool)
+        until(publisher.get_subscription_count, bool)
+        until(self._subscription.get_publisher_count, bool)
+
+
+def endpoint(endpoints: Any, topic: str) -> Any:
+    """Return the publisher or subscription of a topic, None when there is none."""
+    return next((each for each in list(endpoints) if each.topic_name == topic), None)
+
+
+def until(read: Callable[[], Any], ready: Callable[[Any], bool]) -> Any:
+    """Read until the value is as expected, and return it."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE_S / POLL_S)):
+        value = read()
+        if ready(value):
+            return value
+        pause.wait(POLL_S)
+    raise AssertionError(f'still {value}')
+
+
+class MatchedPublisher:
+    """A publisher that knows when somebody listens."""
+
+    def __init__(self, node: Node, message_type: type, topic: str, qos: Any) -> None:
+        self._publisher: Publisher = node.create_publisher(message_type, topic, qos)
+        self._node = node
+
+    def wait(self, subscriber_node: Node) -> None:
+        """Wait until the topic's subscription of a node and we know each other."""
+        topic = self._publisher.topic_name
+        subscription = until(lambda: endpoint(subscriber_node.subscriptions, topic), bool)
+        until(subscription.get_publisher_count, bool)
+        until(self._publisher.get_subscription_count, bool)
+
+    def wait_for_nobody(self) -> None:
+        """Wait until nobody listens any more."""
+        until(self._publisher.get_subscription_count, lambda count: count == 0)
+
+    def publish(self, message: Any) -> None:
+        self._publisher.publish(message)
+
+    def destroy(self) -> None:
+        self._node.destroy_publisher(self._publisher)
+
+
+@contextmanager
+def graph(make_node: Callable[[Context], Node]) -> Iterator[tuple[Any, Tester, Spinner]]:
+    """Run a node against a tester; yields node, tester and the spinner of the node."""
+    spinners = Spinner(), Spinner()
+    try:
+        node = spinners[0].add(make_node)
+        tester = Tester(spinners[1])
+        tester.meet(node)
+        yield node, tester, spinners[0]
+    finally:
+        for spinner in spinners:
+            spinner.close()
