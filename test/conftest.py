@@ -6,22 +6,49 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from importlib.metadata import version
+import fcntl
 import os
 from pathlib import Path
 import random
+import tempfile
+from typing import TextIO
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Before anything imports rclpy; child processes inherit it. Above 101 the ports of DDS reach
-# those that Linux hands out to outgoing connections.
-os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 101))
+
+def _claim_domain() -> tuple[str, TextIO]:
+    """
+    Return a random ROS domain that no other run of these tests on this machine uses.
+
+    Above 101 the ports of DDS reach those that Linux hands out to outgoing connections. The lock
+    is held as long as the file is open.
+    """
+    for domain in random.SystemRandom().sample(range(1, 102), 101):
+        path = Path(tempfile.gettempdir(), f'edge_perception_test_domain_{domain}')
+        try:
+            file = path.open('w', encoding='utf-8')
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue  # locked, or made by another user
+        return str(domain), file
+    raise RuntimeError('all ROS domains from 1 to 101 are used by other runs of these tests')
+
+
+# Before anything imports rclpy; child processes inherit it.
+os.environ['ROS_DOMAIN_ID'], _domain_lock = _claim_domain()
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.pop('ROS_LOCALHOST_ONLY', None)
 if os.environ.get('ROS_DISTRO') == 'humble':
     # The older name; later distributions warn about it.
     os.environ['ROS_LOCALHOST_ONLY'] = '1'
+# Read by the first participant of a process. The name changed with Kilted, which warns of the old.
+OLD_FAST_DDS = int(version('rclpy').split('.')[0]) < 8
+os.environ[f'{"FASTRTPS" if OLD_FAST_DDS else "FASTDDS"}_DEFAULT_PROFILES_FILE'] = str(
+    ROOT / 'test' / 'support' / 'fastdds.xml'
+)
 os.environ['ROS_LOG_DIR'] = str(ROOT / 'build' / 'ros-log')
 
 

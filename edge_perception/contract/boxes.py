@@ -58,7 +58,12 @@ def iou(box: Floats, boxes: Floats) -> Floats:
 
 
 def suppress(
-    xyxy: Floats, *, score: Floats, class_id: npt.NDArray[np.integer[Any]], iou_threshold: float
+    xyxy: Floats,
+    *,
+    score: Floats,
+    class_id: npt.NDArray[np.integer[Any]],
+    iou_threshold: float,
+    limit: int | None = None,
 ) -> Indices:
     """
     Greedy non-maximum suppression, each class for itself.
@@ -66,6 +71,7 @@ def suppress(
     :param xyxy: (N, 4).
     :param score: (N,).
     :param class_id: (N,).
+    :param limit: stop when so many rows stay; what comes after them has lower scores.
     :return: rows that stay, best score first; equal scores keep the order of the rows.
     """
     order = np.argsort(-score, kind='stable')[:MAX_CANDIDATES]
@@ -76,6 +82,8 @@ def suppress(
         if not alive[index]:
             continue
         kept.append(index)
+        if len(kept) == limit:
+            break
         rest = np.flatnonzero(alive[index + 1 :] & (classes[index + 1 :] == classes[index]))
         rest += index + 1
         alive[rest[iou(boxes[index], boxes[rest]) > iou_threshold]] = False
@@ -113,6 +121,7 @@ def select(
                 score=score[rows],
                 class_id=class_id[rows],
                 iou_threshold=selection.iou_threshold,
+                limit=selection.max_detections,
             )
         ]
     rows = rows[: selection.max_detections]

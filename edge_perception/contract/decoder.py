@@ -12,6 +12,7 @@ from typing import final
 from edge_perception.contract.errors import DecodeError
 from edge_perception.contract.errors import DecoderError
 from edge_perception.contract.errors import DecoderMismatchError
+from edge_perception.contract.errors import in_words
 from edge_perception.contract.manifest import ModelManifest
 from edge_perception.contract.options import Options
 from edge_perception.contract.types import ImageTransform
@@ -32,12 +33,14 @@ class Decoder(ABC):
     made once, in ``configure``, and called from one thread.
 
     :param name: what manifests write under ``decoder.name``.
-    :param tasks: fields of ``Perception`` that every call fills.
+    :param tasks: fields of ``Perception`` that every call fills; an instance may have its own.
+    :param class_count: how many classes the network tells apart; None where that is unknown.
     :param options_type: what manifests may write under ``decoder.options``.
     """
 
     name: ClassVar[str]
-    tasks: ClassVar[frozenset[str]]
+    tasks: frozenset[str]
+    class_count: int | None = None
     options_type: ClassVar[type[Options]] = Options
 
     def __init__(
@@ -72,7 +75,7 @@ class Decoder(ABC):
         except DecoderError:
             raise
         except Exception as error:
-            raise DecodeError(f'decoder {self.name!r} failed: {error}') from error
+            raise DecodeError(f'decoder {self.name!r} failed: {in_words(error)}') from error
 
     def _bind(self) -> None:
         """Check ``self.outputs`` and prepare tables; may raise ``DecoderMismatchError``."""
@@ -88,6 +91,5 @@ class Decoder(ABC):
         got = ', '.join(f'{spec.name} {spec.describe()}' for spec in self.outputs) or 'nothing'
         return DecoderMismatchError(
             f'decoder {self.name!r} of {self.manifest.name}: got outputs {got}, '
-            f'expected {expected}; choose another decoder in the manifest, or export the model '
-            'without its own decoding'
+            f'expected {expected}; correct decoder.name or decoder.options of the manifest'
         )

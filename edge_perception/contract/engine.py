@@ -20,6 +20,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 import threading
@@ -31,6 +32,8 @@ import numpy as np
 
 from edge_perception.contract.errors import EngineError
 from edge_perception.contract.errors import EngineStateError
+from edge_perception.contract.errors import EngineUnavailableError
+from edge_perception.contract.errors import in_words
 from edge_perception.contract.errors import InferenceError
 from edge_perception.contract.errors import TensorMismatchError
 from edge_perception.contract.manifest import ModelManifest
@@ -90,15 +93,22 @@ class Engine(ABC):
                 return
             try:
                 self._activate()
-            except BaseException:
-                self._deactivate()
-                raise
+            except BaseException as error:
+                # What cannot be given back now must not hide why it could not be taken.
+                with suppress(Exception):
+                    self._deactivate()
+                if isinstance(error, EngineError) or not isinstance(error, Exception):
+                    raise
+                name = type(self).__name__
+                raise EngineUnavailableError(name, reason=in_words(error)) from error
             self._active = True
 
     @final
     def deactivate(self) -> None:
         """Give everything back that ``activate`` took. Does nothing when inactive."""
         with self._one_thread('deactivate'):
+            if not self._active:
+                return
             self._active = False
             self._plain_buffers = None
             self._deactivate()
@@ -113,8 +123,9 @@ class Engine(ABC):
 
         :return: a writable C-contiguous array for each input, content undefined.
         :raises EngineStateError: the engine is not active.
+        :raises InferenceError: the runtime failed.
         """
-        with self._one_thread('input_buffers'):
+        with self._one_thread('input_buffers'), self._errors_of_the_runtime():
             self._require_active('input_buffers')
             return self._input_buffers()
 
@@ -131,18 +142,13 @@ class Engine(ABC):
         :raises TensorMismatchError: an input is missing, or has another shape or dtype.
         :raises InferenceError: the runtime failed.
         """
-        with self._one_thread('infer'):
+        with self._one_thread('infer'), self._errors_of_the_runtime():
             self._require_active('infer')
             for spec in self.inputs:
                 tensor = tensors.get(spec.name)
                 if tensor is None or not spec.admits(tensor):
                     raise self._mismatch(spec, tensor)
-            try:
-                return self._infer(tensors)
-            except EngineError:
-                raise
-            except Exception as error:
-                raise InferenceError(f'{type(self).__name__} failed: {error}') from error
+            return self._infer(tensors)
 
     @final
     def warm_up(self, runs: int = 3) -> None:
@@ -202,6 +208,15 @@ class Engine(ABC):
             yield
         finally:
             self._entered.release()
+
+    @contextmanager
+    def _errors_of_the_runtime(self) -> Iterator[None]:
+        try:
+            yield
+        except EngineError:
+            raise
+        except Exception as error:
+            raise InferenceError(f'{type(self).__name__} failed: {in_words(error)}') from error
 
     def _require_active(self, method: str) -> None:
         if not self._active:

@@ -37,6 +37,14 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 
+def in_words(error: BaseException) -> str:
+    """Return an exception in one line, with its type where the text alone says too little."""
+    words = ' '.join(str(error).split())
+    if not words or isinstance(error, KeyError):
+        return ': '.join(part for part in (type(error).__name__, words) if part)
+    return words
+
+
 class EdgePerceptionError(Exception):
     """Base of every error that a user can meet; raised only as one of its children."""
 

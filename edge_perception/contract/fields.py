@@ -8,15 +8,29 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from difflib import get_close_matches
+from reprlib import Repr
+import sys
 from typing import Any
 from typing import TypeVar
 
 T = TypeVar('T')
 
+# Bounded, because a file of some lines can hold a value whose whole repr fills the memory: lists
+# of references to lists of references.
+_BOUNDED = Repr()
+_BOUNDED.maxlevel = 2
+_BOUNDED.maxlist = _BOUNDED.maxtuple = _BOUNDED.maxset = _BOUNDED.maxdict = 4
+_BOUNDED.maxstring = _BOUNDED.maxother = 80
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+
+def shown(value: object) -> str:
+    """Return a value as messages show it, long ones shortened."""
+    return 'nothing' if value is None else _BOUNDED.repr(value)
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return ``, did you mean 'x'?`` for the nearest known name, or nothing."""
-    nearest = get_close_matches(name, list(known), n=1)
+    nearest = get_close_matches(str(name), list(known), n=1)
     return f', did you mean {nearest[0]!r}?' if nearest else ''
 
 
@@ -45,14 +59,14 @@ class Fields:
     def problem(self, key: str, got: object, expected: str) -> None:
         """Record that a key has a value which was not expected."""
         name = '.'.join(part for part in (self._where, key) if part) or 'the file'
-        shown = 'nothing' if got is None else repr(got)
-        self.problems.append(f'{name}: got {shown}, expected {expected}')
+        self.problems.append(f'{name}: got {shown(got)}, expected {expected}')
 
     def inner(self, key: str) -> Fields:
         """Return the mapping under a key; an absent one is empty."""
         self._known.append(key)
         where = '.'.join(part for part in (self._where, key) if part)
-        return Fields(self._values.get(key) or {}, where=where, problems=self.problems)
+        value = self._values.get(key)
+        return Fields({} if value is None else value, where=where, problems=self.problems)
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
@@ -82,15 +96,21 @@ class Fields:
             return default
         return choices[choices.index(value)]
 
-    def integer(self, key: str, default: int | None = None, *, minimum: int) -> int:
-        """Return a whole number that is not below the minimum."""
+    def integer(
+        self, key: str, default: int | None = None, *, minimum: int, maximum: int | None = None
+    ) -> int:
+        """Return a whole number within bounds, the bounds included."""
         value = self.raw(key)
         if value is None and default is not None:
             return default
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            self.problem(key, value, f'a whole number of at least {minimum}')
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < minimum or (maximum is not None and value > maximum):
+            bounds = (
+                f'of at least {minimum}' if maximum is None else f'from {minimum} to {maximum}'
+            )
+            self.problem(key, value, f'a whole number {bounds}')
             return minimum if default is None else default
-        return value
+        return int(value)
 
     def number(
         self, key: str, default: float, *, minimum: float = -1e9, maximum: float = 1e9
@@ -117,13 +137,19 @@ class Fields:
         return (default,) * count
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts, empty when absent; numbers and yes/no are taken as written."""
+        """Return a list of texts, empty when absent; numbers become texts."""
         value = self.raw(key)
         if value is None:
             return ()
-        if not isinstance(value, list) or any(isinstance(item, (list, dict)) for item in value):
+        if not isinstance(value, list):
             self.problem(key, value, 'a list of texts')
             return ()
+        for item in value:
+            # Without quotes YAML makes a boolean of on, off, yes and no, and a day of 2020-01-01.
+            if not isinstance(item, str) and not _is_number(item):
+                advice = '; put quotes around words that YAML reads as something else'
+                self.problem(key, item, f'a list of texts{advice}')
+                return ()
         return tuple(str(item) for item in value)
 
     def rows(self, key: str, width: int) -> tuple[tuple[float, ...], ...]:
@@ -143,10 +169,16 @@ class Fields:
         """Record a problem for every key that nobody asked for."""
         for key in self._values:
             if key not in self._known:
-                name = '.'.join(part for part in (self._where, str(key)) if part)
-                hint = did_you_mean(str(key), self._known)
+                name = '.'.join(part for part in (self._where, str(key) or repr(key)) if part)
+                hint = did_you_mean(key, self._known)
                 self.problems.append(f'{name}: unknown key{hint}')
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Tell whether a value is a finite number that a float can hold."""
+    largest = sys.float_info.max
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and -largest <= value <= largest
+    )

@@ -111,11 +111,11 @@ def load_manifest(path: Path) -> ModelManifest:
     """
     try:
         text = path.read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(str(path), [f'cannot be read: {error}']) from error
+    except (OSError, ValueError) as error:
+        raise ManifestError(str(path), [f'cannot be read: {_reason(error)}']) from error
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except Exception as error:  # PyYAML lets out a ValueError for the 45th of a month, and others
         raise ManifestError(str(path), [f'is not YAML: {" ".join(str(error).split())}']) from error
     return parse_manifest(values, folder=path.parent, subject=str(path))
 
@@ -131,10 +131,9 @@ def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManife
     """
     problems: list[str] = []
     fields = Fields(values, problems=problems)
-    version = fields.raw('manifest_version')
-    if version != MANIFEST_VERSION:
-        fields.problem('manifest_version', version, str(MANIFEST_VERSION))
+    _check_version(fields)
     source, decoder = fields.inner('source'), fields.inner('decoder')
+    keypoint_names = fields.texts('keypoints')
     manifest = ModelManifest(
         name=fields.text('name'),
         source=_file_inside(source, 'file'),
@@ -143,14 +142,13 @@ def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManife
         decoder=decoder.text('name'),
         decoder_options=_mapping(decoder, 'options'),
         labels=_labels(fields, folder),
-        keypoint_names=fields.texts('keypoints'),
-        skeleton=tuple((int(a), int(b)) for a, b in fields.rows('skeleton', 2)),
-        object_points=fields.rows('object_points', 3),
+        keypoint_names=keypoint_names,
+        skeleton=_skeleton(fields, len(keypoint_names)),
+        object_points=_object_points(fields, len(keypoint_names)),
         selection=_selection(fields.inner('selection')),
         licence=fields.text('licence', ''),
         description=fields.text('description', ''),
     )
-    _check_keypoints(fields, manifest)
     for each in (source, decoder, fields):
         each.finish()
     if problems:
@@ -185,8 +183,21 @@ def dump_manifest(manifest: ModelManifest) -> dict[str, Any]:
     return values
 
 
+def _reason(error: Exception) -> str:
+    """Return what went wrong without number and path, which the message has already."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _check_version(fields: Fields) -> None:
+    version = fields.raw('manifest_version')
+    if type(version) is int and version > MANIFEST_VERSION:
+        fields.problem('manifest_version', version, f'{MANIFEST_VERSION}; update edge_perception')
+    elif type(version) is not int or version != MANIFEST_VERSION:
+        fields.problem('manifest_version', version, str(MANIFEST_VERSION))
 
 
 def _input_recipe(fields: Fields) -> InputRecipe:
@@ -200,7 +211,7 @@ def _input_recipe(fields: Fields) -> InputRecipe:
         scale=fields.number('scale', 1.0),
         resize=fields.choice('resize', RESIZES, 'letterbox_center'),
         interpolation=fields.choice('interpolation', INTERPOLATIONS, 'linear'),
-        fill=int(fields.number('fill', 114, minimum=0, maximum=255)),
+        fill=fields.integer('fill', 114, minimum=0, maximum=255),
     )
     mean = fields.numbers('mean', recipe.channels, 0.0)
     std = fields.numbers('std', recipe.channels, 1.0)
@@ -224,11 +235,12 @@ def _selection(fields: Fields) -> Selection:
 
 
 def _file_inside(fields: Fields, key: str) -> str:
-    """Return a file name that cannot point outside of the model folder."""
+    """Return a file name that does not point outside of the model folder; empty when it would."""
     name = fields.text(key)
     path = PurePosixPath(name)
     if path.is_absolute() or '..' in path.parts:
         fields.problem(key, name, 'a file inside the model folder')
+        return ''
     return name
 
 
@@ -253,24 +265,34 @@ def _labels(fields: Fields, folder: Path) -> LabelMap:
     if not isinstance(value, str):
         return LabelMap(fields.texts('labels'))
     name = _file_inside(fields, 'labels')
+    if not name:
+        return LabelMap()
     try:
-        lines = (folder / name).read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        fields.problems.append(f'labels: {name} cannot be read: {error}')
+        lines = (folder / name).read_text(encoding='utf-8-sig').splitlines()
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a name with a zero byte
+        fields.problems.append(f'labels: {name} cannot be read: {_reason(error)}')
         return LabelMap()
     while lines and not lines[-1].strip():
         lines.pop()
     return LabelMap(tuple(line.strip() for line in lines))
 
 
-def _check_keypoints(fields: Fields, manifest: ModelManifest) -> None:
-    count = len(manifest.keypoint_names)
-    if manifest.object_points and len(manifest.object_points) != count:
-        fields.problem(
-            'object_points',
-            f'{len(manifest.object_points)} rows',
-            f'one for each of {count} keypoints',
+def _skeleton(fields: Fields, keypoints: int) -> tuple[tuple[int, int], ...]:
+    pairs = fields.rows('skeleton', 2)
+    for first, second in pairs:
+        if first not in range(keypoints) or second not in range(keypoints):
+            fields.problems.append(
+                f'skeleton: got [{first:g}, {second:g}], expected indices of two of the '
+                f'{keypoints} keypoints'
+            )
+    return tuple((int(first), int(second)) for first, second in pairs)
+
+
+def _object_points(fields: Fields, keypoints: int) -> tuple[tuple[float, ...], ...]:
+    rows = fields.rows('object_points', 3)
+    if rows and len(rows) != keypoints:
+        fields.problems.append(
+            f'object_points: got {len(rows)} rows, expected one for each of the '
+            f'{keypoints} keypoints'
         )
-    for pair in manifest.skeleton:
-        if not all(0 <= index < count for index in pair):
-            fields.problem('skeleton', list(pair), f'two indices below {count}')
+    return rows

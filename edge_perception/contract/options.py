@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 import dataclasses
 from dataclasses import dataclass
+import math
+import sys
 from typing import Any
 from typing import cast
 from typing import TypeVar
 
 from edge_perception.contract.errors import OptionError
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.contract.fields import shown
 
 OptionValue = bool | int | float | str | tuple[str, ...]
 T = TypeVar('T')
@@ -60,9 +63,11 @@ class OptionSpec:
             str: 'a text',
             tuple: 'a list of texts',
         }
-        low = '' if self.minimum is None else f' of at least {self.minimum:g}'
-        high = '' if self.maximum is None else f' of at most {self.maximum:g}'
-        return words[self.kind] + low + (' and' if low and high else '') + high
+        if self.minimum is not None and self.maximum is not None:
+            return f'{words[self.kind]} from {self.minimum:.12g} to {self.maximum:.12g}'
+        low = '' if self.minimum is None else f' of at least {self.minimum:.12g}'
+        high = '' if self.maximum is None else f' of at most {self.maximum:.12g}'
+        return words[self.kind] + low + high
 
     def check(self, value: object) -> OptionValue:
         """
@@ -70,19 +75,20 @@ class OptionSpec:
 
         :raises OptionError: when the value does not fit.
         """
-        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+        if self.kind is float and type(value) is int and abs(value) <= sys.float_info.max:
             value = float(value)
         if self.kind is tuple and isinstance(value, (list, tuple)):
             value = tuple(value)
         fits = (
             type(value) is self.kind
+            and (self.kind is not float or math.isfinite(value))  # type: ignore[arg-type]
             and (self.kind is not tuple or all(isinstance(item, str) for item in value))  # type: ignore[attr-defined]
             and (not self.choices or value in self.choices)
             and (self.minimum is None or value >= self.minimum)  # type: ignore[operator]
             and (self.maximum is None or value <= self.maximum)  # type: ignore[operator]
         )
         if not fits:
-            raise OptionError(f'{self.name}: got {value!r}, expected {self.expected()}')
+            raise OptionError(f'{self.name}: got {shown(value)}, expected {self.expected()}')
         return value  # type: ignore[return-value]
 
 
@@ -131,8 +137,8 @@ def parse_options(
     problems: list[str] = []
     for name, value in values.items():
         if name not in specs:
-            known = ', '.join(specs) or 'none'
-            hint = did_you_mean(name, specs) or f', expected one of {known}'
+            known = f'expected one of {", ".join(specs)}' if specs else 'it has none'
+            hint = did_you_mean(name, specs) or f', {known}'
             problems.append(f'{name}: unknown option{hint}')
             continue
         try:

@@ -211,6 +211,13 @@ class Classes:
     class_id: Int32Array
     score: Float32Array
 
+    def __post_init__(self) -> None:
+        if self.class_id.ndim != 1 or self.class_id.shape != self.score.shape:
+            raise ValueError(
+                f'Classes: got class_id {self.class_id.shape} and score {self.score.shape}, '
+                'expected (N,) and (N,)'
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectPose:
@@ -282,7 +289,7 @@ class LabelMap:
         """Return the class with this name or, for text made of digits, this index."""
         if name in self.names:
             return self.names.index(name)
-        return int(name) if name.isdigit() else None
+        return int(name) if name.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)

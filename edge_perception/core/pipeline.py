@@ -9,10 +9,12 @@ import time
 
 from edge_perception.contract import Decoder
 from edge_perception.contract import Engine
+from edge_perception.contract import EngineError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
+from edge_perception.contract.errors import in_words
 from edge_perception.core.budget import Clock
 from edge_perception.core.preprocessing import Preprocessor
 
@@ -71,10 +73,12 @@ class Pipeline:
         buffers = self.engine.input_buffers()
         try:
             transform = self._preprocessor(frame, buffers[self._input_name])
+        except (ImageError, EngineError):  # EngineError: the buffer is not what was promised
+            raise
         except Exception as error:
             raise ImageError(
-                f'image of {frame.width}x{frame.height} {frame.encoding}: '
-                f'preprocessing failed: {error}'
+                f'image of shape {frame.image.shape} and encoding {frame.encoding!r}: '
+                f'preprocessing failed: {in_words(error)}'
             ) from error
         preprocessed = self._clock()
         tensors = self.engine.infer(buffers)

@@ -16,6 +16,7 @@ from edge_perception.contract import EngineError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import Selection
+from edge_perception.contract.errors import in_words
 from edge_perception.core.accounts import FrameAccounts
 from edge_perception.core.budget import Clock
 from edge_perception.core.budget import Deadline
@@ -192,7 +193,7 @@ class Worker(Generic[Message]):
         except ImageError:
             raise
         except Exception as error:  # whatever a message holds, it must not end the thread
-            raise ImageError(f'cannot be read: {type(error).__name__}: {error}') from error
+            raise ImageError(f'cannot be read: {in_words(error)}') from error
 
     def _finish(
         self, session: int, parcel: Parcel[Message], frame: Frame, processed: Processed
@@ -212,7 +213,7 @@ class Worker(Generic[Message]):
             self._hooks.deliver(delivery)
         except Exception as error:
             # Publishing fails when the context is shut down meanwhile; the frame is accounted for.
-            self._drop('inactive', f'the result could not be published: {error}')
+            self._drop('inactive', f'the result could not be published: {in_words(error)}')
         else:
             self._accounts.publish()
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -19,7 +20,7 @@ from edge_perception.ros import qos
 from edge_perception.ros.compressed_images import compressed_to_frame
 from edge_perception.ros.images import image_to_frame
 
-ImageMessage = Image | CompressedImage
+ImageMessage: TypeAlias = Image | CompressedImage
 
 # How often ``auto`` looks whether a camera has appeared. A look costs some microseconds.
 SEARCH_PERIOD_S = 0.2

@@ -186,8 +186,8 @@ def _plain(value: Any, spec: OptionSpec) -> Any:
 
 
 def _descriptor(spec: OptionSpec) -> ParameterDescriptor:
-    # Ranges are given in words only: rclpy would check numeric ones itself, raise while the node is
-    # made, and so hide everything else that is wrong.
+    # Ranges are given in words only: rclpy would check numeric ones itself, raise while the node
+    # is made, and so hide everything else that is wrong.
     return ParameterDescriptor(
         name=spec.name,
         description=spec.description,

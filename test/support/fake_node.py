@@ -63,6 +63,7 @@ def picture(
     """Return a grey image message."""
     message = Image(width=width, height=height, encoding=encoding, step=width * channels)
     message.data = bytes([128]) * (width * height * channels)
-    message.header.stamp = stamp
+    if stamp is not None:
+        message.header.stamp = stamp
     message.header.frame_id = 'camera_optical_frame'
     return message

@@ -1,0 +1,53 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Errors as a user of the commands sees them: one sentence each, no traceback."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+FAILED, WRONG = 1, 2  # exit status: it could not be done; it was asked for wrongly
+# Packages that no installer can demand, because a robot has them in several guises.
+PACKAGES = {
+    'cv2': 'apt install python3-opencv, or pip install opencv-python-headless',
+    'rich': 'apt install python3-rich, or pip install rich',
+}
+
+
+def report(error: Exception) -> int | None:
+    """
+    Say what is wrong on standard error.
+
+    :return: the exit status; None when the error is not one that users can mend, and nothing was
+        said.
+    """
+    package = (error.name or '').split('.')[0] if isinstance(error, ModuleNotFoundError) else ''
+    if package in PACKAGES:
+        say('missing_package', f'the package {package} is missing, {PACKAGES[package]}')
+        return WRONG
+    from edge_perception.contract import DecodeError
+    from edge_perception.contract import EdgePerceptionError
+    from edge_perception.contract import InferenceError
+
+    if not isinstance(error, EdgePerceptionError):
+        return None
+    for code, sentence in error.sentences():
+        say(code, sentence)
+    return FAILED if isinstance(error, (InferenceError, DecodeError)) else WRONG
+
+
+def say(code: str, sentence: str) -> None:
+    """Write one error to standard error."""
+    _write(click.style('error', fg='red', bold=True) + f' [{code}]: {sentence}')
+
+
+def note(sentence: str) -> None:
+    """Write something to standard error that is no error but has to be known."""
+    _write(click.style('note', fg='yellow', bold=True) + f': {sentence}')
+
+
+def _write(line: str) -> None:
+    # Not by click.echo, which finds its way past the progress bar and writes into its middle.
+    print(line if sys.stderr.isatty() else click.unstyle(line), file=sys.stderr, flush=True)

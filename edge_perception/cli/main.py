@@ -1,0 +1,101 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The command ``edge-perception``.
+
+Commands are imported when they are called, so that help and completion answer at once: nothing
+here imports OpenCV, NumPy or rich.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+import edge_perception
+from edge_perception.cli.failures import report
+
+# Module and summary of each command; the summary is repeated here so that it need not be imported.
+COMMANDS = {
+    'run': (
+        'edge_perception.cli.run',
+        'Show what a model perceives in images, video or a camera.',
+    ),
+    'inspect': ('edge_perception.cli.inspect', 'Look into a model, and draft its manifest.'),
+    'plugins': (
+        'edge_perception.cli.plugins',
+        'List plugins and engines, and what they lack here.',
+    ),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are looked up in a table, and whose failures are sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        except Exception as error:
+            _end(ctx, error)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith('-'):
+            from edge_perception.contract.fields import did_you_mean
+
+            ctx.fail(f'no command {args[0]!r}{did_you_mean(args[0], COMMANDS)}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section('Commands'):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            _end(ctx, error)
+
+
+def _end(ctx: click.Context, error: Exception) -> None:
+    """Leave with one sentence for an error that the user can mend; raise every other one."""
+    status = report(error)
+    if status is None:
+        raise error
+    ctx.exit(status)
+
+
+# Paragraphs that begin with a backspace are not wrapped by click.
+EXAMPLES = """\b
+Examples:
+  edge-perception run models/yolox_nano street.jpg
+  edge-perception inspect yolo11n.onnx --draft
+  edge-perception plugins
+
+Exit status: 0 all done, 1 something could not be read or failed while it ran, 2 wrong usage or
+configuration.
+"""
+
+
+@click.group(
+    cls=Commands,
+    context_settings={'help_option_names': ['-h', '--help']},
+    epilog=EXAMPLES,
+)
+@click.version_option(version=edge_perception.__version__, prog_name='edge-perception')
+def main() -> None:
+    """
+    Detections and poses from camera images, on whatever accelerator is there.
+
+    MODEL is a model folder, a manifest, a model file that says enough of itself, or the name of a
+    model in one of the folders of EDGE_PERCEPTION_MODEL_PATH.
+    """

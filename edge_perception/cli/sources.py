@@ -1,0 +1,205 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where frames come from: image files, folders, videos, cameras."""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+import os
+from pathlib import Path
+import re
+
+import cv2
+import numpy as np
+
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageError
+from edge_perception.contract.types import UInt8Array
+
+IMAGE_TYPES = 'bmp jp2 jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp'
+VIDEO_TYPES = 'avi m4v mjpeg mjpg mkv mov mp4 mpeg mpg ogv ts webm wmv'
+IMAGE_SUFFIXES = frozenset(f'.{each}' for each in IMAGE_TYPES.split())
+VIDEO_SUFFIXES = frozenset(f'.{each}' for each in VIDEO_TYPES.split())
+CAMERA = re.compile(r'(?:camera:)?(\d+)')
+USUAL_RATE = 30.0  # frames per second of a video or camera that does not say
+
+
+class Source(ABC):
+    """
+    One thing that gives frames.
+
+    :param name: as the user wrote it or as the folder calls it.
+    :param file: None for a camera.
+    :param moving: whether there may be more than one frame.
+    :param live: whether it has no end and does not wait for us.
+    :param missing: after the last frame: how many more the header of a video promised; some
+        formats only estimate the number.
+    """
+
+    moving = True
+    live = False
+    missing = 0
+
+    def __init__(self, name: str, file: Path | None) -> None:
+        self.name = name
+        self.file = file
+
+    @abstractmethod
+    def frames(self, *, every: int, limit: int | None) -> Iterator[tuple[int, Frame]]:
+        """
+        Give every so many-th frame with its index, bgr8, each a new image.
+
+        :param limit: at most so many frames; None stands for all.
+        :raises ImageError: nothing can be read.
+        """
+
+    def count(self, *, every: int, limit: int | None) -> int | None:
+        """Return how many frames to expect, None when nobody knows; costs little."""
+        return 1
+
+    @property
+    def rate(self) -> float:
+        """Frames per second."""
+        return USUAL_RATE
+
+
+class ImageFile(Source):
+    """A picture."""
+
+    moving = False
+
+    def frames(self, *, every: int, limit: int | None) -> Iterator[tuple[int, Frame]]:
+        assert self.file is not None
+        yield 0, Frame(image=_read_image(self.file))
+
+
+class Video(Source):
+    """A video file, or a camera when there is no file."""
+
+    def __init__(self, name: str, file: Path | None, *, device: int | None = None) -> None:
+        super().__init__(name, file)
+        self._device = device
+        self.live = file is None or file.is_char_device()
+
+    def frames(self, *, every: int, limit: int | None) -> Iterator[tuple[int, Frame]]:
+        index = given = 0
+        with self._capture() as capture:
+            promised = 0 if self.live else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            while given != limit and capture.grab():
+                if index % every == 0:
+                    read, image = capture.retrieve()
+                    if not read:
+                        break
+                    given += 1
+                    yield index, Frame(image=np.asarray(image, np.uint8))
+                index += 1
+        if given == 0 and limit != 0:
+            raise ImageError(f'{self.name}: gives no frame')
+        if given != limit:
+            self.missing = max(0, promised - index)
+
+    def count(self, *, every: int, limit: int | None) -> int | None:
+        if self.live:
+            return limit
+        with self._capture() as capture:
+            frames = -(-max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) // every)
+        return frames if limit is None else min(frames, limit)
+
+    @property
+    def rate(self) -> float:
+        if self.live:
+            return USUAL_RATE
+        with self._capture() as capture:
+            rate = float(capture.get(cv2.CAP_PROP_FPS))
+        return rate if 0 < rate <= 1000 else USUAL_RATE
+
+    @contextmanager
+    def _capture(self) -> Iterator[cv2.VideoCapture]:
+        what = str(self.file) if self.file is not None else self._device
+        capture = cv2.VideoCapture(what)  # type: ignore[arg-type]
+        try:
+            if not capture.isOpened():
+                raise ImageError(self._refusal())
+            yield capture
+        finally:
+            capture.release()
+
+    def _refusal(self) -> str:
+        if self.live:
+            return (
+                f'{self.name}: no such camera, or it is in use, or you may not read it '
+                '(on Linux: be in the group video)'
+            )
+        return f'{self.name}: is neither an image nor a video that OpenCV can read'
+
+
+def find_sources(names: tuple[str, ...]) -> tuple[list[Source], list[ImageError]]:
+    """
+    Return the sources that the user named, and an error for each name that stands for none.
+
+    A folder stands for the images and videos in it, sorted by name, without those in its folders.
+    """
+    sources: list[Source] = []
+    errors: list[ImageError] = []
+    for name in names:
+        try:
+            sources += _named(name)
+        except ImageError as error:
+            errors.append(error)
+    return sources, errors
+
+
+def be_quiet() -> None:
+    """Keep OpenCV and FFmpeg from writing to standard error what our own sentences say."""
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+    # OpenCV 5 has it in the inner module only, old versions have it in the outer one only.
+    logging = getattr(getattr(cv2, 'utils', None), 'logging', cv2)
+    if hasattr(logging, 'setLogLevel'):
+        logging.setLogLevel(0)
+
+
+def _named(name: str) -> list[Source]:
+    path = Path(name).expanduser()
+    camera = CAMERA.fullmatch(name)
+    if camera and not path.exists():
+        return [Video(name, None, device=int(camera.group(1)))]
+    if not path.exists():
+        raise ImageError(
+            f'{name}: no such file or folder, expected images, videos, folders or camera:NUMBER'
+        )
+    if not path.is_dir():
+        return [_of_file(path)]
+    files = sorted(
+        each
+        for each in path.iterdir()
+        if each.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not each.name.startswith('.')
+    )
+    if not files:
+        raise ImageError(f'{name}: the folder holds no image and no video')
+    return [_of_file(each) for each in files]
+
+
+def _of_file(path: Path) -> Source:
+    suffix = path.suffix.lower()
+    image = suffix in IMAGE_SUFFIXES or (
+        suffix not in VIDEO_SUFFIXES and path.is_file() and cv2.haveImageReader(str(path))
+    )
+    return ImageFile(str(path), path) if image else Video(str(path), path)
+
+
+def _read_image(path: Path) -> UInt8Array:
+    """Read a picture as bgr8, turned as its EXIF tag says."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise ImageError(f'{path}: cannot be read: {error.strerror or error}') from error
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:  # e.g. more pixels than OpenCV is willing to read
+        raise ImageError(f'{path}: cannot be read: {error.err}') from error
+    if image is None:
+        raise ImageError(f'{path}: is not an image that OpenCV can read, or is damaged')
+    return np.asarray(image, np.uint8)

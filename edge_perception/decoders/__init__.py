@@ -1,0 +1,40 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Decoders of the model families that come with the package, registered like anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge_perception.contract import Decoder
+from edge_perception.contract import hookimpl
+from edge_perception.decoders.classifier import ClassifierDecoder
+from edge_perception.decoders.heatmap import HeatmapDecoder
+from edge_perception.decoders.movenet import MoveNetDecoder
+from edge_perception.decoders.nanodet import NanoDetDecoder
+from edge_perception.decoders.segmentation import SegmentationDecoder
+from edge_perception.decoders.ssd import SsdDecoder
+from edge_perception.decoders.yolo import YoloDecoder
+from edge_perception.decoders.yolox import YoloxDecoder
+from edge_perception.decoders.yunet import YuNetDecoder
+
+EDGE_PERCEPTION_CONTRACT = '0.1'
+
+DECODERS: tuple[type[Decoder], ...] = (
+    ClassifierDecoder,
+    HeatmapDecoder,
+    MoveNetDecoder,
+    NanoDetDecoder,
+    SegmentationDecoder,
+    SsdDecoder,
+    YoloDecoder,
+    YoloxDecoder,
+    YuNetDecoder,
+)
+
+
+@hookimpl
+def register_decoders(register: Callable[[type[Decoder]], None]) -> None:
+    """Offer every built-in decoder."""
+    for decoder in DECODERS:
+        register(decoder)

@@ -1,0 +1,102 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+What decoders of detectors share: the candidates of a frame, and the cells that they come from.
+
+The lesson of measuring them: hardly any of the thousands of rows of a head passes the threshold,
+so whoever looks for these rows first and computes afterwards pays for the search only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_perception.contract.types import Float32Array
+
+Floats = npt.NDArray[np.floating[Any]]
+Indices = npt.NDArray[np.intp]
+
+NOT_FINITE = (
+    'the network gave {what} that are not finite (NaN or infinite), most often because its '
+    'precision is too low for it; try fp32'
+)
+
+
+def check_finite(values: Floats, what: str) -> None:
+    """
+    Refuse numbers that no detection can be made of.
+
+    :raises FloatingPointError: a value is NaN or infinite. Comparisons with NaN are false, so
+        that a broken engine would otherwise look like an empty street.
+    """
+    if not np.isfinite(values).all():
+        raise FloatingPointError(NOT_FINITE.format(what=what))
+
+
+def passing(values: Floats, threshold: float) -> Indices:
+    """
+    Return the indices of the values that are not below a threshold, NaN included.
+
+    :param values: any shape; indices count its elements in C order.
+    """
+    return np.flatnonzero(~(values < threshold))
+
+
+def best_classes(scores: Floats, threshold: float) -> tuple[Indices, Indices, Float32Array]:
+    """
+    Find the rows whose best class passes a threshold.
+
+    :param scores: (N, C), one row for each candidate, in either memory order.
+    :return: rows (M,), their best classes (M,) and the scores of these (M,).
+    :raises FloatingPointError: a score is not finite.
+    """
+    count = scores.shape[1]
+    # A maximum along contiguous rows of 80 classes is slow (0.31 ms for 3549 rows), comparing all
+    # scores is not (0.02 ms); across columns the maximum is the fast one (0.09 ms for 8400).
+    if scores.strides[0] < scores.strides[1]:
+        rows = passing(scores.max(axis=1), threshold)
+    else:
+        rows = passing(scores, threshold) // count
+        rows = rows[np.diff(rows, prepend=-1) > 0]
+    chosen = scores[rows]
+    classes = chosen.argmax(axis=1)
+    best = chosen[np.arange(len(rows)), classes].astype(np.float32, copy=False)
+    check_finite(best, 'scores')
+    return rows, classes, best
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """
+    The cells of the feature maps of a network: stride by stride, row by row.
+
+    :param origin: float32 (N, 2), upper left corner of each cell in pixels of the input.
+    :param stride: float32 (N, 1), its edge in pixels.
+    """
+
+    origin: Float32Array
+    stride: Float32Array
+
+
+def cell_counts(width: int, height: int, strides: Sequence[int]) -> tuple[int, ...]:
+    """Return how many cells an input has at each stride."""
+    return tuple(-(-width // stride) * -(-height // stride) for stride in strides)
+
+
+def grid(width: int, height: int, strides: Sequence[int]) -> Grid:
+    """Return the cells of an input, in pixels."""
+    origins, edges = [], []
+    for stride, count in zip(strides, cell_counts(width, height, strides)):
+        cells = np.arange(count)
+        columns = -(-width // stride)
+        origins.append(np.stack([cells % columns, cells // columns], axis=1) * stride)
+        edges.append(np.full((count, 1), stride))
+    return Grid(
+        origin=np.concatenate(origins).astype(np.float32),
+        stride=np.concatenate(edges).astype(np.float32),
+    )

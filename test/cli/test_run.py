@@ -1,0 +1,327 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_perception.cli import run
+from edge_perception.contract import dump_manifest
+from edge_perception.contract import InferenceError
+from edge_perception.contract import iou
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.testing import FakeDecoder
+from edge_perception.testing import FakeEngineType
+from test.support.networks import manifest_for
+
+GOLDEN_SCORES = [0.8903, 0.8796, 0.8557]  # of the persons in the street
+
+
+def lines(result) -> list[dict]:
+    """Return the objects on standard output; NaN and Infinity are no JSON."""
+    return [json.loads(line, parse_constant=pytest.fail) for line in result.stdout.splitlines()]
+
+
+def overlap(a, b) -> float:
+    return float(iou(np.array(a, float), np.array([b], float))[0])
+
+
+def test_the_golden_persons_are_in_the_table(invoke, yolox, street):
+    result = invoke('run', yolox, street)
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines() if 'person' in line]
+    assert [row[1] for row in rows] == ['0.890', '0.880', '0.856']
+    assert 'infer' in result.stdout
+
+
+def test_json_has_one_object_for_each_picture_with_the_golden_boxes(
+    invoke, yolox, shared_data, golden
+):
+    result = invoke('run', yolox, shared_data / 'coco_cc20/images', '--json')
+    assert result.exit_code == 0, result.stderr
+    found = {Path(each['file']).name: each for each in lines(result)}
+    assert sorted(found) == sorted(golden)
+    for name, expected in golden.items():
+        got = found[name]['detections']
+        assert [each['label'] for each in got] == [each['label'] for each in expected], name
+        for mine, theirs in zip(got, expected):
+            assert mine['score'] == pytest.approx(theirs['score'], abs=0.005)
+            assert mine['xyxy'] == pytest.approx(theirs['xyxy'], abs=1.0)
+    street = found['000000252219.jpg']
+    assert (street['width'], street['height'], street['frame']) == (640, 428, 0)
+    assert street['keypoints'] is None
+    assert set(street['times_ms']) == {'preprocess', 'infer', 'decode'}
+
+
+def test_drawn_pictures_have_the_size_of_the_source_and_boxes_on_it(
+    invoke, yolox, street, tmp_path
+):
+    before = street.read_bytes()
+    out = tmp_path / 'new/drawn'
+    assert invoke('run', yolox, street, '--out', out).exit_code == 0
+    assert [each.name for each in out.iterdir()] == ['000000252219.jpg']
+    source, drawn = cv2.imread(str(street)), cv2.imread(str(out / '000000252219.jpg'))
+    assert drawn.shape == source.shape
+    changed = cv2.absdiff(source, drawn).max(axis=2) > 60
+    assert changed[160:399, 2:5].mean() > 0.5  # left edge of the first person
+    assert changed[:150].mean() < 0.01
+    assert street.read_bytes() == before
+
+
+def test_wishes_go_over_what_the_manifest_recommends(invoke, yolox, street):
+    given = ('--json', '--score-threshold', '0.05', '--classes', 'person, handbag')
+    loose = lines(invoke('run', yolox, street, *given))[0]['detections']
+    assert len(loose) > 3
+    assert {each['label'] for each in loose} <= {'person', 'handbag'}
+    best = lines(invoke('run', yolox, street, '--json', '--max-detections', 1))[0]['detections']
+    assert [each['score'] for each in best] == pytest.approx(GOLDEN_SCORES[:1], abs=0.005)
+
+
+def test_a_camera_that_is_mounted_upside_down(invoke, yolox, street, tmp_path, golden):
+    turned = tmp_path / 'turned.png'
+    cv2.imwrite(str(turned), cv2.rotate(cv2.imread(str(street)), cv2.ROTATE_180))
+    found = lines(invoke('run', yolox, turned, '--json', '--rotate', 180))[0]['detections']
+    for mine, theirs in zip(found, golden[street.name], strict=True):
+        x1, y1, x2, y2 = theirs['xyxy']
+        assert overlap(mine['xyxy'], (640 - x2, 428 - y2, 640 - x1, 428 - y1)) > 0.98
+
+
+def test_videos_give_the_golden_objects(invoke, yolox, shared_data):
+    video = shared_data / 'video/one-by-one-person-detection.mp4'
+    golden = json.loads((shared_data / 'golden/videos.json').read_text())[video.name]
+    given = ('--json', '--every', 40, '--limit', 5)
+    found = lines(invoke('run', yolox, video, *given))
+    assert [each['frame'] for each in found] == [0, 40, 80, 120, 160]
+    assert [each['frame'] for each in found] == [index for index, _ in golden['timeline'][:5]]
+    for mine, (_, theirs) in zip(found, golden['timeline']):
+        sure = [each for each in theirs if each[1] > 0.5]
+        assert len([each for each in mine['detections'] if each['score'] > 0.5]) == len(sure)
+        # The golden boxes came from another decoder of videos, whose pixels differ.
+        for got, (label, score, box) in zip(mine['detections'], sure):
+            assert got['label'] == label
+            assert got['score'] == pytest.approx(score, abs=0.02)
+            assert overlap(got['xyxy'], box) > 0.9
+
+
+def test_a_drawn_video_keeps_size_and_speed(invoke, yolox, shared_data, tmp_path):
+    video = shared_data / 'video/one-by-one-person-detection.mp4'
+    result = invoke('run', yolox, video, '--every', 40, '--limit', 3, '--out', tmp_path / 'out')
+    assert result.exit_code == 0, result.stderr
+    assert '3 frames' in result.stdout
+    assert ['person', '1', '80', '80'] in [line.split()[:4] for line in result.stdout.splitlines()]
+    capture = cv2.VideoCapture(str(tmp_path / 'out' / video.name))
+    size = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    assert size == (768, 432)
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10 / 40, rel=0.01)
+    frames = 0
+    while capture.read()[0]:
+        frames += 1
+    assert frames == 3
+
+
+def test_sources_that_cannot_be_read_are_said_once_and_the_others_are_done(
+    invoke, yolox, street, tmp_path
+):
+    (tmp_path / 'text.jpg').write_text('no picture')
+    (tmp_path / 'empty.png').touch()
+    (tmp_path / 'film.mp4').write_bytes(b'no film' * 100)
+    (tmp_path / 'notes').write_text('no suffix')
+    (tmp_path / 'folder').mkdir()
+    names = ['text.jpg', 'empty.png', 'film.mp4', 'notes', 'folder', 'missing.jpg']
+    result = invoke('run', yolox, *(tmp_path / name for name in names), street, '--json')
+    assert result.exit_code == 1
+    assert len(lines(result)) == 1
+    for name in names:
+        said = [line for line in result.stderr.splitlines() if str(tmp_path / name) in line]
+        assert len(said) == 1, (name, result.stderr)
+        assert said[0].startswith('error [bad_image]: ')
+
+
+def test_a_camera_that_is_not_there(invoke, yolox):
+    result = invoke('run', yolox, 'camera:63')
+    assert result.exit_code == 1
+    assert 'error [bad_image]: camera:63: no such camera' in result.stderr
+
+
+def test_a_source_is_never_overwritten(invoke, yolox, street, tmp_path):
+    photo = Path(shutil.copy(street, tmp_path / 'photo.jpg'))
+    before = photo.read_bytes()
+    result = invoke('run', yolox, photo, '--out', tmp_path)
+    assert result.exit_code == 2
+    assert f'error [configuration_invalid]: --out: would overwrite the source {photo}' in (
+        result.stderr
+    )
+    assert photo.read_bytes() == before
+
+
+def test_sources_of_one_name_get_files_of_their_own(invoke, yolox, street, tmp_path):
+    for folder in ('a', 'b'):
+        (tmp_path / folder).mkdir()
+        shutil.copy(street, tmp_path / folder / 'photo.jpg')
+    out = tmp_path / 'out'
+    assert invoke('run', yolox, tmp_path / 'a', tmp_path / 'b', '--out', out).exit_code == 0
+    assert sorted(each.name for each in out.iterdir()) == ['photo-2.jpg', 'photo.jpg']
+
+
+def test_a_folder_that_cannot_be_written(invoke, yolox, street, tmp_path):
+    (tmp_path / 'file').touch()
+    result = invoke('run', yolox, street, '--out', tmp_path / 'file/out')
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith('error [configuration_invalid]: ')
+    assert 'cannot be written' in line
+
+
+def test_an_unknown_model_names_the_known_ones(invoke, yolox, street, monkeypatch):
+    monkeypatch.setenv('EDGE_PERCEPTION_MODEL_PATH', str(yolox.parent))
+    assert invoke('run', 'yolox_nano', street).exit_code == 0
+    result = invoke('run', 'yolox_micro', street)
+    assert result.exit_code == 2
+    assert "error [model_not_found]: model 'yolox_micro'" in result.stderr
+    assert 'yolox_nano' in result.stderr
+
+
+def test_all_mistakes_are_said_at_once(invoke, yolox, street):
+    wrong = ('-o', 'thread=2', '-o', 'spinning=perhaps', '-o', 'nothing', '--classes', 'persn')
+    result = invoke('run', yolox, street, *wrong)
+    assert result.exit_code == 2
+    assert result.stdout == ''
+    assert "thread: unknown option, did you mean 'threads'?" in result.stderr
+    assert "spinning: got 'perhaps', expected true or false" in result.stderr
+    assert "--option: got 'nothing', expected name=value" in result.stderr
+    assert "got 'persn', which the model does not know, did you mean 'person'?" in result.stderr
+    result = invoke('run', yolox, street, '--engine', 'onxruntime')
+    assert result.exit_code == 2
+    assert "did you mean 'onnxruntime'?" in result.stderr
+
+
+def test_engine_options_reach_the_engine(invoke, yolox, street):
+    options = ('-o', 'threads=1', '-o', 'spinning=off', '-o', 'graph_level=basic')
+    result = invoke('run', yolox, street, '--json', *options)
+    found = [each['score'] for each in lines(result)[0]['detections']]
+    assert found == pytest.approx(GOLDEN_SCORES, abs=0.005)
+
+
+def test_a_problem_of_a_manifest_is_a_line(invoke, yolox, street):
+    manifest = yolox / 'model.yaml'
+    manifest.write_text(manifest.read_text().replace('colour: bgr', 'color: bgr\n  fil: 3'))
+    result = invoke('run', yolox, street)
+    assert result.exit_code == 2
+    codes = [line.split(':')[0] for line in result.stderr.splitlines()]
+    assert codes == ['error [manifest_invalid]'] * 2
+    assert "did you mean 'colour'?" in result.stderr
+
+
+def test_keypoints_masks_and_classes_are_valid_json(invoke, model, shared_data, tmp_path):
+    squat = shared_data / 'movenet_lightning/squat.bmp'
+    result = invoke('run', model('movenet_lightning'), squat, '--json', '--score-threshold', '0.4')
+    (person,) = lines(result)[0]['keypoints']
+    points = {each['name']: each for each in person['points']}
+    assert len(points) == 17
+    assert points['left_knee']['x'] == pytest.approx(291, abs=20)
+    unseen = [each for each in points.values() if each['score'] == 0]
+    assert unseen and all(each['x'] is None for each in unseen)
+    table = invoke('run', model('movenet_lightning'), squat, '--out', tmp_path / 'out').stdout
+    assert 'left_knee' in table
+    assert (tmp_path / 'out/squat.png').exists()
+    cat = shared_data / 'classifiers/cat.bmp'
+    classes = lines(invoke('run', model('mobilenet_v1'), cat, '--json'))[0]['classes']
+    assert classes and 0 < classes[0]['score'] <= 1
+    faces = lines(
+        invoke('run', model('yunet_320'), shared_data / 'classifiers/grace_hopper.bmp', '--json')
+    )
+    assert faces[0]['detections'][0]['label'] == 'face'
+    assert len(faces[0]['keypoints'][0]['points']) == 5
+
+
+def test_a_progress_bar_does_not_touch_results_in_a_file(yolox, shared_data, tmp_path):
+    """Standard error is a terminal, standard output is not."""
+    terminal, theirs = os.openpty()
+    command = 'from edge_perception.cli.main import main; main()'
+    video = shared_data / 'video/one-by-one-person-detection.mp4'
+    given = ['run', yolox, video, '--limit', '3', '--every', '40', '--json']
+    with (tmp_path / 'results').open('wb') as results:
+        done = subprocess.run(
+            [sys.executable, '-c', command, *map(str, given)],
+            stdout=results,
+            stderr=theirs,
+            env={**os.environ, 'TERM': 'xterm'},
+        )
+    os.close(theirs)
+    shown = os.read(terminal, 1 << 16).decode(errors='replace')
+    os.close(terminal)
+    assert done.returncode == 0, shown
+    assert 'of 3 frames' in shown
+    frames = [json.loads(line)['frame'] for line in (tmp_path / 'results').open()]
+    assert frames == [0, 40, 80]
+
+
+@pytest.fixture
+def failing(monkeypatch, tmp_path):
+    """Make a model on an engine that behaves as the test says."""
+
+    def prepare(behaviour) -> Path:
+        host = PluginHost(candidates=[])
+        host.engines['fake'] = FakeEngineType(behaviour)
+        host.decoders['fake'] = FakeDecoder
+        monkeypatch.setattr(run, 'PluginHost', lambda: host)
+        manifest = dump_manifest(manifest_for()) | {'decoder': {'name': 'fake'}}
+        (tmp_path / 'net.onnx').touch()
+        (tmp_path / 'model.yaml').write_text(json.dumps(manifest))
+        return tmp_path
+
+    return prepare
+
+
+def test_an_engine_that_fails_is_an_error_and_no_empty_result(invoke, failing, street, tmp_path):
+    def fail() -> None:
+        raise InferenceError('out of memory on the device')
+
+    result = invoke(
+        'run', failing(fail), street, '--engine', 'fake', '--json', '--out', tmp_path / 'o'
+    )
+    assert result.exit_code == 1
+    assert result.stdout == ''
+    assert result.stderr == 'error [engine_failed]: out of memory on the device\n'
+    assert not (tmp_path / 'o').exists()
+
+
+def test_an_interrupted_video_leaves_no_half_file(invoke, failing, shared_data, tmp_path):
+    calls = iter(range(3))
+
+    def interrupt() -> None:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    video = shared_data / 'video/bottle-detection.mp4'
+    out = tmp_path / 'out'
+    result = invoke('run', failing(interrupt), video, '--engine', 'fake', '--out', out)
+    assert result.exit_code == 1
+    assert list(out.iterdir()) == []
+
+
+def test_a_drawn_video_survives_a_source_that_breaks_off(invoke, failing, shared_data, tmp_path):
+    """A film whose end is missing gives the frames that it has, and a note."""
+    film = cv2.VideoWriter(
+        str(tmp_path / 'film.avi'), cv2.VideoWriter.fourcc(*'MJPG'), 10, (64, 48)
+    )
+    for level in range(0, 250, 10):
+        film.write(np.full((48, 64, 3), level, np.uint8))
+    film.release()
+    whole = (tmp_path / 'film.avi').read_bytes()
+    (tmp_path / 'film.avi').write_bytes(whole[: len(whole) // 2])
+    out = tmp_path / 'out'
+    result = invoke(
+        'run', failing(lambda: None), tmp_path / 'film.avi', '--engine', 'fake', '--out', out
+    )
+    assert result.exit_code == 0, result.stderr
+    assert 'note: ' in result.stderr and 'may be damaged' in result.stderr
+    assert cv2.VideoCapture(str(out / 'film.mp4')).read()[0]

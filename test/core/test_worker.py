@@ -1,0 +1,359 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageError
+from edge_perception.contract import InferenceError
+from edge_perception.contract import Selection
+from edge_perception.core.worker import WorkerPolicy
+from test.support.worker_rig import Gate
+from test.support.worker_rig import Message
+from test.support.worker_rig import raising
+from test.support.worker_rig import Rig
+
+FAILING = Message(infer=raising(RuntimeError('out of memory')))
+
+
+def test_a_result_is_delivered_with_its_message_frame_and_age():
+    with Rig() as rig:
+        message = rig.send(Message(infer=lambda: rig.clock.advance_ms(7)), age_ms=30, budget_ms=50)
+        rig.until_idle()
+    (delivery,) = rig.delivered
+    assert delivery.message is message
+    assert (delivery.frame.width, delivery.frame.height) == (8, 8)
+    assert delivery.processed.perception.detections.xyxy.tolist() == [[0, 0, 8, 8]]
+    assert delivery.processed.times.infer_ns == 7_000_000
+    assert delivery.age_ns == 37_000_000
+    assert rig.accounts.counts().published == 1
+    assert rig.dropped() == {}
+
+
+def test_while_the_engine_is_busy_only_the_newest_frame_waits():
+    gate = Gate()
+    with Rig() as rig:
+        first = rig.send(Message(infer=gate))
+        gate.wait_until_entered()
+        rig.send()
+        rig.send()
+        last = rig.send()
+        gate.open()
+        rig.until_idle()
+    assert [each.message for each in rig.delivered] == [first, last]
+    assert rig.dropped() == {'superseded': 2}
+    assert rig.reports == []
+
+
+def test_a_frame_older_than_its_budget_is_not_started():
+    with Rig() as rig:
+        rig.send(Message(convert=raising(AssertionError)), age_ms=101, budget_ms=100)
+        rig.until_idle()
+    assert rig.dropped() == {'stale': 1}
+    assert rig.reports == [('stale', 'the frame was 101 ms old before it was started')]
+
+
+def test_a_frame_that_waits_too_long_for_the_engine_becomes_stale():
+    gate = Gate()
+    with Rig() as rig:
+        rig.send(Message(infer=gate))
+        gate.wait_until_entered()
+        rig.send(age_ms=60, budget_ms=100)
+        rig.clock.advance_ms(50)
+        gate.open()
+        rig.until_idle()
+    assert rig.dropped() == {'stale': 1}
+
+
+def test_a_result_that_comes_too_late_is_dropped():
+    with Rig() as rig:
+        rig.send(Message(infer=lambda: rig.clock.advance_ms(80)), age_ms=30, budget_ms=100)
+        rig.until_idle()
+    assert rig.delivered == []
+    assert rig.dropped() == {'overrun': 1}
+    assert rig.reports == [('overrun', 'the result was 110 ms old when it was ready')]
+
+
+def test_a_late_result_is_delivered_when_the_user_wants_it():
+    with Rig(WorkerPolicy(publish_late=True)) as rig:
+        rig.send(Message(infer=lambda: rig.clock.advance_ms(80)), age_ms=30, budget_ms=100)
+        rig.until_idle()
+    assert [each.age_ns for each in rig.delivered] == [110_000_000]
+    assert rig.dropped() == {}
+
+
+def test_publishing_late_results_does_not_start_stale_frames():
+    with Rig(WorkerPolicy(publish_late=True)) as rig:
+        rig.send(age_ms=101, budget_ms=100)
+        rig.until_idle()
+    assert rig.dropped() == {'stale': 1}
+
+
+def test_without_a_budget_any_age_will_do():
+    with Rig() as rig:
+        rig.send(age_ms=10**9)
+        rig.until_idle()
+    assert len(rig.delivered) == 1
+
+
+def test_a_worker_delivers_nothing_before_it_is_told_to():
+    rig = Rig()
+    rig.send()
+    rig.finish()
+    assert rig.dropped() == {'inactive': 1}
+
+
+def test_a_pause_drops_what_is_worked_on_and_what_waits():
+    gate = Gate()
+    with Rig() as rig:
+        rig.send(Message(infer=gate))
+        gate.wait_until_entered()
+        rig.send()
+        rig.worker.pause()
+        assert rig.dropped() == {'inactive': 1}
+        gate.open()
+        rig.until_idle()
+        rig.send()
+    assert rig.delivered == []
+    assert rig.dropped() == {'inactive': 3}
+
+
+@pytest.mark.parametrize('stage', ['convert', 'infer', 'decode'])
+def test_a_frame_of_before_the_pause_is_not_delivered_after_it(stage):
+    gate = Gate()
+    with Rig() as rig:
+        rig.send(Message('old', **{stage: gate}))
+        gate.wait_until_entered()
+        rig.worker.pause()
+        rig.worker.resume()
+        new = rig.send(Message('new'))
+        gate.open()
+        rig.until_idle()
+    assert [each.message for each in rig.delivered] == [new]
+    assert rig.dropped() == {'inactive': 1}
+
+
+def test_a_late_frame_of_before_the_pause_counts_as_inactive():
+    gate = Gate()
+    with Rig() as rig:
+        rig.send(Message(infer=gate), budget_ms=100)
+        gate.wait_until_entered()
+        rig.worker.pause()
+        rig.clock.advance_ms(200)
+        gate.open()
+        rig.until_idle()
+    assert rig.dropped() == {'inactive': 1}
+    assert rig.reports == []
+
+
+@pytest.mark.parametrize(
+    ('error', 'sentence'),
+    [
+        (ImageError('image: unknown encoding'), 'image: unknown encoding'),
+        (ValueError('cannot reshape'), 'cannot be read: cannot reshape'),
+        (KeyError('data'), "cannot be read: KeyError: 'data'"),
+        (MemoryError(), 'cannot be read: MemoryError'),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_dropped_whatever_it_raises(error, sentence):
+    with Rig() as rig:
+        rig.send(Message(convert=raising(error)))
+        rig.until_idle()
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'bad_image': 1}
+    assert rig.reports == [('bad_image', sentence)]
+    assert len(rig.delivered) == 1
+
+
+@pytest.mark.parametrize(
+    'frame',
+    [
+        Frame(np.zeros((8, 8, 3), np.uint8), encoding='hsv8'),
+        Frame(np.zeros((0, 8, 3), np.uint8)),
+        Frame(np.zeros(8, np.uint8)),
+        Frame(np.zeros((8, 8, 3), np.float32)),
+    ],
+)
+def test_a_frame_that_cannot_be_preprocessed_is_a_bad_image(frame):
+    with Rig() as rig:
+        rig.send(Message(convert=lambda: frame))
+        rig.until_idle()
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'bad_image': 1}
+    assert len(rig.delivered) == 1
+
+
+def test_outputs_that_cannot_be_decoded_are_never_an_empty_result():
+    with Rig() as rig:
+        rig.send(Message(decode=raising(ValueError('got 3 rows'))))
+        rig.until_idle()
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'decode_failed': 1}
+    assert rig.reports == [('decode_failed', "decoder 'fake' failed: got 3 rows")]
+    assert len(rig.delivered) == 1
+
+
+@pytest.mark.parametrize('error', [RuntimeError('gone'), InferenceError('gone'), MemoryError()])
+def test_a_failure_of_the_engine_is_never_an_empty_result(error):
+    with Rig() as rig:
+        rig.send(Message(infer=raising(error)))
+        rig.until_idle()
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'engine_failed': 1}
+    assert len(rig.delivered) == 1
+
+
+def test_an_engine_without_memory_for_the_next_frame_has_failed():
+    with Rig() as rig:
+        rig.engine._input_buffers = raising(RuntimeError('cannot map the memory'))
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'engine_failed': 1}
+    assert rig.reports == [('engine_failed', 'FakeEngine failed: cannot map the memory')]
+
+
+def test_an_engine_whose_memory_does_not_fit_has_failed():
+    # Counting it as a bad image would blame the camera, and would never end the node.
+    with Rig() as rig:
+        rig.engine._input_buffers = lambda: {'image': np.zeros((1, 3, 1, 1), np.float32)}
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'engine_failed': 1}
+
+
+def test_after_so_many_failures_in_a_row_the_worker_gives_up():
+    with Rig(WorkerPolicy(max_engine_failures=3)) as rig:
+        for _ in range(3):
+            rig.send(FAILING)
+            rig.until_idle()
+        rig.until(lambda: len(rig.gave_up) == 1)
+        rig.send()
+    assert rig.gave_up == ['the engine failed 3 times in a row: FakeEngine failed: out of memory']
+    assert rig.dropped() == {'engine_failed': 3, 'inactive': 1}
+    assert rig.delivered == []
+
+
+def test_a_frame_that_waits_while_the_worker_gives_up_is_accounted_for():
+    gate = Gate()
+
+    def fail_later() -> None:
+        gate()
+        raise RuntimeError
+
+    with Rig(WorkerPolicy(max_engine_failures=1)) as rig:
+        rig.send(Message(infer=fail_later))
+        gate.wait_until_entered()
+        rig.send()
+        gate.open()
+        rig.until_idle()
+    assert rig.dropped() == {'engine_failed': 1, 'inactive': 1}
+
+
+def test_a_success_in_between_starts_the_count_anew():
+    with Rig(WorkerPolicy(max_engine_failures=2)) as rig:
+        for message in (FAILING, Message(), FAILING, Message(), FAILING):
+            rig.send(message)
+            rig.until_idle()
+    assert rig.gave_up == []
+    assert len(rig.delivered) == 2
+
+
+def test_an_activation_starts_the_count_anew():
+    with Rig(WorkerPolicy(max_engine_failures=2)) as rig:
+        for _ in range(3):
+            rig.send(FAILING)
+            rig.until_idle()
+            rig.worker.pause()
+            rig.worker.resume()
+        rig.send()
+        rig.until_idle()
+    assert rig.gave_up == []
+    assert len(rig.delivered) == 1
+
+
+def test_a_result_that_cannot_be_published_is_counted_and_said():
+    with Rig() as rig:
+        rig.send(Message(deliver=raising(RuntimeError('the context is shut down'))))
+        rig.until_idle()
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'inactive': 1}
+    sentence = 'the result could not be published: the context is shut down'
+    assert rig.reports == [('inactive', sentence)]
+    assert len(rig.delivered) == 1
+
+
+def test_stopping_a_busy_worker_does_not_wait_and_its_own_thread_frees_the_engine():
+    gate = Gate()
+    rig = Rig()
+    threads = []
+    rig.engine._deactivate = lambda: threads.append(threading.current_thread().name)
+    rig.worker.resume()
+    rig.send(Message(infer=gate))
+    gate.wait_until_entered()
+    rig.send()
+    rig.worker.stop()
+    assert not rig.worker.join(0)
+    assert rig.engine.active
+    assert rig.dropped() == {'inactive': 1}
+    gate.open()
+    rig.finish()
+    assert not rig.engine.active
+    assert threads == ['perception']
+    assert rig.delivered == []
+    assert rig.dropped() == {'inactive': 2}
+
+
+def test_stopping_an_idle_worker_frees_the_engine():
+    with Rig() as rig:
+        rig.send()
+        rig.until_idle()
+    assert not rig.engine.active
+
+
+def test_a_stopped_worker_takes_no_frames():
+    with Rig() as rig:
+        rig.worker.stop()
+        rig.worker.resume()
+        rig.send()
+    assert rig.dropped() == {'inactive': 1}
+    rig.worker.stop()  # once more does no harm
+
+
+def test_a_wish_for_other_objects_holds_from_the_next_frame_on():
+    with Rig() as rig:
+        rig.send()
+        rig.until_idle()
+        rig.worker.selection = Selection(score_threshold=0.9)
+        rig.send()
+        rig.until_idle()
+    assert [each.score_threshold for each in rig.selections] == [0.3, 0.9]
+
+
+def test_frames_that_come_faster_than_the_wanted_rate_are_superseded():
+    with Rig(WorkerPolicy(min_period_ns=3600 * 10**9)) as rig:
+        first = rig.send()
+        rig.until_idle()
+        rig.send()
+        rig.send()
+        assert rig.dropped() == {'superseded': 1}
+    # Stopping does not wait for the hour to pass.
+    assert [each.message for each in rig.delivered] == [first]
+    assert rig.dropped() == {'superseded': 1, 'inactive': 1}
+
+
+def test_when_its_time_has_come_the_newest_frame_is_taken():
+    with Rig(WorkerPolicy(min_period_ns=1)) as rig:
+        for _ in range(3):
+            rig.send()
+            rig.until_idle()
+    assert len(rig.delivered) == 3

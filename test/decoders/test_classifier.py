@@ -1,0 +1,90 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_perception.contract import DecodeError
+from edge_perception.contract import DecoderMismatchError
+from edge_perception.contract import Selection
+from test.decoders.network import make_decoder
+from test.decoders.outputs import bind
+from test.decoders.outputs import decode
+from test.decoders.outputs import make_manifest
+from test.decoders.outputs import specs
+
+ALL = Selection(score_threshold=0)
+
+
+def classes(values, *, selection: Selection = ALL, dtype=np.float32, **options):
+    tensors = {'scores': np.array([values], dtype)}
+    return decode(
+        bind(make_manifest('classifier', **options), tensors), tensors, selection
+    ).classes
+
+
+def test_probabilities_stay_as_they_are():
+    found = classes([0.1, 0.7, 0.2])
+    assert found.class_id.tolist() == [1, 2, 0]
+    np.testing.assert_allclose(found.score, [0.7, 0.2, 0.1])
+    assert found.class_id.dtype == np.int32
+    assert found.score.dtype == np.float32
+
+
+@pytest.mark.parametrize('logits', [[1.0, 3.0, 2.0], [-1, 1, 0], [1001, 1003, 1002]])
+def test_logits_become_probabilities(logits):
+    found = classes(logits)
+    assert found.class_id.tolist() == [1, 2, 0]
+    np.testing.assert_allclose(found.score, [0.66524, 0.24473, 0.09003], atol=1e-5)
+
+
+def test_logits_that_happen_to_add_up_to_one_are_still_logits():
+    np.testing.assert_allclose(classes([-1, 0, 2]).score, [0.84379, 0.1142, 0.04201], atol=1e-5)
+
+
+def test_what_the_manifest_says_is_done():
+    np.testing.assert_allclose(classes([0.1, 0.7, 0.2], activation='softmax').score.sum(), 1)
+    np.testing.assert_allclose(classes([0.9, 0.8], activation='none').score, [0.9, 0.8])
+    found = classes([-1000, 0, 1000], activation='sigmoid')
+    np.testing.assert_allclose(found.score, [1, 0.5, 0])
+
+
+@pytest.mark.parametrize('dtype, zero', [(np.uint8, 0), (np.int8, -128)])
+def test_integers_are_probabilities_in_256ths(dtype, zero):
+    found = classes([zero + 64, zero + 192, zero], dtype=dtype)
+    assert found.class_id.tolist() == [1, 0, 2]
+    assert found.score.tolist() == [0.75, 0.25, 0]
+
+
+@pytest.mark.parametrize(
+    'shape, count',
+    [
+        ((1, 5), 5),
+        ((5,), 5),
+        ((1, 1, 1, 5), 5),
+        ((1, 5, 1, 1), 5),
+        ((-1, 5), 5),
+        ((1, -1), None),
+        ((-1, -1), None),
+    ],
+)
+def test_shapes(shape, count):
+    decoder = make_decoder(make_manifest('classifier'), *specs(scores=shape))
+    assert decoder.class_count == count
+
+
+@pytest.mark.parametrize('shape', [(1, 5, 5), (1, 7, 7, 5), ()])
+def test_other_outputs_are_refused(shape):
+    with pytest.raises(DecoderMismatchError, match='expected one output 1xC with a number for'):
+        make_decoder(make_manifest('classifier'), *specs(scores=shape))
+
+
+def test_two_outputs_are_refused():
+    with pytest.raises(DecoderMismatchError, match='got outputs a 1x5 float32, b 1x5 float32'):
+        make_decoder(make_manifest('classifier'), *specs(a=(1, 5), b=(1, 5)))
+
+
+def test_numbers_that_are_not_finite_are_an_error():
+    with pytest.raises(DecodeError, match='not finite'):
+        classes([0.1, np.nan, 0.2])

@@ -1,0 +1,157 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The executable: signals, exit status, autostart, a plugin from outside, twenty lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import os
+from pathlib import Path
+import signal
+
+import psutil
+import pytest
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
+
+from test.models import model_folder
+from test.support.fake_node import fake_model
+from test.support.fake_node import picture
+from test.support.graph import Spinner
+from test.support.graph import Tester
+from test.support.graph import until
+from test.support.process import node_process
+from test.support.process import NodeProcess
+
+# A plugin as somebody else would install it: its engine fails as soon as a frame comes.
+FAILING_PLUGIN = """
+from edge_perception.contract import hookimpl
+from edge_perception.testing import FakeDecoder, FakeEngineType
+
+EDGE_PERCEPTION_CONTRACT = '0.1'
+
+def fail():
+    raise RuntimeError('the stick vanished')
+
+@hookimpl
+def register_engines(register):
+    register(FakeEngineType(fail))
+
+@hookimpl
+def register_decoders(register):
+    register(FakeDecoder)
+"""
+
+
+@pytest.fixture
+def tester() -> Iterator[Tester]:
+    spinner = Spinner()
+    yield Tester(spinner)
+    spinner.close()
+
+
+@pytest.fixture
+def failing_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / 'site'
+    information = site / 'failing-1.0.dist-info'
+    information.mkdir(parents=True)
+    (site / 'failing.py').write_text(FAILING_PLUGIN)
+    (information / 'METADATA').write_text('Metadata-Version: 2.1\nName: failing\nVersion: 1.0\n')
+    (information / 'entry_points.txt').write_text('[edge_perception]\nfailing = failing\n')
+    path = [str(site), *filter(None, [os.environ.get('PYTHONPATH')])]
+    monkeypatch.setenv('PYTHONPATH', os.pathsep.join(path))
+
+
+def settled(tester: Tester, state: str) -> None:
+    until(tester.state, lambda now: now == state)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_without_autostart_it_waits_and_ends_with_a_signal(number, tmp_path, tester):
+    with node_process(tmp_path / 'log') as process:
+        assert tester.state() == 'unconfigured'
+        assert process.stop(number) == 0, process.log
+        assert 'Traceback' not in process.log
+
+
+def test_shutdown_transition_ends_the_process(tmp_path, tester):
+    with node_process(tmp_path / 'log') as process:
+        assert tester.state() == 'unconfigured'
+        tester.transition('shutdown')
+        assert process.wait() == 0, process.log
+
+
+def test_autostart_with_a_mistake_says_it_and_stays(tmp_path, tester):
+    with node_process(tmp_path / 'log', autostart=True, model='/nowhere') as process:
+        until(lambda: 'stays unconfigured' in process.log, bool)
+        assert tester.state() == 'unconfigured'
+        assert "[model_not_found]: model '/nowhere': no such file or folder" in process.log
+        assert 'Traceback' not in process.log
+        assert process.stop() == 0
+
+
+def test_dead_engine_ends_the_process_for_respawn(tmp_path, tester, failing_plugin):
+    parameters = {
+        'autostart': True,
+        'model': fake_model(tmp_path / 'model'),
+        'engine': 'fake',
+        'max_engine_failures': 1,
+    }
+    with node_process(tmp_path / 'log', **parameters) as process:
+        camera = tester.publisher(Image, '/image_raw')
+        settled(tester, 'active')
+        show(camera, tester, until_=lambda: 'failed 1 times in a row' in process.log)
+        assert process.wait() == 1, process.log
+        assert 'the stick vanished' in process.log
+
+
+def show(camera, tester, *, until_) -> None:
+    """Publish images until the node has seen one; best effort may lose the first ones."""
+
+    def publish() -> bool:
+        camera.publish(picture(tester.node.get_clock().now().to_msg()))
+        return bool(until_())
+
+    until(publish, bool)
+
+
+def test_twenty_lives_leave_nothing_behind(shared_data, tmp_path, tester):
+    """Walk the lifecycle twenty times, with a real network and an image in each life."""
+    folder = model_folder('yolox_nano', shared_data, tmp_path)
+    results = tester.collect(Detection2DArray, '/perception/detections')
+    camera = tester.publisher(Image, '/image_raw')
+    used = []
+    with node_process(tmp_path / 'log', model=folder, on_bad_stamp='arrival') as process:
+        for _ in range(20):
+            live_once(tester, camera, results)
+            used.append(usage(process))
+        assert process.stop() == 0, process.log
+    threads, handles, memory = zip(*used)
+    # The first lives fill caches of the allocator and of DDS.
+    assert max(threads[10:]) <= max(threads[:5]), threads
+    assert max(handles[10:]) <= max(handles[:5]), handles
+    assert max(memory[10:]) - max(memory[:10]) < 5e6, memory
+
+
+def live_once(tester, camera, results) -> None:
+    assert tester.transition('configure')
+    assert tester.transition('activate')
+    seen = results.qsize()
+    show(camera, tester, until_=lambda: results.qsize() > seen)
+    assert tester.transition('deactivate')
+    assert tester.transition('cleanup')
+
+
+def usage(process: NodeProcess) -> tuple[int, int, int]:
+    """Return threads, handles and memory of the process when it has come to rest."""
+    here = psutil.Process(process.pid)
+    until(lambda: 'perception' not in thread_names(here), bool)
+    return here.num_threads(), here.num_fds(), here.memory_info().rss
+
+
+def thread_names(process: psutil.Process) -> list[str]:
+    names = []
+    for thread in process.threads():
+        path = Path(f'/proc/{process.pid}/task/{thread.id}/comm')
+        names.append(path.read_text().strip() if path.exists() else '')
+    return names

@@ -1,0 +1,83 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node as users run it: a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+from typing import Any
+
+PATIENCE_S = 60.0
+PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+
+
+class NodeProcess:
+    """
+    A running ``perception_node``.
+
+    It has no profile of Fast DDS, as on a machine where nobody set one; only the process that
+    publishes the images needs it.
+
+    :param parameters: of the node.
+    :param log: file that receives what the process prints.
+    """
+
+    def __init__(self, parameters: dict[str, Any], *, log: Path) -> None:
+        arguments = [f'{name}:={_yaml(value)}' for name, value in parameters.items()]
+        flags = [part for argument in arguments for part in ('-p', argument)]
+        environment = {
+            name: value for name, value in os.environ.items() if name not in PROFILE_VARIABLES
+        }
+        self._log = log
+        with log.open('w') as file:
+            self._process = subprocess.Popen(
+                [sys.executable, '-m', 'edge_perception.ros.main', '--ros-args', *flags],
+                env=environment,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def log(self) -> str:
+        """Everything that the process has printed so far."""
+        return self._log.read_text()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self) -> int:
+        """Return the exit status, once the process has ended by itself."""
+        return self._process.wait(PATIENCE_S)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Send a signal and return the exit status."""
+        self._process.send_signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def node_process(log: Path, **parameters: Any) -> Iterator[NodeProcess]:
+    """Run a node that is gone afterwards, whatever happens."""
+    process = NodeProcess(parameters, log=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
