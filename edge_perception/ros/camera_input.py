@@ -69,6 +69,12 @@ class CameraInput:
         """Whether a subscription exists; ``auto`` waits for a publisher first."""
         return self._subscription is not None
 
+    def describe(self) -> str:
+        """Return in words what the camera is doing."""
+        if self.subscribed:
+            return f'listening to {self.topic}'
+        return 'waiting for a publisher of ' + ' or '.join(self._topics.values())
+
     def open(self) -> None:
         """Subscribe, or look for a publisher from now on."""
         if self._transport != 'auto':

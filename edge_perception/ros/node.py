@@ -117,7 +117,7 @@ class PerceptionNode(LifecycleNode):
             session.activate()
         except Exception as error:
             return self._unexpected('activate', error)
-        self.get_logger().info(f'active, listening to {session.camera.topic}')
+        self.get_logger().info(f'active, {session.camera.describe()}')
         return SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

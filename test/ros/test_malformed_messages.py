@@ -16,6 +16,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
+from edge_perception.ros.images import ENCODINGS
 from edge_perception.ros.node import PerceptionNode
 from test.support.fake_node import fake_node
 from test.support.fake_node import picture
@@ -46,7 +47,7 @@ uint32 = st.integers(0, 2**32 - 1)
 # Every one of these makes a good image of 64x48 bgr8 a bad one.
 BREAKS = st.one_of(
     st.text(st.characters(codec='ascii', exclude_characters='\0'), max_size=20)
-    .filter(lambda text: text not in KNOWN_ENCODINGS)
+    .filter(lambda text: text not in ENCODINGS)
     .map(lambda text: _set(encoding=text)),
     st.integers(0, 64 * 3 - 1).map(lambda step: _set(step=step)),
     st.integers(2000, 2**32 - 1).map(lambda step: _set(step=step)),
@@ -55,11 +56,8 @@ BREAKS = st.one_of(
         lambda pair: _set(**{pair[0]: pair[1]})
     ),
     st.integers(0, 64 * 3 * 47).map(_cut),
-    st.sampled_from(['rgba8', '8UC4', '16UC1', '32FC1']).map(
-        lambda name: _set(encoding=name)
-    ),
+    st.sampled_from(['rgba8', '8UC4', '16UC1', '32FC1']).map(lambda name: _set(encoding=name)),
 )
-KNOWN_ENCODINGS = {'bgr8', 'rgb8', 'mono8', '8UC1', '8UC3'}
 
 
 class Node:
