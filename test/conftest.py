@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from importlib.metadata import version
 import fcntl
+from importlib.metadata import version
 import os
 from pathlib import Path
 import random

@@ -46,6 +46,7 @@ from edge_perception.contract.manifest import MANIFEST_NAME
 from edge_perception.contract.manifest import MANIFEST_VERSION
 from edge_perception.contract.manifest import ModelManifest
 from edge_perception.contract.manifest import parse_manifest
+from edge_perception.contract.manifest import PoseRecipe
 from edge_perception.contract.options import option
 from edge_perception.contract.options import option_specs
 from edge_perception.contract.options import Options
@@ -111,6 +112,7 @@ __all__ = [
     'OptionSpec',
     'Options',
     'Perception',
+    'PoseRecipe',
     'PluginError',
     'Selection',
     'TASKS',

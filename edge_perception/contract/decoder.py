@@ -71,11 +71,15 @@ class Decoder(ABC):
         :raises DecodeError: the numbers cannot be decoded.
         """
         try:
-            return self._decode(tensors, transform, selection)
+            perception = self._decode(tensors, transform, selection)
         except DecoderError:
             raise
         except Exception as error:
             raise DecodeError(f'decoder {self.name!r} failed: {in_words(error)}') from error
+        for task in self.tasks:
+            if getattr(perception, task) is None:
+                raise DecodeError(f'decoder {self.name!r} gave no {task}, which it promises')
+        return perception
 
     def _bind(self) -> None:
         """Check ``self.outputs`` and prepare tables; may raise ``DecoderMismatchError``."""

@@ -96,6 +96,16 @@ class Fields:
             return default
         return choices[choices.index(value)]
 
+    def switch(self, key: str, default: bool) -> bool:
+        """Return true or false."""
+        value = self.raw(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.problem(key, value, 'true or false')
+            return default
+        return value
+
     def integer(
         self, key: str, default: int | None = None, *, minimum: int, maximum: int | None = None
     ) -> int:

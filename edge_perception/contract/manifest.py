@@ -73,6 +73,22 @@ class InputRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class PoseRecipe:
+    """
+    How exact the keypoints of a flat object are; decides weights and covariance of its pose.
+
+    :param keypoint_sigma: standard deviation in x and in y of a keypoint with score 1, in pixels
+        of the input; measured on held-out data.
+    :param refine: the keypoints are saddle points, as on a chessboard: look for them in the image.
+    :param refined_sigma: standard deviation of a refined keypoint, in pixels of the image.
+    """
+
+    keypoint_sigma: float = 1.0
+    refine: bool = False
+    refined_sigma: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
 class ModelManifest:
     """
     A model folder in words.
@@ -83,7 +99,8 @@ class ModelManifest:
     :param decoder_options: options of the decoder; checked against its own list when it is made.
     :param keypoint_names: in the order of the rows of ``Keypoints``.
     :param skeleton: pairs of keypoint indices that a picture joins by a line.
-    :param object_points: metres, one row x, y, z for each keypoint, in the frame of the object.
+    :param object_points: metres, one row x, y, z for each keypoint, in the frame of the object;
+        with them and a CameraInfo the object's pose is found.
     :param selection: what the author recommends; users override it.
     """
 
@@ -97,6 +114,7 @@ class ModelManifest:
     keypoint_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     object_points: tuple[tuple[float, ...], ...] = ()
+    pose: PoseRecipe = field(default_factory=PoseRecipe)
     selection: Selection = field(default_factory=Selection)
     licence: str = ''
     description: str = ''
@@ -145,6 +163,7 @@ def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManife
         keypoint_names=keypoint_names,
         skeleton=_skeleton(fields, len(keypoint_names)),
         object_points=_object_points(fields, len(keypoint_names)),
+        pose=_pose_recipe(fields.inner('pose')),
         selection=_selection(fields.inner('selection')),
         licence=fields.text('licence', ''),
         description=fields.text('description', ''),
@@ -171,12 +190,15 @@ def dump_manifest(manifest: ModelManifest) -> dict[str, Any]:
         'keypoints': list(manifest.keypoint_names),
         'skeleton': [list(pair) for pair in manifest.skeleton],
         'object_points': [list(row) for row in manifest.object_points],
+        'pose': {name: getattr(manifest.pose, name) for name in PoseRecipe.__slots__},
         'selection': {
             'score_threshold': selection.score_threshold,
             'iou_threshold': selection.iou_threshold,
             'max_detections': selection.max_detections,
         },
     }
+    if not manifest.object_points:
+        del values['pose']
     for mapping in (values, values['source'], values['input'], values['decoder']):
         for key in [key for key, value in mapping.items() if value in ('', [], {})]:
             del mapping[key]
@@ -219,6 +241,21 @@ def _input_recipe(fields: Fields) -> InputRecipe:
         fields.problem('std', list(std), 'numbers other than 0')
     fields.finish()
     return replace(recipe, mean=mean, std=std)
+
+
+def _pose_recipe(fields: Fields) -> PoseRecipe:
+    default = PoseRecipe()
+    recipe = PoseRecipe(
+        keypoint_sigma=fields.number(
+            'keypoint_sigma', default.keypoint_sigma, minimum=0.01, maximum=100
+        ),
+        refine=fields.switch('refine', default.refine),
+        refined_sigma=fields.number(
+            'refined_sigma', default.refined_sigma, minimum=0.01, maximum=100
+        ),
+    )
+    fields.finish()
+    return recipe
 
 
 def _selection(fields: Fields) -> Selection:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelDescription
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import OptionError
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
 from edge_perception.contract import Selection
@@ -35,8 +38,18 @@ from edge_perception.core.budget import Clock
 from edge_perception.core.models import find_model
 from edge_perception.core.models import Model
 from edge_perception.core.pipeline import Pipeline
+from edge_perception.core.pipeline import Stage
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.plugin_host import probe
 from edge_perception.core.preprocessing import Preprocessor
+from edge_perception.core.preprocessing import ROTATIONS
+
+MakeStages = Callable[[ModelManifest], Sequence[Stage]]
+
+
+def no_stages(manifest: ModelManifest) -> Sequence[Stage]:
+    """Return nothing: what the decoder says is all."""
+    return ()
 
 
 def choose_engine(host: PluginHost, name: str) -> EngineType:
@@ -55,7 +68,7 @@ def choose_engine(host: PluginHost, name: str) -> EngineType:
         raise EngineUnavailableError(
             name, reason=f'no plugin offers it, installed engines: {known}', remedy=hint
         )
-    availability = engine_type.probe()
+    availability = probe(engine_type)
     if not availability.available:
         raise EngineUnavailableError(name, reason=availability.reason, remedy=availability.remedy)
     return engine_type
@@ -70,7 +83,7 @@ def describe_artifact(host: PluginHost, path: Path) -> ModelDescription:
     readers = [host.engines[name] for name in sorted(host.engines)]
     readers = [each for each in readers if path.suffix in each.artifact_suffixes]
     for engine_type in readers:
-        if engine_type.probe().available:
+        if probe(engine_type).available:
             return engine_type.describe(path)
     names = ', '.join(each.name for each in readers)
     raise ArtifactError(
@@ -129,6 +142,7 @@ def assemble(
     request: Request,
     *,
     found: Sequence[EdgePerceptionError] = (),
+    make_stages: MakeStages = no_stages,
     clock: Clock = time.monotonic_ns,
 ) -> Assembled:
     """
@@ -138,6 +152,7 @@ def assemble(
     at once.
 
     :param found: errors that the caller found before; they are raised together with ours.
+    :param make_stages: makes what comes after the decoder of a model.
     :raises CombinedError: several things are wrong.
     :raises EdgePerceptionError: one thing is wrong.
     """
@@ -146,15 +161,17 @@ def assemble(
     with collect(errors):
         model = find_model(request.model, describe=partial(describe_artifact, host))
     with collect(errors):
+        _check_rotation(request.rotation)
+    with collect(errors):
         parts = _choose_parts(host, request, model)
     with collect(errors):
         selection = _make_selection(request, model) if model else None
     if errors:
         raise errors[0] if len(errors) == 1 else CombinedError(errors)
     assert model is not None and parts is not None and selection is not None
-    return Assembled(
-        model=model, pipeline=_load(parts, model, request.rotation, clock), selection=selection
-    )
+    stages = make_stages(model.manifest)
+    pipeline = _load(parts, model, rotation=request.rotation, stages=stages, clock=clock)
+    return Assembled(model=model, pipeline=pipeline, selection=selection)
 
 
 @contextmanager
@@ -164,6 +181,11 @@ def collect(errors: list[EdgePerceptionError]) -> Iterator[None]:
         yield
     except EdgePerceptionError as error:
         errors.append(error)
+
+
+def _check_rotation(rotation: int) -> None:
+    if rotation not in ROTATIONS:
+        raise OptionError(f'rotation: got {rotation!r}, expected 0, 90, 180 or 270')
 
 
 def _choose_parts(host: PluginHost, request: Request, model: Model | None) -> _Parts | None:
@@ -197,7 +219,9 @@ def _choose_decoder(host: PluginHost, model: Model) -> type[Decoder]:
     return host.decoders[name]
 
 
-def _load(parts: _Parts, model: Model, rotation: int, clock: Clock) -> Pipeline:
+def _load(
+    parts: _Parts, model: Model, *, rotation: int, stages: Sequence[Stage], clock: Clock
+) -> Pipeline:
     engine = parts.engine_type.create(model.manifest, model.source, parts.engine_options)
     spec = check_input(model.manifest, engine.inputs)
     decoder = parts.decoder_type(
@@ -211,7 +235,12 @@ def _load(parts: _Parts, model: Model, rotation: int, clock: Clock) -> Pipeline:
         engine.deactivate()
         raise
     return Pipeline(
-        engine, decoder=decoder, preprocessor=preprocessor, input_name=spec.name, clock=clock
+        engine,
+        decoder=decoder,
+        preprocessor=preprocessor,
+        input_name=spec.name,
+        stages=stages,
+        clock=clock,
     )
 
 
@@ -230,7 +259,8 @@ def _make_selection(request: Request, model: Model) -> Selection:
 
 def _class_ids(labels: LabelMap, classes: tuple[str, ...]) -> frozenset[int]:
     indices = {name: labels.index(name) for name in classes}
-    unknown = [name for name, index in indices.items() if index is None]
+    beyond = len(labels) or float('inf')
+    unknown = [name for name, index in indices.items() if index is None or index >= beyond]
     if unknown:
         raise ConfigurationError(
             'classes',

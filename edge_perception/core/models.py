@@ -73,13 +73,14 @@ def _locate(name: str, environ: Mapping[str, str]) -> Path:
             'model: got nothing, expected the path of a model folder or the name of a model; '
             f'known names: {_known(environ)}'
         )
-    path = Path(name).expanduser()
-    if path.exists():
+    # Those of os.path, because those of Path raise for names that no system could have.
+    path = Path(os.path.expanduser(name))
+    if os.path.exists(path):
         return path
     # A name with a separator is a path: looking it up elsewhere would hide a typing mistake.
     if path.name == name:
         for folder in _shelves(environ):
-            if (folder / name / MANIFEST_NAME).is_file():
+            if os.path.isfile(folder / name / MANIFEST_NAME):
                 return folder / name
     raise ModelNotFoundError(
         f'model {name!r}: no such file or folder, and no model of this name; '
@@ -115,7 +116,7 @@ def _drafted(path: Path, description: ModelDescription) -> ModelManifest:
 
 
 def _check_source(source: Path, manifest: ModelManifest) -> None:
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise ArtifactError(
             source,
             reason='no such file',
@@ -123,13 +124,25 @@ def _check_source(source: Path, manifest: ModelManifest) -> None:
         )
     if not manifest.sha256:
         return
-    digest = hashlib.sha256()
-    with source.open('rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    if digest.hexdigest() != manifest.sha256:
+    digest = _sha256(source)
+    if digest != manifest.sha256:
         raise ArtifactError(
             source,
-            reason=f'has sha256 {digest.hexdigest()}, the manifest expects {manifest.sha256}',
+            reason=f'has sha256 {digest}, the manifest expects {manifest.sha256}',
             remedy='restore the file that the manifest was written for, or correct source.sha256',
         )
+
+
+def _sha256(source: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with source.open('rb') as file:
+            for block in iter(lambda: file.read(1 << 20), b''):
+                digest.update(block)
+    except OSError as error:
+        raise ArtifactError(
+            source,
+            reason=f'cannot be read: {error.strerror}',
+            remedy='check its permissions and the disk',
+        ) from error
+    return digest.hexdigest()

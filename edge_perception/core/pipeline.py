@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import time
+from typing import Protocol
 
+from edge_perception.contract import DecodeError
 from edge_perception.contract import Decoder
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
+from edge_perception.contract import ImageTransform
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract.errors import in_words
@@ -26,6 +30,7 @@ class StageTimes:
     preprocess_ns: int
     infer_ns: int
     decode_ns: int
+    later_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,31 @@ class Processed:
     times: StageTimes
 
 
+class Stage(Protocol):
+    """
+    What comes after the decoder: pose, one day tracking. Called by the thread of the pipeline.
+
+    :param tasks: fields of ``Perception`` that it fills.
+    """
+
+    tasks: frozenset[str]
+
+    def __call__(
+        self, frame: Frame, perception: Perception, transform: ImageTransform
+    ) -> Perception:
+        """Return what is known of the frame now."""
+        ...
+
+
 class Pipeline:
     """
-    An active engine with the preprocessing before it and the decoder behind it.
+    An active engine with the preprocessing before it, the decoder and later stages behind it.
 
     Called from one thread. Allocates nothing that grows, logs nothing.
 
     :param input_name: the input of the engine into which the image goes.
+    :param stages: called in this order.
+    :param tasks: fields of ``Perception`` that decoder and stages fill.
     """
 
     def __init__(
@@ -52,10 +75,13 @@ class Pipeline:
         decoder: Decoder,
         preprocessor: Preprocessor,
         input_name: str,
+        stages: Sequence[Stage] = (),
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self.engine = engine
         self.decoder = decoder
+        self.stages = tuple(stages)
+        self.tasks = decoder.tasks.union(*(stage.tasks for stage in self.stages))
         self._preprocessor = preprocessor
         self._input_name = input_name
         self._clock = clock
@@ -67,7 +93,7 @@ class Pipeline:
         :return: results in pixels of the source image; new arrays that the caller may keep.
         :raises ImageError: the image cannot be preprocessed.
         :raises EngineError: the engine failed.
-        :raises DecoderError: the outputs cannot be decoded.
+        :raises DecoderError: the outputs cannot be decoded, or a later stage failed on them.
         """
         started = self._clock()
         buffers = self.engine.input_buffers()
@@ -84,9 +110,23 @@ class Pipeline:
         tensors = self.engine.infer(buffers)
         inferred = self._clock()
         perception = self.decoder.decode(tensors, transform=transform, selection=selection)
+        decoded = self._clock()
+        perception = self._later(frame, perception, transform)
         times = StageTimes(
             preprocess_ns=preprocessed - started,
             infer_ns=inferred - preprocessed,
-            decode_ns=self._clock() - inferred,
+            decode_ns=decoded - inferred,
+            later_ns=self._clock() - decoded,
         )
         return Processed(perception=perception, times=times)
+
+    def _later(
+        self, frame: Frame, perception: Perception, transform: ImageTransform
+    ) -> Perception:
+        for stage in self.stages:
+            try:
+                perception = stage(frame, perception, transform)
+            except Exception as error:
+                name = type(stage).__name__
+                raise DecodeError(f'stage {name} failed: {in_words(error)}') from error
+        return perception

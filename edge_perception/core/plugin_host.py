@@ -12,16 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from importlib.metadata import entry_points
 from importlib.metadata import EntryPoint
+from inspect import isabstract
 import logging
 import os
+import re
 from typing import Any
 
 import pluggy
 
+from edge_perception.contract import Availability
 from edge_perception.contract import Builder
 from edge_perception.contract import CONTRACT_VERSION
 from edge_perception.contract import Decoder
@@ -30,6 +34,7 @@ from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.contract import hookspecs
 from edge_perception.contract import HostInfo
 from edge_perception.contract import PluginError
+from edge_perception.contract.fields import shown
 
 LOAD_VARIABLE = 'EDGE_PERCEPTION_LOAD_PLUGINS'
 BLOCK_VARIABLE = 'EDGE_PERCEPTION_BLOCK_PLUGINS'
@@ -91,73 +96,102 @@ class PluginHost:
             self._refuse_if_blocked(point.name)
             module = _import(point)
             contract = _declared_contract(module)
-            offers = self._register(module, owner=f'{point.name} of {distribution}')
-        except PluginError as error:
-            reason, _, remedy = str(error).partition('; ')
-            return replace(entry, reason=reason, remedy=remedy)
+            offered = _ask(module, name=point.name)
+            offers = self._take(offered, owner=f'{point.name} of {distribution}')
+        except _RefusedError as refusal:
+            return replace(entry, reason=refusal.reason, remedy=refusal.remedy)
+        except (Exception, SystemExit) as error:  # a hook may even call sys.exit
+            reason = f'failed to register: {_named(error)}'
+            return replace(entry, reason=reason, remedy='report it to its author')
         return replace(entry, contract=contract, offers=offers)
 
     def _refuse_if_blocked(self, name: str) -> None:
         allowed = self._environ.get(LOAD_VARIABLE)
         if allowed is not None and name not in _names(allowed):
-            raise PluginError(f'is not in the allow list {LOAD_VARIABLE}; add {name} to it')
+            raise _RefusedError(
+                f'is not in the allow list {LOAD_VARIABLE}', remedy=f'add {name} to it'
+            )
         if name in _names(self._environ.get(BLOCK_VARIABLE, '')):
-            raise PluginError(f'is in the block list {BLOCK_VARIABLE}; remove {name} from it')
-
-    def _register(self, module: Any, *, owner: str) -> tuple[str, ...]:
-        """Call the hooks of one plugin; take what it offers only when all of it is right."""
-        # A manager for each plugin keeps an error inside the plugin that made it: in a shared one
-        # a raising hook aborts the others, and a half-registered module stays behind.
-        manager = pluggy.PluginManager(ENTRY_POINT_GROUP)
-        manager.add_hookspecs(hookspecs)
-        offered: list[tuple[str, dict[str, Any], Any]] = []
-        host = HostInfo(
-            contract_version=CONTRACT_VERSION,
-            logger=logging.getLogger(f'edge_perception.plugins.{module.__name__}'),
-        )
-
-        def taker(kind: str, registry: dict[str, Any], check: Callable[[Any], bool]) -> Any:
-            def register(item: Any) -> None:
-                if not check(item) or not isinstance(getattr(item, 'name', None), str):
-                    raise PluginError(
-                        f'registered {item!r}, which is not a named {kind}; see plugins/README.md'
-                    )
-                offered.append((kind, registry, item))
-
-            return register
-
-        try:
-            manager.register(module)
-            manager.check_pending()
-            manager.hook.register_engines(
-                register=taker('engine', self.engines, _is_instance(EngineType)), host=host
+            raise _RefusedError(
+                f'is in the block list {BLOCK_VARIABLE}', remedy=f'remove {name} from it'
             )
-            manager.hook.register_decoders(
-                register=taker('decoder', self.decoders, _is_decoder), host=host
-            )
-            manager.hook.register_builders(
-                register=taker('builder', self.builders, _is_instance(Builder)), host=host
-            )
-        except PluginError:
-            raise
-        except Exception as error:
-            raise PluginError(
-                f'failed to register: {type(error).__name__}: {error}; report it to its author'
-            ) from error
-        return self._take(offered, owner)
 
-    def _take(self, offered: list[tuple[str, dict[str, Any], Any]], owner: str) -> tuple[str, ...]:
-        for kind, _, item in offered:
+    def _take(self, offered: Sequence[tuple[str, Any]], *, owner: str) -> tuple[str, ...]:
+        """Keep what one plugin offers, all of it or nothing."""
+        offers: list[str] = []
+        for kind, item in offered:
+            offer = f'{kind} {item.name!r}'
             first = self._owners.get((kind, item.name))
             if first is not None:
-                raise PluginError(
-                    f'offers the {kind} {item.name!r}, which {first} offers already; '
-                    f'uninstall one of them or put it into {BLOCK_VARIABLE}'
+                raise _RefusedError(
+                    f'offers the {offer}, which {first} offers already',
+                    remedy=f'uninstall one of them or put it into {BLOCK_VARIABLE}',
                 )
-        for kind, registry, item in offered:
-            registry[item.name] = item
+            if f'{kind} {item.name}' in offers:
+                raise _RefusedError(f'offers the {offer} twice', remedy='report it to its author')
+            offers.append(f'{kind} {item.name}')
+        registries = {'engine': self.engines, 'decoder': self.decoders, 'builder': self.builders}
+        for kind, item in offered:
+            registries[kind][item.name] = item  # type: ignore[index]
             self._owners[kind, item.name] = owner
-        return tuple(f'{kind} {item.name}' for kind, _, item in offered)
+        return tuple(offers)
+
+
+class _RefusedError(PluginError):
+    """
+    Why the host does not use a plugin.
+
+    :param reason: any text; a multi-line one becomes one line.
+    """
+
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        self.reason = ' '.join(reason.split())
+        self.remedy = remedy
+        super().__init__(f'{self.reason}; {remedy}')
+
+
+def probe(plugin: EngineType | Builder) -> Availability:
+    """Return whether an engine or a builder can work here, also when its author's code raises."""
+    try:
+        return plugin.probe()
+    except Exception as error:
+        return Availability(
+            available=False,
+            reason=f'it cannot say whether it works here: {_named(error)}',
+            remedy='report it to the author of its plugin',
+        )
+
+
+def _ask(module: Any, *, name: str) -> list[tuple[str, Any]]:
+    """Call the hooks of one plugin and return what it offers, each with its kind."""
+    # A manager for each plugin keeps an error inside the plugin that made it: in a shared one a
+    # raising hook aborts the others, and a half-registered module stays behind.
+    manager = pluggy.PluginManager(ENTRY_POINT_GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(module)
+    manager.check_pending()
+    offered: list[tuple[str, Any]] = []
+
+    def taker(kind: str) -> Callable[[Any], None]:
+        def register(item: Any) -> None:
+            fits, expected = _KINDS[kind]
+            if not fits(item):
+                raise _RefusedError(
+                    f'registered {shown(item)}, expected {expected}',
+                    remedy='see plugins/README.md',
+                )
+            offered.append((kind, item))
+
+        return register
+
+    host = HostInfo(
+        contract_version=CONTRACT_VERSION,
+        logger=logging.getLogger(f'edge_perception.plugins.{name}'),
+    )
+    manager.hook.register_engines(register=taker('engine'), host=host)
+    manager.hook.register_decoders(register=taker('decoder'), host=host)
+    manager.hook.register_builders(register=taker('builder'), host=host)
+    return offered
 
 
 def _names(text: str) -> list[str]:
@@ -177,19 +211,25 @@ def _ordered(candidates: Iterable[EntryPoint]) -> list[EntryPoint]:
 
 def _origin(point: EntryPoint) -> tuple[str, str]:
     """Return name and version of the distribution that declares an entry point."""
-    distribution = point.dist
-    if distribution is None:
-        return 'unknown', 'unknown'
-    return distribution.metadata['Name'].replace('-', '_'), distribution.version
+    try:
+        metadata: Any = point.dist.metadata  # type: ignore[union-attr]
+        name, version = metadata.get('Name') or '', metadata.get('Version')
+    except Exception:  # a removal that was interrupted leaves entry points and nothing else
+        name = version = ''
+    return name.replace('-', '_') or 'unknown', version or 'unknown'
+
+
+def _named(error: BaseException) -> str:
+    words = ' '.join(str(error).split())
+    return ': '.join(part for part in (type(error).__name__, words) if part)
 
 
 def _import(point: EntryPoint) -> Any:
     try:
         return point.load()
     except (Exception, SystemExit) as error:  # a plugin may even call sys.exit while imported
-        raise PluginError(
-            f'cannot be imported: {type(error).__name__}: {error}; '
-            'install what it needs, or uninstall it'
+        raise _RefusedError(
+            f'cannot be imported: {_named(error)}', remedy='install what it needs, or uninstall it'
         ) from error
 
 
@@ -197,35 +237,57 @@ def _declared_contract(module: Any) -> str:
     """Return the version that a plugin declares, once it is clear that this host serves it."""
     declared = getattr(module, 'EDGE_PERCEPTION_CONTRACT', None)
     if not isinstance(declared, str):
-        raise PluginError(
-            'does not say which contract it was written for; '
-            f"add EDGE_PERCEPTION_CONTRACT = '{CONTRACT_VERSION}' to its module"
+        raise _RefusedError(
+            'does not say which contract it was written for',
+            remedy=f"add EDGE_PERCEPTION_CONTRACT = '{CONTRACT_VERSION}' to its module",
         )
-    try:
-        wanted = tuple(int(part) for part in declared.split('.'))
-    except ValueError:
-        wanted = ()
-    if len(wanted) != 2:
-        raise PluginError(
+    if not re.fullmatch(r'[0-9]+\.[0-9]+', declared):
+        raise _RefusedError(
             f'declares the contract {declared!r}, expected two numbers such as '
-            f"'{CONTRACT_VERSION}'; correct EDGE_PERCEPTION_CONTRACT"
+            f"'{CONTRACT_VERSION}'",
+            remedy='correct EDGE_PERCEPTION_CONTRACT',
         )
-    ours = tuple(int(part) for part in CONTRACT_VERSION.split('.'))
+    wanted, ours = (
+        tuple(int(part) for part in version.split('.')) for version in (declared, CONTRACT_VERSION)
+    )
     if wanted > ours:
-        raise PluginError(
-            f'needs contract {declared}, this host has {CONTRACT_VERSION}; update edge_perception'
+        raise _RefusedError(
+            f'needs contract {declared}, this host has {CONTRACT_VERSION}',
+            remedy='update edge_perception',
         )
     if wanted[0] != ours[0] or (ours[0] == 0 and wanted[1] != ours[1]):
-        raise PluginError(
-            f'was written for contract {declared}, this host has {CONTRACT_VERSION}; '
-            'update the plugin'
+        raise _RefusedError(
+            f'was written for contract {declared}, this host has {CONTRACT_VERSION}',
+            remedy='update the plugin',
         )
     return declared
 
 
-def _is_instance(base: type) -> Callable[[Any], bool]:
-    return lambda item: isinstance(item, base)
+def _has_name(item: Any) -> bool:
+    return isinstance(getattr(item, 'name', None), str)
+
+
+def _is_engine(item: Any) -> bool:
+    return isinstance(item, EngineType) and _has_name(item) and hasattr(item, 'artifact_suffixes')
 
 
 def _is_decoder(item: Any) -> bool:
-    return isinstance(item, type) and issubclass(item, Decoder)
+    return (
+        isinstance(item, type)
+        and issubclass(item, Decoder)
+        and not isabstract(item)
+        and _has_name(item)
+        and hasattr(item, 'tasks')
+    )
+
+
+def _is_builder(item: Any) -> bool:
+    return isinstance(item, Builder) and _has_name(item) and hasattr(item, 'suffix')
+
+
+# What fits and how it is called in messages; a host that took less would fail much later.
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    'engine': (_is_engine, 'an instance of EngineType with name and artifact_suffixes'),
+    'decoder': (_is_decoder, 'a subclass of Decoder with name, tasks and _decode'),
+    'builder': (_is_builder, 'an instance of Builder with name and suffix'),
+}

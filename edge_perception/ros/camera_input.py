@@ -58,8 +58,8 @@ class CameraInput:
         self._node = node
         self._receive = receive
         self._transport = transport
-        resolved = node.resolve_topic_name(topic)
-        self._topics = {'raw': resolved, 'compressed': f'{resolved}/compressed'}
+        self.raw_topic = node.resolve_topic_name(topic)
+        self._topics = {'raw': self.raw_topic, 'compressed': f'{self.raw_topic}/compressed'}
         self._subscription: Subscription | None = None
         self._search: Timer | None = None
         self.topic = self._topics['compressed' if transport == 'compressed' else 'raw']

@@ -25,7 +25,7 @@ def array(stamp: Time, statuses: list[DiagnosticStatus]) -> DiagnosticArray:
 
 def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[DiagnosticStatus]:
     """
-    Return one status for the engine and one for the camera.
+    Return statuses of the engine, the camera and, for models that have one, the pose.
 
     :param node_name: fully qualified; the names of the statuses start with it.
     :param session: None when nothing is configured.
@@ -41,10 +41,16 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
         percentiles = window.percentiles()
         engine[f'{stage}_ms.p50'] = _text(percentiles.p50)
         engine[f'{stage}_ms.p95'] = _text(percentiles.p95)
-    return [
+    found = [
         _status(f'{node_name}: engine', level, trouble or 'ready', engine),
         _camera_status(node_name, session),
     ]
+    if session.calibration is not None:
+        problem = session.pose_problem
+        values = {'camera_info_topic': session.calibration.topic}
+        level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
+        found.append(_status(f'{node_name}: pose', level, problem or 'ok', values))
+    return found
 
 
 def _camera_status(node_name: str, session: Session) -> DiagnosticStatus:

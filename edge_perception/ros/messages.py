@@ -50,7 +50,7 @@ def detections_message(
     corners = detections.xyxy.astype(np.float64)
     centres = ((corners[:, :2] + corners[:, 2:]) / 2).tolist()
     sizes = (corners[:, 2:] - corners[:, :2]).tolist()
-    names = _class_ids(detections.class_id, labels=labels, class_id_format=class_id_format)
+    names = class_ids(detections.class_id, labels=labels, class_id_format=class_id_format)
     if detections.track_id is None:
         tracks = [''] * len(detections)
     else:
@@ -101,7 +101,7 @@ def classification_message(
     :param header: of the image.
     :param class_id_format: one of ``CLASS_ID_FORMATS``.
     """
-    names = _class_ids(classes.class_id, labels=labels, class_id_format=class_id_format)
+    names = class_ids(classes.class_id, labels=labels, class_id_format=class_id_format)
     message = Classification()
     message.header = header
     message.results = [
@@ -160,9 +160,10 @@ def vision_info_message(
     return message
 
 
-def _class_ids(class_ids: np.ndarray, *, labels: LabelMap, class_id_format: str) -> list[str]:
+def class_ids(indices: np.ndarray, *, labels: LabelMap, class_id_format: str) -> list[str]:
+    """Return classes as vision_msgs names them."""
     to_text = str if class_id_format == 'index' else labels.name
-    return [to_text(class_id) for class_id in class_ids.tolist()]
+    return [to_text(index) for index in indices.tolist()]
 
 
 def _detection(

@@ -24,6 +24,7 @@ from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.budget import Clock
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.pose import planar_stages
 from edge_perception.ros import diagnostics
 from edge_perception.ros.parameters import make_request
 from edge_perception.ros.parameters import Parameters
@@ -170,6 +171,7 @@ class PerceptionNode(LifecycleNode):
             self._host,
             make_request(config, engine_options),
             found=[ConfigurationError('parameter', problems)] if problems else [],
+            make_stages=planar_stages,
             clock=self._monotonic,
         )
         session = Session(

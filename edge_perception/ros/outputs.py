@@ -4,27 +4,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+import numpy as np
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Classification
 from vision_msgs.msg import Detection2DArray
+from vision_msgs.msg import Detection3DArray
 from vision_msgs.msg import LabelInfo
 from vision_msgs.msg import VisionInfo
 
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
 from edge_perception.ros import messages
+from edge_perception.ros import pose_messages
 from edge_perception.ros import qos
+from edge_perception.ros.parameters import NodeConfig
 
-# Field of Perception to topic and type.
-TOPICS = {
-    'detections': ('~/detections', Detection2DArray),
-    'keypoints': ('~/keypoints', Detection2DArray),
-    'classes': ('~/classification', Classification),
-    'mask': ('~/segmentation', Image),
+# Field of Perception to topics and types.
+TOPICS: dict[str, tuple[tuple[str, type], ...]] = {
+    'detections': (('~/detections', Detection2DArray),),
+    'keypoints': (('~/keypoints', Detection2DArray),),
+    'classes': (('~/classification', Classification),),
+    'mask': (('~/segmentation', Image),),
+    'poses': (('~/pose', PoseWithCovarianceStamped), ('~/detections_3d', Detection3DArray)),
 }
+TF_TOPIC = '/tf'
+
+# A Perception in which the fields that the model promises are there; ``Decoder.decode`` checks it.
+Filled = Any
+# Makes a message of a result; None when there is nothing to publish.
+Make = Callable[[Filled, Header], Any]
 
 
 class Outputs:
@@ -33,8 +49,7 @@ class Outputs:
 
     Made and closed in the thread of the executor; ``publish`` is called by the worker.
 
-    :param tasks: fields of ``Perception`` that the decoder fills; each gets a topic.
-    :param class_id_format: ``name`` or ``index``.
+    :param tasks: fields of ``Perception`` that are filled; each gets its topics.
     """
 
     def __init__(
@@ -43,18 +58,31 @@ class Outputs:
         *,
         manifest: ModelManifest,
         tasks: frozenset[str],
-        class_id_format: str,
+        config: NodeConfig,
         score_threshold: float,
     ) -> None:
         self._node = node
         self._manifest = manifest
-        self._class_id_format = class_id_format
+        self._config = config
         self._score_threshold = score_threshold
-        self._publishers = {
-            task: node.create_publisher(message_type, topic, qos.RESULT)
-            for task, (topic, message_type) in TOPICS.items()
-            if task in tasks
+        self._extent = np.ptp(np.array(manifest.object_points or [(0.0,) * 3]), axis=0).tolist()
+        makers: dict[str, Make] = {
+            '~/detections': self._detections,
+            '~/keypoints': self._keypoints,
+            '~/classification': self._classification,
+            '~/segmentation': self._segmentation,
+            '~/pose': self._pose,
+            '~/detections_3d': self._detections_3d,
         }
+        self._outputs: list[tuple[Publisher, Make]] = [
+            (node.create_publisher(message_type, topic, qos.RESULT), makers[topic])
+            for task, topics in TOPICS.items()
+            if task in tasks
+            for topic, message_type in topics
+        ]
+        if 'poses' in tasks and config.publish_tf:
+            broadcaster = node.create_publisher(TFMessage, TF_TOPIC, qos.TF)
+            self._outputs.append((broadcaster, self._transform))
         self._label_info = node.create_publisher(LabelInfo, '~/label_info', qos.LATCHED)
         self._vision_info = node.create_publisher(VisionInfo, '~/vision_info', qos.LATCHED)
 
@@ -74,31 +102,63 @@ class Outputs:
 
     def publish(self, perception: Perception, *, header: Header) -> None:
         """Publish everything that was perceived in one frame, also when it is nothing."""
-        labels, style = self._manifest.labels, self._class_id_format
-        for task, publisher in self._publishers.items():
-            value = getattr(perception, task)
-            if task == 'detections':
-                message = messages.detections_message(
-                    value, header=header, labels=labels, class_id_format=style
-                )
-            elif task == 'keypoints':
-                message = messages.keypoints_message(
-                    value, header=header, names=self._manifest.keypoint_names
-                )
-            elif task == 'classes':
-                message = messages.classification_message(
-                    value, header=header, labels=labels, class_id_format=style
-                )
-            else:
-                message = messages.segmentation_message(value, header=header)
-            publisher.publish(message)
+        for publisher, make in self._outputs:
+            message = make(perception, header)
+            if message is not None:
+                publisher.publish(message)
 
     def close(self) -> None:
         """Take the topics back."""
-        publishers: list[Publisher] = [
-            *self._publishers.values(),
-            self._label_info,
-            self._vision_info,
-        ]
-        for publisher in publishers:
+        for publisher, _ in self._outputs:
             self._node.destroy_publisher(publisher)
+        self._node.destroy_publisher(self._label_info)
+        self._node.destroy_publisher(self._vision_info)
+
+    def _detections(self, perception: Filled, header: Header) -> Any:
+        return messages.detections_message(
+            perception.detections,
+            header=header,
+            labels=self._manifest.labels,
+            class_id_format=self._config.class_id_format,
+        )
+
+    def _keypoints(self, perception: Filled, header: Header) -> Any:
+        return messages.keypoints_message(
+            perception.keypoints, header=header, names=self._manifest.keypoint_names
+        )
+
+    def _classification(self, perception: Filled, header: Header) -> Any:
+        return messages.classification_message(
+            perception.classes,
+            header=header,
+            labels=self._manifest.labels,
+            class_id_format=self._config.class_id_format,
+        )
+
+    def _segmentation(self, perception: Filled, header: Header) -> Any:
+        return messages.segmentation_message(perception.mask, header=header)
+
+    def _pose(self, perception: Filled, header: Header) -> Any:
+        """Return the pose of the best object; a pose that does not exist is not published."""
+        if not perception.poses:
+            return None
+        return pose_messages.pose_message(perception.poses[0], header=header)
+
+    def _detections_3d(self, perception: Filled, header: Header) -> Any:
+        return pose_messages.detections_3d_message(
+            perception.poses,
+            detections=perception.detections,
+            header=header,
+            extent=self._extent,
+            labels=self._manifest.labels,
+            class_id_format=self._config.class_id_format,
+        )
+
+    def _transform(self, perception: Filled, header: Header) -> Any:
+        if not perception.poses:
+            return None
+        return pose_messages.transform_message(
+            perception.poses[0],
+            header=header,
+            child_frame_id=self._config.tf_child_frame_id or self._manifest.name,
+        )

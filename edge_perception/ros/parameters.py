@@ -48,6 +48,9 @@ class NodeConfig(Options):
     image_transport: str = option(
         'auto', 'how images arrive', choices=('auto', 'raw', 'compressed')
     )
+    camera_info_topic: str = option(
+        '', 'topic of the CameraInfo, for poses; empty: camera_info beside the image topic'
+    )
     frame_id: str = option('', 'frame_id of the results; empty: that of the image')
     rotate: int = option(
         0, 'how far the camera is turned clockwise, degrees', choices=(0, 90, 180, 270)
@@ -91,6 +94,8 @@ class NodeConfig(Options):
     class_id_format: str = option(
         'name', 'what class_id of a result holds', choices=('name', 'index')
     )
+    publish_tf: bool = option(False, 'publish the pose of the best object on /tf as well')
+    tf_child_frame_id: str = option('', 'frame of the object on /tf; empty: the name of the model')
     max_engine_failures: int = option(
         5, 'so many failures of the engine in a row end the node', minimum=1
     )

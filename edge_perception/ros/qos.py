@@ -26,6 +26,14 @@ RESULT = QoSProfile(
     depth=5,
 )
 
+# As every broadcaster of /tf has it.
+TF = QoSProfile(
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE,
+    history=HistoryPolicy.KEEP_LAST,
+    depth=100,
+)
+
 # Latched: whoever subscribes later still gets it.
 LATCHED = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,

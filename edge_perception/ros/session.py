@@ -20,12 +20,19 @@ from edge_perception.core.worker import Parcel
 from edge_perception.core.worker import Worker
 from edge_perception.core.worker import WorkerHooks
 from edge_perception.core.worker import WorkerPolicy
+from edge_perception.pose import PlanarObjectStage
+from edge_perception.ros.calibration import CalibrationInput
+from edge_perception.ros.calibration import camera_info_beside
+from edge_perception.ros.calibration import RECTIFIED
 from edge_perception.ros.camera_input import CameraInput
 from edge_perception.ros.camera_input import ImageMessage
 from edge_perception.ros.camera_input import to_frame
 from edge_perception.ros.log_once import LogOnce
 from edge_perception.ros.outputs import Outputs
 from edge_perception.ros.parameters import NodeConfig
+
+# A camera may send its first CameraInfo after its first images.
+CAMERA_INFO_PATIENCE_NS = 3_000_000_000
 
 # What to do about frames that are dropped, where there is something to do.
 REMEDIES = {
@@ -59,7 +66,9 @@ class Session:
         self.engine_name = config.engine
         self.accounts = FrameAccounts()
         self.age_ms = RollingWindow()
-        self.stage_ms = {stage: RollingWindow() for stage in ('preprocess', 'infer', 'decode')}
+        self.stage_ms = {
+            stage: RollingWindow() for stage in ('preprocess', 'infer', 'decode', 'later')
+        }
         self._warnings = LogOnce(node.get_logger().warning, variants=3)
         self._budget = LatencyBudget(
             budget_ms=config.latency_budget_ms,
@@ -70,8 +79,8 @@ class Session:
         self._outputs = Outputs(
             node,
             manifest=assembled.model.manifest,
-            tasks=assembled.pipeline.decoder.tasks,
-            class_id_format=config.class_id_format,
+            tasks=assembled.pipeline.tasks,
+            config=config,
             score_threshold=assembled.selection.score_threshold,
         )
         self.camera = CameraInput(
@@ -80,6 +89,12 @@ class Session:
             transport=config.image_transport,
             receive=self._receive,
         )
+        self._planar = [
+            stage for stage in assembled.pipeline.stages if isinstance(stage, PlanarObjectStage)
+        ]
+        self.calibration = self._make_calibration() if self._planar else None
+        self._clock = clock
+        self._activated_ns = 0
         self._worker: Worker[ImageMessage] = Worker(
             assembled.pipeline,
             hooks=WorkerHooks(
@@ -101,13 +116,18 @@ class Session:
     def activate(self) -> None:
         """Publish the labels and let frames in."""
         self._warnings.forget()
+        self._activated_ns = self._clock()
         self._outputs.publish_labels()
         self._worker.resume()
         self.camera.open()
+        if self.calibration is not None:
+            self.calibration.open()
 
     def deactivate(self) -> None:
         """Let no frame in and no result out; does not wait for a busy engine."""
         self.camera.close()
+        if self.calibration is not None:
+            self.calibration.close()
         self._worker.pause()
 
     def close(self) -> None:
@@ -119,6 +139,21 @@ class Session:
     def join(self, timeout_s: float) -> bool:
         """Wait until the engine is free; False when it is still busy after the time."""
         return self._worker.join(timeout_s)
+
+    @property
+    def pose_problem(self) -> str:
+        """Why objects get no pose, in words; empty when they do, or when the model has none."""
+        return next((stage.problem for stage in self._planar if stage.problem), '')
+
+    def _make_calibration(self) -> CalibrationInput:
+        topic = self._config.camera_info_topic or camera_info_beside(self.camera.raw_topic)
+        rectified = self.camera.raw_topic.rpartition('/')[2].startswith(RECTIFIED)
+        return CalibrationInput(
+            self._node,
+            topic=topic,
+            rectified=rectified,
+            stages=self._planar,
+        )
 
     def _receive(self, message: ImageMessage) -> None:
         self.accounts.receive()
@@ -140,11 +175,20 @@ class Session:
         if self._config.frame_id:
             header = Header(stamp=header.stamp, frame_id=self._config.frame_id)
         self._outputs.publish(delivery.processed.perception, header=header)
+        self._say_why_no_pose()
         self.age_ms.add(delivery.age_ns / 1e6)
         times = delivery.processed.times
         self.stage_ms['preprocess'].add(times.preprocess_ns / 1e6)
         self.stage_ms['infer'].add(times.infer_ns / 1e6)
         self.stage_ms['decode'].add(times.decode_ns / 1e6)
+        self.stage_ms['later'].add(times.later_ns / 1e6)
+
+    def _say_why_no_pose(self) -> None:
+        if self.calibration is None or not self.pose_problem:
+            return
+        waited_ns = self._clock() - self._activated_ns
+        if self.calibration.received or waited_ns > CAMERA_INFO_PATIENCE_NS:
+            self._warnings.say('pose', f'no pose: {self.pose_problem}')
 
     def _say(self, reason: str, sentence: str) -> None:
         """Say once why frames are dropped. Thread: any."""

@@ -214,7 +214,7 @@ BROKEN = {
     ),
     'nothing': (
         RAISING_HOOK.format('register(None)'),
-        'registered None, expected an instance of EngineType',
+        'registered nothing, expected an instance of EngineType',
     ),
     'engine without suffixes': (
         RAISING_HOOK.format(
@@ -229,12 +229,12 @@ BROKEN = {
     ),
     'instance of decoder': (
         '@hookimpl\ndef register_decoders(register): register(object())',
-        'expected a subclass of Decoder with name and tasks',
+        'expected a subclass of Decoder with name, tasks and _decode',
     ),
     'decoder that cannot be made': (
         "class Half(Decoder):\n    name, tasks = 'half', frozenset()\n"
         '@hookimpl\ndef register_decoders(register): register(Half)',
-        'expected a subclass of Decoder with name and tasks',
+        'expected a subclass of Decoder with name, tasks and _decode',
     ),
     'builder of something else': (
         "@hookimpl\ndef register_builders(register): register('plan')",

@@ -12,6 +12,7 @@ from rclpy.context import Context
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
+from edge_perception.contract import Decoder
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.ros.node import PerceptionNode
 from edge_perception.testing import FakeDecoder
@@ -27,28 +28,37 @@ labels: [thing]
 """
 
 
-def fake_model(folder: Path) -> Path:
+def fake_model(folder: Path, *, manifest: str = MANIFEST) -> Path:
     """Write a model folder that only the fake engine can load."""
     folder.mkdir(exist_ok=True)
-    (folder / 'model.yaml').write_text(MANIFEST)
+    (folder / 'model.yaml').write_text(manifest)
     (folder / 'network.fake').write_text('no network')
     return folder
 
 
-def fake_host(engine_type: FakeEngineType) -> PluginHost:
-    """Return a host that knows the fake engine and the fake decoder only."""
+def fake_host(engine_type: FakeEngineType, *, decoder: type[Decoder] = FakeDecoder) -> PluginHost:
+    """Return a host that knows the fake engine and one decoder, both called fake."""
     host = PluginHost(candidates=[])
     host.engines['fake'] = engine_type
-    host.decoders['fake'] = FakeDecoder
+    host.decoders['fake'] = decoder
     return host
 
 
 def fake_node(
-    folder: Path, *, engine_type: FakeEngineType | None = None, **parameters: Any
+    folder: Path,
+    *,
+    engine_type: FakeEngineType | None = None,
+    decoder: type[Decoder] = FakeDecoder,
+    manifest: str = MANIFEST,
+    **parameters: Any,
 ) -> Callable[[Context], PerceptionNode]:
     """Return what makes the node in a context; parameters override those that it needs."""
-    values = {'model': str(fake_model(folder)), 'engine': 'fake', **parameters}
-    host = fake_host(engine_type or FakeEngineType())
+    values = {
+        'model': str(fake_model(folder, manifest=manifest)),
+        'engine': 'fake',
+        **parameters,
+    }
+    host = fake_host(engine_type or FakeEngineType(), decoder=decoder)
 
     def make(context: Context) -> PerceptionNode:
         overrides = [Parameter(name, value=value) for name, value in values.items()]

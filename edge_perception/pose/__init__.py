@@ -1,0 +1,21 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Keypoints of a flat object and the camera's intrinsics to a 6-DoF pose with covariance."""
+
+from __future__ import annotations
+
+from edge_perception.pose.estimator import PlanarPoseEstimator
+from edge_perception.pose.estimator import PoseEstimate
+from edge_perception.pose.intrinsics import Intrinsics
+from edge_perception.pose.intrinsics import IntrinsicsError
+from edge_perception.pose.stage import planar_stages
+from edge_perception.pose.stage import PlanarObjectStage
+
+__all__ = [
+    'Intrinsics',
+    'IntrinsicsError',
+    'PlanarObjectStage',
+    'PlanarPoseEstimator',
+    'PoseEstimate',
+    'planar_stages',
+]

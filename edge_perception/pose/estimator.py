@@ -1,0 +1,200 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Keypoints of a flat object to its pose.
+
+A homography that most keypoints agree with starts it; the two poses that a plane can have for one
+picture come from IPPE, and both are polished by Gauss-Newton on pixels. The better one is the
+answer. Its covariance is that of first order, and grows by the difference to the other pose where
+the picture does not tell the two apart.
+
+Source: Collins and Bartoli, Infinitesimal Plane-Based Pose Estimation, IJCV 2014, as
+``cv2.SOLVEPNP_IPPE``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_perception.contract import ObjectPose
+from edge_perception.pose import saddles
+from edge_perception.pose.intrinsics import Floats
+from edge_perception.pose.intrinsics import Intrinsics
+from edge_perception.pose.solver import ambiguity
+from edge_perception.pose.solver import both_poses
+from edge_perception.pose.solver import covariance
+from edge_perception.pose.solver import Observations
+from edge_perception.pose.solver import Pose
+from edge_perception.pose.solver import quaternion
+from edge_perception.pose.solver import residuals
+
+Bools = npt.NDArray[np.bool_]
+# A homography has eight unknowns; with four points nothing is left that could contradict.
+MINIMUM_POINTS = 5
+# How far to look, as a share of the way to the next keypoint: far at first; from the better pose
+# that this gives, near enough that nothing else is in the window.
+_REACHES = (0.8, 0.6, 0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class PoseEstimate:
+    """
+    A pose and what it rests on.
+
+    :param alternative: the other pose of the plane, None where there is only one.
+    :param ambiguous: the picture does not tell the two apart; the covariance covers both.
+    :param used: bool (K,), keypoints that agree with the pose.
+    :param points: float64 (K, 2), pixels, the positions that the pose rests on; NaN if unused.
+    :param refined: bool (K,), keypoints whose position was found to a part of a pixel.
+    :param error: root mean square of the distances of the used keypoints, in standard deviations.
+    """
+
+    pose: ObjectPose
+    alternative: ObjectPose | None
+    ambiguous: bool
+    used: Bools
+    points: Floats
+    refined: Bools
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """The poses, the better first, and the keypoints that they rest on; see ``PoseEstimate``."""
+
+    poses: list[Pose]
+    observed: Observations
+    used: Bools
+    points: Floats
+
+
+class PlanarPoseEstimator:
+    """
+    Finds the pose of one kind of flat object.
+
+    :param object_points: float64 (K, 3), metres, in the frame of the object; z is 0 for all.
+    :param keypoint_sigma: standard deviation in x and in y of a keypoint with score 1 as the
+        network gives it, in pixels of the network's input.
+    :param refine: the keypoints are saddle points of a pattern: look for them in the image.
+    :param refined_sigma: standard deviation in pixels of a refined keypoint.
+    """
+
+    def __init__(
+        self,
+        object_points: Floats,
+        *,
+        keypoint_sigma: float = 1.0,
+        refine: bool = False,
+        refined_sigma: float = 0.25,
+    ) -> None:
+        self._points = np.ascontiguousarray(object_points, np.float64)
+        self._keypoint_sigma = keypoint_sigma
+        self._refine = refine
+        self._refined_sigma = refined_sigma
+        apart = np.linalg.norm(self._points[:, None] - self._points[None], axis=-1)
+        np.fill_diagonal(apart, np.inf)
+        self._neighbour = apart.argmin(axis=1)
+
+    def estimate(
+        self,
+        xy: npt.NDArray[np.floating],
+        score: npt.NDArray[np.floating],
+        *,
+        intrinsics: Intrinsics,
+        scale: float = 1.0,
+        grey: npt.NDArray[np.uint8] | None = None,
+    ) -> PoseEstimate | None:
+        """
+        Find the pose.
+
+        :param xy: (K, 2), pixels of the contract; NaN where unseen.
+        :param score: (K,), 0 where unseen.
+        :param scale: pixels of the image for one pixel of the network's input.
+        :param grey: the image, uint8 (height, width); needed for refinement.
+        :return: None when too few keypoints agree with one plane.
+        """
+        seen = (score > 0) & np.isfinite(xy).all(axis=1)
+        sigma = self._keypoint_sigma * scale / np.sqrt(np.clip(score, 0.05, 1.0))
+        fit = self._fit(np.asarray(xy, np.float64), sigma, seen, intrinsics)
+        refined = np.zeros(len(seen), bool)
+        if fit is None or not self._refine or grey is None:
+            return None if fit is None else _summary(fit, refined)
+        for reach in _REACHES:
+            better, good = self._refined(fit, sigma, intrinsics, grey, reach)
+            if better is None:
+                break
+            fit, refined = better, good & better.used
+        return _summary(fit, refined)
+
+    def _fit(self, xy: Floats, sigma: Floats, seen: Bools, intrinsics: Intrinsics) -> _Fit | None:
+        """Return the poses that most of the seen keypoints agree with."""
+        observed = Observations.take(self._points, xy, sigma, seen, intrinsics)
+        agreed = _agreeing(observed)
+        if agreed is None:
+            return None
+        observed = observed.rows(agreed)
+        poses = both_poses(observed)
+        if not poses:
+            return None
+        used = np.zeros(len(seen), bool)
+        used[np.flatnonzero(seen)[agreed]] = True
+        return _Fit(poses, observed, used, np.where(used[:, None], xy, np.nan))
+
+    def _refined(
+        self,
+        fit: _Fit,
+        sigma: Floats,
+        intrinsics: Intrinsics,
+        grey: npt.NDArray[np.uint8],
+        reach: float,
+    ) -> tuple[_Fit | None, Bools]:
+        """Look for every keypoint where the pose says that it is, and solve anew."""
+        expected = intrinsics.pixels(fit.poses[0].transform(self._points))
+        spacing = np.linalg.norm(expected - expected[self._neighbour], axis=1)
+        found, good = saddles.refine(grey, expected, spacing=spacing, reach=reach)
+        points = np.where(good[:, None], found, fit.points)
+        sigmas = np.where(good, self._refined_sigma, sigma)
+        better = self._fit(points, sigmas, good | fit.used, intrinsics)
+        if better is None or (good & better.used).sum() < MINIMUM_POINTS:
+            return None, good
+        return better, good
+
+
+def _agreeing(observed: Observations) -> Bools | None:
+    """Return the observations that agree with one homography; None if they are too few."""
+    if len(observed) < MINIMUM_POINTS:
+        return None
+    # In units of the typical deviation, so that one threshold fits cells and pixels.
+    scale = 1 / np.median(observed.ray_sigma)
+    _, mask = cv2.findHomography(
+        observed.points[:, :2], observed.rays * scale, cv2.RANSAC, 3.0, maxIters=500
+    )
+    if mask is None:
+        return None
+    agreed = np.asarray(mask).ravel().astype(bool)
+    return agreed if agreed.sum() >= MINIMUM_POINTS else None
+
+
+def _summary(fit: _Fit, refined: Bools) -> PoseEstimate:
+    best, observed = fit.poses[0], fit.observed
+    other = fit.poses[1] if len(fit.poses) > 1 else None
+    ambiguous = other is not None and ambiguity(best, other, observed)
+    spread = covariance(best, observed, other if ambiguous else None)
+    alternative = None
+    if other is not None:
+        turned = covariance(other, observed, best if ambiguous else None)
+        alternative = ObjectPose(other.position, quaternion(other.rotation), turned)
+    error = float(np.sqrt(np.mean(residuals(best, observed) ** 2)))
+    return PoseEstimate(
+        pose=ObjectPose(best.position, quaternion(best.rotation), spread),
+        alternative=alternative,
+        ambiguous=ambiguous,
+        used=fit.used,
+        points=fit.points,
+        refined=refined,
+        error=error,
+    )

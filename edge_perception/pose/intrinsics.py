@@ -1,0 +1,183 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Intrinsics of a camera as CameraInfo gives them: pixels to rays.
+
+Intrinsics follow OpenCV and ROS: the centre of the upper left pixel is (0, 0). Pixels of images
+are those of the contract: the same point is (0.5, 0.5). The half pixel is taken off here and
+nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_perception.contract import EdgePerceptionError
+
+Floats = npt.NDArray[np.float64]
+
+# Coefficients that each distortion model may have.
+DISTORTION_MODELS = {
+    '': (0,),
+    'plumb_bob': (0, 4, 5),
+    'rational_polynomial': (8, 12, 14),
+    'equidistant': (4,),
+}
+
+
+_NEWTON_STEPS = 2
+# Of the derivatives, at z = 1: a twentieth of a pixel of a usual lens.
+_STEP = 1e-4
+
+
+class IntrinsicsError(EdgePerceptionError):
+    """The intrinsics of a camera cannot be used for a pose; detections go on without it."""
+
+    code: ClassVar[str] = 'intrinsics_unusable'
+
+
+@dataclass(frozen=True, slots=True)
+class Intrinsics:
+    """
+    A calibrated camera.
+
+    :param matrix: float64 (3, 3), K, or the left part of P for rectified images.
+    :param distortion: coefficients in the order of CameraInfo; empty for rectified images.
+    :param model: name of the distortion model as in CameraInfo.
+    """
+
+    width: int
+    height: int
+    matrix: Floats
+    distortion: Floats
+    model: str = 'plumb_bob'
+
+    @classmethod
+    def from_camera_info(
+        cls,
+        *,
+        width: int,
+        height: int,
+        k: Sequence[float],
+        d: Sequence[float] = (),
+        p: Sequence[float] = (),
+        model: str = 'plumb_bob',
+        rectified: bool = False,
+    ) -> Intrinsics:
+        """
+        Check the numbers of a CameraInfo.
+
+        :param k: 9 numbers, row by row.
+        :param p: 12 numbers, row by row; used instead of ``k`` and ``d`` when ``rectified``.
+        :raises IntrinsicsError: the camera is not calibrated, or its lens is of an unknown kind.
+        """
+        if rectified:
+            matrix = np.asarray(p, np.float64).reshape(-1, 4)[:, :3] if len(p) == 12 else None
+        else:
+            matrix = np.asarray(k, np.float64).reshape(3, 3) if len(k) == 9 else None
+        name = 'p' if rectified else 'k'
+        if matrix is None or not np.isfinite(matrix).all() or min(matrix[0, 0], matrix[1, 1]) <= 0:
+            raise IntrinsicsError(
+                f'camera_info.{name}: got {list(p if rectified else k)}, expected positive focal '
+                'lengths; calibrate the camera'
+            )
+        distortion = np.zeros(0) if rectified else np.asarray(d, np.float64).ravel()
+        if not rectified and model not in DISTORTION_MODELS:
+            known = ', '.join(name for name in DISTORTION_MODELS if name)
+            raise IntrinsicsError(
+                f'camera_info.distortion_model: got {model!r}, expected one of {known}; '
+                'use the rectified image'
+            )
+        if not rectified and len(distortion) not in DISTORTION_MODELS[model]:
+            counts = ' or '.join(map(str, DISTORTION_MODELS[model]))
+            raise IntrinsicsError(
+                f'camera_info.d: got {len(distortion)} numbers, expected {counts} for {model!r}; '
+                'calibrate the camera'
+            )
+        return cls(width, height, matrix, distortion, '' if rectified else model)
+
+    def fitted(
+        self, width: int, height: int, *, roi: tuple[int, int, int, int] = (0, 0, 0, 0)
+    ) -> Intrinsics:
+        """
+        Return the intrinsics for images of another size.
+
+        :param roi: x offset, y offset, width and height in full pixels of the part that is
+            read out; zeros for the whole.
+        :raises IntrinsicsError: the size is not explained by the part and a common binning.
+        """
+        left, top, part_width, part_height = roi
+        part_width, part_height = part_width or self.width, part_height or self.height
+        binning = part_width / width
+        if abs(part_height / height - binning) > 0.01 * binning:
+            raise IntrinsicsError(
+                f'camera_info: got {part_width}x{part_height} for an image of {width}x{height}, '
+                'expected the same shape; publish the camera_info that belongs to this image'
+            )
+        matrix = self.matrix.copy()
+        # The half pixel: scaling keeps the corner of the picture, not the centre of its pixel.
+        matrix[:2, 2] = (matrix[:2, 2] + 0.5 - (left, top)) / binning - 0.5
+        matrix[0, :2] /= binning
+        matrix[1, 1] /= binning
+        return Intrinsics(width, height, matrix, self.distortion, self.model)
+
+    def rays(self, pixels: npt.NDArray[np.floating]) -> Floats:
+        """
+        Return where pixels look.
+
+        :param pixels: (N, 2), the centre of the upper left pixel is (0.5, 0.5).
+        :return: float64 (N, 2), x and y at z = 1 in the optical frame.
+        """
+        wanted = np.ascontiguousarray(pixels, np.float64).reshape(-1, 2)
+        points = wanted.reshape(-1, 1, 2) - 0.5
+        if self.model == 'equidistant':
+            start = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion)
+        else:
+            start = cv2.undistortPoints(points, self.matrix, self.distortion)
+        rays = np.asarray(start, np.float64).reshape(-1, 2)
+        if not self.distortion.any():
+            return rays
+        # OpenCV stops after five steps, up to a tenth of a pixel early in the corners of a wide
+        # lens, and how to ask for more depends on its version.
+        for _ in range(_NEWTON_STEPS):
+            error = self.pixels(_at_unit_depth(rays)) - wanted
+            rays = rays - np.linalg.solve(self.pixels_per_ray(rays), error[..., None])[..., 0]
+        return np.asarray(rays, np.float64)
+
+    def pixels(self, points: Floats) -> Floats:
+        """
+        Project points of the optical frame.
+
+        :param points: (N, 3), metres, in front of the camera.
+        :return: float64 (N, 2), the centre of the upper left pixel is (0.5, 0.5).
+        """
+        zero = np.zeros(3)
+        cloud = np.ascontiguousarray(points, np.float64).reshape(-1, 1, 3)
+        if self.model == 'equidistant':
+            flat, _ = cv2.fisheye.projectPoints(cloud, zero, zero, self.matrix, self.distortion)
+        else:
+            flat, _ = cv2.projectPoints(cloud, zero, zero, self.matrix, self.distortion)
+        return np.asarray(flat, np.float64).reshape(-1, 2) + 0.5
+
+    def pixels_per_ray(self, rays: Floats) -> Floats:
+        """
+        Return how far a pixel moves when its ray does.
+
+        :param rays: (N, 2).
+        :return: float64 (N, 2, 2), the derivative of pixels by rays, also inside a curved lens.
+        """
+        columns = [
+            self.pixels(_at_unit_depth(rays + step)) - self.pixels(_at_unit_depth(rays - step))
+            for step in np.eye(2) * _STEP
+        ]
+        return np.asarray(np.stack(columns, axis=-1) / (2 * _STEP), np.float64)
+
+
+def _at_unit_depth(rays: Floats) -> Floats:
+    return np.concatenate([rays, np.ones((len(rays), 1))], axis=1)

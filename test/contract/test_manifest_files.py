@@ -1,0 +1,195 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever a file holds, the answer is a manifest or a ManifestError."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from hypothesis import example
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+import pytest
+import yaml
+
+from edge_perception.contract import dump_manifest
+from edge_perception.contract import InputRecipe
+from edge_perception.contract import LabelMap
+from edge_perception.contract import load_manifest
+from edge_perception.contract import ManifestError
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import parse_manifest
+from edge_perception.contract import Selection
+from edge_perception.contract.manifest import COLOURS
+from edge_perception.contract.manifest import INPUT_DTYPES
+from edge_perception.contract.manifest import INTERPOLATIONS
+from edge_perception.contract.manifest import LAYOUTS
+from edge_perception.contract.manifest import RESIZES
+
+KEYS = {
+    '': (
+        'manifest_version',
+        'name',
+        'description',
+        'licence',
+        'source',
+        'input',
+        'decoder',
+        'labels',
+        'keypoints',
+        'skeleton',
+        'object_points',
+        'selection',
+    ),
+    'source': ('file', 'sha256'),
+    'input': InputRecipe.__slots__,
+    'decoder': ('name', 'options'),
+    'selection': ('score_threshold', 'iou_threshold', 'max_detections'),
+}
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**400, -(10**400)])
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.dates()
+    | st.datetimes()
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(st.tuples(inner, inner), max_size=2)  # !!pairs
+        | st.sets(scalars, max_size=2)
+        | st.dictionaries(scalars, inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+def mapping_of(section: str) -> st.SearchStrategy[dict[object, object]]:
+    """Return mappings with the right keys more often than chance would."""
+    return st.dictionaries(st.sampled_from(KEYS[section]) | st.text(max_size=3), values)
+
+
+manifests = mapping_of('').flatmap(
+    lambda top: st.fixed_dictionaries({name: mapping_of(name) for name in KEYS if name}).map(
+        lambda sections: {**top, **sections}
+    )
+)
+
+
+@settings(deadline=None)
+@given(values | manifests)
+def test_no_value_of_yaml_gets_anything_but_a_manifest_error(value):
+    with suppress(ManifestError):
+        parse_manifest(value, folder=Path('nowhere'), subject='model.yaml')
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: raw.decode('latin-1')))
+@example('2020-13-45')
+@example('0b_')
+@example('!!bool maybe')
+@example('!!timestamp x')
+@example('[' * 3000)
+@example('a: &a [*a]\n? *a\n: 1')
+@example('{[1]: 2}')
+@example('!!python/object/apply:os.getcwd []')
+def test_no_text_gets_anything_but_a_manifest_error(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / 'junk.yaml'
+    path.write_bytes(text.encode('utf-8', 'surrogatepass'))
+    with pytest.raises(ManifestError):
+        load_manifest(path)
+
+
+def test_a_nested_bomb_of_aliases_is_reported_quickly(tmp_path):
+    lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x]']
+    lines += [f'a{n}: &a{n} [{", ".join([f"*a{n - 1}"] * 9)}]' for n in range(1, 12)]
+    path = tmp_path / 'model.yaml'
+    path.write_text('\n'.join([*lines, 'name: *a11']), encoding='utf-8')
+    with pytest.raises(ManifestError) as raised:
+        load_manifest(path)
+    assert len(str(raised.value)) < 5000
+
+
+def test_a_missing_manifest_is_said_in_words(tmp_path):
+    path = tmp_path / 'model.yaml'
+    with pytest.raises(ManifestError) as raised:
+        load_manifest(path)
+    assert str(raised.value) == f'{path}: cannot be read: No such file or directory'
+
+
+def test_a_file_that_is_not_yaml_is_said_in_one_line_with_its_place(tmp_path):
+    path = tmp_path / 'model.yaml'
+    path.write_text('name: [yolox\ninput: {}\n', encoding='utf-8')
+    with pytest.raises(ManifestError) as raised:
+        load_manifest(path)
+    (problem,) = raised.value.problems
+    assert problem.startswith('is not YAML: ')
+    assert 'line 2' in problem
+    assert '\n' not in problem
+
+
+numbers = st.floats(-1e6, 1e6, allow_nan=False)
+words = st.text(st.characters(exclude_categories=('C',)), min_size=1, max_size=8)
+
+
+@st.composite
+def recipes(draw: st.DrawFn) -> InputRecipe:
+    colour = draw(st.sampled_from(COLOURS))
+    channels = 1 if colour == 'grey' else 3
+    return InputRecipe(
+        width=draw(st.integers(1, 4096)),
+        height=draw(st.integers(1, 4096)),
+        name=draw(words | st.just('')),
+        layout=draw(st.sampled_from(LAYOUTS)),
+        dtype=draw(st.sampled_from(INPUT_DTYPES)),
+        colour=colour,
+        scale=draw(numbers),
+        mean=draw(st.tuples(*[numbers] * channels)),
+        std=draw(st.tuples(*[numbers.filter(bool)] * channels)),
+        resize=draw(st.sampled_from(RESIZES)),
+        interpolation=draw(st.sampled_from(INTERPOLATIONS)),
+        fill=draw(st.integers(0, 255)),
+    )
+
+
+@st.composite
+def model_manifests(draw: st.DrawFn) -> ModelManifest:
+    names = tuple(draw(st.lists(words, max_size=4)))
+    indices = st.integers(0, max(len(names) - 1, 0))
+    return ModelManifest(
+        name=draw(words),
+        source=draw(st.sampled_from(['model.onnx', 'sub/model.tflite'])),
+        input=draw(recipes()),
+        decoder=draw(words),
+        sha256=draw(st.sampled_from(['', '0123456789abcdef' * 4])),
+        decoder_options=draw(st.dictionaries(words, st.integers() | words, max_size=3)),
+        labels=LabelMap(tuple(draw(st.lists(words, max_size=4)))),
+        keypoint_names=names,
+        skeleton=tuple(draw(st.lists(st.tuples(indices, indices), max_size=3)) if names else ()),
+        object_points=draw(
+            st.just(()) | st.tuples(*[st.tuples(numbers, numbers, numbers)] * len(names))
+        ),
+        selection=Selection(
+            score_threshold=draw(st.floats(0, 1)),
+            iou_threshold=draw(st.floats(0, 1)),
+            max_detections=draw(st.integers(1, 1000)),
+        ),
+        licence=draw(words | st.just('')),
+        description=draw(words | st.just('')),
+    )
+
+
+@settings(deadline=None)
+@given(model_manifests())
+def test_what_is_dumped_is_read_back_equal(manifest):
+    text = yaml.safe_dump(dump_manifest(manifest), allow_unicode=True)
+    again = parse_manifest(yaml.safe_load(text), folder=Path('nowhere'), subject='model.yaml')
+    assert again == manifest
