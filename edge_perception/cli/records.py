@@ -58,6 +58,7 @@ def milliseconds(times: StageTimes) -> dict[str, float]:
         'preprocess': round(times.preprocess_ns / NANOSECONDS, 3),
         'infer': round(times.infer_ns / NANOSECONDS, 3),
         'decode': round(times.decode_ns / NANOSECONDS, 3),
+        'later': round(times.later_ns / NANOSECONDS, 3),
     }
 
 

@@ -37,6 +37,7 @@ from edge_perception.core.assembly import collect
 from edge_perception.core.assembly import Request
 from edge_perception.core.drawing import draw
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.pose import planar_stages
 
 # Paragraphs that begin with a backspace are not wrapped by click.
 EXAMPLES = """\b
@@ -102,7 +103,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
             note(f'plugin {plugin.name} of {plugin.distribution} {plugin.reason}; {plugin.remedy}')
     request = _request(host, given, errors)
     with loading(request.model):
-        assembled = assemble(host, request, found=errors)
+        assembled = assemble(host, request, found=errors, make_stages=planar_stages)
     for error in unreadable:
         say(error.code, str(error))
     reporter: Reporter = Tables(Console(), assembled.model.manifest)

@@ -197,7 +197,7 @@ def dump_manifest(manifest: ModelManifest) -> dict[str, Any]:
             'max_detections': selection.max_detections,
         },
     }
-    if not manifest.object_points:
+    if not manifest.object_points and manifest.pose == PoseRecipe():
         del values['pose']
     for mapping in (values, values['source'], values['input'], values['decoder']):
         for key in [key for key, value in mapping.items() if value in ('', [], {})]:

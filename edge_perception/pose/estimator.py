@@ -35,9 +35,13 @@ from edge_perception.pose.solver import residuals
 Bools = npt.NDArray[np.bool_]
 # A homography has eight unknowns; with four points nothing is left that could contradict.
 MINIMUM_POINTS = 5
+# So many saddle points within a fraction of a pixel of where one pose puts them are no chance; an
+# object that should have them and does not is something else, or seen too badly for a pose.
+MINIMUM_REFINED = 6
 # How far to look, as a share of the way to the next keypoint: far at first; from the better pose
-# that this gives, near enough that nothing else is in the window.
-_REACHES = (0.8, 0.6, 0.4)
+# that this gives, near enough that nothing else is in the window. What else is there draws the
+# point away: the second number, of the same unit, is added to its deviation.
+_ROUNDS = ((0.8, 0.1), (0.6, 0.05), (0.4, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,8 @@ class PlanarPoseEstimator:
         :param score: (K,), 0 where unseen.
         :param scale: pixels of the image for one pixel of the network's input.
         :param grey: the image, uint8 (height, width); needed for refinement.
-        :return: None when too few keypoints agree with one plane.
+        :return: None when too few keypoints agree with one plane, or when too few of them are
+            confirmed by the image although they should.
         """
         seen = (score > 0) & np.isfinite(xy).all(axis=1)
         sigma = self._keypoint_sigma * scale / np.sqrt(np.clip(score, 0.05, 1.0))
@@ -123,12 +128,12 @@ class PlanarPoseEstimator:
         refined = np.zeros(len(seen), bool)
         if fit is None or not self._refine or grey is None:
             return None if fit is None else _summary(fit, refined)
-        for reach in _REACHES:
-            better, good = self._refined(fit, sigma, intrinsics, grey, reach)
+        for reach, blur in _ROUNDS:
+            better, good = self._refined(fit, sigma, intrinsics, grey, reach, blur)
             if better is None:
                 break
             fit, refined = better, good & better.used
-        return _summary(fit, refined)
+        return _summary(fit, refined) if refined.sum() >= MINIMUM_REFINED else None
 
     def _fit(self, xy: Floats, sigma: Floats, seen: Bools, intrinsics: Intrinsics) -> _Fit | None:
         """Return the poses that most of the seen keypoints agree with."""
@@ -151,13 +156,15 @@ class PlanarPoseEstimator:
         intrinsics: Intrinsics,
         grey: npt.NDArray[np.uint8],
         reach: float,
+        blur: float,
     ) -> tuple[_Fit | None, Bools]:
         """Look for every keypoint where the pose says that it is, and solve anew."""
         expected = intrinsics.pixels(fit.poses[0].transform(self._points))
         spacing = np.linalg.norm(expected - expected[self._neighbour], axis=1)
         found, good = saddles.refine(grey, expected, spacing=spacing, reach=reach)
         points = np.where(good[:, None], found, fit.points)
-        sigmas = np.where(good, self._refined_sigma, sigma)
+        found_sigma = np.maximum(self._refined_sigma, blur * spacing)
+        sigmas = np.where(good, found_sigma, sigma)
         better = self._fit(points, sigmas, good | fit.used, intrinsics)
         if better is None or (good & better.used).sum() < MINIMUM_POINTS:
             return None, good

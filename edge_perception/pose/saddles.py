@@ -72,4 +72,4 @@ def _is_saddle(grey: npt.NDArray[np.uint8], points: Floats, *, radius: float) ->
         grey, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     waves = np.abs(np.fft.rfft(values.astype(np.float64), axis=1)) / 8
-    return np.asarray((waves[:, 2] > 1.2 * waves[:, 1]) & (waves[:, 2] > 5.0))
+    return np.asarray((waves[:, 2] > 1.2 * waves[:, 1]) & (waves[:, 2] > 3.0))

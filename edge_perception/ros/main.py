@@ -11,6 +11,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 
 from edge_perception.ros.node import PerceptionNode
+from edge_perception.ros.rclpy_versions import RCLError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         # Ctrl-C and SIGTERM are the usual ways to end the process.
         pass
+    except RCLError:
+        # The same, when the signal comes while the executor makes its wait set.
+        if rclpy.ok():
+            raise
     finally:
         node.destroy_node()
         executor.shutdown()

@@ -7,7 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
+
+# What every failure inside of rcl raises; rclpy gives it no public name.
+RCLError: type[Exception] = rclpy_implementation.RCLError
 
 
 def parameter_overrides(node: Node) -> Mapping[str, Any]:

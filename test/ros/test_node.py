@@ -289,7 +289,7 @@ def test_camera_starts_late_stops_and_comes_back_different(world):
     here.detections.wait(here.node)
     first.publish(picture(here.now()))
     assert here.result().detections[0].bbox.size_x == 64.0
-    first.destroy()
+    first.destroy(here.node)
     second = here.camera()
     second.wait(here.node)
     second.publish(picture(here.now(), width=128, height=128, encoding='mono8', channels=1))

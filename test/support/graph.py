@@ -183,8 +183,12 @@ class MatchedPublisher:
     def publish(self, message: Any) -> None:
         self._publisher.publish(message)
 
-    def destroy(self) -> None:
+    def destroy(self, subscriber_node: Node) -> None:
+        """Stop publishing, and wait until a node has noticed."""
+        topic = self._publisher.topic_name
         self._node.destroy_publisher(self._publisher)
+        subscription = endpoint(subscriber_node.subscriptions, topic)
+        until(subscription.get_publisher_count, lambda count: count == 0)
 
 
 @contextmanager
