@@ -61,6 +61,8 @@ setup(
         'opencv': ['opencv-python-headless>=4.5'],
         'onnxruntime': ['onnxruntime'],
         'models': ['onnx'],
+        # Makes colcon test use pytest.
+        'test': ['hypothesis', 'psutil', 'pytest', 'rosbags'],
     },
     entry_points={
         'console_scripts': [

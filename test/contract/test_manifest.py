@@ -157,6 +157,11 @@ def test_unknown_keys_are_errors_with_a_proposal(values, problem):
             changed(selection__max_detections=0),
             'selection.max_detections: got 0, expected a whole number of at least 1',
         ),
+        (changed(pose__refine=1), 'pose.refine: got 1, expected true or false'),
+        (
+            changed(pose__keypoint_sigma=0),
+            'pose.keypoint_sigma: got 0, expected a number from 0.01 to 100',
+        ),
         (changed(labels={'a': 1}), "labels: got {'a': 1}, expected a list of texts"),
         (
             changed(keypoints=['a'], skeleton=[[0, 0.5]]),
@@ -172,7 +177,7 @@ def test_a_wrong_value_is_named_with_what_came_and_what_was_expected(values, pro
     assert problems(values) == (problem,)
 
 
-@pytest.mark.parametrize('section', ['source', 'input', 'decoder', 'selection'])
+@pytest.mark.parametrize('section', ['source', 'input', 'decoder', 'pose', 'selection'])
 @pytest.mark.parametrize('value', [0, False, '', [], 'text'])
 def test_a_section_that_is_no_mapping_is_refused(section, value):
     assert f'{section}: got {value!r}, expected a mapping' in problems(changed(**{section: value}))

@@ -21,6 +21,7 @@ from edge_perception.contract import load_manifest
 from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_manifest
+from edge_perception.contract import PoseRecipe
 from edge_perception.contract import Selection
 from edge_perception.contract.manifest import COLOURS
 from edge_perception.contract.manifest import INPUT_DTYPES
@@ -41,11 +42,13 @@ KEYS = {
         'keypoints',
         'skeleton',
         'object_points',
+        'pose',
         'selection',
     ),
     'source': ('file', 'sha256'),
     'input': InputRecipe.__slots__,
     'decoder': ('name', 'options'),
+    'pose': PoseRecipe.__slots__,
     'selection': ('score_threshold', 'iou_threshold', 'max_detections'),
 }
 
@@ -176,6 +179,11 @@ def model_manifests(draw: st.DrawFn) -> ModelManifest:
         skeleton=tuple(draw(st.lists(st.tuples(indices, indices), max_size=3)) if names else ()),
         object_points=draw(
             st.just(()) | st.tuples(*[st.tuples(numbers, numbers, numbers)] * len(names))
+        ),
+        pose=PoseRecipe(
+            keypoint_sigma=draw(st.floats(0.01, 100)),
+            refine=draw(st.booleans()),
+            refined_sigma=draw(st.floats(0.01, 100)),
         ),
         selection=Selection(
             score_threshold=draw(st.floats(0, 1)),

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import Distribution
 from importlib.metadata import EntryPoint
 import logging
-from pathlib import Path
-from textwrap import dedent
-from uuid import uuid4
 
 import pytest
 
@@ -17,73 +13,8 @@ from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.core import plugin_host
 from edge_perception.core.plugin_host import PluginEntry
 from edge_perception.core.plugin_host import PluginHost
-
-HEAD = f"""
-from edge_perception.contract import *
-from edge_perception.testing import FakeDecoder, FakeEngineType
-EDGE_PERCEPTION_CONTRACT = '{CONTRACT_VERSION}'
-
-def engine(engine_name):
-    return type('Engine_', (FakeEngineType,), {{'name': engine_name}})()
-
-def decoder(decoder_name):
-    return type('Decoder_', (FakeDecoder,), {{'name': decoder_name}})
-"""
-GOOD = """
-@hookimpl
-def register_engines(register):
-    register(engine('good'))
-"""
-
-
-class Shelf:
-    """Installs plugins into a folder, as real distributions."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.candidates: list[EntryPoint] = []
-
-    def add(
-        self,
-        name: str,
-        code: str = GOOD,
-        *,
-        head: str = HEAD,
-        distribution: str | None = None,
-        target: str = '',
-    ) -> None:
-        """
-        Install a plugin.
-
-        :param code: of its module, behind ``head``.
-        :param target: object inside the module that the entry point names.
-        """
-        module = f'plugin_{uuid4().hex}'
-        (self._folder / f'{module}.py').write_text(head + dedent(code), encoding='utf-8')
-        distribution = distribution or f'robot_{name}'
-        info = self._folder / f'{module}-1.2.dist-info'
-        info.mkdir()
-        (info / 'METADATA').write_text(f'Name: {distribution}\nVersion: 1.2\n', encoding='utf-8')
-        self.declare(info, name, module + (target and f':{target}'))
-
-    def declare(self, info: Path, name: str, value: str) -> None:
-        """Add the entry points of a distribution to the candidates."""
-        (info / 'entry_points.txt').write_text(f'[{ENTRY_POINT_GROUP}]\n{name} = {value}\n')
-        points = Distribution.at(info).entry_points
-        self.candidates += [point for point in points if point.group == ENTRY_POINT_GROUP]
-
-    def load(self, **environ: str) -> PluginHost:
-        return PluginHost(candidates=self.candidates, environ=environ)
-
-    def load_broken(self, **environ: str) -> PluginEntry:
-        """Return the entry of the single broken plugin, once the others were found to work."""
-        self.add('other', GOOD.replace('good', 'other'))
-        host = self.load(**environ)
-        assert 'other' in host.engines
-        (entry,) = [each for each in host.plugins if not each.usable]
-        assert entry.offers == ()
-        assert entry.remedy
-        return entry
+from test.support.plugin_shelf import GOOD
+from test.support.plugin_shelf import Shelf
 
 
 @pytest.fixture
@@ -280,7 +211,7 @@ def test_nothing_of_a_broken_plugin_is_kept(shelf):
 
 def test_a_module_that_does_not_exist_is_listed(shelf):
     shelf.add('gone')
-    shelf.candidates[0] = shelf.candidates[0].__class__(
+    shelf.candidates[0] = EntryPoint(
         name='gone', value='not_installed_module', group=ENTRY_POINT_GROUP
     )
     entry = shelf.load_broken()

@@ -339,10 +339,27 @@ def test_a_wish_for_other_objects_holds_from_the_next_frame_on():
     assert [each.score_threshold for each in rig.selections] == [0.3, 0.9]
 
 
+class NotingEvent(threading.Event):
+    """Notes for how long somebody waits for it, in seconds."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+        self._rig = rig
+
+    def wait(self, timeout: float | None = None) -> bool:
+        with self._rig.changed:
+            self.waits.append(timeout)
+            self._rig.changed.notify_all()
+        return super().wait(timeout)
+
+
 def test_frames_that_come_faster_than_the_wanted_rate_are_superseded():
     with Rig(WorkerPolicy(min_period_ns=3600 * 10**9)) as rig:
-        first = rig.send()
-        rig.until_idle()
+        rig.worker._stopping = stopping = NotingEvent(rig)
+        first = rig.send(Message(infer=lambda: rig.clock.advance_ms(1000)))
+        # From start to start: the second that the frame took is a part of the hour.
+        rig.until(lambda: stopping.waits == [3599.0])
         rig.send()
         rig.send()
         assert rig.dropped() == {'superseded': 1}

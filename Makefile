@@ -1,0 +1,31 @@
+# The Python that .venv is made with; a sourced ROS distribution brings its own.
+PYTHON ?= python3
+# For pytest, as in: make test ARGS='-k letterbox'
+ARGS ?=
+
+.PHONY: help test lint test-matrix bench clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile | expand -t 14
+
+test: .venv  ## Prepare .venv and run the tests; ARGS goes to pytest
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv  ## Check style and types
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+
+test-matrix:  ## Run the tests with other versions of ROS, Python, NumPy and OpenCV
+	@$(PYTHON) -m tools.environment matrix $(ARGS)
+
+bench: .venv  ## Measure what the node adds to the network; ARGS as in ARGS='--rounds 1'
+	@.venv/bin/python -m tools.bench $(ARGS)
+
+clean:  ## Remove all that these commands made
+	rm -rf .venv .venv.previous build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Looks into .venv every time, and is done in a moment where nothing has changed.
+.PHONY: .venv
+.venv:
+	@$(PYTHON) -m tools.environment
