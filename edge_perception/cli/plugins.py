@@ -17,6 +17,7 @@ from edge_perception.contract import EngineType
 from edge_perception.contract import option_specs
 from edge_perception.core.plugin_host import PluginEntry
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.plugin_host import probe
 
 EXAMPLES = """\b
 Examples:
@@ -60,7 +61,7 @@ def as_values(host: PluginHost, entry: PluginEntry) -> dict[str, Any]:
 def _engine(engine_type: EngineType) -> dict[str, Any]:
     return {
         'name': engine_type.name,
-        **asdict(engine_type.probe()),
+        **asdict(probe(engine_type)),
         'artifact_suffixes': list(engine_type.artifact_suffixes),
         'options': [
             {

@@ -39,14 +39,14 @@ from edge_perception.contract.hookspecs import CONTRACT_VERSION
 from edge_perception.contract.hookspecs import ENTRY_POINT_GROUP
 from edge_perception.contract.hookspecs import hookimpl
 from edge_perception.contract.hookspecs import HostInfo
-from edge_perception.contract.manifest import dump_manifest
 from edge_perception.contract.manifest import InputRecipe
-from edge_perception.contract.manifest import load_manifest
 from edge_perception.contract.manifest import MANIFEST_NAME
 from edge_perception.contract.manifest import MANIFEST_VERSION
 from edge_perception.contract.manifest import ModelManifest
-from edge_perception.contract.manifest import parse_manifest
 from edge_perception.contract.manifest import PoseRecipe
+from edge_perception.contract.manifest_file import dump_manifest
+from edge_perception.contract.manifest_file import load_manifest
+from edge_perception.contract.manifest_file import parse_manifest
 from edge_perception.contract.options import option
 from edge_perception.contract.options import option_specs
 from edge_perception.contract.options import Options

@@ -32,6 +32,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
+from edge_perception.contract import PluginError
 from edge_perception.contract import Selection
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.core.budget import Clock
@@ -39,6 +40,7 @@ from edge_perception.core.models import find_model
 from edge_perception.core.models import Model
 from edge_perception.core.pipeline import Pipeline
 from edge_perception.core.pipeline import Stage
+from edge_perception.core.plugin_checks import named
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
 from edge_perception.core.preprocessing import Preprocessor
@@ -222,11 +224,13 @@ def _choose_decoder(host: PluginHost, model: Model) -> type[Decoder]:
 def _load(
     parts: _Parts, model: Model, *, rotation: int, stages: Sequence[Stage], clock: Clock
 ) -> Pipeline:
-    engine = parts.engine_type.create(model.manifest, model.source, parts.engine_options)
+    with _mistakes_of(f'engine {parts.engine_type.name!r}'):
+        engine = parts.engine_type.create(model.manifest, model.source, parts.engine_options)
     spec = check_input(model.manifest, engine.inputs)
-    decoder = parts.decoder_type(
-        model.manifest, outputs=engine.outputs, options=parts.decoder_options
-    )
+    with _mistakes_of(f'decoder {parts.decoder_type.name!r}'):
+        decoder = parts.decoder_type(
+            model.manifest, outputs=engine.outputs, options=parts.decoder_options
+        )
     preprocessor = Preprocessor(model.manifest.input, spec=spec, rotation=rotation)
     engine.activate()
     try:
@@ -242,6 +246,19 @@ def _load(
         stages=stages,
         clock=clock,
     )
+
+
+@contextmanager
+def _mistakes_of(subject: str) -> Iterator[None]:
+    """Turn what the author of a plugin did not foresee into a sentence."""
+    try:
+        yield
+    except EdgePerceptionError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f'{subject} cannot load the model: {named(error)}; report it to its author'
+        ) from error
 
 
 def _make_selection(request: Request, model: Model) -> Selection:

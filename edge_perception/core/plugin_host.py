@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from dataclasses import replace
 from importlib.metadata import entry_points
 from importlib.metadata import EntryPoint
-from inspect import isabstract
 import logging
 import os
-import re
 from typing import Any
 
 import pluggy
@@ -33,8 +31,11 @@ from edge_perception.contract import EngineType
 from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.contract import hookspecs
 from edge_perception.contract import HostInfo
-from edge_perception.contract import PluginError
 from edge_perception.contract.fields import shown
+from edge_perception.core.plugin_checks import declared_contract
+from edge_perception.core.plugin_checks import KINDS
+from edge_perception.core.plugin_checks import named
+from edge_perception.core.plugin_checks import RefusedError
 
 LOAD_VARIABLE = 'EDGE_PERCEPTION_LOAD_PLUGINS'
 BLOCK_VARIABLE = 'EDGE_PERCEPTION_BLOCK_PLUGINS'
@@ -95,24 +96,24 @@ class PluginHost:
         try:
             self._refuse_if_blocked(point.name)
             module = _import(point)
-            contract = _declared_contract(module)
+            contract = declared_contract(module)
             offered = _ask(module, name=point.name)
             offers = self._take(offered, owner=f'{point.name} of {distribution}')
-        except _RefusedError as refusal:
+        except RefusedError as refusal:
             return replace(entry, reason=refusal.reason, remedy=refusal.remedy)
         except (Exception, SystemExit) as error:  # a hook may even call sys.exit
-            reason = f'failed to register: {_named(error)}'
+            reason = f'failed to register: {named(error)}'
             return replace(entry, reason=reason, remedy='report it to its author')
         return replace(entry, contract=contract, offers=offers)
 
     def _refuse_if_blocked(self, name: str) -> None:
         allowed = self._environ.get(LOAD_VARIABLE)
         if allowed is not None and name not in _names(allowed):
-            raise _RefusedError(
+            raise RefusedError(
                 f'is not in the allow list {LOAD_VARIABLE}', remedy=f'add {name} to it'
             )
         if name in _names(self._environ.get(BLOCK_VARIABLE, '')):
-            raise _RefusedError(
+            raise RefusedError(
                 f'is in the block list {BLOCK_VARIABLE}', remedy=f'remove {name} from it'
             )
 
@@ -123,31 +124,18 @@ class PluginHost:
             offer = f'{kind} {item.name!r}'
             first = self._owners.get((kind, item.name))
             if first is not None:
-                raise _RefusedError(
+                raise RefusedError(
                     f'offers the {offer}, which {first} offers already',
                     remedy=f'uninstall one of them or put it into {BLOCK_VARIABLE}',
                 )
             if f'{kind} {item.name}' in offers:
-                raise _RefusedError(f'offers the {offer} twice', remedy='report it to its author')
+                raise RefusedError(f'offers the {offer} twice', remedy='report it to its author')
             offers.append(f'{kind} {item.name}')
         registries = {'engine': self.engines, 'decoder': self.decoders, 'builder': self.builders}
         for kind, item in offered:
             registries[kind][item.name] = item  # type: ignore[index]
             self._owners[kind, item.name] = owner
         return tuple(offers)
-
-
-class _RefusedError(PluginError):
-    """
-    Why the host does not use a plugin.
-
-    :param reason: any text; a multi-line one becomes one line.
-    """
-
-    def __init__(self, reason: str, *, remedy: str) -> None:
-        self.reason = ' '.join(reason.split())
-        self.remedy = remedy
-        super().__init__(f'{self.reason}; {remedy}')
 
 
 def probe(plugin: EngineType | Builder) -> Availability:
@@ -157,7 +145,7 @@ def probe(plugin: EngineType | Builder) -> Availability:
     except Exception as error:
         return Availability(
             available=False,
-            reason=f'it cannot say whether it works here: {_named(error)}',
+            reason=f'it cannot say whether it works here: {named(error)}',
             remedy='report it to the author of its plugin',
         )
 
@@ -174,9 +162,9 @@ def _ask(module: Any, *, name: str) -> list[tuple[str, Any]]:
 
     def taker(kind: str) -> Callable[[Any], None]:
         def register(item: Any) -> None:
-            fits, expected = _KINDS[kind]
+            fits, expected = KINDS[kind]
             if not fits(item):
-                raise _RefusedError(
+                raise RefusedError(
                     f'registered {shown(item)}, expected {expected}',
                     remedy='see plugins/README.md',
                 )
@@ -219,75 +207,10 @@ def _origin(point: EntryPoint) -> tuple[str, str]:
     return name.replace('-', '_') or 'unknown', version or 'unknown'
 
 
-def _named(error: BaseException) -> str:
-    words = ' '.join(str(error).split())
-    return ': '.join(part for part in (type(error).__name__, words) if part)
-
-
 def _import(point: EntryPoint) -> Any:
     try:
         return point.load()
     except (Exception, SystemExit) as error:  # a plugin may even call sys.exit while imported
-        raise _RefusedError(
-            f'cannot be imported: {_named(error)}', remedy='install what it needs, or uninstall it'
+        raise RefusedError(
+            f'cannot be imported: {named(error)}', remedy='install what it needs, or uninstall it'
         ) from error
-
-
-def _declared_contract(module: Any) -> str:
-    """Return the version that a plugin declares, once it is clear that this host serves it."""
-    declared = getattr(module, 'EDGE_PERCEPTION_CONTRACT', None)
-    if not isinstance(declared, str):
-        raise _RefusedError(
-            'does not say which contract it was written for',
-            remedy=f"add EDGE_PERCEPTION_CONTRACT = '{CONTRACT_VERSION}' to its module",
-        )
-    if not re.fullmatch(r'[0-9]+\.[0-9]+', declared):
-        raise _RefusedError(
-            f'declares the contract {declared!r}, expected two numbers such as '
-            f"'{CONTRACT_VERSION}'",
-            remedy='correct EDGE_PERCEPTION_CONTRACT',
-        )
-    wanted, ours = (
-        tuple(int(part) for part in version.split('.')) for version in (declared, CONTRACT_VERSION)
-    )
-    if wanted > ours:
-        raise _RefusedError(
-            f'needs contract {declared}, this host has {CONTRACT_VERSION}',
-            remedy='update edge_perception',
-        )
-    if wanted[0] != ours[0] or (ours[0] == 0 and wanted[1] != ours[1]):
-        raise _RefusedError(
-            f'was written for contract {declared}, this host has {CONTRACT_VERSION}',
-            remedy='update the plugin',
-        )
-    return declared
-
-
-def _has_name(item: Any) -> bool:
-    return isinstance(getattr(item, 'name', None), str)
-
-
-def _is_engine(item: Any) -> bool:
-    return isinstance(item, EngineType) and _has_name(item) and hasattr(item, 'artifact_suffixes')
-
-
-def _is_decoder(item: Any) -> bool:
-    return (
-        isinstance(item, type)
-        and issubclass(item, Decoder)
-        and not isabstract(item)
-        and _has_name(item)
-        and hasattr(item, 'tasks')
-    )
-
-
-def _is_builder(item: Any) -> bool:
-    return isinstance(item, Builder) and _has_name(item) and hasattr(item, 'suffix')
-
-
-# What fits and how it is called in messages; a host that took less would fail much later.
-_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    'engine': (_is_engine, 'an instance of EngineType with name and artifact_suffixes'),
-    'decoder': (_is_decoder, 'a subclass of Decoder with name, tasks and _decode'),
-    'builder': (_is_builder, 'an instance of Builder with name and suffix'),
-}

@@ -24,6 +24,7 @@ from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.budget import Clock
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.plugin_host import probe
 from edge_perception.pose import planar_stages
 from edge_perception.ros import diagnostics
 from edge_perception.ros.parameters import make_request
@@ -177,7 +178,7 @@ class PerceptionNode(LifecycleNode):
         session = Session(
             self, config=config, assembled=assembled, give_up=self._give_up, clock=self._monotonic
         )
-        runtime = self._host.engines[config.engine].probe().runtime
+        runtime = probe(self._host.engines[config.engine]).runtime
         self.get_logger().info(
             f'configured: model {assembled.model.manifest.name} from {assembled.model.folder}, '
             f'engine {config.engine} ({runtime}), budget {config.latency_budget_ms:g} ms'

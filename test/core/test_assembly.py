@@ -26,6 +26,7 @@ from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import option
 from edge_perception.contract import OptionError
 from edge_perception.contract import Options
+from edge_perception.contract import PluginError
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
 from edge_perception.core.assembly import assemble
@@ -356,3 +357,15 @@ def test_a_file_that_no_engine_reads_says_what_to_do(host, tmp_path):
     del host.engines['fake']
     with pytest.raises(ArtifactError, match='; install what a_rude_one, unplugged needs$'):
         describe_artifact(host, tmp_path / 'net.fake')
+
+
+def test_what_the_author_of_an_engine_did_not_foresee_is_a_sentence(host, engine_type, model):
+    def fall_over(*_: object) -> None:
+        raise ZeroDivisionError('no layers')
+
+    engine_type.create = fall_over
+    with pytest.raises(PluginError) as raised:
+        assemble(host, Request(model=model(), engine='fake'))
+    assert str(raised.value) == (
+        "engine 'fake' cannot load the model: ZeroDivisionError: no layers; report it to its author"
+    )

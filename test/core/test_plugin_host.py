@@ -10,7 +10,7 @@ import pytest
 
 from edge_perception.contract import CONTRACT_VERSION
 from edge_perception.contract import ENTRY_POINT_GROUP
-from edge_perception.core import plugin_host
+from edge_perception.core import plugin_checks
 from edge_perception.core.plugin_host import PluginEntry
 from edge_perception.core.plugin_host import PluginHost
 from test.support.plugin_shelf import GOOD
@@ -241,7 +241,7 @@ def test_a_distribution_whose_metadata_is_damaged_is_listed(shelf, tmp_path):
 def test_another_contract_is_refused_before_a_hook_is_called(
     shelf, monkeypatch, ours, declared, sentence
 ):
-    monkeypatch.setattr(plugin_host, 'CONTRACT_VERSION', ours)
+    monkeypatch.setattr(plugin_checks, 'CONTRACT_VERSION', ours)
     shelf.add('other', f"EDGE_PERCEPTION_CONTRACT = '{declared}'\n" + RAISING_HOOK.format('1/0'))
     (entry,) = shelf.load().plugins
     assert f'{entry.reason}; {entry.remedy}' == sentence
@@ -251,7 +251,7 @@ def test_another_contract_is_refused_before_a_hook_is_called(
     ('ours', 'declared'), [('0.3', '0.3'), ('1.2', '1.0'), ('1.10', '1.9'), ('2.1', '2.1')]
 )
 def test_a_contract_that_the_host_still_serves_is_taken(shelf, monkeypatch, ours, declared):
-    monkeypatch.setattr(plugin_host, 'CONTRACT_VERSION', ours)
+    monkeypatch.setattr(plugin_checks, 'CONTRACT_VERSION', ours)
     shelf.add('other', f"EDGE_PERCEPTION_CONTRACT = '{declared}'\n" + GOOD)
     (entry,) = shelf.load().plugins
     assert (entry.usable, entry.contract) == (True, declared)

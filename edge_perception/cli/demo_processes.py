@@ -1,0 +1,188 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The processes of the demonstration: none of them outlives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+import ctypes
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version
+import json
+import os
+from pathlib import Path
+import random
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from edge_perception.contract import ConfigurationError
+
+PROFILE = 'config/fastdds_large_images.xml'
+PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+# The variable got its present name with the release of ROS that has rclpy 8.
+FIRST_NEW_RCLPY = 8
+# Above 101 the ports of DDS reach those that Linux hands out to outgoing connections.
+DOMAINS = range(1, 102)
+END_PATIENCE_S = 5.0
+LAST_WORDS = 15  # lines
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class Child:
+    """
+    A ROS node in a process, and a process group, of its own.
+
+    :param name: for sentences.
+    :param log: gets all that it prints.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        parameters: Mapping[str, Any],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self._log = log
+        # JSON is YAML: a text stays a text, whatever it looks like.
+        flags = [
+            part
+            for key, value in parameters.items()
+            for part in ('-p', f'{key}:={json.dumps(value, ensure_ascii=False)}')
+        ]
+        with log.open('w', encoding='utf-8') as file:
+            self._process = subprocess.Popen(
+                [sys.executable, '-m', module, '--ros-args', *flags],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C reaches the demonstration only, which ends the others in order.
+                start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == 'linux' else None,
+            )
+
+    def status(self) -> int | None:
+        """Return the exit status, None while it runs."""
+        return self._process.poll()
+
+    def last_words(self) -> list[str]:
+        """Return the end of what it printed."""
+        text = self._log.read_text(encoding='utf-8', errors='replace')
+        return [line for line in text.splitlines() if line.strip()][-LAST_WORDS:]
+
+    def end(self) -> None:
+        """End the process and whatever it has started; by force when it does not listen."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(END_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._kill()
+        self._kill()
+        self._process.wait()
+
+    def _kill(self) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return  # nobody is left in the group
+
+
+def _end_with_parent() -> None:
+    """Have this process ended when the demonstration is killed and cannot end it. Linux only."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def isolate(environment: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return what keeps the demonstration off other people's networks, unless the user has chosen.
+
+    :param environment: of the user; not changed.
+    """
+    wishes = dict(environment)
+    wishes.setdefault('ROS_DOMAIN_ID', str(random.SystemRandom().choice(DOMAINS)))
+    if environment.get('ROS_DISTRO') == 'humble':
+        wishes.setdefault('ROS_LOCALHOST_ONLY', '1')
+    elif 'ROS_LOCALHOST_ONLY' not in environment:
+        wishes.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    return wishes
+
+
+def for_camera(environment: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return an environment in which large images get through, unless the user has chosen.
+
+    Only for the process that publishes them; see the profile itself.
+    """
+    wishes = dict(environment)
+    if not any(name in environment for name in PROFILE_VARIABLES):
+        new = int(version('rclpy').split('.')[0]) >= FIRST_NEW_RCLPY
+        wishes[PROFILE_VARIABLES[0 if new else 1]] = str(find_shared(PROFILE))
+    return wishes
+
+
+def find_shared(name: str) -> Path:
+    """
+    Return a file that is installed below share/edge_perception, or lies in the source tree.
+
+    :raises ConfigurationError: it is in neither.
+    """
+    source = Path(__file__).resolve().parents[2] / name
+    if source.is_file():
+        return source
+    try:
+        from ament_index_python.packages import get_package_share_directory
+
+        shared = Path(get_package_share_directory('edge_perception')) / name
+    except Exception:  # no such module, or PackageNotFoundError of its own
+        shared = Path(sys.prefix) / 'share' / 'edge_perception' / name
+    if shared.is_file():
+        return shared
+    raise ConfigurationError(name, [f'is neither {shared} nor {source}; install the package anew'])
+
+
+def require_ros() -> None:
+    """
+    Check that ROS 2 is here.
+
+    :raises ConfigurationError: it is not.
+    """
+    for name in ('rclpy', 'vision_msgs.msg'):
+        try:
+            __import__(name)
+        except (ImportError, PackageNotFoundError) as error:
+            raise ConfigurationError(
+                'ROS 2',
+                [
+                    f'cannot be used: {error}; source your ROS distribution and install its '
+                    'vision_msgs, or call "make demo" in a checkout, which brings its own'
+                ],
+            ) from error

@@ -1,0 +1,247 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Reads and writes ``model.yaml``.
+
+All problems of a file are reported together. Unknown keys are errors, because a misspelt key that
+is silently ignored gives wrong boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from edge_perception.contract.errors import ManifestError
+from edge_perception.contract.fields import Fields
+from edge_perception.contract.manifest import COLOURS
+from edge_perception.contract.manifest import INPUT_DTYPES
+from edge_perception.contract.manifest import InputRecipe
+from edge_perception.contract.manifest import INTERPOLATIONS
+from edge_perception.contract.manifest import LAYOUTS
+from edge_perception.contract.manifest import MANIFEST_VERSION
+from edge_perception.contract.manifest import ModelManifest
+from edge_perception.contract.manifest import PoseRecipe
+from edge_perception.contract.manifest import RESIZES
+from edge_perception.contract.types import LabelMap
+from edge_perception.contract.types import Selection
+
+
+def load_manifest(path: Path) -> ModelManifest:
+    """
+    Read and check a manifest.
+
+    :param path: the file, usually ``model.yaml`` of a model folder.
+    :raises ManifestError: with every problem of the file.
+    """
+    try:
+        text = path.read_text(encoding='utf-8')
+    except (OSError, ValueError) as error:
+        raise ManifestError(str(path), [f'cannot be read: {_reason(error)}']) from error
+    try:
+        values = yaml.safe_load(text)
+    except Exception as error:  # PyYAML lets out a ValueError for the 45th of a month, and others
+        raise ManifestError(str(path), [f'is not YAML: {" ".join(str(error).split())}']) from error
+    return parse_manifest(values, folder=path.parent, subject=str(path))
+
+
+def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManifest:
+    """
+    Check a manifest that was read already.
+
+    :param values: the mapping as YAML gives it.
+    :param folder: where the label file is looked for.
+    :param subject: what messages call this manifest.
+    :raises ManifestError: with every problem.
+    """
+    problems: list[str] = []
+    fields = Fields(values, problems=problems)
+    _check_version(fields)
+    source, decoder = fields.inner('source'), fields.inner('decoder')
+    keypoint_names = fields.texts('keypoints')
+    manifest = ModelManifest(
+        name=fields.text('name'),
+        source=_file_inside(source, 'file'),
+        sha256=_digest(source),
+        input=_input_recipe(fields.inner('input')),
+        decoder=decoder.text('name'),
+        decoder_options=_mapping(decoder, 'options'),
+        labels=_labels(fields, folder),
+        keypoint_names=keypoint_names,
+        skeleton=_skeleton(fields, len(keypoint_names)),
+        object_points=_object_points(fields, len(keypoint_names)),
+        pose=_pose_recipe(fields.inner('pose')),
+        selection=_selection(fields.inner('selection')),
+        licence=fields.text('licence', ''),
+        description=fields.text('description', ''),
+    )
+    for each in (source, decoder, fields):
+        each.finish()
+    if problems:
+        raise ManifestError(subject, problems)
+    return manifest
+
+
+def dump_manifest(manifest: ModelManifest) -> dict[str, Any]:
+    """Return the mapping that ``parse_manifest`` reads back as an equal manifest."""
+    recipe, selection = manifest.input, manifest.selection
+    values: dict[str, Any] = {
+        'manifest_version': MANIFEST_VERSION,
+        'name': manifest.name,
+        'description': manifest.description,
+        'licence': manifest.licence,
+        'source': {'file': manifest.source, 'sha256': manifest.sha256},
+        'input': {name: _plain(getattr(recipe, name)) for name in InputRecipe.__slots__},
+        'decoder': {'name': manifest.decoder, 'options': dict(manifest.decoder_options)},
+        'labels': list(manifest.labels.names),
+        'keypoints': list(manifest.keypoint_names),
+        'skeleton': [list(pair) for pair in manifest.skeleton],
+        'object_points': [list(row) for row in manifest.object_points],
+        'pose': {name: getattr(manifest.pose, name) for name in PoseRecipe.__slots__},
+        'selection': {
+            'score_threshold': selection.score_threshold,
+            'iou_threshold': selection.iou_threshold,
+            'max_detections': selection.max_detections,
+        },
+    }
+    if not manifest.object_points and manifest.pose == PoseRecipe():
+        del values['pose']
+    for mapping in (values, values['source'], values['input'], values['decoder']):
+        for key in [key for key, value in mapping.items() if value in ('', [], {})]:
+            del mapping[key]
+    return values
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong without number and path, which the message has already."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _check_version(fields: Fields) -> None:
+    version = fields.raw('manifest_version')
+    if type(version) is int and version > MANIFEST_VERSION:
+        fields.problem('manifest_version', version, f'{MANIFEST_VERSION}; update edge_perception')
+    elif type(version) is not int or version != MANIFEST_VERSION:
+        fields.problem('manifest_version', version, str(MANIFEST_VERSION))
+
+
+def _input_recipe(fields: Fields) -> InputRecipe:
+    recipe = InputRecipe(
+        name=fields.text('name', ''),
+        width=fields.integer('width', minimum=1),
+        height=fields.integer('height', minimum=1),
+        layout=fields.choice('layout', LAYOUTS, 'nchw'),
+        dtype=fields.choice('dtype', INPUT_DTYPES, 'float32'),
+        colour=fields.choice('colour', COLOURS, 'rgb'),
+        scale=fields.number('scale', 1.0),
+        resize=fields.choice('resize', RESIZES, 'letterbox_center'),
+        interpolation=fields.choice('interpolation', INTERPOLATIONS, 'linear'),
+        fill=fields.integer('fill', 114, minimum=0, maximum=255),
+    )
+    mean = fields.numbers('mean', recipe.channels, 0.0)
+    std = fields.numbers('std', recipe.channels, 1.0)
+    if 0.0 in std:
+        fields.problem('std', list(std), 'numbers other than 0')
+    fields.finish()
+    return replace(recipe, mean=mean, std=std)
+
+
+def _pose_recipe(fields: Fields) -> PoseRecipe:
+    default = PoseRecipe()
+    recipe = PoseRecipe(
+        keypoint_sigma=fields.number(
+            'keypoint_sigma', default.keypoint_sigma, minimum=0.01, maximum=100
+        ),
+        refine=fields.switch('refine', default.refine),
+        refined_sigma=fields.number(
+            'refined_sigma', default.refined_sigma, minimum=0.01, maximum=100
+        ),
+    )
+    fields.finish()
+    return recipe
+
+
+def _selection(fields: Fields) -> Selection:
+    default = Selection()
+    selection = Selection(
+        score_threshold=fields.number(
+            'score_threshold', default.score_threshold, minimum=0, maximum=1
+        ),
+        iou_threshold=fields.number('iou_threshold', default.iou_threshold, minimum=0, maximum=1),
+        max_detections=fields.integer('max_detections', default.max_detections, minimum=1),
+    )
+    fields.finish()
+    return selection
+
+
+def _file_inside(fields: Fields, key: str) -> str:
+    """Return a file name that does not point outside of the model folder; empty when it would."""
+    name = fields.text(key)
+    path = PurePosixPath(name)
+    if path.is_absolute() or '..' in path.parts:
+        fields.problem(key, name, 'a file inside the model folder')
+        return ''
+    return name
+
+
+def _digest(fields: Fields) -> str:
+    digest = fields.text('sha256', '').lower()
+    if digest and (len(digest) != 64 or not set(digest) <= set('0123456789abcdef')):
+        fields.problem('sha256', digest, '64 hexadecimal digits')
+    return digest
+
+
+def _mapping(fields: Fields, key: str) -> Mapping[str, Any]:
+    value = fields.raw(key)
+    if value is None or isinstance(value, dict):
+        return value or {}
+    fields.problem(key, value, 'a mapping')
+    return {}
+
+
+def _labels(fields: Fields, folder: Path) -> LabelMap:
+    """Return names given as a list, or as a text file with one name on each line."""
+    value = fields.raw('labels')
+    if not isinstance(value, str):
+        return LabelMap(fields.texts('labels'))
+    name = _file_inside(fields, 'labels')
+    if not name:
+        return LabelMap()
+    try:
+        lines = (folder / name).read_text(encoding='utf-8-sig').splitlines()
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a name with a zero byte
+        fields.problems.append(f'labels: {name} cannot be read: {_reason(error)}')
+        return LabelMap()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return LabelMap(tuple(line.strip() for line in lines))
+
+
+def _skeleton(fields: Fields, keypoints: int) -> tuple[tuple[int, int], ...]:
+    pairs = fields.rows('skeleton', 2)
+    for first, second in pairs:
+        if first not in range(keypoints) or second not in range(keypoints):
+            fields.problems.append(
+                f'skeleton: got [{first:g}, {second:g}], expected indices of two of the '
+                f'{keypoints} keypoints'
+            )
+    return tuple((int(first), int(second)) for first, second in pairs)
+
+
+def _object_points(fields: Fields, keypoints: int) -> tuple[tuple[float, ...], ...]:
+    rows = fields.rows('object_points', 3)
+    if rows and len(rows) != keypoints:
+        fields.problems.append(
+            f'object_points: got {len(rows)} rows, expected one for each of the '
+            f'{keypoints} keypoints'
+        )
+    return rows
