@@ -85,6 +85,7 @@ class PlanarPoseEstimator:
         network gives it, in pixels of the network's input.
     :param refine: the keypoints are saddle points of a pattern: look for them in the image.
     :param refined_sigma: standard deviation in pixels of a refined keypoint.
+    :raises ValueError: the object has too few points for one to contradict the others.
     """
 
     def __init__(
@@ -96,6 +97,10 @@ class PlanarPoseEstimator:
         refined_sigma: float = 0.25,
     ) -> None:
         self._points = np.ascontiguousarray(object_points, np.float64)
+        if len(self._points) < MINIMUM_POINTS:
+            raise ValueError(
+                f'object_points: got {len(self._points)}, expected at least {MINIMUM_POINTS}'
+            )
         self._keypoint_sigma = keypoint_sigma
         self._refine = refine
         self._refined_sigma = refined_sigma
@@ -133,7 +138,8 @@ class PlanarPoseEstimator:
             if better is None:
                 break
             fit, refined = better, good & better.used
-        return _summary(fit, refined) if refined.sum() >= MINIMUM_REFINED else None
+        confirmed = refined.sum() >= min(MINIMUM_REFINED, len(refined))
+        return _summary(fit, refined) if confirmed else None
 
     def _fit(self, xy: Floats, sigma: Floats, seen: Bools, intrinsics: Intrinsics) -> _Fit | None:
         """Return the poses that most of the seen keypoints agree with."""
