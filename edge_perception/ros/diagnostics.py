@@ -39,8 +39,9 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
     engine = {'engine': session.engine_name, 'model': manifest.name, 'sha256': manifest.sha256}
     for stage, window in session.stage_ms.items():
         percentiles = window.percentiles()
-        engine[f'{stage}_ms.p50'] = _text(percentiles.p50)
-        engine[f'{stage}_ms.p95'] = _text(percentiles.p95)
+        name = stage.removesuffix('_ns')
+        engine[f'{name}_ms.p50'] = _text(percentiles.p50)
+        engine[f'{name}_ms.p95'] = _text(percentiles.p95)
     found = [
         _status(f'{node_name}: engine', level, trouble or 'ready', engine),
         _camera_status(node_name, session),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import threading
 
 
@@ -13,12 +14,10 @@ class LogOnce:
     Logs the first occurrence of each kind of event; methods may be called from any thread.
 
     :param log: takes a sentence, e.g. the warning method of a logger.
-    :param variants: so many different sentences of one kind are logged. A camera that changes from
-        one bad encoding to another should be told again; one whose messages all differ should not
-        flood the log.
+    :param variants: how many different sentences of a kind are logged; one of those not named.
     """
 
-    def __init__(self, log: Callable[[str], object], *, variants: int = 1) -> None:
+    def __init__(self, log: Callable[[str], object], *, variants: Mapping[str, int]) -> None:
         self._log = log
         self._variants = variants
         self._said: dict[str, set[str]] = {}
@@ -28,7 +27,7 @@ class LogOnce:
         """Log a sentence unless enough of its kind was said before."""
         with self._lock:
             said = self._said.setdefault(kind, set())
-            if sentence in said or len(said) >= self._variants:
+            if sentence in said or len(said) >= self._variants.get(kind, 1):
                 return
             said.add(sentence)
         self._log(f'{sentence} (said once, then only counted as {kind})')

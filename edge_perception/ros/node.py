@@ -175,9 +175,17 @@ class PerceptionNode(LifecycleNode):
             make_stages=planar_stages,
             clock=self._monotonic,
         )
-        session = Session(
-            self, config=config, assembled=assembled, give_up=self._give_up, clock=self._monotonic
-        )
+        try:
+            session = Session(
+                self,
+                config=config,
+                assembled=assembled,
+                give_up=self._give_up,
+                clock=self._monotonic,
+            )
+        except BaseException:
+            assembled.pipeline.engine.deactivate()
+            raise
         runtime = probe(self._host.engines[config.engine]).runtime
         self.get_logger().info(
             f'configured: model {assembled.model.manifest.name} from {assembled.model.folder}, '

@@ -20,8 +20,8 @@ from vision_msgs.msg import Detection3DArray
 from vision_msgs.msg import LabelInfo
 from vision_msgs.msg import VisionInfo
 
-from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
+from edge_perception.core.assembly import Assembled
 from edge_perception.ros import messages
 from edge_perception.ros import pose_messages
 from edge_perception.ros import qos
@@ -49,23 +49,23 @@ class Outputs:
 
     Made and closed in the thread of the executor; ``publish`` is called by the worker.
 
-    :param tasks: fields of ``Perception`` that are filled; each gets its topics.
+    :param assembled: its tasks decide which topics there are.
     """
 
     def __init__(
         self,
         node: Node,
         *,
-        manifest: ModelManifest,
-        tasks: frozenset[str],
+        assembled: Assembled,
         config: NodeConfig,
-        score_threshold: float,
     ) -> None:
         self._node = node
-        self._manifest = manifest
+        self._manifest = assembled.model.manifest
         self._config = config
-        self._score_threshold = score_threshold
-        self._extent = np.ptp(np.array(manifest.object_points or [(0.0,) * 3]), axis=0).tolist()
+        self._score_threshold = assembled.selection.score_threshold
+        tasks = assembled.pipeline.tasks
+        points = self._manifest.object_points or [(0.0, 0.0, 0.0)]
+        self._extent = np.ptp(np.array(points), axis=0).tolist()
         makers: dict[str, Make] = {
             '~/detections': self._detections,
             '~/keypoints': self._keypoints,

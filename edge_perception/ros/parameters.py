@@ -17,7 +17,9 @@ from dataclasses import replace
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
+from rclpy.validate_topic_name import validate_topic_name
 
 from edge_perception.contract import EngineType
 from edge_perception.contract import option
@@ -31,6 +33,8 @@ from edge_perception.core.budget import BAD_STAMP_POLICIES
 from edge_perception.ros.rclpy_versions import parameter_overrides
 
 FROM_MODEL = -1
+# Parameters that hold the name of a topic.
+TOPICS = ('image_topic', 'camera_info_topic')
 # Parameters that rclpy itself reads.
 RCLPY_PREFIXES = ('use_sim_time', 'qos_overrides.', 'start_type_description_service')
 
@@ -124,6 +128,19 @@ def engine_parameters(engines: Mapping[str, EngineType]) -> tuple[OptionSpec, ..
     )
 
 
+def _topic_problem(name: str, topic: str) -> str:
+    """Return what is wrong with the name of a topic; empty when nothing is, or there is none."""
+    try:
+        if topic:
+            validate_topic_name(topic)
+    except InvalidTopicNameException:
+        return (
+            f'{name}: got {topic!r}, expected the name of a topic: letters, digits, _ and /, '
+            'no part of it beginning with a digit'
+        )
+    return ''
+
+
 class Parameters:
     """
     Declares the parameters of a node and reads them. Used from the thread of the executor.
@@ -154,6 +171,7 @@ class Parameters:
                 values[name] = spec.check(self._value(name, spec))
             except OptionError as error:
                 problems.append(str(error))
+        problems += [problem for name in TOPICS if (problem := _topic_problem(name, values[name]))]
         config = NodeConfig(**{name: values[name] for name in self._own})
         prefix = f'engine.{config.engine}.'
         options = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 import sys
+from typing import Any
 
 import cv2
 from geometry_msgs.msg import PoseStamped
@@ -73,10 +74,10 @@ class RenderedCamera(Node):
     :param finished: set with the exit status when the time is over or no picture comes any more.
     """
 
-    def __init__(self, **node_arguments: object) -> None:
+    def __init__(self, **node_arguments: Any) -> None:
         super().__init__('rendered_camera', **node_arguments)
         self.finished: Future = Future()
-        values = {
+        values: dict[str, Any] = {
             spec.name: self.declare_parameter(spec.name, spec.default).value
             for spec in option_specs(CameraConfig)
         }

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 
 from rclpy.node import Node
@@ -14,6 +15,7 @@ from edge_perception.core.accounts import FrameAccounts
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.budget import Clock
 from edge_perception.core.budget import LatencyBudget
+from edge_perception.core.pipeline import StageTimes
 from edge_perception.core.statistics import RollingWindow
 from edge_perception.core.worker import Delivery
 from edge_perception.core.worker import Parcel
@@ -33,6 +35,10 @@ from edge_perception.ros.parameters import NodeConfig
 
 # A camera may send its first CameraInfo after its first images.
 CAMERA_INFO_PATIENCE_NS = 3_000_000_000
+
+# Different sentences of one kind that are logged, where it is not one: a camera that changes from
+# one bad encoding to another should be told again.
+LOG_VARIANTS = {'bad_image': 3, 'pose': 3}
 
 # What to do about frames that are dropped, where there is something to do.
 REMEDIES = {
@@ -62,27 +68,21 @@ class Session:
     ) -> None:
         self._node = node
         self._config = config
+        self._clock = clock
+        self._activated_ns = 0
         self.model = assembled.model
         self.engine_name = config.engine
         self.accounts = FrameAccounts()
         self.age_ms = RollingWindow()
-        self.stage_ms = {
-            stage: RollingWindow() for stage in ('preprocess', 'infer', 'decode', 'later')
-        }
-        self._warnings = LogOnce(node.get_logger().warning, variants=3)
+        self.stage_ms = {field.name: RollingWindow() for field in fields(StageTimes)}
+        self._warnings = LogOnce(node.get_logger().warning, variants=LOG_VARIANTS)
         self._budget = LatencyBudget(
             budget_ms=config.latency_budget_ms,
             on_bad_stamp=config.on_bad_stamp,
             stamp_tolerance_ms=config.stamp_tolerance_ms,
             clock=clock,
         )
-        self._outputs = Outputs(
-            node,
-            manifest=assembled.model.manifest,
-            tasks=assembled.pipeline.tasks,
-            config=config,
-            score_threshold=assembled.selection.score_threshold,
-        )
+        self._outputs = Outputs(node, assembled=assembled, config=config)
         self.camera = CameraInput(
             node,
             topic=config.image_topic,
@@ -93,25 +93,7 @@ class Session:
             stage for stage in assembled.pipeline.stages if isinstance(stage, PlanarObjectStage)
         ]
         self.calibration = self._make_calibration() if self._planar else None
-        self._clock = clock
-        self._activated_ns = 0
-        self._worker: Worker[ImageMessage] = Worker(
-            assembled.pipeline,
-            hooks=WorkerHooks(
-                convert=partial(to_frame, max_pixels=int(config.max_image_megapixels * 1e6)),
-                deliver=self._deliver,
-                report=self._say,
-                give_up=give_up,
-            ),
-            policy=WorkerPolicy(
-                publish_late=config.publish_late,
-                max_engine_failures=config.max_engine_failures,
-                min_period_ns=int(1e9 / config.max_rate) if config.max_rate else 0,
-            ),
-            selection=assembled.selection,
-            accounts=self.accounts,
-            clock=clock,
-        )
+        self._worker = self._make_worker(assembled, give_up)
 
     def activate(self) -> None:
         """Publish the labels and let frames in."""
@@ -144,6 +126,30 @@ class Session:
     def pose_problem(self) -> str:
         """Why objects get no pose, in words; empty when they do, or when the model has none."""
         return next((stage.problem for stage in self._planar if stage.problem), '')
+
+    def _make_worker(
+        self, assembled: Assembled, give_up: Callable[[str], None]
+    ) -> Worker[ImageMessage]:
+        config = self._config
+        hooks: WorkerHooks[ImageMessage] = WorkerHooks(
+            convert=partial(to_frame, max_pixels=int(config.max_image_megapixels * 1e6)),
+            deliver=self._deliver,
+            report=self._say,
+            give_up=give_up,
+        )
+        policy = WorkerPolicy(
+            publish_late=config.publish_late,
+            max_engine_failures=config.max_engine_failures,
+            min_period_ns=int(1e9 / config.max_rate) if config.max_rate else 0,
+        )
+        return Worker(
+            assembled.pipeline,
+            hooks=hooks,
+            policy=policy,
+            selection=assembled.selection,
+            accounts=self.accounts,
+            clock=self._clock,
+        )
 
     def _make_calibration(self) -> CalibrationInput:
         topic = self._config.camera_info_topic or camera_info_beside(self.camera.raw_topic)
@@ -178,10 +184,8 @@ class Session:
         self._say_why_no_pose()
         self.age_ms.add(delivery.age_ns / 1e6)
         times = delivery.processed.times
-        self.stage_ms['preprocess'].add(times.preprocess_ns / 1e6)
-        self.stage_ms['infer'].add(times.infer_ns / 1e6)
-        self.stage_ms['decode'].add(times.decode_ns / 1e6)
-        self.stage_ms['later'].add(times.later_ns / 1e6)
+        for stage, window in self.stage_ms.items():
+            window.add(getattr(times, stage) / 1e6)
 
     def _say_why_no_pose(self) -> None:
         if self.calibration is None or not self.pose_problem:

@@ -324,7 +324,12 @@ def test_max_rate_processes_the_newest_frame_of_a_period(world):
 
 def test_all_mistakes_are_said_at_once_and_the_node_stays(world, tmp_path):
     here = world(
-        engine='fakee', model='/nowhere', rotate=45, latency_budget_ms=-1.0, latency_budget=3.0
+        engine='fakee',
+        model='/nowhere',
+        rotate=45,
+        latency_budget_ms=-1.0,
+        latency_budget=3.0,
+        image_topic='image raw',
     )
     assert not here.tester.transition('configure')
     assert here.tester.state() == 'unconfigured'
@@ -332,6 +337,7 @@ def test_all_mistakes_are_said_at_once_and_the_node_stays(world, tmp_path):
         "latency_budget: unknown parameter, did you mean 'latency_budget_ms'?",
         'rotate: got 45, expected one of 0, 90, 180, 270',
         'latency_budget_ms: got -1.0, expected a number of at least 0',
+        "image_topic: got 'image raw', expected the name of a topic",
         "model '/nowhere': no such file or folder",
         "did you mean 'fake'?",
     )

@@ -1,0 +1,154 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The tables of the documentation that the code itself knows best.
+
+They stand between ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``python -m
+tools.reference_tables --write`` brings them up to date; without the argument it only looks, and a
+test looks as well. Needs the environment of ``make test``, because parameters are a matter of ROS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+import inspect
+from pathlib import Path
+import re
+import sys
+
+import cv2
+
+from edge_perception.contract import ENTRY_POINT_GROUP
+from edge_perception.contract import hookspecs
+from edge_perception.contract import option_specs
+from edge_perception.contract import OptionSpec
+from edge_perception.core.plugin_host import OWN_DISTRIBUTION
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.ros.images import Encoding
+from edge_perception.ros.images import ENCODINGS
+from edge_perception.ros.parameters import engine_parameters
+from edge_perception.ros.parameters import NodeConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r'(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)', re.DOTALL)
+HOOKS = ('register_engines', 'register_decoders', 'register_builders')
+
+
+def own_host() -> PluginHost:
+    """Return a host with the plugins of this package alone, whatever else is installed."""
+    points = entry_points(group=ENTRY_POINT_GROUP)
+    own = [each for each in points if each.dist and _name(each.dist.name) == OWN_DISTRIBUTION]
+    return PluginHost(candidates=own, environ={})
+
+
+def tables() -> dict[str, str]:
+    """Return the text of every generated block by its name."""
+    host = own_host()
+    return {
+        'parameters': _options(option_specs(NodeConfig)),
+        'engine-parameters': _options(engine_parameters(host.engines)),
+        'encodings': _table(('encoding', 'read as', 'size', 'samples'), _encodings()),
+        'decoder-options': _table(
+            ('decoder', 'option', 'default', 'values', 'meaning'),
+            (
+                (f'`{name}`', *_cells(spec))
+                for name, decoder in sorted(host.decoders.items())
+                for spec in option_specs(decoder.options_type)
+            ),
+        ),
+        'hooks': '```python\n' + '\n'.join(map(_signature, HOOKS)) + '\n```\n',
+    }
+
+
+def updated(text: str, blocks: dict[str, str]) -> str:
+    """Return a document with its generated blocks as they have to be."""
+    return BLOCK.sub(lambda found: found[1] + blocks[found[2]] + found[3], text)
+
+
+def documents() -> Iterator[Path]:
+    """Give every document of the repository that people read."""
+    yield from sorted(ROOT.glob('*.md'))
+    yield from sorted(ROOT.glob('docs/**/*.md'))
+    yield ROOT / 'plugins' / 'README.md'
+
+
+def main(arguments: list[str]) -> int:
+    """Bring the documents up to date, or tell which are not."""
+    blocks = tables()
+    stale = {}
+    for path in documents():
+        text = path.read_text(encoding='utf-8')
+        new = updated(text, blocks)
+        if new != text:
+            stale[path] = new
+    write = arguments == ['--write']
+    for path, text in stale.items():
+        name = path.relative_to(ROOT)
+        if write:
+            path.write_text(text, encoding='utf-8')
+        print(f'{name}: {"written" if write else "is out of date, run it with --write"}')
+    return 1 if stale and not write else 0
+
+
+def _name(distribution: str) -> str:
+    return distribution.replace('-', '_')
+
+
+def _options(specs: Iterable[OptionSpec]) -> str:
+    return _table(('parameter', 'default', 'values', 'meaning'), map(_cells, specs))
+
+
+def _cells(spec: OptionSpec) -> tuple[str, ...]:
+    return (f'`{spec.name}`', f'`{_shown(spec.default)}`', spec.expected(), spec.description)
+
+
+def _shown(value: object) -> str:
+    """Return a value as YAML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return '[' + ', '.join(map(_shown, value)) + ']'
+    return str(value) if value != '' else "''"
+
+
+def _encodings() -> Iterator[tuple[str, ...]]:
+    for name, encoding in ENCODINGS.items():
+        yield f'`{name}`', _result(encoding), _size(encoding), _samples(encoding)
+
+
+def _result(encoding: Encoding) -> str:
+    return 'grey' if encoding.result == 'mono8' else 'colour'
+
+
+def _size(encoding: Encoding) -> str:
+    if encoding.smallest > 1:
+        return f'at least {encoding.smallest}x{encoding.smallest}'
+    return {(1, 1): 'any', (2, 1): 'even width', (2, 2): 'even width and height'}[encoding.block]
+
+
+def _samples(encoding: Encoding) -> str:
+    words = {1: '8 bits', 2: '16 bits, the upper 8 are used'}[encoding.sample_bytes]
+    alpha = encoding.conversion in (cv2.COLOR_BGRA2BGR, cv2.COLOR_RGBA2BGR)
+    return words + (', alpha is ignored' if alpha else '')
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple('---' for _ in head), *rows]
+    return ''.join('| ' + ' | '.join(map(_escaped, line)) + ' |\n' for line in lines)
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace('|', '\\|')
+
+
+def _signature(name: str) -> str:
+    hook: Callable[..., None] = getattr(hookspecs, name)
+    text = str(inspect.signature(hook)).replace("'", '')
+    return f'def {name}{text}: ...  # {inspect.getdoc(hook)}'
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
