@@ -6,7 +6,7 @@ ARGS ?=
 .PHONY: help test lint test-matrix bench clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 test: .venv  ## Prepare .venv and run the tests; ARGS goes to pytest
 	@.venv/bin/python -m pytest $(ARGS)
@@ -27,5 +27,5 @@ clean:  ## Remove all that these commands made
 
 # Looks into .venv every time, and is done in a moment where nothing has changed.
 .PHONY: .venv
-.venv:
+.venv:  ## Make or update the environment
 	@$(PYTHON) -m tools.environment

@@ -21,7 +21,7 @@ ARGUMENTS = (
     ('engine', '', 'name of the inference engine'),
     ('image_topic', '', 'topic of the camera'),
     ('autostart', 'true', 'configure and activate at start, and after a respawn'),
-    ('use_sim_time', 'false', 'take the time from /clock'),
+    ('use_sim_time', '', 'true: take the time from /clock'),
     ('params_file', '', 'YAML file with more parameters'),
     ('namespace', '', 'namespace of the node'),
     ('use_respawn', 'true', 'start the node again when it ends because its engine failed'),
@@ -34,7 +34,8 @@ SWITCH_PARAMETERS = ('autostart', 'use_sim_time')
 def perception_node(context):
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
     parameters = {name: given[name] for name in TEXT_PARAMETERS if given[name]}
-    parameters.update({name: given[name].lower() == 'true' for name in SWITCH_PARAMETERS})
+    switches = [name for name in SWITCH_PARAMETERS if given[name]]
+    parameters.update({name: given[name].lower() == 'true' for name in switches})
     return [
         Node(
             package='edge_perception',

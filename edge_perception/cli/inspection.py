@@ -100,7 +100,8 @@ def _find(
     try:
         model = find_model(name, describe=lambda file: describe_artifact(host, file))
     except EdgePerceptionError as error:
-        file = _source_beside(host, path)
+        # Only what exists can be looked into in spite of what is wrong with it.
+        file = _source_beside(host, path) if path.exists() else None
         if file is None:
             raise
         errors.append(error)

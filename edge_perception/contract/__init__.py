@@ -30,6 +30,7 @@ from edge_perception.contract.errors import EngineStateError
 from edge_perception.contract.errors import EngineUnavailableError
 from edge_perception.contract.errors import ImageError
 from edge_perception.contract.errors import InferenceError
+from edge_perception.contract.errors import IntrinsicsError
 from edge_perception.contract.errors import ManifestError
 from edge_perception.contract.errors import ModelNotFoundError
 from edge_perception.contract.errors import OptionError
@@ -99,6 +100,7 @@ __all__ = [
     'ImageTransform',
     'InferenceError',
     'InputRecipe',
+    'IntrinsicsError',
     'Keypoints',
     'LabelMap',
     'MANIFEST_NAME',

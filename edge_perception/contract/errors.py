@@ -22,6 +22,7 @@ Every error that a user can meet, with a stable code.
     │   ├── DecoderMismatchError     decoder_mismatch
     │   └── DecodeError              decode_failed
     ├── ImageError               bad_image
+    ├── IntrinsicsError          intrinsics_unusable
     └── BuildError               build_failed
 
 Whoever catches ``EdgePerceptionError`` catches everything that has a remedy. A mistake in our own
@@ -212,6 +213,12 @@ class ImageError(EdgePerceptionError):
     """An image cannot be used: unknown encoding, sizes that disagree, damaged data."""
 
     code = 'bad_image'
+
+
+class IntrinsicsError(EdgePerceptionError):
+    """The intrinsics of a camera cannot be used for a pose; detections go on without it."""
+
+    code = 'intrinsics_unusable'
 
 
 class BuildError(EdgePerceptionError):

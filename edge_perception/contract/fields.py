@@ -30,7 +30,9 @@ def shown(value: object) -> str:
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return ``, did you mean 'x'?`` for the nearest known name, or nothing."""
-    nearest = get_close_matches(str(name), list(known), n=1)
+    names = list(known)
+    longer = [each for each in names if each.startswith(str(name)) and len(str(name)) > 2]
+    nearest = get_close_matches(str(name), names, n=1) or longer[:1]
     return f', did you mean {nearest[0]!r}?' if nearest else ''
 
 

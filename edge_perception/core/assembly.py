@@ -159,7 +159,7 @@ def assemble(
     :raises EdgePerceptionError: one thing is wrong.
     """
     errors = list(found)
-    model = parts = selection = None
+    model = parts = selection = stages = None
     with collect(errors):
         model = find_model(request.model, describe=partial(describe_artifact, host))
     with collect(errors):
@@ -168,10 +168,12 @@ def assemble(
         parts = _choose_parts(host, request, model)
     with collect(errors):
         selection = _make_selection(request, model) if model else None
+    with collect(errors):
+        stages = make_stages(model.manifest) if model else None
     if errors:
         raise errors[0] if len(errors) == 1 else CombinedError(errors)
     assert model is not None and parts is not None and selection is not None
-    stages = make_stages(model.manifest)
+    assert stages is not None
     pipeline = _load(parts, model, rotation=request.rotation, stages=stages, clock=clock)
     return Assembled(model=model, pipeline=pipeline, selection=selection)
 
@@ -217,6 +219,9 @@ def _choose_decoder(host: PluginHost, model: Model) -> type[Decoder]:
         known = ', '.join(sorted(host.decoders)) or 'none'
         hint = did_you_mean(name, host.decoders)
         problem = f'decoder.name: got {name!r}, expected one of {known}{hint}'
+        unusable = [f'{each.name} {each.reason}' for each in host.plugins if not each.usable]
+        if unusable:
+            problem += f'; plugins that are not usable: {", ".join(unusable)}'
         raise ManifestError(str(model.folder), [problem])
     return host.decoders[name]
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 from edge_perception.pose.estimator import PlanarPoseEstimator
 from edge_perception.pose.estimator import PoseEstimate
 from edge_perception.pose.intrinsics import Intrinsics
-from edge_perception.pose.intrinsics import IntrinsicsError
 from edge_perception.pose.stage import planar_stages
 from edge_perception.pose.stage import PlanarObjectStage
 
 __all__ = [
     'Intrinsics',
-    'IntrinsicsError',
     'PlanarObjectStage',
     'PlanarPoseEstimator',
     'PoseEstimate',

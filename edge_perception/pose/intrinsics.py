@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import IntrinsicsError
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,12 +33,6 @@ DISTORTION_MODELS = {
 _NEWTON_STEPS = 2
 # Of the derivatives, at z = 1: a twentieth of a pixel of a usual lens.
 _STEP = 1e-4
-
-
-class IntrinsicsError(EdgePerceptionError):
-    """The intrinsics of a camera cannot be used for a pose; detections go on without it."""
-
-    code: ClassVar[str] = 'intrinsics_unusable'
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,17 @@ import numpy.typing as npt
 from edge_perception.contract import Detections
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageTransform
+from edge_perception.contract import IntrinsicsError
 from edge_perception.contract import Keypoints
 from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import ObjectPose
 from edge_perception.contract import Perception
+from edge_perception.pose.estimator import MINIMUM_POINTS
 from edge_perception.pose.estimator import PlanarPoseEstimator
 from edge_perception.pose.estimator import PoseEstimate
 from edge_perception.pose.intrinsics import Floats
 from edge_perception.pose.intrinsics import Intrinsics
-from edge_perception.pose.intrinsics import IntrinsicsError
 
 NO_INTRINSICS = 'the intrinsics of the camera are not known'
 _GREY = {'bgr8': cv2.COLOR_BGR2GRAY, 'rgb8': cv2.COLOR_RGB2GRAY}
@@ -36,8 +37,14 @@ def planar_stages(manifest: ModelManifest) -> Sequence[PlanarObjectStage]:
     """
     Return the stage for a model whose manifest says where its keypoints are on the object.
 
-    :raises ManifestError: the object is not flat.
+    :raises ManifestError: the object is not flat, or has too few keypoints.
     """
+    count = len(manifest.object_points)
+    if 0 < count < MINIMUM_POINTS:
+        raise ManifestError(
+            manifest.name,
+            [f'object_points: got {count} points, expected at least {MINIMUM_POINTS} for a pose'],
+        )
     if any(z != 0 for _, _, z in manifest.object_points):
         raise ManifestError(
             manifest.name,

@@ -11,8 +11,8 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo
 
+from edge_perception.contract import IntrinsicsError
 from edge_perception.pose import Intrinsics
-from edge_perception.pose import IntrinsicsError
 from edge_perception.pose import PlanarObjectStage
 from edge_perception.ros import qos
 

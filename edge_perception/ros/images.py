@@ -182,7 +182,7 @@ def _unknown_encoding(name: str) -> str:
             'picture; subscribe to the colour topic of the camera'
         )
     hint = did_you_mean(name.lower(), ENCODINGS) if len(name) < 20 else ''
-    return f'encoding: got {shown}{hint}, expected one of ' + ', '.join(ENCODINGS)
+    return f'encoding: got {shown}, expected one of ' + ', '.join(ENCODINGS) + hint
 
 
 def _rows(message: Image, encoding: Encoding) -> int:

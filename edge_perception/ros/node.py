@@ -86,14 +86,19 @@ class PerceptionNode(LifecycleNode):
 
     def autostart(self) -> None:
         """Configure and activate when the parameter ``autostart`` says so."""
+        name = self.get_fully_qualified_name()
         if not self.get_parameter('autostart').value:
+            self.get_logger().info(
+                f'unconfigured; waiting for a lifecycle manager, for ros2 lifecycle set {name} '
+                'configure, or start with the parameter autostart'
+            )
             return
         if self.trigger_configure() == SUCCESS:
             self.trigger_activate()
         else:
             self.get_logger().error(
                 'autostart: the node stays unconfigured; mend the parameters and call '
-                f'ros2 lifecycle set {self.get_fully_qualified_name()} configure'
+                f'ros2 lifecycle set {name} configure, or start anew'
             )
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -188,7 +193,8 @@ class PerceptionNode(LifecycleNode):
             raise
         runtime = probe(self._host.engines[config.engine]).runtime
         self.get_logger().info(
-            f'configured: model {assembled.model.manifest.name} from {assembled.model.folder}, '
+            f'configured: model {assembled.model.manifest.name} from '
+            f'{assembled.model.folder.absolute()}, '
             f'engine {config.engine} ({runtime}), budget {config.latency_budget_ms:g} ms'
         )
         self._compare_labels(assembled)

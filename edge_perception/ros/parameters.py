@@ -57,7 +57,9 @@ class NodeConfig(Options):
     )
     frame_id: str = option('', 'frame_id of the results; empty: that of the image')
     rotate: int = option(
-        0, 'how far the camera is turned clockwise, degrees', choices=(0, 90, 180, 270)
+        0,
+        'how far the camera is turned clockwise, seen from behind, degrees',
+        choices=(0, 90, 180, 270),
     )
     max_rate: float = option(
         0.0, 'frames processed in a second at most, Hz; 0: as many as possible', minimum=0.0

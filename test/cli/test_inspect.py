@@ -208,3 +208,11 @@ def test_without_the_library_onnx_the_rest_is_shown(invoke, model, monkeypatch):
     assert result.exit_code == 0
     assert '1x3549x85 float32' in result.stdout
     assert 'pip install onnx' in result.stderr
+
+
+def test_a_model_that_does_not_exist_is_not_replaced_by_the_only_one_beside(tmp_path, invoke):
+    save_identity(tmp_path / 'other.onnx')
+    result = invoke('inspect', str(tmp_path / 'missing.onnx'), '--draft')
+    assert result.exit_code == 2
+    assert 'model_not_found' in result.stderr
+    assert not (tmp_path / 'model.yaml').exists()

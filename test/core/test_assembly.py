@@ -260,7 +260,9 @@ def test_an_unknown_decoder_is_an_error_of_the_manifest(host, model):
     with pytest.raises(ManifestError) as raised:
         assemble(host, Request(model=folder, engine='fake'))
     assert str(raised.value) == (
-        f"{folder}: decoder.name: got 'fakee', expected one of fake, did you mean 'fake'?"
+        f"{folder}: decoder.name: got 'fakee', expected one of fake, did you mean 'fake'?; "
+        'plugins that are not usable: npu cannot be imported: ModuleNotFoundError: '
+        "No module named 'not_installed_module'"
     )
 
 

@@ -210,7 +210,7 @@ def test_rows_behind_the_image_and_a_bare_last_row_are_accepted():
         ),
         (
             {'encoding': 'BGR8'},
-            f"encoding: got 'BGR8', did you mean 'bgr8'?, expected one of {SUPPORTED}",
+            f"encoding: got 'BGR8', expected one of {SUPPORTED}, did you mean 'bgr8'?",
         ),
         (
             {'encoding': '16UC1'},

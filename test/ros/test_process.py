@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import os
 from pathlib import Path
 import signal
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -88,6 +90,16 @@ def test_autostart_with_a_mistake_says_it_and_stays(tmp_path, tester):
         assert "[model_not_found]: model '/nowhere': no such file or folder" in process.log
         assert 'Traceback' not in process.log
         assert process.stop() == 0
+
+
+def test_parameter_file_that_does_not_exist_is_a_sentence(tmp_path):
+    command = [sys.executable, '-m', 'edge_perception.ros.main', '--ros-args', '--params-file']
+    done = subprocess.run(
+        [*command, '/nowhere.yaml'], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert "perception_node: failed to initialize rcl: Couldn't parse params file" in done.stderr
+    assert 'Traceback' not in done.stderr
 
 
 def test_dead_engine_ends_the_process_for_respawn(tmp_path, tester, failing_plugin):

@@ -1,0 +1,102 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_perception.contract import IntrinsicsError
+from edge_perception.pose import Intrinsics
+
+K = (457.0, 0.0, 319.5, 0.0, 455.0, 239.5, 0.0, 0.0, 1.0)
+LENSES = {
+    'plumb_bob': (-0.25, 0.07, 0.001, -0.002, 0.01),
+    'rational_polynomial': (0.3, -0.1, 0.001, 0.0005, 0.02, 0.5, -0.08, 0.03),
+    'equidistant': (-0.02, 0.01, -0.003, 0.0005),
+}
+
+
+def intrinsics(**changes) -> Intrinsics:
+    values = {'width': 640, 'height': 480, 'k': K}
+    return Intrinsics.from_camera_info(**{**values, **changes})
+
+
+def grid() -> np.ndarray:
+    x, y = np.meshgrid(np.linspace(20, 620, 7), np.linspace(20, 460, 6))
+    return np.stack([x, y], -1).reshape(-1, 2)
+
+
+@pytest.mark.parametrize('model', LENSES)
+def test_rays_lead_back_to_their_pixels(model):
+    camera = intrinsics(model=model, d=LENSES[model])
+    rays = camera.rays(grid())
+    points = np.concatenate([rays, np.ones((len(rays), 1))], axis=1) * 3.0
+    assert camera.pixels(points) == pytest.approx(grid(), abs=1e-3)
+
+
+@pytest.mark.parametrize('model', LENSES)
+def test_pixels_move_with_their_rays_as_predicted(model):
+    camera = intrinsics(model=model, d=LENSES[model])
+    step = np.array([1e-4, -2e-4])
+    rays = camera.rays(grid())
+    ones = np.ones((len(rays), 1))
+    moved = camera.pixels(np.concatenate([rays + step, ones], axis=1))
+    still = camera.pixels(np.concatenate([rays, ones], axis=1))
+    predicted = camera.pixels_per_ray(rays) @ step
+    assert moved - still == pytest.approx(predicted, rel=0.02, abs=2e-3)
+
+
+def test_the_middle_of_the_image_looks_straight_ahead():
+    # The centre of a picture of 640 x 480 is (320, 240), whose centre K calls (319.5, 239.5).
+    assert intrinsics().rays(np.array([[320.0, 240.0]])) == pytest.approx(np.zeros((1, 2)))
+
+
+def test_rectified_images_use_p_and_no_distortion():
+    p = (400.0, 0.0, 300.0, 0.0, 0.0, 400.0, 200.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    camera = intrinsics(p=p, d=LENSES['plumb_bob'], rectified=True)
+    assert camera.rays(np.array([[700.5, 200.5]])) == pytest.approx(np.array([[1.0, 0.0]]))
+
+
+def test_half_the_size_is_half_the_pixels():
+    full = intrinsics(d=LENSES['plumb_bob'])
+    half = full.fitted(320, 240)
+    assert half.rays(grid() / 2) == pytest.approx(full.rays(grid()), abs=1e-6)
+
+
+def test_a_region_of_interest_is_moved():
+    full = intrinsics(d=LENSES['plumb_bob'])
+    part = full.fitted(100, 60, roi=(200, 120, 200, 120))
+    here = np.array([[10.0, 20.0]])
+    assert part.rays(here) == pytest.approx(full.rays(here * 2 + (200, 120)), abs=1e-6)
+
+
+def test_another_shape_is_refused():
+    with pytest.raises(IntrinsicsError, match='640x480 for an image of 640x360'):
+        intrinsics().fitted(640, 360)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'k': (0.0,) * 9}, r'camera_info.k: got .* expected positive focal lengths; calibrate'),
+        ({'k': ()}, r'camera_info.k: got \[\], expected positive focal lengths'),
+        ({'rectified': True}, r'camera_info.p: got \[\], expected positive focal lengths'),
+        ({'model': 'banana'}, "got 'banana', expected one of plumb_bob, rational_polynomial"),
+        ({'d': (0.1, 0.2, 0.3)}, "d: got 3 numbers, expected 0 or 4 or 5 for 'plumb_bob'"),
+        ({'k': (float('nan'), *K[1:])}, 'camera_info.k: got'),
+    ],
+)
+def test_unusable_intrinsics_are_refused_with_the_reason(changes, message):
+    with pytest.raises(IntrinsicsError, match=message):
+        intrinsics(**changes)
+
+
+def test_the_lens_models_are_those_of_opencv():
+    points = np.array([[0.5, -0.3, 2.0], [-0.4, 0.2, 1.0]])
+    zero, matrix = np.zeros(3), np.array(K).reshape(3, 3)
+    camera = intrinsics(model='equidistant', d=LENSES['equidistant'])
+    expected, _ = cv2.fisheye.projectPoints(
+        points.reshape(-1, 1, 3), zero, zero, matrix, np.array(LENSES['equidistant'])
+    )
+    assert camera.pixels(points) == pytest.approx(expected.reshape(-1, 2) + 0.5)
