@@ -106,6 +106,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         assembled = assemble(host, request, found=errors, make_stages=planar_stages)
     for error in unreadable:
         say(error.code, str(error))
+    if warning := assembled.label_warning():
+        note(warning)
     reporter: Reporter = Tables(Console(), assembled.model.manifest)
     if given['as_json']:
         reporter = JsonLines(assembled.model.manifest)

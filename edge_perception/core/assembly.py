@@ -130,6 +130,16 @@ class Assembled:
     pipeline: Pipeline
     selection: Selection
 
+    def label_warning(self) -> str:
+        """Return what is wrong with the number of labels, in words; empty when nothing is."""
+        classes, names = self.pipeline.decoder.class_count, len(self.model.manifest.labels)
+        if classes is None or classes == names:
+            return ''
+        return (
+            f'the model names {names} classes, its network has {classes}; complete labels in the '
+            'manifest, a class without a name is reported as its index'
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Parts:

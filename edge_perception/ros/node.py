@@ -21,7 +21,6 @@ from rclpy.task import Future
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.core.assembly import assemble
-from edge_perception.core.assembly import Assembled
 from edge_perception.core.budget import Clock
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
@@ -197,17 +196,9 @@ class PerceptionNode(LifecycleNode):
             f'{assembled.model.folder.absolute()}, '
             f'engine {config.engine} ({runtime}), budget {config.latency_budget_ms:g} ms'
         )
-        self._compare_labels(assembled)
+        if warning := assembled.label_warning():
+            self.get_logger().warning(warning)
         return session
-
-    def _compare_labels(self, assembled: Assembled) -> None:
-        classes = assembled.pipeline.decoder.class_count
-        names = len(assembled.model.manifest.labels)
-        if classes is not None and classes != names:
-            self.get_logger().warning(
-                f'the model names {names} classes, its network has {classes}; complete labels in '
-                'the manifest, a class without a name is published as its index'
-            )
 
     def _release(self) -> None:
         """Close the session; its worker frees the engine when it is idle."""

@@ -361,6 +361,16 @@ def test_a_file_that_no_engine_reads_says_what_to_do(host, tmp_path):
         describe_artifact(host, tmp_path / 'net.fake')
 
 
+def test_labels_that_do_not_match_the_network_are_told(host, model):
+    folder = model(labels=['one'])
+    assembled = assemble(host, Request(model=folder, engine='fake'))
+    assert assembled.label_warning() == ''
+    assembled.pipeline.decoder.class_count = 2
+    assert assembled.label_warning().startswith(
+        'the model names 1 classes, its network has 2; complete labels'
+    )
+
+
 def test_what_the_author_of_an_engine_did_not_foresee_is_a_sentence(host, engine_type, model):
     def fall_over(*_: object) -> None:
         raise ZeroDivisionError('no layers')
