@@ -3,7 +3,7 @@ PYTHON ?= python3
 # For pytest, as in: make test ARGS='-k letterbox'
 ARGS ?=
 
-.PHONY: help test lint test-matrix bench clean
+.PHONY: help test lint test-matrix bench demo clean
 
 help:  ## Show this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -21,6 +21,11 @@ test-matrix:  ## Run the tests with other versions of ROS, Python, NumPy and Ope
 
 bench: .venv  ## Measure what the node adds to the network; ARGS as in ARGS='--rounds 1'
 	@.venv/bin/python -m tools.bench $(ARGS)
+
+demo: .venv  ## Land on the pad, live; yours: MODEL=, and IMAGE=, VIDEO= or CAMERA=0
+	@.venv/bin/edge-perception demo $(if $(MODEL),--model '$(MODEL)') \
+		$(if $(IMAGE),--image '$(IMAGE)') $(if $(VIDEO),--video '$(VIDEO)') \
+		$(if $(CAMERA),--camera '$(CAMERA)') $(ARGS)
 
 clean:  ## Remove all that these commands made
 	rm -rf .venv .venv.previous build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis

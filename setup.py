@@ -61,6 +61,7 @@ setup(
         'opencv': ['opencv-python-headless>=4.5'],
         'onnxruntime': ['onnxruntime'],
         'models': ['onnx'],
+        'reports': ['matplotlib'],
         # Makes colcon test use pytest.
         'test': ['hypothesis', 'psutil', 'pytest', 'rosbags'],
     },

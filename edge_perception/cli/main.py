@@ -28,6 +28,11 @@ COMMANDS = {
         'edge_perception.cli.plugins',
         'List plugins and engines, and what they lack here.',
     ),
+    'demo': (
+        'edge_perception.cli.demo',
+        'Show a drone on its way down to a landing pad, live over ROS 2.',
+    ),
+    'pad': ('edge_perception.cli.pad', 'Draw the landing pad for printing.'),
 }
 
 
@@ -80,6 +85,8 @@ Examples:
   edge-perception run models/yolox_nano street.jpg
   edge-perception inspect yolo11n.onnx --draft
   edge-perception plugins
+  edge-perception demo
+  edge-perception pad --size 0.6 --out pad.pdf
 
 Exit status: 0 all done, 1 something could not be read or failed while it ran, 2 wrong usage or
 configuration.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from geometry_msgs.msg import PoseWithCovarianceStamped
 import rclpy
+from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
 from vision_msgs.msg import Classification
 from vision_msgs.msg import Detection2DArray
 
@@ -30,9 +34,14 @@ from edge_perception.contract import Frame
 from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.readback import count_objects
 
 # Images that wait to be drawn; more are not needed where somebody draws, and nobody has to.
 MAX_IMAGES = 24
+START_SERVICE = '/rendered_camera/start'
+ASK_AGAIN_S = 0.5
+# Messages of a dozen boxes take tens of kilobytes, and a demonstration may take minutes.
+MEMORY_NS = 3_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +64,15 @@ class Seen:
 
     :param age_ms: from its stamp to the arrival of the first result; None without a result.
     :param arrival_s: of that result, by the monotonic clock.
-    :param messages: results by topic, as they came.
+    :param messages: results by topic, as they came; only of the latest images.
+    :param objects: how many were found.
     """
 
     stamp_ns: int
     age_ms: float | None = None
     arrival_s: float | None = None
     messages: dict[str, Any] = field(default_factory=dict)
+    objects: int = 0
     pose: Placement | None = None
     truth: Placement | None = None
 
@@ -103,10 +114,10 @@ class DemoWatch:
     ) -> None:
         self._lock = threading.Lock()
         self._seen: dict[int, Seen] = {}
+        self._with_messages: deque[int] = deque()
         self._images: dict[int, Image] = {}
         self._image_period_ns = int(image_period_s * 0.9e9)
         self._last_image_ns = 0
-        self._image_count = 0
         self._info: CameraInfo | None = None
         self._report = NodeReport()
         self._node_name = node
@@ -116,6 +127,9 @@ class DemoWatch:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._subscribe(camera)
+        self._start: Client = self._node.create_client(Trigger, START_SERVICE)
+        self._asked: list[Future] = []
+        self._asked_s = float('-inf')
         self._thread = threading.Thread(target=self._spin, name='demo_watch', daemon=True)
         self._thread.start()
 
@@ -132,11 +146,6 @@ class DemoWatch:
             return [self._seen[stamp] for stamp in sorted(self._seen)]
 
     @property
-    def image_count(self) -> int:
-        """How many images arrived here."""
-        return self._image_count
-
-    @property
     def report(self) -> NodeReport:
         """What the node said last about itself."""
         return self._report
@@ -145,6 +154,24 @@ class DemoWatch:
     def camera_info(self) -> CameraInfo | None:
         """The latest intrinsics."""
         return self._info
+
+    @property
+    def has_results(self) -> bool:
+        """Whether any result has arrived."""
+        return bool(self._with_messages)
+
+    def start_camera(self) -> None:
+        """
+        Ask the camera to begin with the approach; call it again and again.
+
+        Asks anew from time to time until it has answered: a request right after discovery may be
+        lost.
+        """
+        if any(answer.done() for answer in self._asked):
+            return
+        if time.monotonic() - self._asked_s > ASK_AGAIN_S:
+            self._asked_s = time.monotonic()
+            self._asked.append(self._start.call_async(Trigger.Request()))
 
     def take_images(self, *, older_than_s: float) -> list[tuple[Frame, Seen]]:
         """
@@ -182,15 +209,22 @@ class DemoWatch:
             with self._lock:
                 seen = self._entry(stamp)
                 if seen.age_ms is None:
+                    self._with_messages.append(stamp)
                     seen.age_ms, seen.arrival_s = (now_ns - stamp) / 1e6, now_s
                 seen.messages[name] = message
+                seen.objects = count_objects(seen.messages)
+                self._forget_messages(before_ns=stamp - MEMORY_NS)
                 if name == 'pose':
                     seen.pose = _placement(message.pose.pose)
 
         return take
 
+    def _forget_messages(self, *, before_ns: int) -> None:
+        """Let go of messages that nobody will draw any more; the lock is held."""
+        while self._with_messages and self._with_messages[0] < before_ns:
+            self._seen[self._with_messages.popleft()].messages = {}
+
     def _on_image(self, message: Image) -> None:
-        self._image_count += 1
         stamp = stamp_ns(message.header)
         if stamp - self._last_image_ns < self._image_period_ns:
             return

@@ -86,9 +86,14 @@ class MovingPictures(PictureSource):
     def __init__(self, what: str | int) -> None:
         self._what = what
         self._video: Any = cv2.VideoCapture(what)  # type: ignore[call-overload]
+        self._name = what if isinstance(what, str) else f'{DEVICE}{what}'
         if not self._video.isOpened():
-            kind = 'a video that OpenCV can read' if isinstance(what, str) else 'a free camera'
-            raise ImageError(f'{what}: is not {kind}')
+            if isinstance(what, str):
+                raise ImageError(f'{what}: is not a video that OpenCV can read')
+            raise ImageError(
+                f'{self._name}: no such camera, or it is in use, or you may not read it '
+                '(on Linux: be in the group video)'
+            )
         if isinstance(what, str):
             rate = float(self._video.get(cv2.CAP_PROP_FPS))
             self.rate = rate if PLAUSIBLE_RATES[0] <= rate <= PLAUSIBLE_RATES[1] else 0.0
@@ -100,7 +105,7 @@ class MovingPictures(PictureSource):
             self._video.open(self._what)
             read, image = self._video.read()
         if not read:
-            raise ImageError(f'{self._what}: gives no picture any more')
+            raise ImageError(f'{self._name}: gives no picture any more')
         return np.asarray(image, np.uint8), None
 
     def close(self) -> None:

@@ -35,6 +35,21 @@ def perception(messages: Mapping[str, Any], *, labels: LabelMap) -> Perception:
     )
 
 
+def count_objects(messages: Mapping[str, Any]) -> int:
+    """
+    Return how many objects, instances or classes were found in one image.
+
+    :param messages: as for ``perception``.
+    """
+    if 'detections' in messages:
+        return len(messages['detections'].detections)
+    if 'keypoints' in messages:
+        return len({each.id for each in messages['keypoints'].detections})
+    if 'classification' in messages:
+        return len(messages['classification'].results)
+    return int('segmentation' in messages)
+
+
 def _detections(message: Detection2DArray | None, labels: LabelMap) -> Detections | None:
     if message is None:
         return None

@@ -16,6 +16,7 @@ from typing import Any
 
 import cv2
 from geometry_msgs.msg import PoseStamped
+from rcl_interfaces.msg import ParameterDescriptor
 import rclpy
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -26,6 +27,7 @@ from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from std_srvs.srv import Trigger
 
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import option
@@ -56,8 +58,14 @@ class CameraConfig(Options):
     rate: float = option(
         30.0, 'pictures in a second; a video keeps its own rate', minimum=1.0, maximum=120.0
     )
-    subscribers: int = option(
-        0, 'the approach, and its time, begin when so many listen to the images', minimum=0
+    hold: bool = option(
+        False, 'wait with the approach, and with the time, for a call of the service ~/start'
+    )
+    field_of_view: float = option(
+        0.0,
+        'horizontal, of a camera, picture or video, degrees; gives it intrinsics; 0: unknown',
+        minimum=0.0,
+        maximum=170.0,
     )
     pad_size: float = option(1.0, 'side of the rendered pad, m', minimum=0.05, maximum=10.0)
     seed: int = option(2, 'decides the way, the ground and the noise', minimum=0)
@@ -75,24 +83,30 @@ class RenderedCamera(Node):
     """
 
     def __init__(self, **node_arguments: Any) -> None:
+        # Named first: a node that cannot be made is destroyed as well.
+        self._pictures: PictureSource | None = None
         super().__init__('rendered_camera', **node_arguments)
         self.finished: Future = Future()
+        # The types are checked with the values, in sentences.
+        free = ParameterDescriptor(dynamic_typing=True)
         values: dict[str, Any] = {
-            spec.name: self.declare_parameter(spec.name, spec.default).value
+            spec.name: self.declare_parameter(spec.name, spec.default, free).value
             for spec in option_specs(CameraConfig)
         }
         config = parse_options(CameraConfig, values, owner='parameter')
         assert isinstance(config, CameraConfig)
         self._config = config
         self._camera = Camera.from_field_of_view(FIELD_OF_VIEW)
-        self._pictures = self._open()
+        self._pictures = pictures = self._open()
         self._images = self.create_publisher(Image, 'camera/image_raw', qos.CAMERA)
         self._infos = self.create_publisher(CameraInfo, 'camera/camera_info', qos.RESULT)
         self._truths = self.create_publisher(PoseStamped, 'ground_truth/pose', qos.RESULT)
+        self._held = config.hold
+        self.create_service(Trigger, '~/start', self._on_start)
         self._started_ns: int | None = None
-        self._next = self._pictures.take(0.0)
+        self._next = pictures.take(0.0)
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
-        rate = self._pictures.rate or config.rate
+        rate = pictures.rate or config.rate
         self.create_timer(1 / rate, self._guarded_tick, clock=self._steady_clock)
         height, width = self._next[0].shape[:2]
         self.get_logger().info(
@@ -101,7 +115,9 @@ class RenderedCamera(Node):
 
     def destroy_node(self) -> None:
         """Give the pictures back as well."""
-        self._pictures.close()
+        if self._pictures is not None:
+            self._pictures.close()
+            self._pictures = None
         super().destroy_node()
 
     def _open(self) -> PictureSource:
@@ -115,6 +131,12 @@ class RenderedCamera(Node):
             seed=config.seed,
         )
         return open_pictures(config.source, approach=approach, seed=config.seed)
+
+    def _on_start(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Begin; once begun, nothing changes."""
+        self._held = False
+        response.success = True
+        return response
 
     def _guarded_tick(self) -> None:
         if self.finished.done():
@@ -134,18 +156,29 @@ class RenderedCamera(Node):
         header = Header(frame_id=self._config.frame_id)
         header.stamp = self.get_clock().now().to_msg()
         # The intrinsics and the truth first, so that they are there when the image is.
+        camera = self._intrinsics(picture) if view is None else view.camera
+        if camera is not None:
+            self._infos.publish(camera_info_message(camera, header=header))
         if view is not None:
-            self._infos.publish(camera_info_message(view.camera, header=header))
             self._truths.publish(pose_message(view, header=header))
         self._images.publish(image_message(picture, header=header))
-        self._next = self._pictures.take(time)
+        if self._pictures is not None:
+            self._next = self._pictures.take(time)
+
+    def _intrinsics(self, picture: Picture) -> Camera | None:
+        """Return those of a lens without distortion, as far as its field of view is known."""
+        degrees = self._config.field_of_view
+        height, width = picture.shape[:2]
+        if not degrees:
+            return None
+        return Camera.from_field_of_view(degrees, width=width, height=height)
 
     def _time(self) -> float:
-        """Return seconds since the start, 0 while too few listen."""
+        """Return seconds since the start, 0 before it."""
+        if self._held:
+            return 0.0
         now_ns = int(self._steady_clock.now().nanoseconds)
         if self._started_ns is None:
-            if self._images.get_subscription_count() < self._config.subscribers:
-                return 0.0
             self._started_ns = now_ns
         return (now_ns - self._started_ns) / 1e9
 

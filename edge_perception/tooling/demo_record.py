@@ -22,8 +22,8 @@ class Sample:
     :param time_s: from the first image.
     :param arrival_s: of its result, by the monotonic clock; None without a result.
     :param age_ms: from the stamp of the image to the arrival of its result.
-    :param objects: how many were found; for a model with a pose, whether there is one.
-    :param distance_m: from the camera to the pad; None where nobody knows.
+    :param objects: how many were found; where poses are to be found, whether there is one.
+    :param distance_m: from the camera to the object, in truth or else as found; None if unknown.
     :param error: of the pose; None where there is none, or no truth.
     """
 
@@ -82,7 +82,7 @@ def spread(values: Sequence[float]) -> dict[str, float] | None:
         return None
     points = np.percentile(np.asarray(values, np.float64), (50, 95, 99, 100))
     return {
-        name: round(float(value), 3) for name, value in zip(('p50', 'p95', 'p99', 'max'), points)
+        name: round(float(value), 4) for name, value in zip(('p50', 'p95', 'p99', 'max'), points)
     }
 
 

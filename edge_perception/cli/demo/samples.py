@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import math
-from typing import Any
 from typing import TYPE_CHECKING
 
 from edge_perception.simulation.scoring import pose_error
@@ -21,7 +20,7 @@ class Samples:
     """
     Turns images into samples; a pose is compared once.
 
-    :param with_pose: the model gives poses, which count as what was found.
+    :param with_pose: poses are what is to be found.
     """
 
     def __init__(self, *, with_pose: bool) -> None:
@@ -43,13 +42,13 @@ class Samples:
         return [self._sample(each, start_ns) for each in seen[first:]]
 
     def _sample(self, seen: Seen, start_ns: int) -> Sample:
-        distance = None if seen.truth is None else math.dist(seen.truth.position, (0, 0, 0))
+        place = seen.truth or seen.pose
         return Sample(
             time_s=(seen.stamp_ns - start_ns) / 1e9,
             arrival_s=seen.arrival_s,
             age_ms=seen.age_ms,
-            objects=int(seen.pose is not None) if self._with_pose else count_objects(seen),
-            distance_m=distance,
+            objects=int(seen.pose is not None) if self._with_pose else seen.objects,
+            distance_m=None if place is None else math.dist(place.position, (0, 0, 0)),
             error=self._error(seen),
         )
 
@@ -65,15 +64,3 @@ class Samples:
                 true_orientation=seen.truth.orientation,
             )
         return error
-
-
-def count_objects(seen: Seen) -> int:
-    """Return how many objects, instances or classes the results name."""
-    messages: dict[str, Any] = seen.messages
-    if 'detections' in messages:
-        return len(messages['detections'].detections)
-    if 'keypoints' in messages:
-        return len({each.id for each in messages['keypoints'].detections})
-    if 'classification' in messages:
-        return len(messages['classification'].results)
-    return int('segmentation' in messages)

@@ -13,6 +13,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -41,23 +42,24 @@ def rows(
     hertz = rate(samples, last_s=RATE_WINDOW_S) if live else rate(samples)
     found = summary['results_with_objects']
     share = summary['share_with_objects']
+    seen = '-' if share is None else f'in {found} results, {100 * share:.1f} %'
     lines = [
         ('results', f'{summary["results"]}, {_number(hertz)} Hz'),
         ('age', _ages(summary['age_ms'])),
         ('dropped', _drops(dropped)),
-        ('found something', '-' if share is None else f'in {found} results, {100 * share:.1f} %'),
+        ('pad found' if with_truth else 'objects found', seen),
     ]
-    if with_truth:
-        lines += _pose_rows(samples, summary['pose_error'], live=live)
-    return lines
-
-
-def _pose_rows(samples: Sequence[Sample], error: Mapping[str, Any] | None, *, live: bool) -> Rows:
-    lines = []
     distances = [sample.distance_m for sample in samples if sample.distance_m is not None]
     if distances:
         now = f'{distances[-1]:.2f} m'
-        lines.append(('distance', now if live else f'{max(distances):.2f} m to {now}'))
+        lines.append(('distance', now if live else f'{distances[0]:.2f} m to {now}'))
+    if with_truth:
+        lines += _error_rows(summary['pose_error'])
+    return lines
+
+
+def _error_rows(error: Mapping[str, Any] | None) -> Rows:
+    lines = []
     kinds = (
         ('position error', 'position_percent_of_distance', ' % of the distance'),
         ('yaw error', 'yaw_degrees', ' deg'),
@@ -66,7 +68,7 @@ def _pose_rows(samples: Sequence[Sample], error: Mapping[str, Any] | None, *, li
     for name, key, unit in kinds:
         text = '-'
         if error is not None:
-            text = f'median {error[key]["p50"]:.2f}{unit}, p95 {error[key]["p95"]:.2f}'
+            text = f'median {error[key]["p50"]:.3f}{unit}, p95 {error[key]["p95"]:.3f}'
         lines.append((name, text))
     return lines
 
@@ -99,8 +101,8 @@ class Screen:
         """Show rows."""
         self._next = time.monotonic() + (REFRESH_S if self._live else LINE_S)
         if self._live is not None:
-            title = f'{self._title}  {elapsed_s:.0f} of {self._seconds:g} s'
-            self._live.update(table(title, lines), refresh=True)
+            heading = Text(f'{self._title}  {elapsed_s:.0f} of {self._seconds:g} s', style='bold')
+            self._live.update(Group(heading, table(lines)), refresh=True)
         else:
             said = '; '.join(f'{name} {value}' for name, value in lines)
             self._console.print(
@@ -109,13 +111,13 @@ class Screen:
 
     def summary(self, lines: Rows) -> None:
         """Print the closing table."""
-        self._console.print(table(f'{self._title}: summary', lines))
+        self._console.print(Text(f'{self._title}: summary', style='bold'), soft_wrap=True)
+        self._console.print(table(lines))
 
 
-def table(title: str, lines: Rows) -> Table:
+def table(lines: Rows) -> Table:
     """Return rows as a table."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False, title=Text(title))
-    made.title_justify = 'left'
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
     made.add_column(style='bold')
     made.add_column(overflow='fold')
     for name, value in lines:

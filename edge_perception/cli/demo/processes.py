@@ -31,6 +31,8 @@ DOMAINS = range(1, 102)
 END_PATIENCE_S = 5.0
 LAST_WORDS = 15  # lines
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Opened here, because little is allowed between fork and exec.
+_libc = ctypes.CDLL(None)
 
 
 class Child:
@@ -80,26 +82,20 @@ class Child:
         return [line for line in text.splitlines() if line.strip()][-LAST_WORDS:]
 
     def end(self) -> None:
-        """End the process and whatever it has started; by force when it does not listen."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(END_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self._kill()
-        self._kill()
-        self._process.wait()
-
-    def _kill(self) -> None:
+        """End the process; by force, with whatever it has started, when it does not listen."""
+        if self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGINT)
         try:
+            self._process.wait(END_PATIENCE_S)
+        except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return  # nobody is left in the group
+            self._process.wait()
 
 
 def _end_with_parent() -> None:
     """Have this process ended when the demonstration is killed and cannot end it. Linux only."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager
@@ -142,31 +138,13 @@ def for_camera(environment: Mapping[str, str]) -> dict[str, str]:
 
     Only for the process that publishes them; see the profile itself.
     """
+    from edge_perception.ros.shared_files import find_shared
+
     wishes = dict(environment)
     if not any(name in environment for name in PROFILE_VARIABLES):
         new = int(version('rclpy').split('.')[0]) >= FIRST_NEW_RCLPY
         wishes[PROFILE_VARIABLES[0 if new else 1]] = str(find_shared(PROFILE))
     return wishes
-
-
-def find_shared(name: str) -> Path:
-    """
-    Return a file that is installed below share/edge_perception, or lies in the source tree.
-
-    :raises ConfigurationError: it is in neither.
-    """
-    source = Path(__file__).resolve().parents[2] / name
-    if source.is_file():
-        return source
-    try:
-        from ament_index_python.packages import get_package_share_directory
-
-        shared = Path(get_package_share_directory('edge_perception')) / name
-    except Exception:  # no such module, or PackageNotFoundError of its own
-        shared = Path(sys.prefix) / 'share' / 'edge_perception' / name
-    if shared.is_file():
-        return shared
-    raise ConfigurationError(name, [f'is neither {shared} nor {source}; install the package anew'])
 
 
 def require_ros() -> None:

@@ -16,16 +16,15 @@ import cv2
 import numpy as np
 
 from edge_perception.cli.files import replacing
-from edge_perception.cli.files import writing
 from edge_perception.cli.pictures import CODEC
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
+from edge_perception.contract import IntrinsicsError
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.types import UInt8Array
 from edge_perception.core.drawing import draw
 from edge_perception.pose import Intrinsics
-from edge_perception.pose import IntrinsicsError
 
 if TYPE_CHECKING:
     from edge_perception.ros.demo_watch import Placement
@@ -72,17 +71,6 @@ class DemoPictures:
             return None
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         return cv2.imencode('.jpg', self._best[1], quality)[1].tobytes()
-
-    def write_best(self, path: Path) -> None:
-        """
-        Write the best picture, if there is one.
-
-        :raises ConfigurationError: it cannot be written.
-        """
-        data = self.best
-        if data is not None:
-            with replacing(path) as temporary, writing(path):
-                temporary.write_bytes(data)
 
     def add(self, frame: Frame, seen: Seen, camera_info: Any) -> None:
         """

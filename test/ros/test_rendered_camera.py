@@ -1,0 +1,171 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import queue
+import re
+import subprocess
+import sys
+
+import cv2
+from geometry_msgs.msg import PoseStamped
+import numpy as np
+import pytest
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+
+from edge_perception.contract import option_specs
+from edge_perception.pose import Intrinsics
+from edge_perception.ros import qos
+from edge_perception.ros.images import image_to_frame
+from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.rendered_camera import CameraConfig
+from edge_perception.ros.rendered_camera import RenderedCamera
+from edge_perception.simulation import pad
+from test.docs.markdown import rows
+from test.docs.markdown import section
+from test.support.graph import PATIENCE_S
+from test.support.graph import Spinner
+from test.support.graph import Tester
+from test.support.graph import until
+
+
+@contextmanager
+def camera(**parameters) -> Iterator[tuple[RenderedCamera, dict[str, queue.Queue], Tester]]:
+    """Run a camera; yields it, what arrives from it by topic, and at which tester."""
+    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+    theirs, ours = Spinner(), Spinner()
+    try:
+        tester = Tester(ours, target='/rendered_camera')
+        arriving = {
+            'image': tester.collect(Image, '/camera/image_raw', qos.CAMERA),
+            'info': tester.collect(CameraInfo, '/camera/camera_info', qos.RESULT),
+            'truth': tester.collect(PoseStamped, '/ground_truth/pose', qos.RESULT),
+        }
+        node = theirs.add(
+            lambda context: RenderedCamera(context=context, parameter_overrides=overrides)
+        )
+        yield node, arriving, tester
+    finally:
+        theirs.close()
+        ours.close()
+
+
+def next_of_each(arriving) -> dict:
+    """Return messages of all topics with one stamp."""
+    found: dict = {name: {} for name in arriving}
+    while True:
+        for name, messages in arriving.items():
+            message = messages.get(timeout=PATIENCE_S)
+            found[name][stamp_ns(message.header)] = message
+        common = set.intersection(*(set(each) for each in found.values()))
+        if common:
+            return {name: each[min(common)] for name, each in found.items()}
+
+
+def matrix(orientation) -> np.ndarray:
+    """Return the rotation of a quaternion message."""
+    vector = np.array([orientation.x, orientation.y, orientation.z])
+    length = np.linalg.norm(vector)
+    angle = 2 * np.arctan2(length, orientation.w)
+    return cv2.Rodrigues(vector / length * angle)[0]
+
+
+def test_image_intrinsics_and_truth_belong_together():
+    """Cells of the pad have their colour where intrinsics and truth put them in the image."""
+    with camera(seconds=60.0, seed=1, hold=True) as (_, arriving, _):
+        messages = next_of_each(arriving)
+    frame = image_to_frame(messages['image'])
+    info, truth = messages['info'], messages['truth'].pose
+    assert (frame.width, frame.height, frame.encoding) == (640, 480, 'bgr8')
+    assert {each.header.frame_id for each in messages.values()} == {'camera_optical_frame'}
+    intrinsics = Intrinsics.from_camera_info(
+        width=info.width, height=info.height, k=info.k, d=info.d, model=info.distortion_model
+    ).fitted(frame.width, frame.height)
+    rectified = Intrinsics.from_camera_info(
+        width=info.width, height=info.height, k=info.k, p=info.p, rectified=True
+    )
+    assert np.array_equal(rectified.matrix, intrinsics.matrix)
+    grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+    position = np.array([truth.position.x, truth.position.y, truth.position.z])
+    assert 8.5 < np.linalg.norm(position) < 9.5
+    for cell in pad.cells():
+        if cell.size == pad.COARSE_CELL:
+            middle = (0.5 - cell.top - cell.size / 2, 0.5 - cell.left - cell.size / 2, 0.0)
+            point = np.array([matrix(truth.orientation) @ middle + position])
+            x, y = np.floor(intrinsics.pixels(point)[0]).astype(int)
+            assert (grey[y, x] < 128) == cell.black, cell
+
+
+def test_the_way_begins_with_the_service_and_ends_the_node():
+    with camera(seconds=1.0, hold=True) as (node, arriving, tester):
+        for _ in range(5):
+            assert arriving['truth'].get(timeout=PATIENCE_S).pose.position.z > 8
+        assert not node.finished.done()
+        start = tester.node.create_client(Trigger, '/rendered_camera/start')
+        assert tester.call(start, Trigger.Request()).success
+        until(node.finished.done, bool)
+        assert node.finished.result() == 0
+        distances = [arriving['truth'].get().pose.position.z]
+        while not arriving['truth'].empty():
+            distances.append(arriving['truth'].get().pose.position.z)
+    assert min(distances) < 1.5
+    assert distances == sorted(distances, reverse=True)
+
+
+def test_a_picture_is_shown_as_it_is(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (50, 71, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / 'picture.png'), picture)
+    with camera(source=str(tmp_path / 'picture.png')) as (_, arriving, _):
+        for _ in range(2):
+            frame = image_to_frame(arriving['image'].get(timeout=PATIENCE_S))
+            assert np.array_equal(frame.image, picture)
+        assert arriving['truth'].empty() and arriving['info'].empty()
+
+
+def test_a_video_begins_again_when_it_has_ended(tmp_path):
+    path = tmp_path / 'film.avi'
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 50, (64, 48))
+    for level in (40, 120, 200):
+        film.write(np.full((48, 64, 3), level, np.uint8))
+    film.release()
+    with camera(source=str(path)) as (_, arriving, _):
+        levels = [
+            round(float(image_to_frame(arriving['image'].get(timeout=PATIENCE_S)).image.mean()))
+            for _ in range(9)
+        ]
+    assert {round(level / 40) for level in levels} == {1, 3, 5}
+
+
+@pytest.mark.parametrize(
+    ('parameter', 'sentence'),
+    [
+        ('source:=/nowhere/film.mp4', '[bad_image]: /nowhere/film.mp4: no such file'),
+        ('rate:=500.0', '[option_invalid]: parameter: rate: got 500.0, expected a number from 1'),
+    ],
+)
+def test_a_mistake_is_a_sentence(parameter, sentence):
+    done = subprocess.run(
+        [sys.executable, '-m', 'edge_perception.ros.rendered_camera']
+        + ['--ros-args', '-p', parameter],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+def test_the_parameters_are_those_of_the_document(repository):
+    text = (repository / 'docs' / 'demo.md').read_text()
+    table = rows(section(text, 'In your own tests'))
+    specs = {spec.name: spec for spec in option_specs(CameraConfig)}
+    assert set(table) == set(specs)
+    for name, (default, meaning) in table.items():
+        assert default == (f'`{specs[name].default}`' if specs[name].default != '' else 'empty')
+        assert re.sub('`', '', meaning).split(';')[0] == specs[name].description.split(';')[0]
