@@ -15,6 +15,7 @@ Source: Collins and Bartoli, Infinitesimal Plane-Based Pose Estimation, IJCV 201
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -37,11 +38,16 @@ Bools = npt.NDArray[np.bool_]
 MINIMUM_POINTS = 5
 # So many saddle points within a fraction of a pixel of where one pose puts them are no chance; an
 # object that should have them and does not is something else, or seen too badly for a pose.
-MINIMUM_REFINED = 6
+MINIMUM_REFINED = 7
+# Of those that the image should show; things in the way hide some.
+MINIMUM_REFINED_SHARE = 0.4
+_CHOICES = 3
+# Keypoints that are farther off, in standard deviations, contradict a pose.
+_OUTLIER = 3.5
 # How far to look, as a share of the way to the next keypoint: far at first; from the better pose
 # that this gives, near enough that nothing else is in the window. What else is there draws the
 # point away: the second number, of the same unit, is added to its deviation.
-_ROUNDS = ((0.8, 0.1), (0.6, 0.05), (0.4, 0.0))
+_ROUNDS = ((0.8, 0.1), (0.6, 0.05), (0.6, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,18 @@ class PoseEstimate:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """The poses, the better first, and the keypoints that they rest on; see ``PoseEstimate``."""
+    """
+    The poses, the better first, and the keypoints that they rest on; see ``PoseEstimate``.
+
+    :param tried: bool (K,), keypoints whose saddle points the image should show.
+    """
 
     poses: list[Pose]
     observed: Observations
     used: Bools
     points: Floats
+    refined: Bools
+    tried: Bools
 
 
 class PlanarPoseEstimator:
@@ -104,9 +116,6 @@ class PlanarPoseEstimator:
         self._keypoint_sigma = keypoint_sigma
         self._refine = refine
         self._refined_sigma = refined_sigma
-        apart = np.linalg.norm(self._points[:, None] - self._points[None], axis=-1)
-        np.fill_diagonal(apart, np.inf)
-        self._neighbour = apart.argmin(axis=1)
 
     def estimate(
         self,
@@ -130,16 +139,14 @@ class PlanarPoseEstimator:
         seen = (score > 0) & np.isfinite(xy).all(axis=1)
         sigma = self._keypoint_sigma * scale / np.sqrt(np.clip(score, 0.05, 1.0))
         fit = self._fit(np.asarray(xy, np.float64), sigma, seen, intrinsics)
-        refined = np.zeros(len(seen), bool)
         if fit is None or not self._refine or grey is None:
-            return None if fit is None else _summary(fit, refined)
+            return None if fit is None else _summary(fit)
         for reach, blur in _ROUNDS:
-            better, good = self._refined(fit, sigma, intrinsics, grey, reach, blur)
+            better = self._refined(fit, sigma, intrinsics, grey, reach, blur)
             if better is None:
                 break
-            fit, refined = better, good & better.used
-        confirmed = refined.sum() >= min(MINIMUM_REFINED, len(refined))
-        return _summary(fit, refined) if confirmed else None
+            fit = better
+        return _summary(fit) if _confirmed(fit) else None
 
     def _fit(self, xy: Floats, sigma: Floats, seen: Bools, intrinsics: Intrinsics) -> _Fit | None:
         """Return the poses that most of the seen keypoints agree with."""
@@ -147,13 +154,23 @@ class PlanarPoseEstimator:
         agreed = _agreeing(observed)
         if agreed is None:
             return None
-        observed = observed.rows(agreed)
-        poses = both_poses(observed)
+        poses = both_poses(observed.rows(agreed))
+        # A pose is stiffer than a homography, and knows how sure each keypoint is: choose again.
+        for _ in range(_CHOICES):
+            if not poses:
+                return None
+            chosen = np.linalg.norm(residuals(poses[0], observed), axis=1) < _OUTLIER
+            if chosen.sum() < MINIMUM_POINTS or np.array_equal(chosen, agreed):
+                break
+            agreed = chosen
+            poses = both_poses(observed.rows(agreed))
         if not poses:
             return None
         used = np.zeros(len(seen), bool)
         used[np.flatnonzero(seen)[agreed]] = True
-        return _Fit(poses, observed, used, np.where(used[:, None], xy, np.nan))
+        none = np.zeros(len(seen), bool)
+        points = np.where(used[:, None], xy, np.nan)
+        return _Fit(poses, observed.rows(agreed), used, points, refined=none, tried=none)
 
     def _refined(
         self,
@@ -163,18 +180,20 @@ class PlanarPoseEstimator:
         grey: npt.NDArray[np.uint8],
         reach: float,
         blur: float,
-    ) -> tuple[_Fit | None, Bools]:
+    ) -> _Fit | None:
         """Look for every keypoint where the pose says that it is, and solve anew."""
         expected = intrinsics.pixels(fit.poses[0].transform(self._points))
-        spacing = np.linalg.norm(expected - expected[self._neighbour], axis=1)
-        found, good = saddles.refine(grey, expected, spacing=spacing, reach=reach)
+        apart = np.linalg.norm(expected[:, None] - expected[None], axis=-1)
+        np.fill_diagonal(apart, np.inf)
+        spacing = apart.min(axis=1)
+        found, good, tried = saddles.refine(grey, expected, spacing=spacing, reach=reach)
         points = np.where(good[:, None], found, fit.points)
         found_sigma = np.maximum(self._refined_sigma, blur * spacing)
         sigmas = np.where(good, found_sigma, sigma)
         better = self._fit(points, sigmas, good | fit.used, intrinsics)
         if better is None or (good & better.used).sum() < MINIMUM_POINTS:
-            return None, good
-        return better, good
+            return None
+        return replace(better, refined=good & better.used, tried=tried)
 
 
 def _agreeing(observed: Observations) -> Bools | None:
@@ -192,7 +211,16 @@ def _agreeing(observed: Observations) -> Bools | None:
     return agreed if agreed.sum() >= MINIMUM_POINTS else None
 
 
-def _summary(fit: _Fit, refined: Bools) -> PoseEstimate:
+def _confirmed(fit: _Fit) -> bool:
+    """Tell whether enough of the saddle points are where the pose puts them."""
+    count = fit.refined.sum()
+    return bool(
+        count >= min(MINIMUM_REFINED, len(fit.refined))
+        and count >= MINIMUM_REFINED_SHARE * fit.tried.sum()
+    )
+
+
+def _summary(fit: _Fit) -> PoseEstimate:
     best, observed = fit.poses[0], fit.observed
     other = fit.poses[1] if len(fit.poses) > 1 else None
     ambiguous = other is not None and ambiguity(best, other, observed)
@@ -208,6 +236,6 @@ def _summary(fit: _Fit, refined: Bools) -> PoseEstimate:
         ambiguous=ambiguous,
         used=fit.used,
         points=fit.points,
-        refined=refined,
+        refined=fit.refined,
         error=error,
     )

@@ -15,13 +15,13 @@ from edge_perception.pose.intrinsics import Floats
 Bools = npt.NDArray[np.bool_]
 
 # Half sides of the search windows in pixels; nearer neighbours take the next smaller one.
-WINDOWS = (2, 3, 4, 6, 9, 13)
+WINDOWS = (2, 3, 4, 5, 6, 8, 10, 13)
 _STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.01)
 
 
 def refine(
     grey: npt.NDArray[np.uint8], points: Floats, *, spacing: Floats, reach: float
-) -> tuple[Floats, Bools]:
+) -> tuple[Floats, Bools, Bools]:
     """
     Move points to the saddle points next to them.
 
@@ -29,22 +29,24 @@ def refine(
     :param points: (N, 2), pixels, the centre of the upper left one at (0.5, 0.5); may be outside.
     :param spacing: (N,), pixels from each point to the nearest other corner of the pattern.
     :param reach: half side of a window as a share of that: up to 0.4 it holds no other corner.
-    :return: new positions (N, 2), and whether a saddle point was found there: within the
-        window, and darker and brighter crosswise.
+    :return: new positions (N, 2); whether a saddle point was found there, within the window, and
+        darker and brighter crosswise; whether the image could tell, because the point lies inside
+        and its neighbours not too near.
     """
     moved = points.copy()
-    good = np.zeros(len(points), bool)
+    good, tried = np.zeros(len(points), bool), np.zeros(len(points), bool)
     windows = np.array([_window(space * reach) for space in spacing])
     for window in sorted(set(windows) - {0}):
         rows = np.flatnonzero((windows == window) & _inside(points, grey.shape, window + 2))
         if not len(rows):
             continue
+        tried[rows] = True
         start = np.ascontiguousarray(points[rows] - 0.5, np.float32).reshape(-1, 1, 2)
         found = cv2.cornerSubPix(grey, start.copy(), (int(window),) * 2, (-1, -1), _STOP)
         moved[rows] = np.asarray(found, np.float64).reshape(-1, 2) + 0.5
         near = np.linalg.norm(moved[rows] - points[rows], axis=1) <= 0.9 * window
         good[rows] = near & _is_saddle(grey, moved[rows], radius=max(1.5, 0.8 * float(window)))
-    return np.where(good[:, None], moved, points), good
+    return np.where(good[:, None], moved, points), good, tried
 
 
 def _window(reach: float) -> int:
