@@ -50,13 +50,18 @@ def test_the_watch_sees_a_connection(network):
     assert {'lookup localhost', 'socket stream', 'connect 127.0.0.1'} <= network()
 
 
-@pytest.mark.parametrize('command', ['run', 'inspect', 'inspect --draft', 'plugins'])
+@pytest.mark.parametrize('command', ['run', 'inspect', 'inspect --draft', 'plugins', 'pad'])
 def test_command_uses_no_network(command, shared_data, tmp_path, network):
     folder = model_folder('yolox_nano', shared_data, tmp_path)
     picture = shared_data / 'coco_cc20' / 'images' / '000000252219.jpg'
     draft = ['--output', str(tmp_path / 'draft.yaml')] if 'draft' in command else []
     model = str(folder / 'yolox_nano.onnx' if 'draft' in command else folder)
-    places = {'run': [model, str(picture)], 'inspect': [model], 'plugins': []}
+    places = {
+        'run': [model, str(picture)],
+        'inspect': [model],
+        'plugins': [],
+        'pad': ['--size', '0.2', '--out', str(tmp_path / 'pad.pdf')],
+    }
     verb = command.split()
     done = subprocess.run(
         [*CLI, *verb, *places[verb[0]], *draft], capture_output=True, text=True, check=False
