@@ -24,10 +24,12 @@ ARGUMENTS = (
     ('use_sim_time', '', 'true: take the time from /clock'),
     ('params_file', '', 'YAML file with more parameters'),
     ('namespace', '', 'namespace of the node'),
-    ('use_respawn', 'true', 'start the node again when it ends because its engine failed'),
+    ('use_respawn', 'true', 'start the node again whenever it ends'),
     ('log_level', 'info', 'debug, info, warn, error or fatal'),
 )
 TEXT_PARAMETERS = ('model', 'engine', 'image_topic')
+# Anything else would silently mean false.
+SWITCHES = ('true', 'false', 'True', 'False', '')
 SWITCH_PARAMETERS = ('autostart', 'use_sim_time')
 
 
@@ -55,7 +57,12 @@ def perception_node(context):
 
 def generate_launch_description():
     declared = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
+        DeclareLaunchArgument(
+            name,
+            default_value=default,
+            description=description,
+            choices=SWITCHES if name in (*SWITCH_PARAMETERS, 'use_respawn') else None,
+        )
         for name, default, description in ARGUMENTS
     ]
     return LaunchDescription([*declared, OpaqueFunction(function=perception_node)])

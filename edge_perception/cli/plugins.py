@@ -63,6 +63,7 @@ def _engine(engine_type: EngineType) -> dict[str, Any]:
         'name': engine_type.name,
         **asdict(probe(engine_type)),
         'artifact_suffixes': list(engine_type.artifact_suffixes),
+        **asdict(engine_type.capabilities),
         'options': [
             {
                 'name': spec.name,

@@ -19,7 +19,7 @@ from edge_perception.contract.types import Float32Array
 from edge_perception.contract.types import ImageTransform
 from edge_perception.contract.types import Selection
 
-Floats = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.intp]
 
 # Beyond so many candidates suppression would cost more than a network; the best ones are kept.

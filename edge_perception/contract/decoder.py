@@ -77,7 +77,7 @@ class Decoder(ABC):
         except Exception as error:
             raise DecodeError(f'decoder {self.name!r} failed: {in_words(error)}') from error
         for task in self.tasks:
-            if getattr(perception, task) is None:
+            if getattr(perception, task, None) is None:
                 raise DecodeError(f'decoder {self.name!r} gave no {task}, which it promises')
         return perception
 

@@ -48,7 +48,7 @@ from edge_perception.contract.types import TensorSpec
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """
-    What an engine type can do; the host asks before it tries.
+    What an engine type can do, as it says itself; ``edge-perception plugins --json`` lists it.
 
     :param precisions: of fp32, fp16, int8.
     :param dynamic_shapes: whether inputs may have -1 in their shape.

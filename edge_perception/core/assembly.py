@@ -86,7 +86,8 @@ def describe_artifact(host: PluginHost, path: Path) -> ModelDescription:
     readers = [each for each in readers if path.suffix in each.artifact_suffixes]
     for engine_type in readers:
         if probe(engine_type).available:
-            return engine_type.describe(path)
+            with _mistakes_of(f'engine {engine_type.name!r}'):
+                return engine_type.describe(path)
     names = ', '.join(each.name for each in readers)
     raise ArtifactError(
         path,
@@ -272,7 +273,7 @@ def _mistakes_of(subject: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PluginError(
-            f'{subject} cannot load the model: {named(error)}; report it to its author'
+            f'{subject} cannot read the model: {named(error)}; report it to its author'
         ) from error
 
 

@@ -92,7 +92,9 @@ class LatencyBudget:
             problem = f'is {back_ms:.1f} ms older than the one before'
         # Kept for bad stamps as well: after a camera or a recording starts anew, only the first
         # frame is older than the one before it.
-        self._last_stamp_ns = stamp_ns
+        # A stamp from the future is no measure for those that come after it.
+        if age_ns >= -self._tolerance_ns:
+            self._last_stamp_ns = stamp_ns
         if problem and self._drop_bad:
             return Arrival(deadline=None, stamp_problem=problem)
         deadline = Deadline(

@@ -16,6 +16,7 @@ from edge_perception.contract import EngineError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import ImageTransform
+from edge_perception.contract import InferenceError
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract.errors import in_words
@@ -97,8 +98,11 @@ class Pipeline:
         """
         started = self._clock()
         buffers = self.engine.input_buffers()
+        buffer = buffers.get(self._input_name)
+        if buffer is None:
+            raise InferenceError(f'the engine gave no buffer for its input {self._input_name!r}')
         try:
-            transform = self._preprocessor(frame, buffers[self._input_name])
+            transform = self._preprocessor(frame, buffer)
         except (ImageError, EngineError):  # EngineError: the buffer is not what was promised
             raise
         except Exception as error:

@@ -31,6 +31,7 @@ from edge_perception.contract import EngineType
 from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.contract import hookspecs
 from edge_perception.contract import HostInfo
+from edge_perception.contract import option_specs
 from edge_perception.contract.fields import shown
 from edge_perception.core.plugin_checks import declared_contract
 from edge_perception.core.plugin_checks import KINDS
@@ -141,7 +142,10 @@ class PluginHost:
 def probe(plugin: EngineType | Builder) -> Availability:
     """Return whether an engine or a builder can work here, also when its author's code raises."""
     try:
-        return plugin.probe()
+        availability = plugin.probe()
+        if not isinstance(availability, Availability):
+            raise TypeError(f'probe() gave {shown(availability)}, expected an Availability')
+        return availability
     except Exception as error:
         return Availability(
             available=False,
@@ -168,6 +172,13 @@ def _ask(module: Any, *, name: str) -> list[tuple[str, Any]]:
                     f'registered {shown(item)}, expected {expected}',
                     remedy='see plugins/README.md',
                 )
+            try:
+                option_specs(item.options_type)
+            except Exception as error:
+                raise RefusedError(
+                    f'has options that are not made by option(): {named(error)}',
+                    remedy='see plugins/README.md',
+                ) from error
             offered.append((kind, item))
 
         return register

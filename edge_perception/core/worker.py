@@ -161,12 +161,11 @@ class Worker(Generic[Message]):
         """Wait until the next frame may start; a newer one takes the place of the waiting one."""
         wait_ns = self._next_start_ns - self._clock()
         if wait_ns > 0:
-            self._stopping.wait(wait_ns / 1e9)
+            self._stopping.wait(min(wait_ns / 1e9, threading.TIMEOUT_MAX))
         return not self._stopping.is_set()
 
     def _serve(self, session: int, parcel: Parcel[Message]) -> None:
         started_ns = self._clock()
-        self._next_start_ns = started_ns + self._policy.min_period_ns
         if not self._current(session):
             self._accounts.drop('inactive')
             return
@@ -174,6 +173,8 @@ class Worker(Generic[Message]):
             age_ms = parcel.deadline.age_ns(started_ns) / 1e6
             self._drop('stale', f'the frame was {age_ms:.0f} ms old before it was started')
             return
+        # Only a frame that is started uses the turn up.
+        self._next_start_ns = started_ns + self._policy.min_period_ns
         try:
             frame = self._converted(parcel.message)
             processed = self._pipeline.process(frame, selection=self.selection)
@@ -182,7 +183,12 @@ class Worker(Generic[Message]):
         except DecoderError as error:
             self._drop('decode_failed', str(error))
         except EngineError as error:
-            self._engine_failed(error)
+            if self._current(session):
+                self._engine_failed(error)
+            else:
+                self._accounts.drop('inactive')
+        except Exception as error:  # a mistake of ours or of a plugin must not end the thread
+            self._drop('decode_failed', f'a stage failed unexpectedly: {in_words(error)}')
         else:
             self._failures = 0
             self._finish(session, parcel, frame, processed)
@@ -212,8 +218,9 @@ class Worker(Generic[Message]):
         try:
             self._hooks.deliver(delivery)
         except Exception as error:
-            # Publishing fails when the context is shut down meanwhile; the frame is accounted for.
-            self._drop('inactive', f'the result could not be published: {in_words(error)}')
+            # Publishing fails when the node is torn down meanwhile; anything else is a mistake.
+            reason = 'decode_failed' if self._current(session) else 'inactive'
+            self._drop(reason, f'the result could not be published: {in_words(error)}')
         else:
             self._accounts.publish()
 

@@ -160,6 +160,7 @@ class YoloDecoder(Decoder):
         )
         if not self._pose:
             return Perception(detections=detections)
+        check_finite(found.pose[rows], 'keypoints')
         return Perception(
             detections=detections,
             keypoints=self._keypoints(found.pose[rows], detections.score, transform),

@@ -36,11 +36,13 @@ from edge_perception.pose.solver import residuals
 Bools = npt.NDArray[np.bool_]
 # A homography has eight unknowns; with four points nothing is left that could contradict.
 MINIMUM_POINTS = 5
+# Tangent of the angle to the optical axis: 87 degrees.
+_WIDEST_RAY = 20.0
 # So many saddle points within a fraction of a pixel of where one pose puts them are no chance; an
 # object that should have them and does not is something else, or seen too badly for a pose.
 MINIMUM_REFINED = 7
 # Of those that the image should show; things in the way hide some.
-MINIMUM_REFINED_SHARE = 0.4
+MINIMUM_REFINED_SHARE = 0.33
 _CHOICES = 3
 # Keypoints that are farther off, in standard deviations, contradict a pose.
 _OUTLIER = 3.5
@@ -198,16 +200,19 @@ class PlanarPoseEstimator:
 
 def _agreeing(observed: Observations) -> Bools | None:
     """Return the observations that agree with one homography; None if they are too few."""
-    if len(observed) < MINIMUM_POINTS:
+    # Far outside of the field of view a curved lens gives rays of any size; as good as behind it.
+    sane = np.linalg.norm(observed.rays, axis=1) < _WIDEST_RAY
+    if sane.sum() < MINIMUM_POINTS:
         return None
     # In units of the typical deviation, so that one threshold fits cells and pixels.
-    scale = 1 / np.median(observed.ray_sigma)
+    scale = 1 / np.median(observed.ray_sigma[sane])
     _, mask = cv2.findHomography(
-        observed.points[:, :2], observed.rays * scale, cv2.RANSAC, 3.0, maxIters=500
+        observed.points[sane, :2], observed.rays[sane] * scale, cv2.RANSAC, 3.0, maxIters=500
     )
     if mask is None:
         return None
-    agreed = np.asarray(mask).ravel().astype(bool)
+    agreed = np.zeros(len(observed), bool)
+    agreed[sane] = np.asarray(mask).ravel().astype(bool)
     return agreed if agreed.sum() >= MINIMUM_POINTS else None
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -43,6 +45,9 @@ class Intrinsics:
     :param matrix: float64 (3, 3), K, or the left part of P for rectified images.
     :param distortion: coefficients in the order of CameraInfo; empty for rectified images.
     :param model: name of the distortion model as in CameraInfo.
+    :param shift: metres to add to a point of the frame of the image's header, to have it in the
+        frame of this camera: the fourth column of P. It is zero but for the second camera of a
+        stereo pair, whose images carry the frame of the first one.
     """
 
     width: int
@@ -50,6 +55,7 @@ class Intrinsics:
     matrix: Floats
     distortion: Floats
     model: str = 'plumb_bob'
+    shift: Floats = field(default_factory=lambda: np.zeros(3))
 
     @classmethod
     def from_camera_info(
@@ -70,30 +76,17 @@ class Intrinsics:
         :param p: 12 numbers, row by row; used instead of ``k`` and ``d`` when ``rectified``.
         :raises IntrinsicsError: the camera is not calibrated, or its lens is of an unknown kind.
         """
-        if rectified:
-            matrix = np.asarray(p, np.float64).reshape(-1, 4)[:, :3] if len(p) == 12 else None
-        else:
-            matrix = np.asarray(k, np.float64).reshape(3, 3) if len(k) == 9 else None
-        name = 'p' if rectified else 'k'
-        if matrix is None or not np.isfinite(matrix).all() or min(matrix[0, 0], matrix[1, 1]) <= 0:
+        if width < 1 or height < 1:
             raise IntrinsicsError(
-                f'camera_info.{name}: got {list(p if rectified else k)}, expected positive focal '
-                'lengths; calibrate the camera'
-            )
-        distortion = np.zeros(0) if rectified else np.asarray(d, np.float64).ravel()
-        if not rectified and model not in DISTORTION_MODELS:
-            known = ', '.join(name for name in DISTORTION_MODELS if name)
-            raise IntrinsicsError(
-                f'camera_info.distortion_model: got {model!r}, expected one of {known}; '
-                'use the rectified image'
-            )
-        if not rectified and len(distortion) not in DISTORTION_MODELS[model]:
-            counts = ' or '.join(map(str, DISTORTION_MODELS[model]))
-            raise IntrinsicsError(
-                f'camera_info.d: got {len(distortion)} numbers, expected {counts} for {model!r}; '
+                f'camera_info: got a size of {width}x{height}, expected that of the image; '
                 'calibrate the camera'
             )
-        return cls(width, height, matrix, distortion, '' if rectified else model)
+        if not rectified:
+            distortion = _checked_distortion(d, model)
+            return cls(width, height, _checked_matrix('k', k, 3), distortion, model)
+        full = _checked_matrix('p', p, 4)
+        shift = np.array([full[0, 3] / full[0, 0], full[1, 3] / full[1, 1], 0.0])
+        return cls(width, height, full[:, :3].copy(), np.zeros(0), '', shift)
 
     def fitted(
         self, width: int, height: int, *, roi: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -108,7 +101,8 @@ class Intrinsics:
         left, top, part_width, part_height = roi
         part_width, part_height = part_width or self.width, part_height or self.height
         binning = part_width / width
-        if abs(part_height / height - binning) > 0.01 * binning:
+        # Binning rounds an odd size; more than that is another picture.
+        if abs(part_height / binning - height) >= 1:
             raise IntrinsicsError(
                 f'camera_info: got {part_width}x{part_height} for an image of {width}x{height}, '
                 'expected the same shape; publish the camera_info that belongs to this image'
@@ -118,7 +112,7 @@ class Intrinsics:
         matrix[:2, 2] = (matrix[:2, 2] + 0.5 - (left, top)) / binning - 0.5
         matrix[0, :2] /= binning
         matrix[1, 1] /= binning
-        return Intrinsics(width, height, matrix, self.distortion, self.model)
+        return replace(self, width=width, height=height, matrix=matrix)
 
     def rays(self, pixels: npt.NDArray[np.floating]) -> Floats:
         """
@@ -170,6 +164,40 @@ class Intrinsics:
             for step in np.eye(2) * _STEP
         ]
         return np.asarray(np.stack(columns, axis=-1) / (2 * _STEP), np.float64)
+
+
+def _checked_matrix(name: str, numbers: Sequence[float], columns: int) -> Floats:
+    matrix = np.asarray(numbers, np.float64)
+    sound = matrix.size == 3 * columns and np.isfinite(matrix).all()
+    matrix = matrix.reshape(3, columns) if sound else np.zeros((3, columns))
+    if min(matrix[0, 0], matrix[1, 1]) <= 0:
+        raise IntrinsicsError(
+            f'camera_info.{name}: got {list(numbers)}, expected positive focal lengths; '
+            'calibrate the camera'
+        )
+    return matrix
+
+
+def _checked_distortion(numbers: Sequence[float], model: str) -> Floats:
+    distortion = np.asarray(numbers, np.float64).ravel()
+    if model not in DISTORTION_MODELS:
+        known = ', '.join(name for name in DISTORTION_MODELS if name)
+        raise IntrinsicsError(
+            f'camera_info.distortion_model: got {model!r}, expected one of {known}; '
+            'use the rectified image'
+        )
+    if len(distortion) not in DISTORTION_MODELS[model]:
+        counts = ' or '.join(map(str, DISTORTION_MODELS[model]))
+        raise IntrinsicsError(
+            f'camera_info.d: got {len(distortion)} numbers, expected {counts} for {model!r}; '
+            'calibrate the camera'
+        )
+    if not np.isfinite(distortion).all():
+        raise IntrinsicsError(
+            f'camera_info.d: got {distortion.tolist()}, expected finite numbers; '
+            'calibrate the camera'
+        )
+    return distortion
 
 
 def _at_unit_depth(rays: Floats) -> Floats:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_perception.contract import ObjectPose
 from edge_perception.pose.intrinsics import Floats
 from edge_perception.pose.intrinsics import Intrinsics
 
@@ -198,6 +199,13 @@ def covariance(pose: Pose, observed: Observations, other: Pose | None) -> Floats
         spread = spread + 0.5 * np.outer(apart, apart)
     # Symmetric to the last bit, as consumers check.
     return np.asarray((spread + spread.T) / 2, np.float64)
+
+
+def rotation_matrix(pose: ObjectPose) -> Floats:
+    """Return the orientation of a pose as a matrix: float64 (3, 3), object to optical frame."""
+    x, y, z, w = pose.orientation
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.asarray(np.eye(3) + 2 * w * cross + 2 * cross @ cross, np.float64)
 
 
 def quaternion(rotation: Floats) -> Floats:

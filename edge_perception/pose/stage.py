@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace
 
 import cv2
@@ -25,6 +26,7 @@ from edge_perception.pose.estimator import PlanarPoseEstimator
 from edge_perception.pose.estimator import PoseEstimate
 from edge_perception.pose.intrinsics import Floats
 from edge_perception.pose.intrinsics import Intrinsics
+from edge_perception.pose.solver import rotation_matrix
 
 NO_INTRINSICS = 'the intrinsics of the camera are not known'
 _GREY = {'bgr8': cv2.COLOR_BGR2GRAY, 'rgb8': cv2.COLOR_RGB2GRAY}
@@ -65,6 +67,7 @@ class PlanarObjectStage:
 
     def __init__(self, manifest: ModelManifest) -> None:
         recipe = manifest.pose
+        self._refine = recipe.refine
         self._object_points = np.array(manifest.object_points, np.float64)
         self._estimator = PlanarPoseEstimator(
             self._object_points,
@@ -74,13 +77,8 @@ class PlanarObjectStage:
         )
         self._calibration: _Calibration = _Calibration(None, (0, 0, 0, 0), NO_INTRINSICS)
         self._fitted: tuple[_Calibration, tuple[int, int], Intrinsics | None] | None = None
-        # Why the last frame got no pose although there was an object; empty when it got one.
-        self.problem = ''
-
-    @property
-    def extent(self) -> Floats:
-        """Size of the object along its axes, float64 (3,), metres."""
-        return np.asarray(np.ptp(self._object_points, axis=0), np.float64)
+        # Why no object can get a pose, in words; empty when nothing stands in the way.
+        self.problem = NO_INTRINSICS
 
     def calibrate(
         self, intrinsics: Intrinsics | None, *, roi: Sequence[int] = (0, 0, 0, 0), why: str = ''
@@ -94,33 +92,66 @@ class PlanarObjectStage:
         """
         x, y, width, height = roi
         self._calibration = _Calibration(intrinsics, (x, y, width, height), why)
+        self.problem = why
 
     def __call__(
         self, frame: Frame, perception: Perception, transform: ImageTransform
     ) -> Perception:
         """Return the confirmed instances with boxes and, for a calibrated camera, poses."""
+        intrinsics = self._intrinsics(frame)
         keypoints = perception.keypoints
         if keypoints is None or not len(keypoints):
             return replace(perception, detections=Detections.empty(), poses=())
-        intrinsics = self._intrinsics(frame)
-        estimates = self._estimates(frame, keypoints, intrinsics or _guess(frame), transform)
-        rows = [row for row, estimate in enumerate(estimates) if estimate is not None]
-        confirmed = [estimate for estimate in estimates if estimate is not None]
-        boxes = [self._box(estimate, intrinsics or _guess(frame)) for estimate in confirmed]
-        scores = [
-            float(keypoints.score[row][estimate.used].mean())
-            for row, estimate in zip(rows, confirmed)
-        ]
+        found = self._look(frame, keypoints, intrinsics, transform)
+        found.sort(key=lambda instance: -instance.score)
+        rows = [instance.row for instance in found]
+        class_id, track_id = np.zeros(len(keypoints), np.int32), None
+        if perception.detections is not None:
+            class_id, track_id = perception.detections.class_id, perception.detections.track_id
         return replace(
             perception,
             detections=Detections(
-                xyxy=np.array(boxes, np.float32).reshape(-1, 4),
-                score=np.array(scores, np.float32),
-                class_id=np.zeros(len(rows), np.int32),
+                xyxy=np.array([each.box for each in found], np.float32).reshape(-1, 4),
+                score=np.array([each.score for each in found], np.float32),
+                class_id=class_id[rows],
+                track_id=None if track_id is None else track_id[rows],
             ),
             keypoints=Keypoints(xy=keypoints.xy[rows], score=keypoints.score[rows]),
-            poses=self._poses(confirmed) if intrinsics is not None else (),
+            poses=tuple(
+                replace(each.pose, instance=index)
+                for index, each in enumerate(found)
+                if each.pose is not None
+            ),
         )
+
+    def _look(
+        self,
+        frame: Frame,
+        keypoints: Keypoints,
+        intrinsics: Intrinsics | None,
+        transform: ImageTransform,
+    ) -> list[_Instance]:
+        """Return the instances whose keypoints lie as on the object."""
+        grey = self._grey(frame)
+        camera = intrinsics or _guess(frame)
+        found: list[_Instance] = []
+        for row, (xy, score) in enumerate(zip(keypoints.xy, keypoints.score)):
+            estimate = self._estimator.estimate(
+                xy, score, intrinsics=camera, scale=1 / transform.scale_x, grey=grey
+            )
+            if estimate is not None:
+                mean = float(score[estimate.used].mean())
+                pose = None if intrinsics is None else _in_header_frame(estimate.pose, camera)
+                found.append(_Instance(row, mean, self._box(estimate, camera), pose))
+        return found
+
+    def _grey(self, frame: Frame) -> npt.NDArray[np.uint8] | None:
+        """Return what refinement needs to see."""
+        if not self._refine:
+            return None
+        if frame.encoding not in _GREY:
+            return frame.image
+        return np.asarray(cv2.cvtColor(frame.image, _GREY[frame.encoding]), np.uint8)
 
     def _intrinsics(self, frame: Frame) -> Intrinsics | None:
         """Return intrinsics that fit the size of the frame, None where a pose is not possible."""
@@ -135,38 +166,30 @@ class PlanarObjectStage:
             self._fitted = (calibration, size, fitted)
         return self._fitted[2]
 
-    def _estimates(
-        self,
-        frame: Frame,
-        keypoints: Keypoints,
-        intrinsics: Intrinsics,
-        transform: ImageTransform,
-    ) -> list[PoseEstimate | None]:
-        grey = frame.image
-        if frame.encoding in _GREY:
-            grey = np.asarray(cv2.cvtColor(frame.image, _GREY[frame.encoding]), np.uint8)
-        return [
-            self._estimator.estimate(
-                keypoints.xy[row],
-                keypoints.score[row],
-                intrinsics=intrinsics,
-                scale=1 / transform.scale_x,
-                grey=grey,
-            )
-            for row in range(len(keypoints))
-        ]
-
-    def _box(self, estimate: PoseEstimate, intrinsics: Intrinsics) -> npt.NDArray[np.floating]:
+    def _box(self, estimate: PoseEstimate, camera: Intrinsics) -> Floats:
         """Return the box around all keypoints, those that are not seen as well."""
-        rotation = _matrix(estimate.pose)
-        corners = intrinsics.pixels(self._object_points @ rotation.T + estimate.pose.position)
-        return np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+        points = self._object_points @ rotation_matrix(estimate.pose).T + estimate.pose.position
+        # What is beside or behind the camera is taken to be just in front of it.
+        depth = np.maximum(points[:, 2:], 0.01 * np.linalg.norm(points, axis=1, keepdims=True))
+        rays = points[:, :2] / depth
+        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (camera.width, camera.height)
+        reach = np.linalg.norm(camera.rays(corners), axis=1).max()
+        straight = rays @ camera.matrix[:2, :2].T + camera.matrix[:2, 2] + 0.5
+        bent = camera.pixels(np.concatenate([rays, np.ones((len(rays), 1))], axis=1))
+        # Outside of the image the polynomial of a lens means nothing, and may fold back.
+        outside = np.linalg.norm(rays, axis=1, keepdims=True) > reach
+        pixels = np.where(outside, straight, bent)
+        return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
 
-    @staticmethod
-    def _poses(confirmed: list[PoseEstimate]) -> tuple[ObjectPose, ...]:
-        return tuple(
-            replace(estimate.pose, instance=row) for row, estimate in enumerate(confirmed)
-        )
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    """One confirmed object: its row in the keypoints, its box in pixels, its pose if known."""
+
+    row: int
+    score: float
+    box: Floats
+    pose: ObjectPose | None
 
 
 class _Calibration:
@@ -187,10 +210,5 @@ def _guess(frame: Frame) -> Intrinsics:
     return Intrinsics(frame.width, frame.height, matrix, np.zeros(0), '')
 
 
-def _matrix(pose: ObjectPose) -> Floats:
-    x, y, z, w = pose.orientation
-    axis = np.array([x, y, z])
-    sine = float(np.linalg.norm(axis))
-    angle = 2 * np.arctan2(sine, w)
-    vector = axis / sine * angle if sine > 0 else np.zeros(3)
-    return np.asarray(cv2.Rodrigues(vector)[0], np.float64)
+def _in_header_frame(pose: ObjectPose, camera: Intrinsics) -> ObjectPose:
+    return replace(pose, position=pose.position - camera.shift)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
@@ -19,6 +18,7 @@ from edge_perception.contract import Frame
 from edge_perception.ros import qos
 from edge_perception.ros.compressed_images import compressed_to_frame
 from edge_perception.ros.images import image_to_frame
+from edge_perception.ros.rclpy_versions import ClockType
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
@@ -62,6 +62,7 @@ class CameraInput:
         self._topics = {'raw': self.raw_topic, 'compressed': f'{self.raw_topic}/compressed'}
         self._subscription: Subscription | None = None
         self._search: Timer | None = None
+        self._compressed_seen = False
         self.topic = self._topics['compressed' if transport == 'compressed' else 'raw']
 
     @property
@@ -80,6 +81,7 @@ class CameraInput:
         if self._transport != 'auto':
             self._subscribe(self._transport)
         else:
+            self._compressed_seen = False
             self._look()
         if self._subscription is None:
             steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -94,11 +96,16 @@ class CameraInput:
 
     def _look(self) -> None:
         """Subscribe to what is published; raw is preferred because it costs no decoding."""
-        for transport in ('raw', 'compressed'):
-            if self._node.count_publishers(self._topics[transport]):
-                self._end_search()
-                self._subscribe(transport)
-                return
+        published = {
+            transport: bool(self._node.count_publishers(topic))
+            for transport, topic in self._topics.items()
+        }
+        # A driver publishes both, and the compressed topic may be discovered first: that one is
+        # taken only when it is still alone at the next look.
+        if published['raw'] or (published['compressed'] and self._compressed_seen):
+            self._end_search()
+            self._subscribe('raw' if published['raw'] else 'compressed')
+        self._compressed_seen = published['compressed']
 
     def _subscribe(self, transport: str) -> None:
         self.topic = self._topics[transport]

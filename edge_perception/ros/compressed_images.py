@@ -139,7 +139,7 @@ def _check(picture: _Picture, *, size: int, max_pixels: int) -> None:
     if picture.width * picture.height > max_pixels:
         raise ImageError(
             f'{what}, expected at most {max_pixels} in all; '
-            'lower the resolution of the camera or raise the limit'
+            'lower the resolution of the camera or raise max_image_megapixels'
         )
     if not picture.complete:
         raise ImageError(

@@ -10,7 +10,6 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 
-from edge_perception.ros.node import PerceptionNode
 from edge_perception.ros.rclpy_versions import RCLError
 
 
@@ -18,8 +17,17 @@ def main(arguments: list[str] | None = None) -> int:
     """
     Run the node until it is shut down.
 
-    :return: exit status: 0, or 1 when the engine died, so that launch may respawn the process.
+    :return: exit status: 0; 1 when the engine died, so that launch may respawn the process; 2 when
+        the node could not be made.
     """
+    try:
+        from edge_perception.ros.node import PerceptionNode
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f'perception_node: the package {error.name} is missing; install it, see '
+            '"Installing on a robot" in README.md\n'
+        )
+        return 2
     try:
         rclpy.init(args=arguments)
         node = PerceptionNode()

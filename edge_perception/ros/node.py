@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 import time
 from traceback import format_exception
 from typing import Any
@@ -11,7 +13,6 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock as RosClock
-from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -28,6 +29,7 @@ from edge_perception.pose import planar_stages
 from edge_perception.ros import diagnostics
 from edge_perception.ros.parameters import make_request
 from edge_perception.ros.parameters import Parameters
+from edge_perception.ros.rclpy_versions import ClockType
 from edge_perception.ros.session import Session
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -37,6 +39,22 @@ ERROR = TransitionCallbackReturn.ERROR
 DIAGNOSTICS_PERIOD_S = 1.0
 # How long a new configure, or the end of the process, waits for an engine that is still busy.
 RELEASE_TIMEOUT_S = 5.0
+
+
+Transition = Callable[['PerceptionNode', LifecycleState], TransitionCallbackReturn]
+
+
+def _guarded(transition: Transition) -> Transition:
+    """Log what is a mistake of ours; rclpy would swallow the exception without a word."""
+
+    @wraps(transition)
+    def guarded(node: PerceptionNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception as error:
+            return node.fail_transition(transition.__name__, error)
+
+    return guarded
 
 
 class PerceptionNode(LifecycleNode):
@@ -66,8 +84,9 @@ class PerceptionNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._check_parameters)
         self._session: Session | None = None
         self._closing: Session | None = None
-        self._trouble = ''
+        self._trouble = self._death = ''
         self._engine_died = False
+        self._active = False
         # Set with the exit status of the process when the node has come to its end.
         self.finished: Future = Future()
         self._give_up_signal = self.create_guard_condition(self._on_give_up)
@@ -100,6 +119,7 @@ class PerceptionNode(LifecycleNode):
                 f'ros2 lifecycle set {name} configure, or start anew'
             )
 
+    @_guarded
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Validate everything, load the model, warm the engine up."""
         self._trouble = ''
@@ -111,46 +131,53 @@ class PerceptionNode(LifecycleNode):
                 self.get_logger().error(f'configure [{code}]: {sentence}')
             self._trouble = str(error)
             return FAILURE
-        except Exception as error:
-            return self._unexpected('configure', error)
         return SUCCESS
 
+    @_guarded
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
         session = self._session
         assert session is not None
-        try:
-            session.activate()
-        except Exception as error:
-            return self._unexpected('activate', error)
+        session.activate()
+        self._active = True
         self.get_logger().info(f'active, {session.camera.describe()}')
         return SUCCESS
 
+    @_guarded
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and keep the engine."""
+        self._active = False
         if self._session is not None:
             self._session.deactivate()
         return ERROR if self._engine_died else SUCCESS
 
+    @_guarded
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the engine, as soon as it is idle."""
         self._release()
         return SUCCESS
 
+    @_guarded
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything and end the process."""
-        self._release()
         self._finish(0)
+        self._release()
         return SUCCESS
 
+    @_guarded
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything; a dead engine ends the process, so that respawn can take over."""
+        if self._engine_died:
+            self._finish(1)
         self._release()
-        if not self._engine_died:
-            return SUCCESS
         self._publish_diagnostics()
-        self._finish(1)
-        return FAILURE
+        return FAILURE if self._engine_died else SUCCESS
+
+    def fail_transition(self, name: str, error: Exception) -> TransitionCallbackReturn:
+        """Remember and log a mistake of ours in a transition."""
+        self.get_logger().error(f'{name} failed: {"".join(format_exception(error))}')
+        self._trouble = f'{name} failed: {error}'
+        return ERROR
 
     def destroy_node(self) -> None:
         """Free everything, then the node; waits a little for a busy engine."""
@@ -202,22 +229,20 @@ class PerceptionNode(LifecycleNode):
 
     def _release(self) -> None:
         """Close the session; its worker frees the engine when it is idle."""
+        self._active = False
         if self._session is not None:
-            self._session.close()
             self._closing, self._session = self._session, None
-
-    def _unexpected(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        """Log what is a mistake of ours; rclpy would swallow the exception without a word."""
-        self.get_logger().error(f'{transition} failed: {"".join(format_exception(error))}')
-        self._trouble = f'{transition} failed: {error}'
-        return ERROR
+            self._closing.close()
 
     def _give_up(self, sentence: str) -> None:
         """Remember that the engine died. Thread: the worker's."""
-        self._trouble = sentence
+        self._death = sentence
         self._give_up_signal.trigger()
 
     def _on_give_up(self) -> None:
+        if not self._active:
+            return  # deactivated meanwhile; the next activation counts anew
+        self._trouble = self._death
         self.get_logger().error(f'{self._trouble}; the node ends, so that it can be respawned')
         self._engine_died = True
         self.trigger_deactivate()
@@ -230,8 +255,9 @@ class PerceptionNode(LifecycleNode):
         problems = [self._declared.check(each.name, each.value) for each in parameters]
         reason = '; '.join(problem for problem in problems if problem)
         if not reason and self._session is not None:
-            names = ', '.join(each.name for each in parameters)
-            self.get_logger().info(f'{names}: takes effect with the next configure')
+            names = [each.name for each in parameters if self._declared.known(each.name)]
+            if names:
+                self.get_logger().info(f'{", ".join(names)}: takes effect with the next configure')
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _publish_diagnostics(self) -> None:

@@ -10,16 +10,13 @@ frozen configuration that everything else reads. Options of engines are added to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
-from rclpy.validate_topic_name import validate_topic_name
 
 from edge_perception.contract import EngineType
 from edge_perception.contract import option
@@ -30,13 +27,21 @@ from edge_perception.contract import OptionSpec
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.core.assembly import Request
 from edge_perception.core.budget import BAD_STAMP_POLICIES
+from edge_perception.ros.messages import CLASS_ID_FORMATS
 from edge_perception.ros.rclpy_versions import parameter_overrides
 
 FROM_MODEL = -1
 # Parameters that hold the name of a topic.
 TOPICS = ('image_topic', 'camera_info_topic')
+# What other values than -1 have to be at least, and how that is said.
+UNLESS_FROM_MODEL: dict[str, tuple[float, str]] = {
+    'score_threshold': (0, 'a number from 0 to 1'),
+    'iou_threshold': (0, 'a number from 0 to 1'),
+    'max_detections': (1, 'a whole number of at least 1'),
+}
 # Parameters that rclpy itself reads.
-RCLPY_PREFIXES = ('use_sim_time', 'qos_overrides.', 'start_type_description_service')
+RCLPY = ('use_sim_time', 'start_type_description_service')
+RCLPY_PREFIX = 'qos_overrides.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ class NodeConfig(Options):
         (), 'names or indices of the only classes to report; empty: all'
     )
     class_id_format: str = option(
-        'name', 'what class_id of a result holds', choices=('name', 'index')
+        'name', 'what class_id of a result holds', choices=CLASS_ID_FORMATS
     )
     publish_tf: bool = option(False, 'publish the pose of the best object on /tf as well')
     tf_child_frame_id: str = option('', 'frame of the object on /tf; empty: the name of the model')
@@ -130,19 +135,6 @@ def engine_parameters(engines: Mapping[str, EngineType]) -> tuple[OptionSpec, ..
     )
 
 
-def _topic_problem(name: str, topic: str) -> str:
-    """Return what is wrong with the name of a topic; empty when nothing is, or there is none."""
-    try:
-        if topic:
-            validate_topic_name(topic)
-    except InvalidTopicNameException:
-        return (
-            f'{name}: got {topic!r}, expected the name of a topic: letters, digits, _ and /, '
-            'no part of it beginning with a digit'
-        )
-    return ''
-
-
 class Parameters:
     """
     Declares the parameters of a node and reads them. Used from the thread of the executor.
@@ -165,15 +157,13 @@ class Parameters:
 
         A wrong value is replaced by its default, so that everything else can be checked as well.
         """
-        problems = list(self._unknown())
+        problems = self._unknown()
         values: dict[str, Any] = {}
         for name, spec in self._specs.items():
-            values[name] = spec.default
-            try:
-                values[name] = spec.check(self._value(name, spec))
-            except OptionError as error:
-                problems.append(str(error))
-        problems += [problem for name in TOPICS if (problem := _topic_problem(name, values[name]))]
+            value = _plain(self._node.get_parameter(name).value, spec)
+            problem = self.check(name, value)
+            values[name] = spec.default if problem else spec.check(value)
+            problems += [problem] if problem else []
         config = NodeConfig(**{name: values[name] for name in self._own})
         prefix = f'engine.{config.engine}.'
         options = {
@@ -184,23 +174,45 @@ class Parameters:
         return config, options, problems
 
     def check(self, name: str, value: Any) -> str:
-        """Return what is wrong with a new value of a parameter; empty when nothing is."""
+        """Return what is wrong with a value of a parameter; empty when nothing is."""
         spec = self._specs.get(name)
         if spec is None:
             return ''
         try:
-            spec.check(_plain(value, spec))
+            checked = spec.check(_plain(value, spec))
         except OptionError as error:
             return str(error)
+        if name in UNLESS_FROM_MODEL and checked != FROM_MODEL:
+            least, words = UNLESS_FROM_MODEL[name]
+            fits = float(str(checked)) >= least
+            return '' if fits else f'{name}: got {checked}, expected -1 or {words}'
+        return self._topic_problem(name, str(checked)) if name in TOPICS and checked else ''
+
+    def known(self, name: str) -> bool:
+        """Tell whether a parameter is one of the node's own or of an engine."""
+        return name in self._specs
+
+    def _topic_problem(self, name: str, topic: str) -> str:
+        try:
+            self._node.resolve_topic_name(topic)
+        except Exception:  # rclpy raises an exception of its own for each kind of mistake
+            return (
+                f'{name}: got {topic!r}, expected the name of a topic: letters, digits, _ and /, '
+                'no part of it empty or beginning with a digit'
+            )
         return ''
 
-    def _value(self, name: str, spec: OptionSpec) -> Any:
-        return _plain(self._node.get_parameter(name).value, spec)
-
-    def _unknown(self) -> Iterator[str]:
+    def _unknown(self) -> list[str]:
+        """Return what looks misspelt; a file may hold parameters of other nodes as well."""
+        problems = []
         for name in parameter_overrides(self._node):
-            if name not in self._specs and not name.startswith(RCLPY_PREFIXES):
-                yield f'{name}: unknown parameter{did_you_mean(name, self._specs)}'
+            if name in self._specs or name in RCLPY or name.startswith(RCLPY_PREFIX):
+                continue
+            if hint := did_you_mean(name, self._specs):
+                problems.append(f'{name}: unknown parameter{hint}')
+            else:
+                self._node.get_logger().warning(f'{name}: unknown parameter, not used')
+        return problems
 
 
 def _plain(value: Any, spec: OptionSpec) -> Any:

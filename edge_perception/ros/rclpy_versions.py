@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rclpy import clock as _clock
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
+# In rclpy.clock_type from Jazzy on, and here in every version.
+ClockType = _clock.ClockType  # type: ignore[attr-defined]
 # What every failure inside of rcl raises; rclpy gives it no public name.
 RCLError: type[Exception] = rclpy_implementation.RCLError
 

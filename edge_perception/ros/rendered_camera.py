@@ -19,7 +19,6 @@ from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.msg import ParameterDescriptor
 import rclpy
 from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -38,6 +37,7 @@ from edge_perception.pose.solver import quaternion
 from edge_perception.ros import qos
 from edge_perception.ros.picture_sources import open_pictures
 from edge_perception.ros.picture_sources import PictureSource
+from edge_perception.ros.rclpy_versions import ClockType
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.camera import Camera
 from edge_perception.simulation.textures import Picture

@@ -29,6 +29,7 @@ from edge_perception.ros.calibration import RECTIFIED
 from edge_perception.ros.camera_input import CameraInput
 from edge_perception.ros.camera_input import ImageMessage
 from edge_perception.ros.camera_input import to_frame
+from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.log_once import LogOnce
 from edge_perception.ros.outputs import Outputs
 from edge_perception.ros.parameters import NodeConfig
@@ -82,7 +83,6 @@ class Session:
             stamp_tolerance_ms=config.stamp_tolerance_ms,
             clock=clock,
         )
-        self._outputs = Outputs(node, assembled=assembled, config=config)
         self.camera = CameraInput(
             node,
             topic=config.image_topic,
@@ -93,6 +93,8 @@ class Session:
             stage for stage in assembled.pipeline.stages if isinstance(stage, PlanarObjectStage)
         ]
         self.calibration = self._make_calibration() if self._planar else None
+        # What may fail comes first, so that a configure that fails leaves no topics behind.
+        self._outputs = Outputs(node, assembled=assembled, config=config)
         self._worker = self._make_worker(assembled, give_up)
 
     def activate(self) -> None:
@@ -114,8 +116,8 @@ class Session:
 
     def close(self) -> None:
         """Take the topics back and let the worker free the engine when it is idle."""
-        self.deactivate()
         self._worker.stop()
+        self.deactivate()
         self._outputs.close()
 
     def join(self, timeout_s: float) -> bool:
@@ -163,9 +165,8 @@ class Session:
 
     def _receive(self, message: ImageMessage) -> None:
         self.accounts.receive()
-        stamp = message.header.stamp
         arrival = self._budget.arrive(
-            stamp.sec * 1_000_000_000 + stamp.nanosec,
+            stamp_ns(message.header),
             now_ns=self._node.get_clock().now().nanoseconds,
         )
         if arrival.stamp_problem:

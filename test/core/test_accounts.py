@@ -170,7 +170,11 @@ class Model:
             self.busy = flight
 
     def _end(self, flight: Flight) -> None:
-        if flight.kind == 'engine_failed':
+        current = self.active and flight.session == self.session
+        if flight.kind == 'engine_failed' and not current:
+            # Nobody waits for it any more, and the next activation counts its failures anew.
+            self.ends['inactive'] += 1
+        elif flight.kind == 'engine_failed':
             self.ends['engine_failed'] += 1
             self.failures += 1
             if self.failures == MAX_FAILURES:
@@ -179,7 +183,7 @@ class Model:
             self.ends['decode_failed'] += 1
         else:
             self.failures = 0
-            if not self.active or flight.session != self.session:
+            if not current:
                 self.ends['inactive'] += 1
             else:
                 self.ends['overrun' if self._late(flight) else 'published'] += 1

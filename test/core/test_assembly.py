@@ -379,6 +379,6 @@ def test_what_the_author_of_an_engine_did_not_foresee_is_a_sentence(host, engine
     with pytest.raises(PluginError) as raised:
         assemble(host, Request(model=model(), engine='fake'))
     assert str(raised.value) == (
-        "engine 'fake' cannot load the model: ZeroDivisionError: no layers; "
+        "engine 'fake' cannot read the model: ZeroDivisionError: no layers; "
         'report it to its author'
     )

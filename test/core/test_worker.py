@@ -282,13 +282,13 @@ def test_an_activation_starts_the_count_anew():
 
 def test_a_result_that_cannot_be_published_is_counted_and_said():
     with Rig() as rig:
-        rig.send(Message(deliver=raising(RuntimeError('the context is shut down'))))
+        rig.send(Message(deliver=raising(RuntimeError('no such field'))))
         rig.until_idle()
         rig.send()
         rig.until_idle()
-    assert rig.dropped() == {'inactive': 1}
-    sentence = 'the result could not be published: the context is shut down'
-    assert rig.reports == [('inactive', sentence)]
+    assert rig.dropped() == {'decode_failed': 1}
+    sentence = 'the result could not be published: no such field'
+    assert rig.reports == [('decode_failed', sentence)]
     assert len(rig.delivered) == 1
 
 

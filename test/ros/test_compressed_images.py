@@ -135,7 +135,7 @@ def test_the_limit_counts_pixels():
         compressed_to_frame(message, max_pixels=WIDTH * HEIGHT - 1)
     assert str(caught.value) == (
         'png picture: got 48x32 pixels, expected at most 1535 in all; '
-        'lower the resolution of the camera or raise the limit'
+        'lower the resolution of the camera or raise max_image_megapixels'
     )
 
 

@@ -335,9 +335,9 @@ def test_all_mistakes_are_said_at_once_and_the_node_stays(world, tmp_path):
     assert here.tester.state() == 'unconfigured'
     expected = (
         "latency_budget: unknown parameter, did you mean 'latency_budget_ms'?",
+        "image_topic: got 'image raw', expected the name of a topic",
         'rotate: got 45, expected one of 0, 90, 180, 270',
         'latency_budget_ms: got -1.0, expected a number of at least 0',
-        "image_topic: got 'image raw', expected the name of a topic",
         "model '/nowhere': no such file or folder",
         "did you mean 'fake'?",
     )

@@ -56,6 +56,7 @@ def fake_node(
     values = {
         'model': str(fake_model(folder, manifest=manifest)),
         'engine': 'fake',
+        'latency_budget_ms': 0.0,
         **parameters,
     }
     host = fake_host(engine_type or FakeEngineType(), decoder=decoder)
