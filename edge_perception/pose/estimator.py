@@ -40,9 +40,11 @@ MINIMUM_POINTS = 5
 _WIDEST_RAY = 20.0
 # So many saddle points within a fraction of a pixel of where one pose puts them are no chance; an
 # object that should have them and does not is something else, or seen too badly for a pose.
-MINIMUM_REFINED = 7
+MINIMUM_REFINED = 6
 # Of those that the image should show; things in the way hide some.
-MINIMUM_REFINED_SHARE = 0.33
+MINIMUM_REFINED_SHARE = 0.5
+# A round that loses more of the saddle points than this leaves is not an improvement.
+_KEPT = 0.7
 _CHOICES = 3
 # Keypoints that are farther off, in standard deviations, contradict a pose.
 _OUTLIER = 3.5
@@ -145,7 +147,8 @@ class PlanarPoseEstimator:
             return None if fit is None else _summary(fit)
         for reach, blur in _ROUNDS:
             better = self._refined(fit, sigma, intrinsics, grey, reach, blur)
-            if better is None:
+            # In a dark or blurred image the last round asks for more than there is.
+            if better is None or better.refined.sum() < _KEPT * fit.refined.sum():
                 break
             fit = better
         return _summary(fit) if _confirmed(fit) else None

@@ -23,7 +23,6 @@ from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
 from test.support.process import node_process
-from test.support.process import NodeProcess
 
 # A plugin as somebody else would install it: its engine fails as soon as a frame comes.
 FAILING_PLUGIN = """
@@ -132,17 +131,23 @@ def test_twenty_lives_leave_nothing_behind(shared_data, tmp_path, tester):
     folder = model_folder('yolox_nano', shared_data, tmp_path)
     results = tester.collect(Detection2DArray, '/perception/detections')
     camera = tester.publisher(Image, '/image_raw')
-    used = []
+    handles, memory = [], []
     with node_process(tmp_path / 'log', model=folder, on_bad_stamp='arrival') as process:
+        here = psutil.Process(process.pid)
+        # The first life starts threads of libraries that stay.
+        live_once(tester, camera, results)
+        threads = here.num_threads()
         for _ in range(20):
             live_once(tester, camera, results)
-            used.append(usage(process))
+            # The thread of the worker ends by itself, soon after cleanup has answered.
+            until(here.num_threads, lambda now: now <= threads)
+            handles.append(here.num_fds())
+            memory.append(here.memory_info().rss)
         assert process.stop() == 0, process.log
-    threads, handles, memory = zip(*used)
-    # The first lives fill caches of the allocator and of DDS.
-    assert max(threads[10:]) <= max(threads[:5]), threads
-    assert max(handles[10:]) <= max(handles[:5]), handles
-    assert max(memory[10:]) - max(memory[:10]) < 5e6, memory
+    assert max(handles[10:]) <= max(handles[:10]), handles
+    # Over 60 lives it went up and down between 161 and 174 MB. A network that is not freed would
+    # add its weights of 3.7 MB, and more for its buffers, in each life.
+    assert max(memory[10:]) - max(memory[:10]) < 20e6, memory
 
 
 def live_once(tester, camera, results) -> None:
@@ -152,18 +157,3 @@ def live_once(tester, camera, results) -> None:
     show(camera, tester, until_=lambda: results.qsize() > seen)
     assert tester.transition('deactivate')
     assert tester.transition('cleanup')
-
-
-def usage(process: NodeProcess) -> tuple[int, int, int]:
-    """Return threads, handles and memory of the process when it has come to rest."""
-    here = psutil.Process(process.pid)
-    until(lambda: 'perception' not in thread_names(here), bool)
-    return here.num_threads(), here.num_fds(), here.memory_info().rss
-
-
-def thread_names(process: psutil.Process) -> list[str]:
-    names = []
-    for thread in process.threads():
-        path = Path(f'/proc/{process.pid}/task/{thread.id}/comm')
-        names.append(path.read_text().strip() if path.exists() else '')
-    return names
