@@ -98,7 +98,11 @@ class Tester:
     def meet(self, node: Node) -> None:
         """Wait until the node knows our clients, which may be later than we know its services."""
         for service in ('change_state', 'get_state'):
-            until(lambda service=service: node.count_clients(f'{self._target}/{service}'), bool)
+            if hasattr(node, 'count_clients'):  # from Jazzy on
+                known = f"{self._target}/{service}"
+                until(lambda known=known: node.count_clients(known), bool)
+                    lambda service=service: node.count_clients(f'{self._target}/{service}'), bool
+                )
 
     def transition(self, label: str) -> bool:
         """Ask for a transition and wait for the answer."""
@@ -136,6 +140,7 @@ class Collected(queue.Queue):  # type: ignore[type-arg]
 
     def __init__(self, node: Node, message_type: type, topic: str, qos: Any) -> None:
         super().__init__()
+        self._node = node
         self._subscription = node.create_subscription(message_type, topic, self.put, qos)
 
     def wait(self, publisher_node: Node) -> None:
@@ -143,7 +148,14 @@ class Collected(queue.Queue):  # type: ignore[type-arg]
         topic = self._subscription.topic_name
         publisher = until(lambda: endpoint(publisher_node.publishers, topic), bool)
         until(publisher.get_subscription_count, bool)
-        until(self._subscription.get_publisher_count, bool)
+        until(_publishers_of(self._subscription, self._node), bool)
+
+
+def _publishers_of(subscription: Any, node: Node) -> Callable[[], int]:
+    """Return what counts the publishers that a subscription, before Jazzy its node, knows."""
+    if hasattr(subscription, 'get_publisher_count'):
+        return subscription.get_publisher_count  # type: ignore[no-any-return]
+    return lambda: node.count_publishers(subscription.topic_name)
 
 
 def endpoint(endpoints: Any, topic: str) -> Any:
@@ -173,7 +185,7 @@ class MatchedPublisher:
         """Wait until the topic's subscription of a node and we know each other."""
         topic = self._publisher.topic_name
         subscription = until(lambda: endpoint(subscriber_node.subscriptions, topic), bool)
-        until(subscription.get_publisher_count, bool)
+        until(_publishers_of(subscription, subscriber_node), bool)
         until(self._publisher.get_subscription_count, bool)
 
     def wait_for_nobody(self) -> None:
@@ -188,7 +200,7 @@ class MatchedPublisher:
         topic = self._publisher.topic_name
         self._node.destroy_publisher(self._publisher)
         subscription = endpoint(subscriber_node.subscriptions, topic)
-        until(subscription.get_publisher_count, lambda count: count == 0)
+        until(_publishers_of(subscription, subscriber_node), lambda count: count == 0)
 
 
 @contextmanager
