@@ -88,9 +88,10 @@ class Observations:
 
 def both_poses(observed: Observations) -> list[Pose]:
     """Return the poses that face the camera, the better first; none if there is no solution."""
+    turned = _upright(observed)
     try:
         count, rotations, positions, *_ = cv2.solvePnPGeneric(
-            observed.points.reshape(-1, 1, 3),
+            (observed.points @ turned.T).reshape(-1, 1, 3),
             observed.rays.reshape(-1, 1, 2),
             np.eye(3),
             np.zeros(4),
@@ -102,11 +103,25 @@ def both_poses(observed: Observations) -> list[Pose]:
     poses: list[Pose] = []
     for index in range(int(count)):
         rotation = np.asarray(cv2.Rodrigues(np.asarray(rotations[index]))[0], np.float64)
-        start = Pose(rotation, np.asarray(positions[index], np.float64).ravel())
+        start = Pose(rotation @ turned, np.asarray(positions[index], np.float64).ravel())
         pose = _polish(start, observed)
         if pose is not None and not any(_same(pose, other) for other in poses):
             poses.append(pose)
     return sorted(poses, key=lambda pose: _cost(pose, observed))
+
+
+def _upright(observed: Observations) -> Floats:
+    """
+    Return a rotation after which the object faces the camera nearly as it is seen.
+
+    An object seen straight from above is turned by 180 degrees against the camera, and there the
+    rotation vector that IPPE returns is undefined: poses of such views came out 1e12 m away.
+    """
+    flipped = observed.points[:, :2] * (1, -1)
+    p, q = flipped - flipped.mean(axis=0), observed.rays - observed.rays.mean(axis=0)
+    angle = np.arctan2((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum(), (p * q).sum())
+    about_z = np.asarray(cv2.Rodrigues(np.array([0.0, 0.0, angle]))[0], np.float64)
+    return np.asarray(about_z @ np.diag([1.0, -1.0, -1.0]), np.float64)
 
 
 def _same(pose: Pose, other: Pose) -> bool:

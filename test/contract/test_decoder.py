@@ -102,3 +102,11 @@ def test_a_decoder_decodes_on_after_a_failure():
         decode(decoder)
     decoder.fail = None
     assert len(decode(decoder).detections) == 0
+
+
+def test_a_decoder_that_gives_nothing_breaks_its_promise():
+    decoder = make()
+    decoder._decode = lambda *_: None
+    with pytest.raises(DecodeError) as raised:
+        decode(decoder)
+    assert str(raised.value) == "decoder 'one' gave no detections, which it promises"

@@ -13,6 +13,8 @@ from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.core import plugin_checks
 from edge_perception.core.plugin_host import PluginEntry
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.plugin_host import probe
+from edge_perception.testing import FakeEngineType
 from test.support.plugin_shelf import GOOD
 from test.support.plugin_shelf import Shelf
 
@@ -344,3 +346,30 @@ def test_what_is_installed_is_found(monkeypatch):
     assert {entry.name: entry.reason for entry in host.plugins if not entry.usable} == {}
     assert 'onnxruntime' in host.engines
     assert 'yolox' in host.decoders
+
+
+def test_options_that_are_plain_fields_are_refused(shelf):
+    shelf.add(
+        'plain',
+        """
+        from dataclasses import dataclass
+
+        @dataclass(frozen=True)
+        class Plain(Options):
+            threads: int = 1
+
+        @hookimpl
+        def register_engines(register):
+            register(type('Engine_', (FakeEngineType,), {'name': 'x', 'options_type': Plain})())
+        """,
+    )
+    (entry,) = shelf.load().plugins
+    assert 'has options that are not made by option()' in entry.reason
+
+
+def test_a_probe_that_says_nothing_is_an_engine_that_is_not_available():
+    engine_type = FakeEngineType()
+    engine_type.probe = lambda: None
+    availability = probe(engine_type)
+    assert not availability.available
+    assert 'probe() gave nothing, expected an Availability' in availability.reason

@@ -374,3 +374,56 @@ def test_when_its_time_has_come_the_newest_frame_is_taken():
             rig.send()
             rig.until_idle()
     assert len(rig.delivered) == 3
+
+
+def test_an_engine_that_fails_after_pause_is_nobody_s_failure_any_more():
+    gate = Gate()
+
+    def fail() -> None:
+        gate()
+        raise RuntimeError('the stick vanished')
+
+    with Rig(WorkerPolicy(max_engine_failures=1)) as rig:
+        rig.send(Message(infer=fail))
+        gate.wait_until_entered()
+        rig.worker.pause()
+        gate.open()
+        rig.until_idle()
+        rig.worker.resume()
+        rig.send()
+        rig.until_idle()
+    assert rig.gave_up == []
+    assert rig.dropped() == {'inactive': 1}
+    assert len(rig.delivered) == 1
+
+
+def test_whatever_a_stage_does_the_thread_goes_on(monkeypatch):
+    with Rig() as rig:
+        process = rig.worker._pipeline.process
+        failing = lambda *_, **__: raising(ZeroDivisionError('oh'))()  # noqa: E731
+        monkeypatch.setattr(rig.worker._pipeline, 'process', failing)
+        rig.send()
+        rig.until_idle()
+        monkeypatch.setattr(rig.worker._pipeline, 'process', process)
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'decode_failed': 1}
+    assert len(rig.delivered) == 1
+
+
+def test_a_period_longer_than_any_wait_can_be_is_waited_for():
+    with Rig(WorkerPolicy(min_period_ns=10**30)) as rig:
+        rig.send()
+        rig.until_idle()
+        rig.send()
+    assert rig.dropped() == {'inactive': 1}
+
+
+def test_a_stale_frame_does_not_use_up_the_turn_of_the_next_one():
+    with Rig(WorkerPolicy(min_period_ns=10**18)) as rig:
+        rig.send(age_ms=99, budget_ms=98)
+        rig.until_idle()
+        rig.send()
+        rig.until_idle()
+    assert rig.dropped() == {'stale': 1}
+    assert len(rig.delivered) == 1

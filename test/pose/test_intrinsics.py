@@ -100,3 +100,26 @@ def test_the_lens_models_are_those_of_opencv():
         points.reshape(-1, 1, 3), zero, zero, matrix, np.array(LENSES['equidistant'])
     )
     assert camera.pixels(points) == pytest.approx(expected.reshape(-1, 2) + 0.5)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'width': 0}, 'got a size of 0x480'),
+        ({'d': [float('nan')] * 5}, 'd: got [nan, nan, nan, nan, nan], expected finite numbers'),
+    ],
+)
+def test_calibration_that_would_make_every_pose_impossible_is_refused(changes, words):
+    values = {'width': 640, 'height': 480, 'k': [500, 0, 320, 0, 500, 240, 0, 0, 1], **changes}
+    with pytest.raises(IntrinsicsError) as raised:
+        Intrinsics.from_camera_info(**values)
+    assert words in str(raised.value)
+
+
+def test_size_that_differs_by_some_rows_is_another_picture():
+    camera = Intrinsics.from_camera_info(
+        width=640, height=480, k=[500, 0, 320, 0, 500, 240, 0, 0, 1]
+    )
+    with pytest.raises(IntrinsicsError):
+        camera.fitted(640, 484)
+    assert camera.fitted(320, 240).matrix[0, 0] == 250

@@ -1,14 +1,24 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which models get a pose; that poses are right is tested over DDS and in test_estimator."""
+"""Which models get a pose, and what becomes of several instances."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
+import numpy as np
 import pytest
 
+from edge_perception.contract import Detections
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
+from edge_perception.contract import Keypoints
 from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelManifest
+from edge_perception.contract import Perception
+from edge_perception.pose import Intrinsics
 from edge_perception.pose import planar_stages
 
 SQUARE = ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (1.0, 1.0, 0.0), (0.0, 1.0, 0.0))
@@ -45,3 +55,85 @@ def test_object_that_cannot_have_a_pose_is_an_error_of_the_manifest(points, word
     with pytest.raises(ManifestError) as raised:
         planar_stages(manifest(points))
     assert words in str(raised.value)
+
+
+K = [500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0]
+OBJECT = np.array([(x, y, 0) for x in (-0.5, 0.1, 0.5) for y in (-0.5, 0, 0.5)], np.float64)
+TRANSFORM = ImageTransform(640, 480, 640, 480)
+FRAME = Frame(np.zeros((480, 640, 3), np.uint8))
+
+
+def stage_of(points=OBJECT, **camera):
+    names = tuple(f'p{index}' for index in range(len(points)))
+    known = replace(manifest(()), keypoint_names=names, object_points=tuple(map(tuple, points)))
+    (stage,) = planar_stages(known)
+    values = {'width': 640, 'height': 480, 'k': K, **camera}
+    stage.calibrate(Intrinsics.from_camera_info(**values))
+    return stage
+
+
+def seen(*positions, tilt=0.0, scores=None, camera=None):
+    """Return what a camera sees of objects that face it."""
+    camera = camera or Intrinsics.from_camera_info(width=640, height=480, k=K)
+    turn = cv2.Rodrigues(np.array([tilt, 0.0, 0.0]))[0] @ np.diag([1.0, -1.0, -1.0])
+    xy = np.array([camera.pixels(OBJECT @ turn.T + position) for position in positions])
+    score = np.ones(xy.shape[:2]) * np.array(scores or [1.0] * len(positions))[:, None]
+    return Keypoints(xy=xy.astype(np.float32), score=score.astype(np.float32))
+
+
+def test_until_the_camera_is_calibrated_it_is_said_that_there_is_no_pose():
+    stage = stage_of()
+    assert stage.problem == ''
+    stage.calibrate(None, why='no CameraInfo has come')
+    assert stage.problem == 'no CameraInfo has come'
+    (new,) = planar_stages(manifest([*SQUARE, (0.5, 0.5, 0.0)]))
+    assert new.problem
+
+
+def test_instances_come_best_first_with_their_classes_and_tracks():
+    found = Detections(
+        xyxy=np.zeros((2, 4), np.float32),
+        score=np.array([0.9, 0.8], np.float32),
+        class_id=np.array([3, 1], np.int32),
+        track_id=np.array([7, 8], np.int32),
+    )
+    keypoints = seen((-1, 0, 4.0), (1, 0, 5.0), scores=[0.5, 0.9])
+    result = stage_of()(FRAME, Perception(found, keypoints), TRANSFORM)
+    assert result.detections.score.tolist() == pytest.approx([0.9, 0.5])
+    assert result.detections.class_id.tolist() == [1, 3]
+    assert result.detections.track_id.tolist() == [8, 7]
+    assert [pose.position[2].round(2) for pose in result.poses] == [5.0, 4.0]
+    assert [pose.instance for pose in result.poses] == [0, 1]
+
+
+def test_box_of_a_near_object_is_not_thrown_about_by_the_lens():
+    lens = {'d': [-0.3, 0.1, 0.0, 0.0, 0.0]}
+    camera = Intrinsics.from_camera_info(width=640, height=480, k=K, **lens)
+    keypoints = seen((0, 0.1, 0.8), tilt=0.7, camera=camera)
+    hidden = (keypoints.xy < 0).any(axis=2) | (keypoints.xy > (640, 480)).any(axis=2)
+    score = np.where(hidden, 0, keypoints.score)
+    assert (score > 0).sum() >= 5
+    xy = np.where(hidden[..., None], np.nan, keypoints.xy).astype(np.float32)
+    stage = stage_of(**lens)
+    result = stage(FRAME, Perception(keypoints=Keypoints(xy, score.astype(np.float32))), TRANSFORM)
+    (box,) = result.detections.xyxy
+    assert np.abs(box).max() < 2000
+    assert box[0] < 320 < box[2] and box[1] < 240 < box[3]
+
+
+def test_second_camera_of_a_stereo_pair_reports_in_the_frame_of_the_first():
+    p = [500.0, 0.0, 319.5, -60.0, 0.0, 500.0, 239.5, 0.0, 0.0, 0.0, 1.0, 0.0]
+    stage = stage_of(p=p, rectified=True)
+    # The first camera sees the object at x = 0.5; the second one is 0.12 m to its right.
+    result = stage(FRAME, Perception(keypoints=seen((0.38, 0, 3.0))), TRANSFORM)
+    np.testing.assert_allclose(result.poses[0].position, (0.5, 0, 3.0), atol=1e-3)
+
+
+@pytest.mark.parametrize('yaw', [0.0, 1.0, np.pi / 2, np.pi, -2.0])
+def test_object_straight_below_the_camera(yaw):
+    turn = np.diag([1.0, -1.0, -1.0]) @ cv2.Rodrigues(np.array([0.0, 0.0, yaw]))[0]
+    camera = Intrinsics.from_camera_info(width=640, height=480, k=K)
+    xy = camera.pixels(OBJECT @ turn.T + (0.0, 0.0, 4.0))[None].astype(np.float32)
+    keypoints = Keypoints(xy, np.ones(xy.shape[:2], np.float32))
+    result = stage_of()(FRAME, Perception(keypoints=keypoints), TRANSFORM)
+    np.testing.assert_allclose(result.poses[0].position, (0, 0, 4.0), atol=1e-3)
