@@ -175,7 +175,9 @@ def _named(name: str) -> list[Source]:
     files = sorted(
         each
         for each in path.iterdir()
-        if each.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and not each.name.startswith('.')
+        if each.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+        and not each.name.startswith('.')
+        and each.is_file()  # a pipe would be waited for
     )
     if not files:
         raise ImageError(f'{name}: the folder holds no image and no video')

@@ -107,7 +107,9 @@ def select(
     :param class_id: (N,).
     :param suppressed: the network did its own suppression.
     :return: detections in pixels of the source image, and the rows that they came from.
+    :raises FloatingPointError: a score, or a box that would be reported, is not finite.
     """
+    _check_finite(score, 'scores')
     wanted = score >= selection.score_threshold
     if selection.class_ids is not None:
         wanted &= np.isin(class_id, list(selection.class_ids))
@@ -125,9 +127,15 @@ def select(
             )
         ]
     rows = rows[: selection.max_detections]
+    _check_finite(xyxy[rows], 'boxes')
     detections = Detections(
         xyxy=transform.boxes_to_source(xyxy[rows]),
         score=score[rows].astype(np.float32),
         class_id=class_id[rows].astype(np.int32),
     )
     return detections, rows
+
+
+def _check_finite(numbers: Floats, what: str) -> None:
+    if not np.isfinite(numbers).all():
+        raise FloatingPointError(f'the network gave {what} that are not finite')

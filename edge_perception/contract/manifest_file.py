@@ -32,6 +32,19 @@ from edge_perception.contract.types import LabelMap
 from edge_perception.contract.types import Selection
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice; YAML would take the last one without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if key != '<<' and keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'the key {key!r} stands twice', node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
 def load_manifest(path: Path) -> ModelManifest:
     """
     Read and check a manifest.
@@ -44,7 +57,7 @@ def load_manifest(path: Path) -> ModelManifest:
     except (OSError, ValueError) as error:
         raise ManifestError(str(path), [f'cannot be read: {_reason(error)}']) from error
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, Loader=_UniqueKeys)
     except Exception as error:  # PyYAML lets out a ValueError for the 45th of a month, and others
         raise ManifestError(str(path), [f'is not YAML: {" ".join(str(error).split())}']) from error
     return parse_manifest(values, folder=path.parent, subject=str(path))

@@ -287,6 +287,10 @@ def _make_selection(request: Request, model: Model) -> Selection:
         'class_ids': _class_ids(labels, classes) if classes else None,
     }
     given = {name: wish for name, wish in wishes.items() if wish is not None}
+    for name in ('score_threshold', 'iou_threshold'):
+        share = getattr(request, name)
+        if share is not None and not 0 <= share <= 1:
+            raise ConfigurationError(name, [f'got {share}, expected a number from 0 to 1'])
     return replace(model.manifest.selection, **given)  # type: ignore[arg-type]
 
 

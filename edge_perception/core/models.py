@@ -59,12 +59,23 @@ def find_model(
     if path.is_dir():
         path = path / MANIFEST_NAME
     if path.suffix in ('.yaml', '.yml'):
+        _say_what_to_draft_from(path)
         manifest = load_manifest(path)
     else:
         manifest = _drafted(path, describe(path))
     source = path.parent / manifest.source
     _check_source(source, manifest)
     return Model(folder=path.parent, manifest=manifest, source=source)
+
+
+def _say_what_to_draft_from(manifest: Path) -> None:
+    """Help whoever has a model file but no manifest yet."""
+    files = sorted(manifest.parent.glob('*.onnx')) if not manifest.exists() else []
+    if files:
+        raise ManifestError(
+            str(manifest),
+            [f'no such file; write it: edge-perception inspect {files[0]} --draft'],
+        )
 
 
 def _locate(name: str, environ: Mapping[str, str]) -> Path:

@@ -23,6 +23,7 @@ from edge_perception.core.budget import Deadline
 from edge_perception.core.mailbox import Mailbox
 from edge_perception.core.pipeline import Pipeline
 from edge_perception.core.pipeline import Processed
+from edge_perception.core.plugin_checks import named
 
 Message = TypeVar('Message')
 
@@ -115,6 +116,7 @@ class Worker(Generic[Message]):
         self._delivering = False
         self._failures = 0
         self._next_start_ns = 0
+        self._busy_since_ns: int | None = None
         self._thread = threading.Thread(target=self._run, name='perception', daemon=True)
         self._thread.start()
 
@@ -143,6 +145,11 @@ class Worker(Generic[Message]):
         self._stopping.set()
         self._mailbox.close()
 
+    def busy_ns(self) -> int:
+        """Return for how long the frame at hand has been worked on; 0 when none is."""
+        since_ns = self._busy_since_ns
+        return 0 if since_ns is None else self._clock() - since_ns
+
     def join(self, timeout_s: float) -> bool:
         """Wait until the engine is free; False when it is still busy after the time."""
         self._thread.join(timeout_s)
@@ -153,8 +160,15 @@ class Worker(Generic[Message]):
             while self._wait_for_turn():
                 item = self._mailbox.take()
                 if item is not None:
+                    self._busy_since_ns = self._clock()
                     self._serve(*item)
+                    self._busy_since_ns = None
+        except BaseException as error:  # a plugin may even call sys.exit
+            self._delivering = False
+            self._accounts.drop('engine_failed')
+            self._hooks.give_up(f'a plugin ended the thread of the worker: {named(error)}')
         finally:
+            self._busy_since_ns = None
             self._pipeline.engine.deactivate()
 
     def _wait_for_turn(self) -> bool:

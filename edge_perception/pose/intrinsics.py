@@ -81,12 +81,20 @@ class Intrinsics:
                 f'camera_info: got a size of {width}x{height}, expected that of the image; '
                 'calibrate the camera'
             )
-        if not rectified:
-            distortion = _checked_distortion(d, model)
-            return cls(width, height, _checked_matrix('k', k, 3), distortion, model)
-        full = _checked_matrix('p', p, 4)
-        shift = np.array([full[0, 3] / full[0, 0], full[1, 3] / full[1, 1], 0.0])
-        return cls(width, height, full[:, :3].copy(), np.zeros(0), '', shift)
+        if rectified:
+            full = _checked_matrix('p', p, (3, 4), (width, height))
+            shift = np.array([full[0, 3] / full[0, 0], full[1, 3] / full[1, 1], 0.0])
+            return cls(width, height, full[:, :3].copy(), np.zeros(0), '', shift)
+        matrix = _checked_matrix('k', k, (3, 3), (width, height))
+        camera = cls(width, height, matrix, _checked_distortion(d, model), model)
+        # Half-way to the corners: further out some good calibrations mean nothing.
+        pixels = np.array([[1, 1], [3, 1], [1, 3], [3, 3]]) / 4 * (width, height)
+        if not np.abs(camera.pixels(_at_unit_depth(camera.rays(pixels))) - pixels).max() < 1:
+            raise IntrinsicsError(
+                f'camera_info.d: got {list(d)}, expected a lens that maps each pixel to one ray; '
+                'calibrate the camera'
+            )
+        return camera
 
     def fitted(
         self, width: int, height: int, *, roi: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -166,14 +174,23 @@ class Intrinsics:
         return np.asarray(np.stack(columns, axis=-1) / (2 * _STEP), np.float64)
 
 
-def _checked_matrix(name: str, numbers: Sequence[float], columns: int) -> Floats:
+def _checked_matrix(
+    name: str, numbers: Sequence[float], shape: tuple[int, int], size: tuple[int, int]
+) -> Floats:
+    """Return K or P; a camera that it cannot belong to would find no object anywhere."""
     matrix = np.asarray(numbers, np.float64)
-    sound = matrix.size == 3 * columns and np.isfinite(matrix).all()
-    matrix = matrix.reshape(3, columns) if sound else np.zeros((3, columns))
-    if min(matrix[0, 0], matrix[1, 1]) <= 0:
+    sound = matrix.size == shape[0] * shape[1] and bool(np.isfinite(matrix).all())
+    if sound:
+        matrix = matrix.reshape(shape)
+        focal, centre = np.diag(matrix)[:2], matrix[:2, 2]
+        # From a fisheye of 180 degrees to a telescope of half a degree.
+        sound = bool((focal > 0.1 * max(size)).all() and (focal < 100 * max(size)).all())
+        sound &= bool((np.abs(centre - np.array(size) / 2) < size).all())
+        sound &= matrix[2, 2] == 1
+    if not sound:
         raise IntrinsicsError(
-            f'camera_info.{name}: got {list(numbers)}, expected positive focal lengths; '
-            'calibrate the camera'
+            f'camera_info.{name}: got {list(numbers)}, expected focal lengths and a centre that '
+            f'suit an image of {size[0]}x{size[1]}; calibrate the camera'
         )
     return matrix
 

@@ -22,8 +22,9 @@ from edge_perception.ros.rclpy_versions import ClockType
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
-# How often ``auto`` looks whether a camera has appeared. A look costs some microseconds.
-SEARCH_PERIOD_S = 0.2
+# How often ``auto`` looks whether a camera has appeared or changed; a look is one or two questions
+# to the local graph.
+SEARCH_PERIOD_S = 0.5
 
 
 def to_frame(message: ImageMessage, *, max_pixels: int) -> Frame:
@@ -57,9 +58,12 @@ class CameraInput:
     ) -> None:
         self._node = node
         self._receive = receive
+        suffix = '/compressed'
+        if topic.endswith(suffix) and transport != 'raw':
+            topic, transport = topic.removesuffix(suffix), 'compressed'
         self._transport = transport
         self.raw_topic = node.resolve_topic_name(topic)
-        self._topics = {'raw': self.raw_topic, 'compressed': f'{self.raw_topic}/compressed'}
+        self._topics = {'raw': self.raw_topic, 'compressed': self.raw_topic + suffix}
         self._subscription: Subscription | None = None
         self._search: Timer | None = None
         self._compressed_seen = False
@@ -80,22 +84,31 @@ class CameraInput:
         """Subscribe, or look for a publisher from now on."""
         if self._transport != 'auto':
             self._subscribe(self._transport)
-        else:
-            self._compressed_seen = False
-            self._look()
-        if self._subscription is None:
-            steady = Clock(clock_type=ClockType.STEADY_TIME)
-            self._search = self._node.create_timer(SEARCH_PERIOD_S, self._look, clock=steady)
+            return
+        self._compressed_seen = False
+        self._look()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._search = self._node.create_timer(SEARCH_PERIOD_S, self._look, clock=steady)
 
     def close(self) -> None:
         """Unsubscribe."""
-        self._end_search()
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None
+        if self._search is not None:
+            self._node.destroy_timer(self._search)
+            self._search = None
+        self._unsubscribe()
+
+    def publishers(self) -> int:
+        """Return how many publishers the topic has that is listened to."""
+        return int(self._node.count_publishers(self.topic))
 
     def _look(self) -> None:
-        """Subscribe to what is published; raw is preferred because it costs no decoding."""
+        """
+        Subscribe to what is published; raw is preferred because it costs no decoding.
+
+        A camera may come back with the other transport, so looking never ends.
+        """
+        if self.subscribed and self.publishers():
+            return
         published = {
             transport: bool(self._node.count_publishers(topic))
             for transport, topic in self._topics.items()
@@ -103,18 +116,20 @@ class CameraInput:
         # A driver publishes both, and the compressed topic may be discovered first: that one is
         # taken only when it is still alone at the next look.
         if published['raw'] or (published['compressed'] and self._compressed_seen):
-            self._end_search()
             self._subscribe('raw' if published['raw'] else 'compressed')
         self._compressed_seen = published['compressed']
 
     def _subscribe(self, transport: str) -> None:
+        if self.subscribed and self.topic == self._topics[transport]:
+            return
+        self._unsubscribe()
         self.topic = self._topics[transport]
         message_type = Image if transport == 'raw' else CompressedImage
         self._subscription = self._node.create_subscription(
             message_type, self.topic, self._receive, qos.CAMERA
         )
 
-    def _end_search(self) -> None:
-        if self._search is not None:
-            self._node.destroy_timer(self._search)
-            self._search = None
+    def _unsubscribe(self) -> None:
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None

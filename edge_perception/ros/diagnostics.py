@@ -11,9 +11,12 @@ from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
 
+from edge_perception.core.accounts import FrameCounts
 from edge_perception.ros.session import Session
 
 HARDWARE_ID = platform.node()
+# No frame of a network that fits on a vehicle takes so long.
+HANGING_S = 5.0
 
 
 def array(stamp: Time, statuses: list[DiagnosticStatus]) -> DiagnosticArray:
@@ -34,6 +37,9 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
     if session is None:
         level = DiagnosticStatus.ERROR if trouble else DiagnosticStatus.OK
         return [_status(f'{node_name}: engine', level, trouble or 'not configured', {})]
+    busy_s = session.busy_s
+    if not trouble and busy_s > HANGING_S:
+        trouble = f'the engine has been busy with one frame for {busy_s:.0f} s'
     level = DiagnosticStatus.ERROR if trouble else DiagnosticStatus.OK
     manifest = session.model.manifest
     engine = {'engine': session.engine_name, 'model': manifest.name, 'sha256': manifest.sha256}
@@ -67,12 +73,28 @@ def _camera_status(node_name: str, session: Session) -> DiagnosticStatus:
         'age_ms.p99': _text(age.p99),
         'age_ms.max': _text(age.maximum),
     }
-    level, message = DiagnosticStatus.OK, 'ok'
-    if not session.camera.subscribed:
-        message = 'not subscribed'
-    elif counts.received and not counts.published and counts.received > counts.in_flight:
-        level, message = DiagnosticStatus.WARN, 'images arrive, no result was published so far'
+    level, message = _judge(session, counts)
     return _status(f'{node_name}: camera', level, message, values)
+
+
+def _judge(session: Session, counts: FrameCounts) -> tuple[bytes, str]:
+    """Judge what happened since the last report."""
+    before, session.reported = session.reported, counts
+    if not session.active:
+        return DiagnosticStatus.OK, 'not active'
+    if not session.camera.subscribed or not session.camera.publishers():
+        return DiagnosticStatus.WARN, f'nobody publishes {session.camera.topic}'
+    if counts.received == before.received:
+        return DiagnosticStatus.WARN, 'no image since the last report'
+    dropped = {
+        reason: number - before.dropped[reason]
+        for reason, number in counts.dropped.items()
+        if reason != 'superseded' and number > before.dropped[reason]
+    }
+    if not dropped:
+        return DiagnosticStatus.OK, 'ok'
+    words = ', '.join(f'{number} {reason}' for reason, number in dropped.items())
+    return DiagnosticStatus.WARN, f'dropped since the last report: {words}'
 
 
 def _status(name: str, level: bytes, message: str, values: dict[str, str]) -> DiagnosticStatus:

@@ -21,6 +21,7 @@ from rclpy.task import Future
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import EngineStateError
 from edge_perception.core.assembly import assemble
 from edge_perception.core.budget import Clock
 from edge_perception.core.plugin_host import PluginHost
@@ -113,7 +114,7 @@ class PerceptionNode(LifecycleNode):
             return
         if self.trigger_configure() == SUCCESS:
             self.trigger_activate()
-        else:
+        elif self.context.ok():
             self.get_logger().error(
                 'autostart: the node stays unconfigured; mend the parameters and call '
                 f'ros2 lifecycle set {name} configure, or start anew'
@@ -175,6 +176,8 @@ class PerceptionNode(LifecycleNode):
 
     def fail_transition(self, name: str, error: Exception) -> TransitionCallbackReturn:
         """Remember and log a mistake of ours in a transition."""
+        if not self.context.ok():
+            return ERROR  # a signal came in the middle of it
         self.get_logger().error(f'{name} failed: {"".join(format_exception(error))}')
         self._trouble = f'{name} failed: {error}'
         return ERROR
@@ -189,8 +192,9 @@ class PerceptionNode(LifecycleNode):
 
     def _make_session(self) -> Session:
         if self._closing is not None and not self._closing.join(RELEASE_TIMEOUT_S):
-            raise ConfigurationError(
-                'engine', ['the one of the last configuration is still busy, try again later']
+            raise EngineStateError(
+                'the engine of the last configuration is still busy; try again later, or end the '
+                'process'
             )
         self._closing = None
         for entry in self._host.plugins:
@@ -199,6 +203,7 @@ class PerceptionNode(LifecycleNode):
                     f'plugin {entry.name} of {entry.distribution}: {entry.reason}; {entry.remedy}'
                 )
         config, engine_options, problems = self._declared.read()
+        self.get_logger().info(f'configuring: model {config.model!r}, engine {config.engine!r}')
         assembled = assemble(
             self._host,
             make_request(config, engine_options),

@@ -17,6 +17,7 @@ class OnnxRuntimeOptions(Options):
         'threads that compute one frame; 0 leaves it to ONNX Runtime, which takes one for each '
         'physical core',
         minimum=0,
+        maximum=256,
     )
     # Off, because on a robot the processor has other work: with two threads on two cores that
     # others used as well, a frame of YOLOX-nano took 13 ms without spinning and 42 ms with it.

@@ -131,15 +131,16 @@ def test_selection_by_score_class_overlap_and_number(selection, options, rows):
     assert types == [np.float32, np.float32, np.int32]
 
 
-def test_a_score_that_is_no_number_is_never_selected():
-    detections, _ = select(
-        np.zeros((2, 4), np.float32),
-        score=np.array([np.nan, 0.5]),
-        class_id=np.zeros(2, int),
-        selection=EVERYTHING,
-        transform=PLAIN,
-    )
-    assert detections.score.tolist() == [0.5]
+@pytest.mark.parametrize(('box', 'score'), [(0.0, np.nan), (np.inf, 0.9)])
+def test_what_is_no_number_is_a_failure_and_not_an_empty_list(box, score):
+    with pytest.raises(FloatingPointError):
+        select(
+            np.full((1, 4), box, np.float32),
+            score=np.array([score]),
+            class_id=np.zeros(1, int),
+            selection=EVERYTHING,
+            transform=PLAIN,
+        )
 
 
 def test_no_candidates_are_no_detections():

@@ -201,3 +201,11 @@ def test_what_is_dumped_is_read_back_equal(manifest):
     text = yaml.safe_dump(dump_manifest(manifest), allow_unicode=True)
     again = parse_manifest(yaml.safe_load(text), folder=Path('nowhere'), subject='model.yaml')
     assert again == manifest
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / 'model.yaml'
+    path.write_text('name: one\nname: two\n')
+    with pytest.raises(ManifestError) as raised:
+        load_manifest(path)
+    assert "the key 'name' stands twice" in str(raised.value)

@@ -219,3 +219,10 @@ def test_a_manifest_that_is_not_valid_says_what_is_wrong(tmp_path):
     folder = write_model(tmp_path / 'mine')
     (folder / 'model.yaml').write_text('manifest_version: 1', encoding='utf-8')
     assert f'{folder}/model.yaml: name: got nothing' in sentence(ManifestError, folder)
+
+
+def test_a_folder_with_a_model_and_no_manifest_says_how_to_write_one(tmp_path):
+    (tmp_path / 'net.onnx').write_bytes(b'')
+    with pytest.raises(ManifestError) as raised:
+        find_model(str(tmp_path), describe=lambda _: None)
+    assert f'edge-perception inspect {tmp_path / "net.onnx"} --draft' in str(raised.value)

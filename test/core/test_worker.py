@@ -427,3 +427,25 @@ def test_a_stale_frame_does_not_use_up_the_turn_of_the_next_one():
         rig.until_idle()
     assert rig.dropped() == {'stale': 1}
     assert len(rig.delivered) == 1
+
+
+@pytest.mark.parametrize('stage', ['infer', 'decode'])
+def test_a_plugin_that_calls_exit_is_given_up_aloud(stage):
+    with Rig() as rig:
+        rig.send(Message(**{stage: raising(SystemExit(3))}))
+        rig.until(lambda: bool(rig.gave_up))
+    assert rig.gave_up == ['a plugin ended the thread of the worker: SystemExit: 3']
+    assert rig.dropped() == {'engine_failed': 1}
+    assert not rig.engine.active
+
+
+def test_for_how_long_a_frame_has_been_worked_on():
+    gate = Gate()
+    with Rig() as rig:
+        assert rig.worker.busy_ns() == 0
+        rig.send(Message(infer=gate))
+        gate.wait_until_entered()
+        rig.clock.advance_ms(7000)
+        assert rig.worker.busy_ns() == 7_000_000_000
+        gate.open()
+        rig.until_idle()

@@ -102,7 +102,7 @@ def test_describe_gives_tensors_and_metadata(tmp_path):
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'threads': -1}, 'threads: got -1, expected a whole number of at least 0'),
+        ({'threads': -1}, 'threads: got -1, expected a whole number from 0 to 256'),
         ({'graph_level': 'most'}, 'graph_level: got .most., expected one of disable, basic'),
         ({'spining': True}, 'did you mean .spinning.'),
     ],

@@ -79,9 +79,15 @@ def test_another_shape_is_refused():
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'k': (0.0,) * 9}, r'camera_info.k: got .* expected positive focal lengths; calibrate'),
-        ({'k': ()}, r'camera_info.k: got \[\], expected positive focal lengths'),
-        ({'rectified': True}, r'camera_info.p: got \[\], expected positive focal lengths'),
+        (
+            {'k': (0.0,) * 9},
+            r'camera_info.k: got .* expected focal lengths and a centre',
+        ),
+        ({'k': ()}, r'camera_info.k: got \[\], expected focal lengths and a centre that suit'),
+        (
+            {'rectified': True},
+            r'camera_info.p: got \[\], expected focal lengths and a centre that suit',
+        ),
         ({'model': 'banana'}, "got 'banana', expected one of plumb_bob, rational_polynomial"),
         ({'d': (0.1, 0.2, 0.3)}, "d: got 3 numbers, expected 0 or 4 or 5 for 'plumb_bob'"),
         ({'k': (float('nan'), *K[1:])}, 'camera_info.k: got'),

@@ -103,12 +103,12 @@ class World:
             if text in heard[-1]:
                 return str(heard[-1])
 
-    def camera_status(self) -> DiagnosticStatus:
-        """Return the next diagnostic of the camera."""
+    def camera_status(self, words: str = '') -> DiagnosticStatus:
+        """Return the next diagnostic of the camera whose message has some words in it."""
         statuses = self.tester.collect(DiagnosticArray, '/diagnostics')
         while True:
             for status in statuses.get(timeout=PATIENCE_S).status:
-                if status.name == '/perception: camera':
+                if status.name == '/perception: camera' and words in status.message:
                     return status
 
 
@@ -389,3 +389,101 @@ def test_queue_of_results_is_not_touched_by_a_cleanup(world):
     assert here.result().detections
     with pytest.raises(queue.Empty):
         here.detections.get_nowait()
+
+
+def test_diagnostics_judge_what_has_come_since_the_last_report(world):
+    here = world()
+    camera = here.start()
+    assert here.camera_status('no image since the last report').level == DiagnosticStatus.WARN
+    camera.publish(picture(here.now(), encoding='rgb9'))
+    warning = here.camera_status('dropped since the last report: 1 bad_image')
+    assert warning.level == DiagnosticStatus.WARN
+    camera.destroy(here.node)
+    assert here.camera_status('nobody publishes /image_raw').level == DiagnosticStatus.WARN
+    assert here.tester.transition('deactivate')
+    assert here.camera_status('not active').level == DiagnosticStatus.OK
+
+
+def test_auto_follows_a_camera_that_comes_back_with_the_other_transport(world):
+    here = world()
+    first = here.start()
+    first.destroy(here.node)
+    second = here.tester.publisher(CompressedImage, '/image_raw/compressed')
+    second.wait(here.node)
+    message = CompressedImage(format='jpeg', data=b'not a picture')
+    message.header.stamp = here.now()
+    second.publish(message)
+    here.counted(lambda counts: counts.dropped['bad_image'] == 1)
+    second.destroy(here.node)
+    third = here.camera()
+    third.wait(here.node)
+    third.publish(picture(here.now()))
+    assert here.result().detections
+
+
+def test_topic_of_compressed_images_may_be_named_itself(world):
+    here = world(image_topic='/camera/image_raw/compressed')
+    assert here.tester.transition('configure')
+    assert here.tester.transition('activate')
+    camera = here.tester.publisher(CompressedImage, '/camera/image_raw/compressed')
+    camera.wait(here.node)
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'sentence'),
+    [
+        ({'use_sim_timee': True}, 'use_sim_timee: unknown parameter'),
+        ({'score_threshold': -0.5}, 'score_threshold: got -0.5, expected -1 or a number from 0'),
+        (
+            {'max_detections': 0},
+            'max_detections: got 0, expected -1 or a whole number of',
+        ),
+        ({'image_topic': '/a//b'}, "image_topic: got '/a//b', expected the name of a topic"),
+    ],
+)
+def test_value_that_would_be_misunderstood_is_said(world, parameters, sentence):
+    here = world(**parameters)
+    succeeded = here.tester.transition('configure')
+    here.logged(sentence)
+    # A parameter that resembles none of ours may belong to another node.
+    assert succeeded == ('use_sim_timee' in parameters)
+    names = [name for name, _ in here.node.get_topic_names_and_types()]
+    assert ('/perception/label_info' in names) == succeeded
+
+
+def test_engine_that_fails_after_deactivate_does_not_end_the_next_activation(world):
+    entered, release = threading.Event(), threading.Event()
+
+    def fail_once() -> None:
+        if not entered.is_set():
+            entered.set()
+            assert release.wait(PATIENCE_S)
+            raise RuntimeError('the stick vanished')
+
+    here = world(engine_type=FakeEngineType(fail_once), max_engine_failures=1)
+    camera = here.start()
+    camera.publish(picture(here.now()))
+    assert entered.wait(PATIENCE_S)
+    assert here.tester.transition('deactivate')
+    release.set()
+    here.settled(received=1)
+    assert here.tester.transition('activate')
+    camera.wait(here.node)
+    camera.publish(picture(here.now()))
+    assert here.result().detections
+    assert here.tester.transition('deactivate')
+    assert here.tester.state() == 'inactive'
+
+
+def test_mistake_in_a_transition_is_logged_and_not_swallowed(world, monkeypatch):
+    here = world()
+    here.start()
+    session = here.node.session
+
+    def fall_over() -> None:
+        raise ZeroDivisionError('oh')
+
+    monkeypatch.setattr(session, 'deactivate', fall_over)
+    here.tester.transition('deactivate')
+    assert 'ZeroDivisionError' in here.logged('on_deactivate failed')
+    monkeypatch.undo()
