@@ -197,11 +197,7 @@ class PerceptionNode(LifecycleNode):
                 'process'
             )
         self._closing = None
-        for entry in self._host.plugins:
-            if not entry.usable:
-                self.get_logger().warning(
-                    f'plugin {entry.name} of {entry.distribution}: {entry.reason}; {entry.remedy}'
-                )
+        self._warn_of_plugins()
         config, engine_options, problems = self._declared.read()
         self.get_logger().info(f'configuring: model {config.model!r}, engine {config.engine!r}')
         assembled = assemble(
@@ -231,6 +227,13 @@ class PerceptionNode(LifecycleNode):
         if warning := assembled.label_warning():
             self.get_logger().warning(warning)
         return session
+
+    def _warn_of_plugins(self) -> None:
+        for entry in self._host.plugins:
+            if not entry.usable:
+                self.get_logger().warning(
+                    f'plugin {entry.name} of {entry.distribution}: {entry.reason}; {entry.remedy}'
+                )
 
     def _release(self) -> None:
         """Close the session; its worker frees the engine when it is idle."""

@@ -84,12 +84,7 @@ class Session:
         self.age_ms = RollingWindow()
         self.stage_ms = {field.name: RollingWindow() for field in fields(StageTimes)}
         self._warnings = LogOnce(node.get_logger().warning, variants=LOG_VARIANTS)
-        self._budget = LatencyBudget(
-            budget_ms=config.latency_budget_ms,
-            on_bad_stamp=config.on_bad_stamp,
-            stamp_tolerance_ms=config.stamp_tolerance_ms,
-            clock=clock,
-        )
+        self._budget = _make_budget(config, clock)
         self.camera = CameraInput(
             node,
             topic=config.image_topic,
@@ -217,3 +212,12 @@ class Session:
         remedy = REMEDIES.get(reason)
         advice = f'; {remedy}' if remedy else ''
         self._warnings.say(reason, f'{self.camera.topic}: {sentence}{advice}')
+
+
+def _make_budget(config: NodeConfig, clock: Clock) -> LatencyBudget:
+    return LatencyBudget(
+        budget_ms=config.latency_budget_ms,
+        on_bad_stamp=config.on_bad_stamp,
+        stamp_tolerance_ms=config.stamp_tolerance_ms,
+        clock=clock,
+    )

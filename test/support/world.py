@@ -1,0 +1,97 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A node with a fake engine and a tester, with the verbs of a user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import queue
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.msg import Log
+from rclpy.qos import DurabilityPolicy
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
+from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
+
+from edge_perception.core.accounts import FrameCounts
+from edge_perception.ros.node import PerceptionNode
+from test.support.graph import MatchedPublisher
+from test.support.graph import PATIENCE_S
+from test.support.graph import Spinner
+from test.support.graph import Tester
+from test.support.graph import until
+
+# As rclpy publishes it, so that a late subscription gets what was said before.
+ROSOUT = QoSProfile(
+    depth=1000,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
+
+class World:
+    """Node and tester, with the verbs of a user."""
+
+    def __init__(self, node: PerceptionNode, tester: Tester, spinner: Spinner) -> None:
+        self.node = node
+        self.tester = tester
+        self.spinner = spinner
+        self.detections = tester.collect(Detection2DArray, '/perception/detections')
+        self._log = tester.collect(Log, '/rosout', ROSOUT)
+
+    def now(self) -> Any:
+        return self.tester.node.get_clock().now().to_msg()
+
+    def start(self) -> MatchedPublisher:
+        """Configure and activate, and return the camera that the node listens to."""
+        assert self.tester.transition('configure')
+        camera = self.camera()
+        assert self.tester.transition('activate')
+        camera.wait(self.node)
+        self.detections.wait(self.node)
+        return camera
+
+    def camera(self) -> MatchedPublisher:
+        return self.tester.publisher(Image, '/image_raw')
+
+    def result(self) -> Detection2DArray:
+        """Return the next published result, waiting for it."""
+        try:
+            return self.detections.get(timeout=PATIENCE_S)
+        except queue.Empty:
+            raise AssertionError(f'no result came; {self.counts()}') from None
+
+    def counts(self) -> FrameCounts:
+        assert self.node.session is not None
+        return self.node.session.accounts.counts()
+
+    def counted(self, ready: Callable[[FrameCounts], bool]) -> FrameCounts:
+        """Wait until the accounts of the node are as expected."""
+        return until(self.counts, ready)
+
+    def settled(self, received: int) -> FrameCounts:
+        """Wait until so many frames have arrived and none is in flight."""
+        return self.counted(lambda now: now.received == received and now.in_flight == 0)
+
+    def logged(self, text: str) -> str:
+        """Return the first line of the log that contains a text, waiting for it."""
+        heard = []
+        while True:
+            try:
+                heard.append(self._log.get(timeout=PATIENCE_S).msg)
+            except queue.Empty:
+                raise AssertionError(f'{text!r} was not said, but {heard}') from None
+            if text in heard[-1]:
+                return str(heard[-1])
+
+    def camera_status(self, words: str = '') -> DiagnosticStatus:
+        """Return the next diagnostic of the camera whose message has some words in it."""
+        statuses = self.tester.collect(DiagnosticArray, '/diagnostics')
+        while True:
+            for status in statuses.get(timeout=PATIENCE_S).status:
+                if status.name == '/perception: camera' and words in status.message:
+                    return status
