@@ -25,7 +25,6 @@ from edge_perception.cli.demo.processes import for_camera
 from edge_perception.cli.demo.processes import isolate
 from edge_perception.cli.demo.processes import PROFILE
 from edge_perception.cli.demo.processes import PROFILE_VARIABLES
-from edge_perception.core.models import ZOO
 from test.support.graph import until
 
 COMMAND = 'from edge_perception.cli.main import main; main()'
@@ -138,8 +137,6 @@ def assert_needs_no_other_file(page: str) -> None:
 
 
 def test_the_approach_to_the_pad_with_poses_against_the_truth(invoke, tmp_path):
-    if not (ZOO / 'landing_pad' / 'model.yaml').is_file():
-        pytest.skip('the zoo holds no landing pad')
     out = tmp_path / 'out'
     result = invoke('demo', '--seconds', 4, '--out', out)
     assert result.exit_code == 0, result.stderr

@@ -1,0 +1,90 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Renders the pictures that the landing pad's network is trained on, once, into a folder.
+
+Each chunk has its own seed, grounds and lenses, so that the result does not depend on how many
+processes take part.
+"""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+import time
+
+import cv2
+import numpy as np
+
+from edge_perception.simulation import pad
+from edge_perception.simulation import scenes
+from edge_perception.simulation import textures
+from edge_perception.simulation import views
+from edge_perception.simulation.rendering import Renderer
+
+CHUNK = 500
+# Pictures for one lens, and textures of each family, in a chunk.
+PICTURES_PER_LENS = 10
+GROUNDS_PER_FAMILY = 3
+NEGATIVE_SHARE = 0.2
+# Seeds of the chunks of a split start here; evaluation uses others.
+SEEDS = {'train': 1_000, 'validation': 500_000}
+FAMILIES = {
+    'train': textures.TRAINING_FAMILIES,
+    'validation': textures.HELD_OUT_FAMILIES,
+}
+WIDTH, HEIGHT = 320, 240
+
+
+def render_chunk(index: int, *, split: str, folder: Path) -> Path:
+    """
+    Render one chunk.
+
+    :return: the file: ``image`` uint8 (N, 240, 320) grey, ``keypoints`` float32 (N, K, 2) in
+        pixels of these pictures, ``seen`` bool (N, K), ``with_pad`` bool (N,).
+    """
+    cv2.setNumThreads(1)
+    random = np.random.default_rng(SEEDS[split] + index)
+    grounds = scenes.make_grounds(FAMILIES[split], each=GROUNDS_PER_FAMILY, random=random)
+    image = np.empty((CHUNK, HEIGHT, WIDTH), np.uint8)
+    keypoints = np.empty((CHUNK, len(pad.KEYPOINTS), 2), np.float32)
+    seen = np.empty((CHUNK, len(pad.KEYPOINTS)), bool)
+    with_pad = random.random(CHUNK) >= NEGATIVE_SHARE
+    for row in range(CHUNK):
+        if row % PICTURES_PER_LENS == 0:
+            renderer = Renderer(views.sample_camera(random))
+        view = views.sample_view(random, camera=renderer.camera)
+        scene = scenes.sample_scene(random, view, grounds=grounds, with_pad=bool(with_pad[row]))
+        rendered = scenes.render(scene, view, random=random, renderer=renderer)
+        grey = cv2.cvtColor(rendered.image, cv2.COLOR_BGR2GRAY)
+        image[row] = cv2.resize(grey, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+        keypoints[row] = rendered.keypoints * (WIDTH / view.camera.width)
+        seen[row] = rendered.seen
+    path = folder / f'{split}_{index:04d}.npz'
+    np.savez(path, image=image, keypoints=keypoints, seen=seen, with_pad=with_pad)
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('folder', type=Path)
+    parser.add_argument('--chunks', type=int, default=20, help=f'of {CHUNK} pictures')
+    parser.add_argument('--validation-chunks', type=int, default=2)
+    parser.add_argument('--processes', type=int, default=2)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        for split, count in (
+            ('validation', arguments.validation_chunks),
+            ('train', arguments.chunks),
+        ):
+            work = partial(render_chunk, split=split, folder=arguments.folder)
+            for path in pool.map(work, range(count)):
+                print(f'{time.monotonic() - start:.0f} s: {path.name}', flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,217 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Measures the model of the landing pad on pictures that training never saw, and writes the report.
+
+Other grounds, other seeds, every distance; and pictures without a pad: rendered ones with things
+that look like one, and photographs, which are for evaluation only.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import replace
+import math
+from pathlib import Path
+import time
+
+import cv2
+from finder import Finder
+from finder import Finding
+import numpy as np
+from photographs import photographs
+from report import ALTERED
+from report import write_report
+
+from edge_perception.pose import Intrinsics
+from edge_perception.pose import PoseEstimate
+from edge_perception.simulation import distractors
+from edge_perception.simulation import scenes
+from edge_perception.simulation import textures
+from edge_perception.simulation import views
+from edge_perception.simulation.camera import Camera
+from edge_perception.simulation.camera import Floats
+from edge_perception.simulation.rendering import Renderer
+from edge_perception.simulation.scenes import Rendered
+from edge_perception.simulation.views import View
+
+SEED = 900_000
+PICTURES_PER_LENS = 10
+GROUNDS_PER_FAMILY = 6
+NAN = float('nan')
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    One picture with a pad, and what was found in it.
+
+    :param size: pixels of the side of the pad at its distance.
+    :param obliqueness: degrees between the line of sight and the axis of the pad.
+    :param found: a pose came, and it is that of the pad.
+    :param wrong: a pose came, and it is not.
+    :param position: error as a share of the distance; NaN unless found, as all that follow.
+    :param yaw: error in degrees, about the axis of the pad.
+    :param tilt: error in degrees, of the axis of the pad.
+    :param mahalanobis: squared error in units of the covariance; 6 on average if that is true.
+    :param keypoint: median error of the network's keypoints in pixels of its input.
+    :param refined: median error of refined keypoints in pixels of the picture.
+    """
+
+    distance: float
+    size: float
+    visible: float
+    obliqueness: float
+    found: bool
+    wrong: bool
+    position: float = NAN
+    yaw: float = NAN
+    tilt: float = NAN
+    mahalanobis: float = NAN
+    ambiguous: bool = False
+    keypoint: float = NAN
+    refined: float = NAN
+
+
+def rendered(
+    count: int,
+    *,
+    seed: int,
+    with_pad: bool = True,
+    kinds: Sequence[distractors.Kind] = distractors.KINDS,
+) -> Iterator[tuple[View, Rendered]]:
+    """Render held-out pictures, with distractors of these kinds."""
+    random = np.random.default_rng(seed)
+    families = textures.HELD_OUT_FAMILIES
+    grounds = scenes.make_grounds(families, each=GROUNDS_PER_FAMILY, random=random)
+    for index in range(count):
+        if index % PICTURES_PER_LENS == 0:
+            renderer = Renderer(views.sample_camera(random))
+        view = views.sample_view(random, camera=renderer.camera)
+        scene = scenes.sample_scene(random, view, grounds=grounds, with_pad=with_pad, kinds=kinds)
+        yield view, scenes.render(scene, view, random=random, renderer=renderer)
+
+
+def intrinsics_of(camera: Camera) -> Intrinsics:
+    """Return what the CameraInfo of a rendered camera says."""
+    return Intrinsics.from_camera_info(
+        width=camera.width,
+        height=camera.height,
+        k=camera.matrix.ravel().tolist(),
+        d=camera.distortion,
+    )
+
+
+def judge(view: View, truth: Rendered, finding: Finding) -> Sample:
+    """Compare what was found with the truth."""
+    missed = Sample(
+        distance=view.distance,
+        size=view.size,
+        visible=truth.visible,
+        obliqueness=math.degrees(view.obliqueness),
+        found=False,
+        wrong=False,
+    )
+    estimate = finding.estimate
+    if estimate is None or finding.keypoints is None:
+        return missed
+    rotation = rotation_of(estimate)
+    shift = estimate.pose.position - view.position
+    position = float(np.linalg.norm(shift)) / view.distance
+    error = view.rotation.T @ rotation
+    yaw = abs(math.degrees(math.atan2(error[1, 0] - error[0, 1], error[0, 0] + error[1, 1])))
+    tilt = math.degrees(math.acos(np.clip(rotation[:, 2] @ view.rotation[:, 2], -1, 1)))
+    # Somewhere else, or turned by more than a picture can be misread: not this pad.
+    if position > 0.2 or yaw > 30:
+        return replace(missed, wrong=True)
+    turn = cv2.Rodrigues(rotation @ view.rotation.T)[0].ravel()
+    both = np.concatenate([shift, turn])
+    keypoints = np.linalg.norm(finding.keypoints.xy[0] - truth.keypoints, axis=1)[estimate.used]
+    return replace(
+        missed,
+        found=True,
+        position=position,
+        yaw=yaw,
+        tilt=tilt,
+        mahalanobis=float(both @ np.linalg.solve(estimate.pose.covariance, both)),
+        ambiguous=estimate.ambiguous,
+        keypoint=float(np.nanmedian(keypoints)) / finding.scale,
+        refined=_refined_error(estimate, truth),
+    )
+
+
+def _refined_error(estimate: PoseEstimate, truth: Rendered) -> float:
+    if not estimate.refined.any():
+        return NAN
+    apart = np.linalg.norm(estimate.points - truth.keypoints, axis=1)
+    return float(np.median(apart[estimate.refined]))
+
+
+def rotation_of(estimate: PoseEstimate) -> Floats:
+    """Return the rotation of a pose: (3, 3)."""
+    x, y, z, w = estimate.pose.orientation
+    angle = 2 * math.atan2(math.hypot(x, y, z), w)
+    axis = np.array([x, y, z]) / max(math.hypot(x, y, z), 1e-12)
+    return np.asarray(cv2.Rodrigues(axis * angle)[0], np.float64)
+
+
+def evaluate_positives(
+    finder: Finder, count: int
+) -> tuple[list[Sample], list[tuple[float, float]]]:
+    """Look for pads in rendered pictures; return samples, and seconds of each stage."""
+    samples, seconds = [], []
+    for view, truth in rendered(count, seed=SEED):
+        finding = finder.find(truth.image, intrinsics_of(view.camera))
+        samples.append(judge(view, truth, finding))
+        seconds.append(finding.seconds)
+    return samples, seconds
+
+
+def evaluate_negatives(finder: Finder, count: int, data: Path | None) -> dict[str, list[int]]:
+    """Look for pads where there is none; return found and all, for each source of pictures."""
+    result: dict[str, list[int]] = {}
+    others = tuple(kind for kind in distractors.KINDS if kind is not distractors.almost_pad)
+    # Copies of the pad that are mirrored or have cells turned over are counted apart: nobody
+    # prints them by chance.
+    for source, kinds, number, seed in (
+        ('rendered', others, count, SEED + 1),
+        (ALTERED, (distractors.almost_pad,), count // 4, SEED + 2),
+    ):
+        for view, truth in rendered(number, seed=seed, with_pad=False, kinds=kinds):
+            finding = finder.find(truth.image, intrinsics_of(view.camera))
+            _count(result, source, finding)
+    for source, picture in photographs(data) if data else ():
+        height, width = picture.shape[:2]
+        camera = Camera.from_field_of_view(views.FIELD_OF_VIEW, width=width, height=height)
+        _count(result, source, finder.find(picture, intrinsics_of(camera)))
+    return result
+
+
+def _count(result: dict[str, list[int]], source: str, finding: Finding) -> None:
+    entry = result.setdefault(source, [0, 0])
+    entry[0] += finding.estimate is not None
+    entry[1] += 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('folder', type=Path, help='model folder; the report is written into it')
+    parser.add_argument('--positives', type=int, default=2400)
+    parser.add_argument('--negatives', type=int, default=1200, help='rendered ones')
+    parser.add_argument('--data', type=Path, help='folder of photographs without a pad')
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    start, finder = time.monotonic(), Finder(arguments.folder)
+    samples, seconds = evaluate_positives(finder, arguments.positives)
+    negatives = evaluate_negatives(finder, arguments.negatives, arguments.data)
+    raw = {'samples': [asdict(sample) for sample in samples], 'negatives': negatives}
+    print(write_report(arguments.folder, raw, seconds, finder.manifest.sha256))
+    print(f'{time.monotonic() - start:.0f} s')
+
+
+if __name__ == '__main__':
+    main()
