@@ -11,6 +11,7 @@ from importlib.metadata import version
 import os
 from pathlib import Path
 import random
+import signal
 import tempfile
 from typing import TextIO
 
@@ -36,6 +37,10 @@ def _claim_domain() -> tuple[str, TextIO]:
         return str(domain), file
     raise RuntimeError('all ROS domains from 1 to 101 are used by other runs of these tests')
 
+
+# Whoever starts us in the background may have switched Ctrl-C off, and child processes would inherit
+# that; tests interrupt them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports rclpy; child processes inherit it.
 os.environ['ROS_DOMAIN_ID'], _domain_lock = _claim_domain()
