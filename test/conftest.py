@@ -38,8 +38,8 @@ def _claim_domain() -> tuple[str, TextIO]:
     raise RuntimeError('all ROS domains from 1 to 101 are used by other runs of these tests')
 
 
-# Whoever starts us in the background may have switched Ctrl-C off, and child processes would inherit
-# that; tests interrupt them.
+# Whoever starts us in the background may have switched Ctrl-C off, and child processes would
+# inherit that; tests interrupt them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports rclpy; child processes inherit it.
