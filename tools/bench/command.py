@@ -1,0 +1,97 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command behind ``make bench``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+import sys
+
+from tools.bench import machine
+from tools.bench import report
+from tools.bench.children import BenchmarkError
+from tools.bench.children import Surroundings
+from tools.bench.figures import bars
+from tools.bench.rounds import Measured
+from tools.bench.rounds import Measurement
+from tools.bench.settings import Settings
+from tools.bench.subjects import LeftOut
+from tools.bench.subjects import MODELS
+from tools.bench.subjects import prepare
+from tools.bench.subjects import ROOT
+from tools.bench.subjects import Subject
+
+# Reports lie here, what the processes hand over in work/, what they print in logs/.
+WORKSPACE = ROOT / 'build' / 'bench'
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return 0 when everything could be measured, whether the bars are met or not."""
+    wanted = _parser().parse_args(arguments)
+    settings = Settings(**{each.name: getattr(wanted, each.name) for each in fields(Settings)})
+    facts = machine.facts()
+    prepared = [prepare(name, WORKSPACE / 'work') for name in wanted.models]
+    left_out = [each for each in prepared if isinstance(each, LeftOut)]
+    for each in left_out:
+        _say(f'{each.name} is left out: {each.reason}')
+    subjects = [each for each in prepared if isinstance(each, Subject)]
+    if not subjects:
+        print('error: there is no model to measure', file=sys.stderr)
+        return 1
+    try:
+        measured = measure(subjects, settings)
+    except BenchmarkError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    values = report.as_values(measured, settings=settings, machine=facts, left_out=left_out)
+    stamp = facts['date'].replace(':', '').partition('+')[0]
+    path = WORKSPACE / f'{stamp}.json'
+    report.write(values, path)
+    _tell(values['figures'], path)
+    return 0
+
+
+def measure(subjects: Sequence[Subject], settings: Settings) -> dict[str, Measured]:
+    """Measure all models in turns, round by round."""
+    surroundings = Surroundings(WORKSPACE / 'logs')
+    measurements = {}
+    for subject in subjects:
+        measurements[subject.name] = Measurement(
+            subject,
+            settings=settings,
+            surroundings=surroundings,
+            workspace=WORKSPACE / 'work',
+            say=_say,
+        )
+    for number in range(settings.rounds):
+        _say(f'round {number + 1} of {settings.rounds}')
+        for measurement in measurements.values():
+            measurement.round()
+    return {name: each.measured for name, each in measurements.items()}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='make bench', description='What the node adds.')
+    parser.add_argument('--models', nargs='+', choices=sorted(MODELS), default=list(MODELS))
+    for each in fields(Settings):
+        kind = int if isinstance(each.default, int) else float
+        name = each.name.replace('_', '-')
+        parser.add_argument(f'--{name}', type=kind, default=each.default, metavar='NUMBER')
+    return parser
+
+
+def _tell(figures: Mapping[str, float], path: Path) -> None:
+    print()
+    for bar in bars(figures):
+        print(report.bar_line(bar))
+    print(f'\nwritten to {path.relative_to(ROOT)}\n')
+    for name, value in figures.items():
+        print(f'{name}: {value}')
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
