@@ -80,7 +80,21 @@ def test_node_talks_to_nobody_but_dds_on_this_machine(shared_data, tmp_path, net
             assert process.stop() == 0, process.log
     finally:
         spinner.close()
-    seen = network()
+    assert_nobody_but_dds(network())
+
+
+def test_demo_talks_to_nobody_but_dds_on_this_machine(tmp_path, network):
+    done = subprocess.run(
+        [*CLI, 'demo', '--seconds', '3', '--out', str(tmp_path / 'demo')],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert_nobody_but_dds(network())
+
+
+def assert_nobody_but_dds(seen: set[str]) -> None:
     assert 'socket datagram' in seen, 'DDS was not seen, so the watch does not work'
     assert 'socket stream' not in seen
     for each in seen - {'socket datagram'}:
