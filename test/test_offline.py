@@ -67,6 +67,7 @@ def test_command_uses_no_network(command, shared_data, tmp_path, network):
         [*CLI, *verb, *places[verb[0]], *draft], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout, 'the command did nothing'
     assert network() == set()
 
 

@@ -106,3 +106,7 @@ def main() -> None:
     MODEL is a model folder, a manifest, a model file that says enough of itself, or the name of a
     model in one of the folders of EDGE_PERCEPTION_MODEL_PATH.
     """
+
+
+if __name__ == '__main__':
+    main()
