@@ -64,6 +64,7 @@ from edge_perception.contract.types import LabelMap
 from edge_perception.contract.types import ModelDescription
 from edge_perception.contract.types import ObjectPose
 from edge_perception.contract.types import Perception
+from edge_perception.contract.types import Quantization
 from edge_perception.contract.types import Selection
 from edge_perception.contract.types import Tensor
 from edge_perception.contract.types import Tensors
@@ -116,6 +117,7 @@ __all__ = [
     'Perception',
     'PluginError',
     'PoseRecipe',
+    'Quantization',
     'Selection',
     'TASKS',
     'Tensor',

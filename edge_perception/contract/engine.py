@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 import threading
 from types import TracebackType
@@ -67,11 +68,20 @@ class Engine(ABC):
 
     :param inputs: what the network takes, in its own order.
     :param outputs: what it gives, in its own order.
+    :param device: what it really computes on, for people, e.g. ``cpu`` or ``GPU.0``; empty when
+        there is nothing to choose.
     """
 
-    def __init__(self, *, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
+    def __init__(
+        self,
+        *,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        device: str = '',
+    ) -> None:
         self.inputs = inputs
         self.outputs = outputs
+        self.device = device
         self._active = False
         self._entered = threading.Lock()
         self._plain_buffers: dict[str, Tensor] | None = None
@@ -140,15 +150,30 @@ class Engine(ABC):
             call of any of its methods.
         :raises EngineStateError: the engine is not active, or another thread is inside.
         :raises TensorMismatchError: an input is missing, or has another shape or dtype.
-        :raises InferenceError: the runtime failed.
+        :raises InferenceError: the runtime failed, or gave other outputs than it promised.
         """
         with self._one_thread('infer'), self._errors_of_the_runtime():
             self._require_active('infer')
             for spec in self.inputs:
                 tensor = tensors.get(spec.name)
                 if tensor is None or not spec.admits(tensor):
-                    raise self._mismatch(spec, tensor)
-            return self._infer(tensors)
+                    raise TensorMismatchError(
+                        spec.name, got=_described(tensor), expected=spec.describe()
+                    )
+            outputs = self._infer(tensors)
+            for spec in self.outputs:
+                tensor = outputs.get(spec.name)
+                # Of an output without dimensions only the dtype is known.
+                if (
+                    tensor is None
+                    or tensor.dtype != spec.dtype
+                    or not (spec.admits(tensor) or not spec.shape)
+                ):
+                    raise InferenceError(
+                        f'{type(self).__name__}: output {spec.name!r}: got {_described(tensor)}, '
+                        f'expected {spec.describe()}, which the engine promised'
+                    )
+            return outputs
 
     @final
     def warm_up(self, runs: int = 3) -> None:
@@ -225,12 +250,9 @@ class Engine(ABC):
                 'expected activate before it'
             )
 
-    @staticmethod
-    def _mismatch(spec: TensorSpec, tensor: Tensor | None) -> TensorMismatchError:
-        got = 'nothing'
-        if tensor is not None:
-            got = TensorSpec(spec.name, tensor.shape, tensor.dtype).describe()
-        return TensorMismatchError(spec.name, got=got, expected=spec.describe())
+
+def _described(tensor: Tensor | None) -> str:
+    return 'nothing' if tensor is None else TensorSpec('', tensor.shape, tensor.dtype).describe()
 
 
 class EngineType(ABC):
@@ -249,6 +271,22 @@ class EngineType(ABC):
     artifact_suffixes: ClassVar[tuple[str, ...]]
     options_type: ClassVar[type[Options]] = Options
     capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def precision(self, options: Options) -> str:
+        """
+        Return in what the numbers of an artifact in float32 are computed: fp32, fp16 or bf16.
+
+        With fp32 the ONNX of a model needs no proof; with anything else it does.
+        """
+        return 'fp32'
+
+    def device_key(self, options: Options) -> str:
+        """
+        Return the device for which artifacts of this engine are made; ``any`` where it is open.
+
+        :raises EngineUnavailableError: it cannot be found out.
+        """
+        return 'any'
 
     @abstractmethod
     def probe(self) -> Availability:
@@ -277,9 +315,10 @@ class EngineType(ABC):
 
 def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
     """
-    Return the image input of a network; for authors of ``create``.
+    Return the image input of a network, with every size known; for authors of ``create``.
 
-    :param inputs: what the artifact says of itself.
+    :param inputs: what the artifact says of itself; its layout and its float may be others than
+        those of the manifest, and it may be quantised.
     :raises TensorMismatchError: it is not what the manifest says.
     """
     recipe = manifest.input
@@ -292,8 +331,9 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
             remedy='name the image input under input.name of the manifest',
         )
     spec = named[0]
-    wanted = TensorSpec(spec.name, recipe.shape, np.dtype(recipe.dtype))
-    if not spec.admits(np.broadcast_to(np.zeros((), wanted.dtype), wanted.shape)):
+    fitted = recipe.fitted(spec)
+    if fitted is None:
+        wanted = TensorSpec(spec.name, recipe.shape, np.dtype(recipe.dtype))
         raise TensorMismatchError(
             spec.name,
             got=f'{wanted.describe()} from the manifest',
@@ -301,4 +341,4 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
             remedy='correct input.width, input.height, input.layout, input.colour or input.dtype '
             'of the manifest',
         )
-    return spec
+    return replace(spec, shape=fitted.shape)

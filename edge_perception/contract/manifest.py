@@ -7,16 +7,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from edge_perception.contract.types import LabelMap
 from edge_perception.contract.types import Selection
+from edge_perception.contract.types import TensorSpec
 
 MANIFEST_NAME = 'model.yaml'
 MANIFEST_VERSION = 1
 
 LAYOUTS = ('nchw', 'nhwc')
-INPUT_DTYPES = ('float32', 'float16', 'uint8', 'int8')
+REAL_DTYPES = ('float32', 'float16')
+INPUT_DTYPES = (*REAL_DTYPES, 'uint8', 'int8')
 COLOURS = ('bgr', 'rgb', 'grey')
 RESIZES = ('letterbox_top_left', 'letterbox_center', 'stretch')
 INTERPOLATIONS = ('linear', 'area', 'nearest')
@@ -55,9 +60,30 @@ class InputRecipe:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Shape of the input tensor for one image."""
-        if self.layout == 'nchw':
+        return self.shape_in(self.layout)
+
+    def shape_in(self, layout: str) -> tuple[int, int, int, int]:
+        """Return the shape of the input tensor in one of ``LAYOUTS``."""
+        if layout == 'nchw':
             return (1, self.channels, self.height, self.width)
         return (1, self.height, self.width, self.channels)
+
+    def fitted(self, spec: TensorSpec) -> InputRecipe | None:
+        """
+        Return this recipe in layout and dtype of the input of an artifact; None if none fits.
+
+        An artifact that was converted may want the other layout. Where the recipe is in real
+        numbers, an artifact may want them in another float, or quantised; bytes stay bytes.
+        """
+        dtypes = {self.dtype}
+        if self.dtype in REAL_DTYPES:
+            dtypes.update(REAL_DTYPES if spec.quantization is None else INPUT_DTYPES)
+        layouts = [self.layout, *(each for each in LAYOUTS if each != self.layout)]
+        for layout in layouts:
+            tensor = np.broadcast_to(np.zeros((), spec.dtype), self.shape_in(layout))
+            if spec.dtype.name in dtypes and spec.admits(tensor):
+                return replace(self, layout=layout, dtype=spec.dtype.name)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

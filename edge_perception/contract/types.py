@@ -57,16 +57,32 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantization:
+    """
+    How whole numbers stand for real ones: ``real = (stored - zero_point) * scale``.
+
+    :param scale: above 0.
+    """
+
+    scale: float
+    zero_point: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TensorSpec:
     """
     Name, shape and dtype of one input or output of a network.
 
-    :param shape: -1 stands for a dimension that is only known at run time.
+    :param shape: -1 stands for a dimension that is only known at run time; without any dimension,
+        nothing is known of the shape, or it is a scalar.
+    :param quantization: of a tensor of whole numbers that stand for real ones; None where the
+        numbers mean themselves.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    quantization: Quantization | None = None
 
     def describe(self) -> str:
         """Return shape and dtype as they appear in messages, e.g. ``1x3x416x416 float32``."""
@@ -80,6 +96,12 @@ class TensorSpec:
             and tensor.ndim == len(self.shape)
             and all(want in (-1, got) for want, got in zip(self.shape, tensor.shape))
         )
+
+    def real(self) -> TensorSpec:
+        """Return what decoders see: the same in float32 where whole numbers stand for real."""
+        if self.quantization is None:
+            return self
+        return TensorSpec(self.name, self.shape, np.dtype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)

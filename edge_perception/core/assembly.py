@@ -243,9 +243,10 @@ def _load(
     with _mistakes_of(f'engine {parts.engine_type.name!r}'):
         engine = parts.engine_type.create(model.manifest, model.source, parts.engine_options)
     spec = check_input(model.manifest, engine.inputs)
+    outputs = tuple(spec.real() for spec in engine.outputs)
     with _mistakes_of(f'decoder {parts.decoder_type.name!r}'):
         decoder = parts.decoder_type(
-            model.manifest, outputs=engine.outputs, options=parts.decoder_options
+            model.manifest, outputs=outputs, options=parts.decoder_options
         )
     preprocessor = Preprocessor(model.manifest.input, spec=spec, rotation=rotation)
     engine.activate()

@@ -22,6 +22,7 @@ from edge_perception.contract import Selection
 from edge_perception.contract.errors import in_words
 from edge_perception.core.budget import Clock
 from edge_perception.core.preprocessing import Preprocessor
+from edge_perception.core.quantization import RealOutputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Pipeline:
         self.stages = tuple(stages)
         self.tasks = decoder.tasks.union(*(stage.tasks for stage in self.stages))
         self._preprocessor = preprocessor
+        self._real_outputs = RealOutputs(engine.outputs)
         self._input_name = input_name
         self._clock = clock
 
@@ -113,6 +115,7 @@ class Pipeline:
         preprocessed = self._clock()
         tensors = self.engine.infer(buffers)
         inferred = self._clock()
+        tensors = self._real_outputs(tensors)
         perception = self.decoder.decode(tensors, transform=transform, selection=selection)
         decoded = self._clock()
         perception = self._later(frame, perception, transform)

@@ -34,9 +34,11 @@ from edge_perception.contract import ImageError
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import OptionError
+from edge_perception.contract import Quantization
 from edge_perception.contract import Tensor
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.manifest import REAL_DTYPES
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -81,16 +83,20 @@ class Preprocessor:
     def __init__(self, recipe: InputRecipe, *, spec: TensorSpec, rotation: int = 0) -> None:
         if rotation not in ROTATIONS:
             raise OptionError(f'rotation: got {rotation!r}, expected 0, 90, 180 or 270')
-        self._wanted = TensorSpec(spec.name, recipe.shape, np.dtype(recipe.dtype))
-        if not spec.admits(np.broadcast_to(np.zeros((), self._wanted.dtype), recipe.shape)):
+        fitted = recipe.fitted(spec)
+        if fitted is None:
+            wanted = TensorSpec(spec.name, recipe.shape, np.dtype(recipe.dtype))
             raise TensorMismatchError(
                 spec.name,
-                got=f'{self._wanted.describe()} from the manifest',
+                got=f'{wanted.describe()} from the manifest',
                 expected=f'{spec.describe()}, which the engine takes',
             )
-        self._recipe = recipe
+        # Bytes of a recipe in bytes mean themselves.
+        quantization = spec.quantization if recipe.dtype in REAL_DTYPES else None
+        self._wanted = TensorSpec(spec.name, fitted.shape, spec.dtype)
+        self._recipe = fitted
         self._rotation = rotation
-        self._tables = _normalisation_tables(recipe)
+        self._tables = _normalisation_tables(fitted, quantization)
         self._planes = list(np.empty((recipe.channels, recipe.height, recipe.width), np.uint8))
         self._drawing: _Drawing | None = None
 
@@ -99,7 +105,7 @@ class Preprocessor:
         Write one frame into an input tensor.
 
         :param frame: is not changed.
-        :param out: C-contiguous array of the shape and dtype of the recipe; every element is
+        :param out: C-contiguous array of the shape and dtype of the input; every element is
             written; it is not kept.
         :return: the way back from the tensor to the source image.
         :raises ImageError: the frame is empty, or its pixels and its encoding disagree.
@@ -225,13 +231,17 @@ def place(
     return transform, (new_width, new_height)
 
 
-def _normalisation_tables(recipe: InputRecipe) -> list[Tensor | None]:
+def _normalisation_tables(
+    recipe: InputRecipe, quantization: Quantization | None
+) -> list[Tensor | None]:
     """Return what each byte becomes, for each call of ``cv2.LUT``; None where it stays a byte."""
     dtype = np.dtype(recipe.dtype)
     # The defaults of mean and std have three numbers, also for a grey network.
     mean, std = np.resize(recipe.mean, recipe.channels), np.resize(recipe.std, recipe.channels)
     byte = np.arange(256)[:, None]
     values = (byte * recipe.scale - mean) / std
+    if quantization is not None:
+        values = values / quantization.scale + quantization.zero_point
     if dtype.kind != 'f':
         limits = np.iinfo(dtype)
         values = np.clip(np.rint(values), limits.min, limits.max)

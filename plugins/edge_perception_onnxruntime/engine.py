@@ -66,7 +66,7 @@ class OnnxRuntimeEngineType(EngineType):
         inputs = tensor_specs(artifact, session.get_inputs(), {})
         image = check_input(manifest, inputs)
         for spec in inputs:
-            if spec is not image:
+            if spec.name != image.name:
                 raise ArtifactError(
                     artifact,
                     reason=f'has the input {spec.name!r} ({spec.describe()}) beside the image '
@@ -80,7 +80,7 @@ class OnnxRuntimeEngineType(EngineType):
             artifact,
             options=options,
             session=session,
-            inputs=(TensorSpec(image.name, manifest.input.shape, image.dtype),),
+            inputs=(image,),
             outputs=tensor_specs(artifact, session.get_outputs(), sizes),
         )
 

@@ -15,20 +15,20 @@ from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import InferenceError
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
+from edge_perception.contract import Quantization
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
 
 FLOAT = np.dtype(np.float32)
 IMAGE = TensorSpec('images', (1, 3, 4, 6), FLOAT)
 SCALE = TensorSpec('scale', (-1,), FLOAT)
-OUTPUT = TensorSpec('boxes', (1, 4), FLOAT)
 
 
 class Doubling(Engine):
     """Doubles what it gets, and notes the calls of its overridden methods."""
 
     def __init__(self, inputs=(IMAGE, SCALE), fail: BaseException | None = None) -> None:
-        super().__init__(inputs=inputs, outputs=(OUTPUT,))
+        super().__init__(inputs=inputs, outputs=inputs)
         self.calls: list[str] = []
         self.fail = fail
 
@@ -110,7 +110,7 @@ def test_warming_up_runs_the_network_on_zeros():
     class Watching(Doubling):
         def _infer(self, tensors):
             seen.append({name: tensor.copy() for name, tensor in tensors.items()})
-            return {}
+            return super()._infer(tensors)
 
     with Watching() as engine:
         engine.input_buffers()['images'][...] = 9.0
@@ -284,13 +284,58 @@ def manifest(**recipe: object) -> ModelManifest:
 
 
 def test_the_image_input_is_found_by_name_or_because_it_is_the_only_one():
-    assert check_input(manifest(width=6, height=4), (IMAGE,)) is IMAGE
-    assert check_input(manifest(width=6, height=4, name='images'), (SCALE, IMAGE)) is IMAGE
+    assert check_input(manifest(width=6, height=4), (IMAGE,)) == IMAGE
+    assert check_input(manifest(width=6, height=4, name='images'), (SCALE, IMAGE)) == IMAGE
 
 
 def test_an_input_of_open_size_takes_what_the_manifest_says():
     spec = TensorSpec('images', (-1, 3, -1, -1), FLOAT)
-    assert check_input(manifest(width=640, height=480), (spec,)) is spec
+    found = check_input(manifest(width=640, height=480), (spec,))
+    assert found == TensorSpec('images', (1, 3, 480, 640), FLOAT)
+
+
+def test_an_artifact_may_want_another_layout_another_float_or_quantised_numbers():
+    small = manifest(width=6, height=4)
+    half = TensorSpec('images', (1, 4, 6, 3), np.dtype(np.float16))
+    assert check_input(small, (half,)) == half
+    quantised = TensorSpec('images', (1, 4, 6, 3), np.dtype(np.int8), Quantization(0.1, -3))
+    assert check_input(small, (quantised,)) == quantised
+
+
+def test_whole_numbers_without_a_scale_do_not_stand_for_real_ones():
+    plain = TensorSpec('images', (1, 3, 4, 6), np.dtype(np.uint8))
+    with pytest.raises(TensorMismatchError, match='1x3x4x6 float32 from the manifest'):
+        check_input(manifest(width=6, height=4), (plain,))
+
+
+@pytest.mark.parametrize(
+    ('outputs', 'got'),
+    [
+        ({}, 'nothing'),
+        ({'boxes': np.zeros((1, 4), np.float64)}, '1x4 float64'),
+        ({'boxes': np.zeros((1, 5), np.float32)}, '1x5 float32'),
+        ({'boxes': np.zeros(4, np.float32)}, '4 float32'),
+    ],
+)
+def test_an_output_that_was_not_promised_is_a_failure(outputs, got):
+    class Lying(Doubling):
+        def _infer(self, tensors):
+            return outputs
+
+    engine = Lying()
+    engine.outputs = (TensorSpec('boxes', (1, 4), FLOAT),)
+    with engine, pytest.raises(InferenceError) as raised:
+        engine.infer(engine.input_buffers())
+    assert str(raised.value) == (
+        f"Lying: output 'boxes': got {got}, expected 1x4 float32, which the engine promised"
+    )
+
+
+def test_an_output_of_which_nothing_is_known_may_have_any_shape():
+    engine = Doubling()
+    engine.outputs = (TensorSpec('images', (), FLOAT),)
+    with engine:
+        assert engine.infer(engine.input_buffers())['images'].shape == IMAGE.shape
 
 
 @pytest.mark.parametrize(

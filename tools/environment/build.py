@@ -117,18 +117,20 @@ def _pip_steps(plan: Plan, workshop: Path) -> list[tuple[str, str, list[str | Pa
         own = workshop / 'numpy.txt'
         own.write_text(f'numpy=={numpy_version(plan.interpreter)}\n', encoding='utf-8')
         arrays = ['-c', own]
-    run: list[str | Path] = [*arrays, '-r', REQUIREMENTS / 'run.txt']
+    run: list[str | Path] = [*arrays]
+    for name in ('run.txt', 'tooling.txt'):
+        run += ['-r', REQUIREMENTS / name]
     development: list[str | Path] = [*arrays, '-r', REQUIREMENTS / 'development.txt', *constraints]
     if plan.sourced:
         # No constraints on what runs: an old NumPy needs old versions of the others.
         return [
-            ('libraries', '30 packages, 100 MB, 20 s', run),
+            ('libraries', '60 packages, 300 MB, 40 s', run),
             ('development tools', '50 packages, 50 MB, 20 s', development),
         ]
     ros: list[str | Path] = ['-r', REQUIREMENTS / f'ros-{plan.ros}.txt', *arrays, *constraints]
     return [
         ('ROS 2', '92 packages, 65 MB, 15 s', ros),
-        ('libraries and development tools', '71 packages, 150 MB, 20 s', [*run, *development]),
+        ('libraries and development tools', '95 packages, 320 MB, 40 s', [*run, *development]),
     ]
 
 

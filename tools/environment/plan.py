@@ -42,7 +42,7 @@ class Plan:
     @property
     def requirements(self) -> list[Path]:
         """List the files in requirements/ that decide what is installed."""
-        names = ['run.txt', 'development.txt', 'constraints.txt', self.arrays]
+        names = ['run.txt', 'tooling.txt', 'development.txt', 'constraints.txt', self.arrays]
         if not self.sourced:
             names.append(f'ros-{self.ros}.txt')
         return [REQUIREMENTS / name for name in names if name]
