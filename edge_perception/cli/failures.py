@@ -8,7 +8,8 @@ import sys
 
 import click
 
-FAILED, WRONG = 1, 2  # exit status: it could not be done; it was asked for wrongly
+# Exit status: it could not be done; it was asked for wrongly; the gate refuses an artifact.
+FAILED, WRONG, REJECTED = 1, 2, 3
 # Packages that no installer can demand, because a robot has them in several guises.
 PACKAGES = {
     'cv2': 'apt install python3-opencv, or pip install opencv-python-headless',

@@ -23,10 +23,10 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_manifest
 from edge_perception.contract import parse_options
 from edge_perception.core.assembly import collect
-from edge_perception.core.assembly import describe_artifact
 from edge_perception.core.drafting import Draft
 from edge_perception.core.drafting import draft_manifest
 from edge_perception.core.drafting import UNANSWERED
+from edge_perception.core.engine_choice import describe_artifact
 from edge_perception.core.models import find_model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.tooling.onnx_graph import can_read_graphs

@@ -28,9 +28,17 @@ COMMANDS = {
         'edge_perception.cli.plugins',
         'List plugins and engines, and what they lack here.',
     ),
+    'doctor': (
+        'edge_perception.cli.doctor',
+        'Look at all that perception needs, and say what mends it.',
+    ),
     'demo': (
         'edge_perception.cli.demo',
         'Show a drone on its way down to a landing pad, live over ROS 2.',
+    ),
+    'verify': (
+        'edge_perception.cli.verify',
+        'Compare an artifact with its reference, and write its proof.',
     ),
     'pad': ('edge_perception.cli.pad', 'Draw the landing pad for printing.'),
 }
@@ -89,7 +97,7 @@ Examples:
   edge-perception pad --size 0.6 --out pad.pdf
 
 Exit status: 0 all done, 1 something could not be read or failed while it ran, 2 wrong usage or
-configuration.
+configuration, 3 an artifact was rejected.
 """
 
 

@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 
 from edge_perception.cli.assignments import parse_assignments
+from edge_perception.cli.comparison import compare_engines
 from edge_perception.cli.failures import FAILED
 from edge_perception.cli.failures import note
 from edge_perception.cli.failures import say
@@ -28,14 +29,19 @@ from edge_perception.cli.sources import be_quiet
 from edge_perception.cli.sources import find_sources
 from edge_perception.cli.sources import Source
 from edge_perception.cli.tables import Tables
+from edge_perception.contract import CombinedError
+from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
+from edge_perception.core.artifacts import ArtifactWish
+from edge_perception.core.artifacts import PRECISIONS
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.assembly import collect
 from edge_perception.core.assembly import Request
 from edge_perception.core.drawing import draw
+from edge_perception.core.engine_choice import AUTO
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.pose import planar_stages
 
@@ -61,7 +67,16 @@ COUNT = click.IntRange(min=1)
     metavar='FOLDER',
     help='Write drawn pictures and videos into this folder.',
 )
-@click.option('--engine', default='onnxruntime', show_default=True, help='Inference engine.')
+@click.option(
+    '--engine',
+    default='onnxruntime',
+    show_default=True,
+    help='Inference engine; auto: the best that can load MODEL; all: every one, side by side.',
+)
+@click.option('--artifact', default='', metavar='FILE', help='File that the engine loads.')
+@click.option(
+    '--precision', type=click.Choice(PRECISIONS), help='Precision of the artifact.'
+)
 @click.option(
     '-o',
     '--option',
@@ -102,12 +117,20 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         if not plugin.usable:
             note(f'plugin {plugin.name} of {plugin.distribution} {plugin.reason}; {plugin.remedy}')
     request = _request(host, given, errors)
+    if given['engine'] == 'all':
+        _refuse_to_draw(given['out'], errors)
+        if errors:
+            raise errors[0] if len(errors) == 1 else CombinedError(errors)
+        wishes = {name: given[name] for name in ('every', 'limit', 'as_json')}
+        ctx.exit(0 if compare_engines(host, request, sources, **wishes) else FAILED)
     with loading(request.model):
         assembled = assemble(host, request, found=errors, make_stages=planar_stages)
     for error in unreadable:
         say(error.code, str(error))
-    if warning := assembled.label_warning():
-        note(warning)
+    for sentence in (*assembled.passed_over, *assembled.warnings()):
+        note(sentence)
+    if given['engine'] == AUTO:
+        note(f'engine {assembled.engine} with {assembled.artifact.path.name}')
     reporter: Reporter = Tables(Console(), assembled.model.manifest)
     if given['as_json']:
         reporter = JsonLines(assembled.model.manifest)
@@ -122,20 +145,29 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 def _request(
     host: PluginHost, given: dict[str, Any], errors: list[EdgePerceptionError]
 ) -> Request:
-    engine = host.engines.get(given['engine'])
-    options_type = engine.options_type if engine else None
-    options = parse_assignments(given['assignments'], options_type, errors=errors)
+    options = parse_assignments(
+        given['assignments'], host.engines, chosen=given['engine'], errors=errors
+    )
     classes = given['classes'] or ''
     return Request(
         model=given['model'],
         engine=given['engine'],
         engine_options=options,
+        # To look at an artifact before it is proven is what this command is for; it says so.
+        artifact=ArtifactWish(
+            path=given['artifact'], precision=given['precision'] or '', allow_unverified=True
+        ),
         rotation=int(given['rotate']),
         score_threshold=given['score_threshold'],
         iou_threshold=given['iou_threshold'],
         max_detections=given['max_detections'],
         classes=tuple(name.strip() for name in classes.split(',') if name.strip()),
     )
+
+
+def _refuse_to_draw(folder: Path | None, errors: list[EdgePerceptionError]) -> None:
+    if folder is not None:
+        errors.append(ConfigurationError('--out', ['draws what one engine sees; name an engine']))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from abc import ABC
 from abc import abstractmethod
+from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -15,6 +17,12 @@ from typing import ClassVar
 from edge_perception.contract.manifest import ModelManifest
 from edge_perception.contract.options import Options
 from edge_perception.contract.types import Availability
+from edge_perception.contract.types import Tensors
+
+# What the host can make of an ONNX before a builder sees it: simplified; with weights and layers
+# in float16 but inputs and outputs as they were; with QuantizeLinear and DequantizeLinear, in
+# unsigned activations as x86-64 processors want them, or all symmetric as TensorRT wants them.
+SOURCE_FORMS = ('float32', 'float16', 'qdq_unsigned', 'qdq_symmetric')
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +30,12 @@ class BuildPlan:
     """
     Everything that decides what an artifact will be.
 
-    :param source: the ONNX file; external data lies beside it.
+    :param source: the ONNX file in the form that the builder wants; weights may lie beside it.
     :param precision: fp32, fp16 or int8.
     :param calibration: pictures for int8, in a fixed order; empty otherwise.
     :param options: an instance of the builder's ``options_type``.
+    :param samples: gives the inputs of ``source`` for each of these pictures, from the first on at
+        each call; each is valid until the next one. None unless there are pictures.
     """
 
     manifest: ModelManifest
@@ -33,6 +43,7 @@ class BuildPlan:
     precision: str = 'fp32'
     calibration: tuple[Path, ...] = ()
     options: Options = field(default_factory=Options)
+    samples: Callable[[], Iterator[Tensors]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,10 @@ class Builder(ABC):
     @abstractmethod
     def probe(self) -> Availability:
         """Tell whether the tools are here: quick, and never raises."""
+
+    def source_form(self, precision: str) -> str:
+        """Return which of ``SOURCE_FORMS`` the builder wants for a precision."""
+        return 'float32'
 
     @abstractmethod
     def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:

@@ -265,12 +265,14 @@ class EngineType(ABC):
     :param name: what users write in the parameter ``engine``.
     :param artifact_suffixes: files that the engine can load, with the dot.
     :param options_type: its options; they become parameters ``engine.<name>.<option>``.
+    :param build_target: the builder that makes its artifacts, if that has another name.
     """
 
     name: ClassVar[str]
     artifact_suffixes: ClassVar[tuple[str, ...]]
     options_type: ClassVar[type[Options]] = Options
     capabilities: ClassVar[Capabilities] = Capabilities()
+    build_target: ClassVar[str] = ''
 
     def precision(self, options: Options) -> str:
         """

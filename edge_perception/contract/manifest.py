@@ -95,11 +95,15 @@ class PoseRecipe:
         of the input; measured on held-out data.
     :param refine: the keypoints are saddle points, as on a chessboard: look for them in the image.
     :param refined_sigma: standard deviation of a refined keypoint, in pixels of the image.
+    :param pattern: what is printed on the object: a square of cells around its origin, '#' for
+        dark and '.' for bright; the first row at the greatest x, the first column at the greatest
+        y. A cell is as wide as the two nearest keypoints are apart. Empty where nothing is known.
     """
 
     keypoint_sigma: float = 1.0
     refine: bool = False
     refined_sigma: float = 0.25
+    pattern: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,8 @@ class ModelManifest:
     :param object_points: metres, one row x, y, z for each keypoint, in the frame of the object;
         with them and a CameraInfo the object's pose is found.
     :param selection: what the author recommends; users override it.
+    :param gate: limits of the gate that an artifact has to pass, by precision and name, where they
+        are to be others than the standard ones; the gate knows the names.
     """
 
     name: str
@@ -130,5 +136,6 @@ class ModelManifest:
     object_points: tuple[tuple[float, ...], ...] = ()
     pose: PoseRecipe = field(default_factory=PoseRecipe)
     selection: Selection = field(default_factory=Selection)
+    gate: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ''
     description: str = ''

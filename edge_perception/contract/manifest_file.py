@@ -31,6 +31,9 @@ from edge_perception.contract.manifest import RESIZES
 from edge_perception.contract.types import LabelMap
 from edge_perception.contract.types import Selection
 
+# Rows of a pattern; with fewer, chance may look like it.
+_SMALLEST_PATTERN = 4
+
 
 class _UniqueKeys(yaml.SafeLoader):
     """Refuses a key that stands twice; YAML would take the last one without a word."""
@@ -90,6 +93,7 @@ def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManife
         object_points=_object_points(fields, len(keypoint_names)),
         pose=_pose_recipe(fields.inner('pose')),
         selection=_selection(fields.inner('selection')),
+        gate=_mapping(fields, 'gate'),
         licence=fields.text('licence', ''),
         description=fields.text('description', ''),
     )
@@ -115,16 +119,18 @@ def dump_manifest(manifest: ModelManifest) -> dict[str, Any]:
         'keypoints': list(manifest.keypoint_names),
         'skeleton': [list(pair) for pair in manifest.skeleton],
         'object_points': [list(row) for row in manifest.object_points],
-        'pose': {name: getattr(manifest.pose, name) for name in PoseRecipe.__slots__},
+        'pose': {name: _plain(getattr(manifest.pose, name)) for name in PoseRecipe.__slots__},
         'selection': {
             'score_threshold': selection.score_threshold,
             'iou_threshold': selection.iou_threshold,
             'max_detections': selection.max_detections,
         },
+        'gate': {precision: dict(limits) for precision, limits in manifest.gate.items()},
     }
     if not manifest.object_points and manifest.pose == PoseRecipe():
         del values['pose']
-    for mapping in (values, values['source'], values['input'], values['decoder']):
+    groups = ('source', 'input', 'decoder', 'pose')
+    for mapping in (values, *(values.get(group, {}) for group in groups)):
         for key in [key for key, value in mapping.items() if value in ('', [], {})]:
             del mapping[key]
     return values
@@ -178,9 +184,20 @@ def _pose_recipe(fields: Fields) -> PoseRecipe:
         refined_sigma=fields.number(
             'refined_sigma', default.refined_sigma, minimum=0.01, maximum=100
         ),
+        pattern=_pattern(fields),
     )
     fields.finish()
     return recipe
+
+
+def _pattern(fields: Fields) -> tuple[str, ...]:
+    rows = fields.texts('pattern')
+    square = len(rows) >= _SMALLEST_PATTERN and all(len(row) == len(rows) for row in rows)
+    if rows and not (square and set(''.join(rows)) == {'#', '.'}):
+        expected = f"a square of '#' and '.', {_SMALLEST_PATTERN} rows or more, each a text"
+        fields.problem('pattern', list(rows), expected)
+        return ()
+    return rows
 
 
 def _selection(fields: Fields) -> Selection:

@@ -11,7 +11,7 @@ import threading
 # Why a frame was not published. The names appear in diagnostics and in the documentation.
 DROP_REASONS: Mapping[str, str] = {
     'superseded': 'a newer frame came before this one was started',
-    'stale': 'its budget was used up before it was started',
+    'stale': 'too little of its budget was left to start it',
     'overrun': 'its budget was used up when the result was ready',
     'bad_stamp': 'its stamp is zero, in the future or older than the one before',
     'bad_image': 'the image cannot be read',
@@ -23,10 +23,15 @@ DROP_REASONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FrameCounts:
-    """Numbers of frames at one moment: received = published + dropped + in flight."""
+    """
+    Numbers of frames at one moment: received = published + dropped + in flight.
+
+    :param published_late: those of the published ones that were older than their budget then.
+    """
 
     received: int
     published: int
+    published_late: int
     in_flight: int
     dropped: Mapping[str, int]
 
@@ -42,6 +47,7 @@ class FrameAccounts:
         self._lock = threading.Lock()
         self._received = 0
         self._published = 0
+        self._published_late = 0
         self._in_flight = 0
         self._dropped = dict.fromkeys(DROP_REASONS, 0)
 
@@ -51,10 +57,15 @@ class FrameAccounts:
             self._received += 1
             self._in_flight += 1
 
-    def publish(self) -> None:
-        """Count a frame whose result was published."""
+    def publish(self, *, late: bool = False) -> None:
+        """
+        Count a frame whose result was published.
+
+        :param late: it was older than its budget when it went out.
+        """
         with self._lock:
             self._published += 1
+            self._published_late += late
             self._in_flight -= 1
 
     def drop(self, reason: str) -> None:
@@ -73,6 +84,7 @@ class FrameAccounts:
             return FrameCounts(
                 received=self._received,
                 published=self._published,
+                published_late=self._published_late,
                 in_flight=self._in_flight,
                 dropped=dict(self._dropped),
             )

@@ -13,38 +13,47 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 import time
 from typing import Any
 
-from edge_perception.contract import ArtifactError
 from edge_perception.contract import check_input
 from edge_perception.contract import CombinedError
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Decoder
 from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import Engine
+from edge_perception.contract import EngineError
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ManifestError
-from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
-from edge_perception.contract import PluginError
 from edge_perception.contract import Selection
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.core.artifacts import Artifact
+from edge_perception.core.artifacts import ArtifactWish
+from edge_perception.core.artifacts import choose_artifact
 from edge_perception.core.budget import Clock
+from edge_perception.core.engine_choice import AUTO
+from edge_perception.core.engine_choice import choose_engine
+from edge_perception.core.engine_choice import describe_artifact
+from edge_perception.core.engine_choice import engines_for
 from edge_perception.core.models import find_model
 from edge_perception.core.models import Model
 from edge_perception.core.pipeline import Pipeline
 from edge_perception.core.pipeline import Stage
-from edge_perception.core.plugin_checks import named
+from edge_perception.core.plugin_checks import mistakes_of
 from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.plugin_host import probe
 from edge_perception.core.preprocessing import Preprocessor
 from edge_perception.core.preprocessing import ROTATIONS
+from edge_perception.core.shelves import current_entries
+from edge_perception.core.shelves import model_shelf
+
+# The first run is slower than all others.
+WARM_UP_RUNS = 3
 
 MakeStages = Callable[[ModelManifest], Sequence[Stage]]
 
@@ -54,56 +63,15 @@ def no_stages(manifest: ModelManifest) -> Sequence[Stage]:
     return ()
 
 
-def choose_engine(host: PluginHost, name: str) -> EngineType:
-    """
-    Return the engine type that a user named; never silently another one.
-
-    :raises EngineUnavailableError: nobody offers it, or it cannot work on this machine.
-    """
-    engine_type = host.engines.get(name)
-    if engine_type is None:
-        broken = [entry for entry in host.plugins if entry.name == name and not entry.usable]
-        if broken:
-            raise EngineUnavailableError(name, reason=broken[0].reason, remedy=broken[0].remedy)
-        hint = did_you_mean(name, host.engines).lstrip(', ')
-        known = ', '.join(sorted(host.engines)) or 'none'
-        raise EngineUnavailableError(
-            name, reason=f'no plugin offers it, installed engines: {known}', remedy=hint
-        )
-    availability = probe(engine_type)
-    if not availability.available:
-        raise EngineUnavailableError(name, reason=availability.reason, remedy=availability.remedy)
-    return engine_type
-
-
-def describe_artifact(host: PluginHost, path: Path) -> ModelDescription:
-    """
-    Read what a model file says of itself, by the first engine that can.
-
-    :raises ArtifactError: no engine here reads such files, or the file is damaged.
-    """
-    readers = [host.engines[name] for name in sorted(host.engines)]
-    readers = [each for each in readers if path.suffix in each.artifact_suffixes]
-    for engine_type in readers:
-        if probe(engine_type).available:
-            with _mistakes_of(f'engine {engine_type.name!r}'):
-                return engine_type.describe(path)
-    names = ', '.join(each.name for each in readers)
-    raise ArtifactError(
-        path,
-        reason=f'no engine that works here reads {path.suffix or "such"} files',
-        remedy=f'install what {names} needs' if names else 'give an ONNX file or a model folder',
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """
     What a user asked for, unchecked.
 
     :param model: path or name.
-    :param engine: name of the engine.
-    :param engine_options: values by name; checked against the engine's own list.
+    :param engine: name of the engine, or ``auto`` for the best that can load the model.
+    :param engine_options: by engine, then by name; checked against the engine's own list.
+    :param artifact: which file the engine shall load.
     :param rotation: how far the camera is turned: 0, 90, 180 or 270 degrees clockwise.
     :param score_threshold: this and the following: None stands for what the model recommends.
     :param classes: names or indices of the only classes to report; empty stands for all.
@@ -111,7 +79,8 @@ class Request:
 
     model: str
     engine: str
-    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    engine_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    artifact: ArtifactWish = field(default_factory=ArtifactWish)
     rotation: int = 0
     score_threshold: float | None = None
     iou_threshold: float | None = None
@@ -124,15 +93,29 @@ class Assembled:
     """
     A model that is ready to run; whoever gets it deactivates ``pipeline.engine`` in the end.
 
+    :param engine: name of the engine.
+    :param artifact: what it has loaded.
     :param selection: the wishes of the user over what the model recommends.
+    :param passed_over: why ``auto`` did not take the engines before this one, a sentence each.
     """
 
     model: Model
+    engine: str
+    artifact: Artifact
     pipeline: Pipeline
     selection: Selection
+    passed_over: tuple[str, ...] = ()
 
-    def label_warning(self) -> str:
-        """Return what is wrong with the number of labels, in words; empty when nothing is."""
+    def warnings(self) -> tuple[str, ...]:
+        """Return what should be mended although it works, in words."""
+        return tuple(filter(None, (self._unproven(), self._labels_that_do_not_fit())))
+
+    def _unproven(self) -> str:
+        if not self.artifact.warning:
+            return ''
+        return f'artifact {self.artifact.path}: {self.artifact.warning}'
+
+    def _labels_that_do_not_fit(self) -> str:
         classes, names = self.pipeline.decoder.class_count, len(self.model.manifest.labels)
         if classes is None or classes == names:
             return ''
@@ -143,17 +126,30 @@ class Assembled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _Loader:
+    """Everything that was checked, for loading."""
+
+    model: Model
     engine_type: EngineType
     engine_options: Options
+    artifact: Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What does not depend on the engine."""
+
     decoder_type: type[Decoder]
     decoder_options: Options
+    selection: Selection
+    stages: Sequence[Stage]
 
 
 def assemble(
     host: PluginHost,
     request: Request,
     *,
+    model: Model | None = None,
     found: Sequence[EdgePerceptionError] = (),
     make_stages: MakeStages = no_stages,
     clock: Clock = time.monotonic_ns,
@@ -164,29 +160,50 @@ def assemble(
     Everything that can be checked without loading is checked first, so that all mistakes are said
     at once.
 
+    :param model: where it was found already; else the one that is asked for is looked up.
     :param found: errors that the caller found before; they are raised together with ours.
     :param make_stages: makes what comes after the decoder of a model.
     :raises CombinedError: several things are wrong.
     :raises EdgePerceptionError: one thing is wrong.
     """
     errors = list(found)
-    model = parts = selection = stages = None
+    rest = None
+    loaders: list[_Loader] = []
+    passed_over: list[str] = []
     with collect(errors):
-        model = find_model(request.model, describe=partial(describe_artifact, host))
+        model = model or find_model(request.model, describe=partial(describe_artifact, host))
     with collect(errors):
         _check_rotation(request.rotation)
     with collect(errors):
-        parts = _choose_parts(host, request, model)
+        loaders, passed_over = _make_loaders(host, request, model)
     with collect(errors):
-        selection = _make_selection(request, model) if model else None
-    with collect(errors):
-        stages = make_stages(model.manifest) if model else None
+        rest = _make_rest(host, request, model, make_stages) if model else None
+    raise_all(errors)
+    assert model is not None and rest is not None
+    for loader in loaders:
+        name = loader.engine_type.name
+        try:
+            pipeline = _load(loader, rest, rotation=request.rotation, clock=clock)
+        except EngineError as error:
+            if request.engine != AUTO:
+                raise
+            passed_over.append(str(error))
+            continue
+        return Assembled(
+            model=model,
+            engine=name,
+            artifact=loader.artifact,
+            pipeline=pipeline,
+            selection=rest.selection,
+            passed_over=tuple(passed_over),
+        )
+    raise EngineUnavailableError(AUTO, reason='no engine can load it: ' + '; '.join(passed_over))
+
+
+def raise_all(errors: Sequence[EdgePerceptionError]) -> None:
+    """Raise what was collected, together; nothing where there is nothing."""
     if errors:
         raise errors[0] if len(errors) == 1 else CombinedError(errors)
-    assert model is not None and parts is not None and selection is not None
-    assert stages is not None
-    pipeline = _load(parts, model, rotation=request.rotation, stages=stages, clock=clock)
-    return Assembled(model=model, pipeline=pipeline, selection=selection)
 
 
 @contextmanager
@@ -203,25 +220,78 @@ def _check_rotation(rotation: int) -> None:
         raise OptionError(f'rotation: got {rotation!r}, expected 0, 90, 180 or 270')
 
 
-def _choose_parts(host: PluginHost, request: Request, model: Model | None) -> _Parts | None:
+def _make_loaders(
+    host: PluginHost, request: Request, model: Model | None
+) -> tuple[list[_Loader], list[str]]:
+    """Return what may be tried, the best first, and why the others may not."""
+    if request.engine != AUTO:
+        return _only_loader(host, request, model), []
+    loaders: list[_Loader] = []
+    passed_over: list[str] = []
+    for engine_type in engines_for(host, AUTO) if model else ():
+        assert model is not None
+        try:
+            loaders.append(_make_loader(choose_engine(host, engine_type.name), request, model))
+        except EngineError as error:
+            passed_over.append(str(error))
+    return loaders, passed_over
+
+
+def _only_loader(host: PluginHost, request: Request, model: Model | None) -> list[_Loader]:
     errors: list[EdgePerceptionError] = []
-    parts: list[Any] = []
     with collect(errors):
-        parts.append(choose_engine(host, request.engine))
+        choose_engine(host, request.engine)
+    engine_type = host.engines.get(request.engine)
+    loaders = []
+    if engine_type is not None:
+        with collect(errors):
+            parsed = _parse_options(engine_type, request)
+            if model is not None and not errors:
+                artifact = _choose_artifact(engine_type, request, model, parsed)
+                loaders = [_Loader(model, engine_type, parsed, artifact)]
+    raise_all(errors)
+    return loaders
+
+
+def _make_loader(engine_type: EngineType, request: Request, model: Model) -> _Loader:
+    options = _parse_options(engine_type, request)
+    artifact = _choose_artifact(engine_type, request, model, options)
+    return _Loader(model, engine_type, options, artifact)
+
+
+def _parse_options(engine_type: EngineType, request: Request) -> Options:
+    values = request.engine_options.get(engine_type.name, {})
+    owner = f'engine {engine_type.name!r}'
+    return parse_options(engine_type.options_type, values, owner=owner)
+
+
+def _choose_artifact(
+    engine_type: EngineType, request: Request, model: Model, options: Options
+) -> Artifact:
+    with mistakes_of(f'engine {engine_type.name!r}'):
+        shelves = current_entries(model_shelf(model))
+        return choose_artifact(
+            model, engine_type, options, wish=request.artifact, shelves=shelves
+        )
+
+
+def _make_rest(host: PluginHost, request: Request, model: Model, make_stages: MakeStages) -> _Rest:
+    """Check all that does not depend on the engine, and say all that is wrong."""
+    errors: list[EdgePerceptionError] = []
+    decoder_type = decoder_options = selection = stages = None
     with collect(errors):
-        if request.engine in host.engines:
-            options_type = host.engines[request.engine].options_type
-            owner = f'engine {request.engine!r}'
-            parts.append(parse_options(options_type, request.engine_options, owner=owner))
+        decoder_type = _choose_decoder(host, model)
+        owner = f'decoder {decoder_type.name!r} of {model.manifest.name}'
+        wishes = model.manifest.decoder_options
+        decoder_options = parse_options(decoder_type.options_type, wishes, owner=owner)
     with collect(errors):
-        if model is not None:
-            decoder_type = _choose_decoder(host, model)
-            owner = f'decoder {decoder_type.name!r} of {model.manifest.name}'
-            wishes = model.manifest.decoder_options
-            parts += [decoder_type, parse_options(decoder_type.options_type, wishes, owner=owner)]
-    if errors:
-        raise errors[0] if len(errors) == 1 else CombinedError(errors)
-    return _Parts(*parts) if model is not None else None
+        selection = _make_selection(request, model)
+    with collect(errors):
+        stages = make_stages(model.manifest)
+    raise_all(errors)
+    assert decoder_type is not None and decoder_options is not None
+    assert selection is not None and stages is not None
+    return _Rest(decoder_type, decoder_options, selection, stages)
 
 
 def _choose_decoder(host: PluginHost, model: Model) -> type[Decoder]:
@@ -237,21 +307,19 @@ def _choose_decoder(host: PluginHost, model: Model) -> type[Decoder]:
     return host.decoders[name]
 
 
-def _load(
-    parts: _Parts, model: Model, *, rotation: int, stages: Sequence[Stage], clock: Clock
-) -> Pipeline:
-    with _mistakes_of(f'engine {parts.engine_type.name!r}'):
-        engine = parts.engine_type.create(model.manifest, model.source, parts.engine_options)
-    spec = check_input(model.manifest, engine.inputs)
-    outputs = tuple(spec.real() for spec in engine.outputs)
-    with _mistakes_of(f'decoder {parts.decoder_type.name!r}'):
-        decoder = parts.decoder_type(
-            model.manifest, outputs=outputs, options=parts.decoder_options
-        )
-    preprocessor = Preprocessor(model.manifest.input, spec=spec, rotation=rotation)
+def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipeline:
+    """Return a pipeline whose engine is active and warm."""
+    manifest, path = loader.model.manifest, loader.artifact.path
+    with mistakes_of(f'engine {loader.engine_type.name!r}'):
+        engine = loader.engine_type.create(manifest, path, loader.engine_options)
+    spec = check_input(manifest, engine.inputs)
+    outputs = tuple(each.real() for each in engine.outputs)
+    with mistakes_of(f'decoder {rest.decoder_type.name!r}'):
+        decoder = rest.decoder_type(manifest, outputs=outputs, options=rest.decoder_options)
+    preprocessor = Preprocessor(manifest.input, spec=spec, rotation=rotation)
     engine.activate()
     try:
-        engine.warm_up()
+        warm_up_ns = _warm_up(engine, clock)
     except BaseException:
         engine.deactivate()
         raise
@@ -260,22 +328,21 @@ def _load(
         decoder=decoder,
         preprocessor=preprocessor,
         input_name=spec.name,
-        stages=stages,
+        stages=rest.stages,
+        warm_up_ns=warm_up_ns,
         clock=clock,
     )
 
 
-@contextmanager
-def _mistakes_of(subject: str) -> Iterator[None]:
-    """Turn what the author of a plugin did not foresee into a sentence."""
-    try:
-        yield
-    except EdgePerceptionError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f'{subject} cannot read the model: {named(error)}; report it to its author'
-        ) from error
+def _warm_up(engine: Engine, clock: Clock) -> int:
+    """Return how long the slowest run took but for the first, nanoseconds."""
+    engine.warm_up(runs=1)
+    times = []
+    for _ in range(WARM_UP_RUNS - 1):
+        started_ns = clock()
+        engine.warm_up(runs=1)
+        times.append(clock() - started_ns)
+    return max(times)
 
 
 def _make_selection(request: Request, model: Model) -> Selection:

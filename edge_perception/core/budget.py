@@ -17,6 +17,9 @@ Clock = Callable[[], int]
 
 NS_PER_MS = 1_000_000
 BAD_STAMP_POLICIES = ('drop', 'arrival')
+# A camera without a budget has its turn as if it had this one: somebody who takes results of any
+# age must neither starve nor starve others.
+TURN_WITHOUT_BUDGET_NS = 1000 * NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,20 @@ class Deadline:
     age_on_arrival_ns: int
     budget_ns: int
 
+    @property
+    def due_ns(self) -> int:
+        """Monotonic time at which the turn of the frame should have come."""
+        if not self.budget_ns:
+            return self.arrival_ns + TURN_WITHOUT_BUDGET_NS
+        return self.arrival_ns - self.age_on_arrival_ns + self.budget_ns
+
     def age_ns(self, now_ns: int) -> int:
         """Return the age of the frame at a monotonic time."""
         return self.age_on_arrival_ns + now_ns - self.arrival_ns
+
+    def left_ns(self, now_ns: int) -> int:
+        """Return what is left of the budget at a monotonic time; negative when it has passed."""
+        return self.budget_ns - self.age_ns(now_ns)
 
     def passed(self, now_ns: int) -> bool:
         """Tell whether the budget is used up at a monotonic time."""
@@ -59,6 +73,9 @@ class LatencyBudget:
     """
     Judges the stamps of one camera. Called from the thread that receives.
 
+    Time that is set, paused or begins anew costs one frame at most: a stamp is compared with the
+    clock and with the stamp before it, and with nothing else.
+
     :param budget_ms: how old a published result may be, counted from the stamp; 0 for any age.
     :param on_bad_stamp: ``drop`` the frame, or count its age from its ``arrival``.
     :param stamp_tolerance_ms: a stamp so far in the future counts as now.
@@ -70,8 +87,13 @@ class LatencyBudget:
     ) -> None:
         self._budget_ns = int(budget_ms * NS_PER_MS)
         self._drop_bad = on_bad_stamp == 'drop'
-        self._tolerance_ns = int(stamp_tolerance_ms * NS_PER_MS)
+        # May be changed while running, e.g. to the period of a simulated clock.
+        self.tolerance_ns = int(stamp_tolerance_ms * NS_PER_MS)
         self._clock = clock
+        self._last_stamp_ns = 0
+
+    def begin_anew(self) -> None:
+        """Forget the last stamp, because the clock was set back."""
         self._last_stamp_ns = 0
 
     def arrive(self, stamp_ns: int, *, now_ns: int) -> Arrival:
@@ -83,9 +105,11 @@ class LatencyBudget:
         """
         age_ns = now_ns - stamp_ns
         problem = ''
-        if stamp_ns == 0:
+        if now_ns <= 0:
+            problem = 'cannot be judged, because simulated time has not begun: no /clock has come'
+        elif stamp_ns == 0:
             problem = 'is zero'
-        elif age_ns < -self._tolerance_ns:
+        elif age_ns < -self.tolerance_ns:
             problem = f'is {-age_ns / NS_PER_MS:.1f} ms in the future'
         elif stamp_ns < self._last_stamp_ns:
             back_ms = (self._last_stamp_ns - stamp_ns) / NS_PER_MS
@@ -93,7 +117,7 @@ class LatencyBudget:
         # Kept for bad stamps as well: after a camera or a recording starts anew, only the first
         # frame is older than the one before it.
         # A stamp from the future is no measure for those that come after it.
-        if age_ns >= -self._tolerance_ns:
+        if age_ns >= -self.tolerance_ns:
             self._last_stamp_ns = stamp_ns
         if problem and self._drop_bad:
             return Arrival(deadline=None, stamp_problem=problem)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -17,6 +18,8 @@ from edge_perception.core.families import guess_decoder
 from edge_perception.core.keypoint_sets import COCO_PERSON
 from edge_perception.core.keypoint_sets import COCO_PERSON_SKELETON
 from edge_perception.core.keypoint_sets import FACE_LANDMARKS
+from edge_perception.core.tflite_metadata import read_tflite_metadata
+from edge_perception.core.tflite_metadata import TfliteMetadata
 from edge_perception.core.ultralytics import read_ultralytics
 from edge_perception.core.ultralytics import Ultralytics
 
@@ -24,6 +27,11 @@ from edge_perception.core.ultralytics import Ultralytics
 # an open question is refused instead of being run with a default that gives wrong boxes.
 UNANSWERED = '?'
 MAX_LISTED = 6  # tensors in one sentence
+TFLITE_SUFFIX = '.tflite'
+# Where an engine says why it could not read the metadata of a file.
+METADATA_PROBLEM = 'metadata_problem'
+
+Exported = Ultralytics | TfliteMetadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,13 @@ def draft_manifest(description: ModelDescription, *, source: str) -> Draft:
     """
     Make the values of a manifest from tensors and metadata.
 
-    Metadata of Ultralytics exports answers everything; without it the shapes answer what they can.
+    Metadata of Ultralytics exports answers everything, that of TensorFlow Lite most often;
+    without it the shapes answer what they can.
 
     :param source: file name of the model.
     """
     unknown: list[str] = []
-    exported = read_ultralytics(description.metadata)
+    exported = _exported(description.metadata, unknown)
     recipe = _input(description, exported, unknown)
     values: dict[str, Any] = {
         'manifest_version': MANIFEST_VERSION,
@@ -61,16 +70,30 @@ def draft_manifest(description: ModelDescription, *, source: str) -> Draft:
     if exported is None:
         _guess(values, description.outputs, unknown)
         return Draft(values=values, unknown=tuple(unknown))
+    values.update(exported.names())
     decoder = exported.decoder(recipe, description.outputs)
-    if decoder is None:
-        decoder = {'name': UNANSWERED}
+    if decoder is not None:
+        values['decoder'] = decoder
+    elif isinstance(exported, Ultralytics):
+        values['decoder'] = {'name': UNANSWERED}
         unknown.append(exported.open_question(description.outputs))
-    values.update(decoder=decoder, **exported.names())
+    else:
+        _guess(values, description.outputs, unknown)
+    if values['decoder']['name'] == 'yolo' and PurePath(source).suffix == TFLITE_SUFFIX:
+        # Whoever wrote this metadata divides boxes by the size of the input for this format only.
+        values['decoder'].setdefault('options', {})['box_units'] = 'normalised'
     return Draft(values=values, unknown=tuple(unknown))
 
 
+def _exported(metadata: Mapping[str, str], unknown: list[str]) -> Exported | None:
+    """Return metadata that was recognised."""
+    if METADATA_PROBLEM in metadata:
+        unknown.append(f'what its metadata says, which is damaged: {metadata[METADATA_PROBLEM]}')
+    return read_ultralytics(metadata) or read_tflite_metadata(metadata)
+
+
 def _input(
-    description: ModelDescription, exported: Ultralytics | None, unknown: list[str]
+    description: ModelDescription, exported: Exported | None, unknown: list[str]
 ) -> dict[str, Any]:
     images = [spec for spec in description.inputs if len(spec.shape) == 4]
     if len(images) != 1:
@@ -98,7 +121,7 @@ def _input(
     recipe['layout'] = layout
     recipe['dtype'] = spec.dtype.name
     _colour(recipe, channels, exported, unknown)
-    _normalisation(recipe, exported, unknown)
+    _normalisation(recipe, spec, exported, unknown)
     return recipe
 
 
@@ -111,13 +134,13 @@ def _axes(spec: TensorSpec) -> tuple[str, int, int, int]:
 
 
 def _colour(
-    recipe: dict[str, Any], channels: int, exported: Ultralytics | None, unknown: list[str]
+    recipe: dict[str, Any], channels: int, exported: Exported | None, unknown: list[str]
 ) -> None:
     if channels == 1:
         recipe['colour'] = 'grey'
         return
-    if channels == 3 and exported is not None:
-        recipe['colour'] = 'rgb'
+    if channels == 3 and exported is not None and exported.colour == 'rgb':
+        recipe['colour'] = exported.colour
         return
     recipe['colour'] = UNANSWERED
     if channels == 3:
@@ -129,13 +152,13 @@ def _colour(
 
 
 def _normalisation(
-    recipe: dict[str, Any], exported: Ultralytics | None, unknown: list[str]
+    recipe: dict[str, Any], spec: TensorSpec, exported: Exported | None, unknown: list[str]
 ) -> None:
-    dtype = recipe['dtype']
-    if dtype not in INPUT_DTYPES:
-        unknown.append(f'how pixels become {dtype}, which the package cannot make')
-    if exported is not None and dtype.startswith('float'):
-        recipe.update(exported.normalisation())
+    if spec.dtype.name not in INPUT_DTYPES:
+        unknown.append(f'how pixels become {spec.dtype.name}, which the package cannot make')
+    known = exported.normalisation(spec) if exported is not None else None
+    if known is not None:
+        recipe.update(known)
         return
     for key in ('scale', 'mean', 'std', 'resize'):
         recipe[key] = UNANSWERED
@@ -174,7 +197,7 @@ def _names(values: dict[str, Any], guess: Guess | None, unknown: list[str]) -> N
         values['keypoints'] = list(FACE_LANDMARKS)
     elif decoder == 'heatmap':
         unknown.append('the keypoint names')
-    else:
+    elif not values.get('labels'):
         count = f' (there are {guess.classes})' if guess and guess.classes else ''
         unknown.append(f'the class names{count}; without them results carry numbers')
 

@@ -1,10 +1,9 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hands the newest frame from the thread that receives to the thread that works."""
+"""Keeps the newest frame of a camera until its turn comes."""
 
 from __future__ import annotations
 
-import threading
 from typing import Generic
 from typing import TypeVar
 
@@ -13,43 +12,37 @@ T = TypeVar('T')
 
 class Mailbox(Generic[T]):
     """
-    Holds one item at most: the newest. Methods may be called from any thread, none of them works.
+    Holds one item at most: the newest. Not guarded: whoever shares it between threads has a lock.
 
-    An old image is a wrong one on a vehicle, so there is no queue to work off.
+    An old image is a wrong one on a vehicle, so there is no queue to work off. What was replaced
+    still counts for the turn: ``due_ns`` is that of the first item since the last ``served``.
     """
 
     def __init__(self) -> None:
-        self._arrived = threading.Condition()
         self._item: T | None = None
-        self._closed = False
+        self.due_ns: int | None = None
 
-    def put(self, item: T) -> T | None:
+    @property
+    def waiting(self) -> bool:
+        """Whether an item waits."""
+        return self._item is not None
+
+    def put(self, item: T, *, due_ns: int) -> T | None:
         """
         Leave an item.
 
+        :param due_ns: monotonic time at which its turn should have come.
         :return: the item that was replaced because nobody took it, or None.
         """
-        with self._arrived:
-            replaced, self._item = self._item, item
-            self._arrived.notify()
-            return replaced
+        replaced, self._item = self._item, item
+        self.due_ns = due_ns if self.due_ns is None else min(due_ns, self.due_ns)
+        return replaced
 
     def take(self) -> T | None:
-        """Wait for an item and take it; None when the mailbox was closed and is empty."""
-        with self._arrived:
-            while self._item is None and not self._closed:
-                self._arrived.wait()
-            item, self._item = self._item, None
-            return item
+        """Take the item out; None when there is none. Its claim to a turn stays."""
+        item, self._item = self._item, None
+        return item
 
-    def clear(self) -> T | None:
-        """Take out the item without waiting; None when there is none."""
-        with self._arrived:
-            item, self._item = self._item, None
-            return item
-
-    def close(self) -> None:
-        """Wake whoever waits in ``take``; from now on it does not wait."""
-        with self._arrived:
-            self._closed = True
-            self._arrived.notify_all()
+    def served(self) -> None:
+        """Forget the claim, because the turn has come."""
+        self.due_ns = None

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
-import hashlib
 import os
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import parse_manifest
 from edge_perception.core.drafting import draft_manifest
+from edge_perception.core.proofs import file_sha256
 
 PATH_VARIABLE = 'EDGE_PERCEPTION_MODEL_PATH'
 ZOO = Path(edge_perception.__file__).parent / 'zoo'
@@ -135,25 +135,10 @@ def _check_source(source: Path, manifest: ModelManifest) -> None:
         )
     if not manifest.sha256:
         return
-    digest = _sha256(source)
+    digest = file_sha256(source)
     if digest != manifest.sha256:
         raise ArtifactError(
             source,
             reason=f'has sha256 {digest}, the manifest expects {manifest.sha256}',
             remedy='restore the file that the manifest was written for, or correct source.sha256',
         )
-
-
-def _sha256(source: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with source.open('rb') as file:
-            for block in iter(lambda: file.read(1 << 20), b''):
-                digest.update(block)
-    except OSError as error:
-        raise ArtifactError(
-            source,
-            reason=f'cannot be read: {error.strerror}',
-            remedy='check its permissions and the disk',
-        ) from error
-    return digest.hexdigest()

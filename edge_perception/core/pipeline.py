@@ -67,6 +67,7 @@ class Pipeline:
 
     :param input_name: the input of the engine into which the image goes.
     :param stages: called in this order.
+    :param warm_up_ns: how long the engine took for one frame in its warm-up, nanoseconds.
     :param tasks: fields of ``Perception`` that decoder and stages fill.
     """
 
@@ -78,9 +79,11 @@ class Pipeline:
         preprocessor: Preprocessor,
         input_name: str,
         stages: Sequence[Stage] = (),
+        warm_up_ns: int = 0,
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self.engine = engine
+        self.warm_up_ns = warm_up_ns
         self.decoder = decoder
         self.stages = tuple(stages)
         self.tasks = decoder.tasks.union(*(stage.tasks for stage in self.stages))
@@ -88,6 +91,18 @@ class Pipeline:
         self._real_outputs = RealOutputs(engine.outputs)
         self._input_name = input_name
         self._clock = clock
+
+    def for_camera(self, *, preprocessor: Preprocessor, stages: Sequence[Stage]) -> Pipeline:
+        """Return a pipeline for another camera with the same engine and decoder."""
+        return Pipeline(
+            self.engine,
+            decoder=self.decoder,
+            preprocessor=preprocessor,
+            input_name=self._input_name,
+            stages=stages,
+            warm_up_ns=self.warm_up_ns,
+            clock=self._clock,
+        )
 
     def process(self, frame: Frame, *, selection: Selection) -> Processed:
         """

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import contextmanager
 from inspect import isabstract
 import re
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from edge_perception.contract import Builder
 from edge_perception.contract import CONTRACT_VERSION
 from edge_perception.contract import Decoder
+from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineType
 from edge_perception.contract import PluginError
 
@@ -34,6 +37,19 @@ def named(error: BaseException) -> str:
     """Return an exception in one line, with its type."""
     words = ' '.join(str(error).split())
     return ': '.join(part for part in (type(error).__name__, words) if part)
+
+
+@contextmanager
+def mistakes_of(subject: str) -> Iterator[None]:
+    """Turn what the author of a plugin did not foresee into a sentence."""
+    try:
+        yield
+    except EdgePerceptionError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f'{subject} cannot read the model: {named(error)}; report it to its author'
+        ) from error
 
 
 def declared_contract(module: Any) -> str:

@@ -58,12 +58,21 @@ class Ultralytics:
             width = width if width > 0 else self.size[1]
         return height, width, channels if channels > 0 else self.channels
 
-    def normalisation(self) -> dict[str, Any]:
-        """Return the part of the input recipe that is the same for all exports of a task."""
+    @property
+    def colour(self) -> str:
+        """Colour order of an input with three channels."""
+        return 'rgb'
+
+    def normalisation(self, spec: TensorSpec) -> dict[str, Any] | None:
+        """Return dtype and normalisation of the input recipe; None when they are not known."""
+        real = spec.real().dtype
+        if real.kind != 'f':
+            return None
+        recipe = {'dtype': real.name, 'scale': 1 / 255}
         if self.task == 'classify':
             # Trained on the central square of images; stretching shows it the whole image.
-            return {'scale': 1 / 255, 'resize': 'stretch'}
-        return {'scale': 1 / 255, 'resize': 'letterbox_center', 'fill': 114}
+            return {**recipe, 'resize': 'stretch'}
+        return {**recipe, 'resize': 'letterbox_center', 'fill': 114}
 
     def names(self) -> dict[str, Any]:
         """Return the parts of a manifest that are names and words, where there are any."""

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 from typing import TypeAlias
 
 from rclpy.clock import Clock
@@ -18,6 +20,7 @@ from edge_perception.contract import Frame
 from edge_perception.ros import qos
 from edge_perception.ros.compressed_images import compressed_to_frame
 from edge_perception.ros.images import image_to_frame
+from edge_perception.ros.losses import Losses
 from edge_perception.ros.rclpy_versions import ClockType
 
 ImageMessage: TypeAlias = Image | CompressedImage
@@ -64,10 +67,16 @@ class CameraInput:
         self._transport = transport
         self.raw_topic = node.resolve_topic_name(topic)
         self._topics = {'raw': self.raw_topic, 'compressed': self.raw_topic + suffix}
+        self._losses = Losses(self.publishers)
         self._subscription: Subscription | None = None
         self._search: Timer | None = None
         self._compressed_seen = False
         self.topic = self._topics['compressed' if transport == 'compressed' else 'raw']
+
+    @property
+    def lost_before_node(self) -> int | None:
+        """How many images were published and did not arrive; None where nobody can tell."""
+        return self._losses.count
 
     @property
     def subscribed(self) -> bool:
@@ -126,10 +135,15 @@ class CameraInput:
         self.topic = self._topics[transport]
         message_type = Image if transport == 'raw' else CompressedImage
         self._subscription = self._node.create_subscription(
-            message_type, self.topic, self._receive, qos.CAMERA
+            message_type, self.topic, self._take, qos.CAMERA
         )
+
+    def _take(self, message: ImageMessage, info: Mapping[str, Any]) -> None:
+        self._losses.note(info)
+        self._receive(message)
 
     def _unsubscribe(self) -> None:
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
+            self._losses.begin_anew()

@@ -12,6 +12,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
 
 from edge_perception.core.accounts import FrameCounts
+from edge_perception.core.budget import NS_PER_MS
+from edge_perception.ros.camera import Camera
 from edge_perception.ros.session import Session
 
 HARDWARE_ID = platform.node()
@@ -28,7 +30,7 @@ def array(stamp: Time, statuses: list[DiagnosticStatus]) -> DiagnosticArray:
 
 def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[DiagnosticStatus]:
     """
-    Return statuses of the engine, the camera and, for models that have one, the pose.
+    Return statuses of the engine, each camera and, for models that have one, the pose.
 
     :param node_name: fully qualified; the names of the statuses start with it.
     :param session: None when nothing is configured.
@@ -41,49 +43,67 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
     if not trouble and busy_s > HANGING_S:
         trouble = f'the engine has been busy with one frame for {busy_s:.0f} s'
     level = DiagnosticStatus.ERROR if trouble else DiagnosticStatus.OK
+    if not trouble and session.artifact.warning:
+        level, trouble = DiagnosticStatus.WARN, f'unverified: {session.artifact.warning}'
     manifest = session.model.manifest
-    engine = {'engine': session.engine_name, 'model': manifest.name, 'sha256': manifest.sha256}
-    for stage, window in session.stage_ms.items():
-        percentiles = window.percentiles()
-        name = stage.removesuffix('_ns')
-        engine[f'{name}_ms.p50'] = _text(percentiles.p50)
-        engine[f'{name}_ms.p95'] = _text(percentiles.p95)
-    found = [
-        _status(f'{node_name}: engine', level, trouble or 'ready', engine),
-        _camera_status(node_name, session),
-    ]
-    if session.calibration is not None:
-        problem = session.pose_problem
-        values = {'camera_info_topic': session.calibration.topic}
-        level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
-        found.append(_status(f'{node_name}: pose', level, problem or 'ok', values))
+    engine = {
+        'engine': session.engine_name,
+        'device': session.device,
+        'model': manifest.name,
+        'sha256': manifest.sha256,
+        'artifact': session.artifact.path.name,
+        'precision': session.artifact.precision,
+    }
+    found = [_status(f'{node_name}: engine', level, trouble or 'ready', engine)]
+    for camera in session.cameras:
+        # The name of the only camera is empty.
+        prefix = f'{node_name}: {camera.name} '.rstrip() + ' '
+        found.append(_camera_status(f'{prefix}camera', session, camera))
+        if camera.calibration is not None:
+            problem = camera.pose_problem
+            values = {'camera_info_topic': camera.calibration.topic}
+            level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
+            found.append(_status(f'{prefix}pose', level, problem or 'ok', values))
     return found
 
 
-def _camera_status(node_name: str, session: Session) -> DiagnosticStatus:
-    counts, age = session.accounts.counts(), session.age_ms.percentiles()
+def _camera_status(name: str, session: Session, camera: Camera) -> DiagnosticStatus:
+    lane = camera.lane
+    counts, lost = lane.accounts.counts(), camera.input.lost_before_node
     values = {
-        'topic': session.camera.topic,
+        'topic': camera.input.topic,
+        'engine': session.engine_name,
+        'budget_ms': f'{camera.budget_ms:g}',
+        'needed_ms': _text(lane.admission.p95_ns / NS_PER_MS),
         'received': str(counts.received),
         'published': str(counts.published),
+        'published_late': str(counts.published_late),
         'in_flight': str(counts.in_flight),
         **{f'dropped.{reason}': str(number) for reason, number in counts.dropped.items()},
-        'age_ms.p50': _text(age.p50),
-        'age_ms.p95': _text(age.p95),
-        'age_ms.p99': _text(age.p99),
-        'age_ms.max': _text(age.maximum),
+        'lost_before_node': 'unknown' if lost is None else str(lost),
     }
-    level, message = _judge(session, counts)
-    return _status(f'{node_name}: camera', level, message, values)
+    age = lane.age_ms.percentiles()
+    values['age_ms.p50'] = _text(age.p50)
+    values['age_ms.p95'] = _text(age.p95)
+    values['age_ms.p99'] = _text(age.p99)
+    values['age_ms.max'] = _text(age.maximum)
+    for stage, window in lane.stage_ms.items():
+        percentiles = window.percentiles()
+        values[f'{stage}_ms.p50'] = _text(percentiles.p50)
+        values[f'{stage}_ms.p95'] = _text(percentiles.p95)
+    level, message = _judge(session, camera, counts)
+    return _status(name, level, message, values)
 
 
-def _judge(session: Session, counts: FrameCounts) -> tuple[bytes, str]:
+def _judge(session: Session, camera: Camera, counts: FrameCounts) -> tuple[bytes, str]:
     """Judge what happened since the last report."""
-    before, session.reported = session.reported, counts
+    before, camera.reported = camera.reported, counts
     if not session.active:
         return DiagnosticStatus.OK, 'not active'
-    if not session.camera.subscribed or not session.camera.publishers():
-        return DiagnosticStatus.WARN, f'nobody publishes {session.camera.topic}'
+    if camera.budget_problem:
+        return DiagnosticStatus.WARN, camera.budget_problem
+    if not camera.input.subscribed or not camera.input.publishers():
+        return DiagnosticStatus.WARN, f'nobody publishes {camera.input.topic}'
     if counts.received == before.received:
         return DiagnosticStatus.WARN, 'no image since the last report'
     dropped = {

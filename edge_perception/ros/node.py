@@ -23,6 +23,7 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineStateError
 from edge_perception.core.assembly import assemble
+from edge_perception.core.assembly import Assembled
 from edge_perception.core.budget import Clock
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
@@ -141,7 +142,8 @@ class PerceptionNode(LifecycleNode):
         assert session is not None
         session.activate()
         self._active = True
-        self.get_logger().info(f'active, {session.camera.describe()}')
+        words = '; '.join(camera.input.describe() for camera in session.cameras)
+        self.get_logger().info(f'active, {words}')
         return SUCCESS
 
     @_guarded
@@ -199,6 +201,8 @@ class PerceptionNode(LifecycleNode):
         self._closing = None
         self._warn_of_plugins()
         config, engine_options, problems = self._declared.read()
+        cameras, camera_problems = self._declared.read_cameras(config)
+        problems += camera_problems
         self.get_logger().info(f'configuring: model {config.model!r}, engine {config.engine!r}')
         assembled = assemble(
             self._host,
@@ -211,6 +215,7 @@ class PerceptionNode(LifecycleNode):
             session = Session(
                 self,
                 config=config,
+                cameras=cameras,
                 assembled=assembled,
                 give_up=self._give_up,
                 clock=self._monotonic,
@@ -218,15 +223,29 @@ class PerceptionNode(LifecycleNode):
         except BaseException:
             assembled.pipeline.engine.deactivate()
             raise
-        runtime = probe(self._host.engines[config.engine]).runtime
-        self.get_logger().info(
+        self._tell(assembled, session)
+        return session
+
+    def _tell(self, assembled: Assembled, session: Session) -> None:
+        log = self.get_logger()
+        for sentence in assembled.passed_over:
+            log.info(f'engine auto: {sentence}')
+        budgets = (f'{each.name} {each.budget_ms:g} ms'.strip() for each in session.cameras)
+        log.info(
             f'configured: model {assembled.model.manifest.name} from '
             f'{assembled.model.folder.absolute()}, '
-            f'engine {config.engine} ({runtime}), budget {config.latency_budget_ms:g} ms'
+            f'engine {assembled.engine} ({self._runtime(assembled)}) with '
+            f'{assembled.artifact.path.name}, budget {", ".join(budgets)}'
         )
-        if warning := assembled.label_warning():
-            self.get_logger().warning(warning)
-        return session
+        for camera in session.cameras:
+            if problem := camera.budget_problem:
+                log.warning(f'{camera.input.topic}: {problem}')
+        for warning in assembled.warnings():
+            log.warning(warning)
+
+    def _runtime(self, assembled: Assembled) -> str:
+        runtime = probe(self._host.engines[assembled.engine]).runtime
+        return ', '.join(filter(None, (runtime, assembled.pipeline.engine.device)))
 
     def _warn_of_plugins(self) -> None:
         for entry in self._host.plugins:

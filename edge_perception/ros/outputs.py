@@ -43,12 +43,19 @@ Filled = Any
 Make = Callable[[Filled, Header], Any]
 
 
+def topic_of(topic: str, camera: str) -> str:
+    """Return the topic of a camera: ``~/detections`` is ``~/front/detections`` of ``front``."""
+    return topic.replace('~/', f'~/{camera}/') if camera else topic
+
+
 class Outputs:
     """
     The publishers of one model.
 
-    Made and closed in the thread of the executor; ``publish`` is called by the worker.
+    Made and closed in the thread of the executor; ``compose`` and what it returns are called by
+    the worker.
 
+    :param camera: name of one of several cameras, which goes into the names of the topics.
     :param assembled: its tasks decide which topics there are.
     """
 
@@ -56,12 +63,17 @@ class Outputs:
         self,
         node: Node,
         *,
+        camera: str,
         assembled: Assembled,
         config: NodeConfig,
     ) -> None:
         self._node = node
         self._manifest = assembled.model.manifest
         self._config = config
+        self._child_frame_id = config.tf_child_frame_id or self._manifest.name
+        if camera:
+            # A frame has one parent.
+            self._child_frame_id = f'{camera}_{self._child_frame_id}'
         self._score_threshold = assembled.selection.score_threshold
         tasks = assembled.pipeline.tasks
         points = self._manifest.object_points or [(0.0, 0.0, 0.0)]
@@ -75,7 +87,10 @@ class Outputs:
             '~/detections_3d': self._detections_3d,
         }
         self._outputs: list[tuple[Publisher, Make]] = [
-            (node.create_publisher(message_type, topic, qos.RESULT), makers[topic])
+            (
+                node.create_publisher(message_type, topic_of(topic, camera), qos.RESULT),
+                makers[topic],
+            )
             for task, topics in TOPICS.items()
             if task in tasks
             for topic, message_type in topics
@@ -83,8 +98,12 @@ class Outputs:
         if 'poses' in tasks and config.publish_tf:
             broadcaster = node.create_publisher(TFMessage, TF_TOPIC, qos.TF)
             self._outputs.append((broadcaster, self._transform))
-        self._label_info = node.create_publisher(LabelInfo, '~/label_info', qos.LATCHED)
-        self._vision_info = node.create_publisher(VisionInfo, '~/vision_info', qos.LATCHED)
+        self._label_info = node.create_publisher(
+            LabelInfo, topic_of('~/label_info', camera), qos.LATCHED
+        )
+        self._vision_info = node.create_publisher(
+            VisionInfo, topic_of('~/vision_info', camera), qos.LATCHED
+        )
 
     def publish_labels(self) -> None:
         """Publish the names of the classes, latched."""
@@ -100,12 +119,20 @@ class Outputs:
             )
         )
 
-    def publish(self, perception: Perception, *, header: Header) -> None:
-        """Publish everything that was perceived in one frame, also when it is nothing."""
-        for publisher, make in self._outputs:
-            message = make(perception, header)
-            if message is not None:
-                publisher.publish(message)
+    def compose(self, perception: Perception, *, header: Header) -> Callable[[], None]:
+        """
+        Make the messages of everything that was perceived in one frame, also when it is nothing.
+
+        :return: publishes them.
+        """
+        messages_made = [(each, make(perception, header)) for each, make in self._outputs]
+
+        def publish() -> None:
+            for publisher, message in messages_made:
+                if message is not None:
+                    publisher.publish(message)
+
+        return publish
 
     def close(self) -> None:
         """Take the topics back."""
@@ -160,5 +187,5 @@ class Outputs:
         return pose_messages.transform_message(
             perception.poses[0],
             header=header,
-            child_frame_id=self._config.tf_child_frame_id or self._manifest.name,
+            child_frame_id=self._child_frame_id,
         )

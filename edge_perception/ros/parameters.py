@@ -25,12 +25,21 @@ from edge_perception.contract import OptionError
 from edge_perception.contract import Options
 from edge_perception.contract import OptionSpec
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.core.artifacts import ArtifactWish
+from edge_perception.core.artifacts import PRECISIONS
 from edge_perception.core.assembly import Request
 from edge_perception.core.budget import BAD_STAMP_POLICIES
+from edge_perception.ros.camera_parameters import camera_specs
+from edge_perception.ros.camera_parameters import CameraConfig
+from edge_perception.ros.camera_parameters import CameraOptions
+from edge_perception.ros.camera_parameters import name_problems
+from edge_perception.ros.camera_parameters import usable
 from edge_perception.ros.messages import CLASS_ID_FORMATS
 from edge_perception.ros.rclpy_versions import parameter_overrides
 
 FROM_MODEL = -1
+# Without simulated time; with it one period of /clock.
+STAMP_TOLERANCE_MS = 20.0
 # Parameters that hold the name of a topic.
 TOPICS = ('image_topic', 'camera_info_topic')
 # What other values than -1 have to be at least, and how that is said.
@@ -38,6 +47,9 @@ UNLESS_FROM_MODEL: dict[str, tuple[float, str]] = {
     'score_threshold': (0, 'a number from 0 to 1'),
     'iou_threshold': (0, 'a number from 0 to 1'),
     'max_detections': (1, 'a whole number of at least 1'),
+    'stamp_tolerance_ms': (0, 'a number of at least 0'),
+    'latency_budget_ms': (0, 'a number of at least 0'),
+    'max_rate': (0, 'a number of at least 0'),
 }
 # Parameters that rclpy itself reads.
 RCLPY = ('use_sim_time', 'start_type_description_service')
@@ -49,8 +61,22 @@ class NodeConfig(Options):
     """Values of all parameters at the time of ``configure``, but for those of the engines."""
 
     model: str = option('', 'path of a model folder, or name of a model')
-    engine: str = option('onnxruntime', 'name of the inference engine')
+    engine: str = option(
+        'onnxruntime', 'name of the inference engine; auto: the best that can load the model'
+    )
+    artifact: str = option('', 'file that the engine loads; empty: found beside the model')
+    precision: str = option(
+        '',
+        'precision of the artifact; empty: the most exact that there is',
+        choices=('', *PRECISIONS),
+    )
+    allow_unverified: bool = option(
+        False, 'load an artifact that nobody has compared with the reference, and keep warning'
+    )
     autostart: bool = option(False, 'configure and activate at start, and after a respawn')
+    cameras: tuple[str, ...] = option(
+        (), 'names of several cameras, each with its own parameters and topics; empty: one camera'
+    )
     image_topic: str = option(
         'image_raw', 'topic of the camera; compressed images are looked for below it'
     )
@@ -82,7 +108,10 @@ class NodeConfig(Options):
         choices=BAD_STAMP_POLICIES,
     )
     stamp_tolerance_ms: float = option(
-        20.0, 'a stamp so far in the future counts as now, ms', minimum=0.0
+        -1.0,
+        'a stamp so far in the future counts as now, ms; '
+        f'-1: {STAMP_TOLERANCE_MS:g}, and with use_sim_time one period of /clock',
+        minimum=-1.0,
     )
     score_threshold: float = option(
         FROM_MODEL * 1.0,
@@ -112,12 +141,17 @@ class NodeConfig(Options):
     )
 
 
-def make_request(config: NodeConfig, engine_options: Mapping[str, Any]) -> Request:
+def make_request(config: NodeConfig, engine_options: Mapping[str, Mapping[str, Any]]) -> Request:
     """Return what the parameters ask for; -1 leaves the choice to the model."""
     return Request(
         model=config.model,
         engine=config.engine,
         engine_options=engine_options,
+        artifact=ArtifactWish(
+            path=config.artifact,
+            precision=config.precision,
+            allow_unverified=config.allow_unverified,
+        ),
         rotation=config.rotate,
         score_threshold=None if config.score_threshold < 0 else config.score_threshold,
         iou_threshold=None if config.iou_threshold < 0 else config.iou_threshold,
@@ -145,52 +179,93 @@ class Parameters:
 
     def __init__(self, node: Node, *, engines: Mapping[str, EngineType]) -> None:
         self._node = node
+        self._engines = tuple(engines)
         self._own = {spec.name: spec for spec in option_specs(NodeConfig)}
         self._specs = {**self._own, **{spec.name: spec for spec in engine_parameters(engines)}}
+        self._cameras: dict[str, OptionSpec] = {}
         for spec in self._specs.values():
-            default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
-            node.declare_parameter(spec.name, default, _descriptor(spec))
+            self._declare(spec)
+        self._declare_cameras(node.get_parameter('cameras').value)
 
-    def read(self) -> tuple[NodeConfig, dict[str, Any], list[str]]:
+    def read(self) -> tuple[NodeConfig, dict[str, dict[str, Any]], list[str]]:
         """
-        Return the configuration, the options of the chosen engine, and what is wrong with them.
+        Return the configuration, the options of each engine, and what is wrong with them.
 
         A wrong value is replaced by its default, so that everything else can be checked as well.
         """
+        self._declare_cameras(self._node.get_parameter('cameras').value)
         problems = self._unknown()
-        values: dict[str, Any] = {}
-        for name, spec in self._specs.items():
-            value = _plain(self._node.get_parameter(name).value, spec)
-            problem = self.check(name, value)
-            values[name] = spec.default if problem else spec.check(value)
-            problems += [problem] if problem else []
+        values = self._values(self._specs, problems)
         config = NodeConfig(**{name: values[name] for name in self._own})
-        prefix = f'engine.{config.engine}.'
-        options = {
-            name.removeprefix(prefix): value
-            for name, value in values.items()
-            if name.startswith(prefix)
-        }
+        options: dict[str, dict[str, Any]] = {}
+        for engine in self._engines:
+            prefix = f'engine.{engine}.'
+            options[engine] = {
+                name.removeprefix(prefix): value
+                for name, value in values.items()
+                if name.startswith(prefix)
+            }
         return config, options, problems
+
+    def read_cameras(self, config: NodeConfig) -> tuple[list[CameraConfig], list[str]]:
+        """Return each camera, one without a name if none is named, and what is wrong with them."""
+        if not config.cameras:
+            return [_the_only_camera(config)], []
+        problems = name_problems(config.cameras)
+        problems += [
+            f'{name}: has no effect with cameras, set <name>.{name} instead'
+            for name in TOPICS
+            if getattr(config, name) != self._own[name].default
+        ]
+        cameras = []
+        for name in usable(config.cameras):
+            values = self._values(camera_specs([name]), problems)
+            own = {key.rpartition('.')[2]: value for key, value in values.items()}
+            cameras.append(_one_of_several(name, CameraOptions(**own), config))
+        return cameras, problems
 
     def check(self, name: str, value: Any) -> str:
         """Return what is wrong with a value of a parameter; empty when nothing is."""
-        spec = self._specs.get(name)
+        spec = self._specs.get(name) or self._cameras.get(name)
         if spec is None:
             return ''
         try:
             checked = spec.check(_plain(value, spec))
         except OptionError as error:
             return str(error)
-        if name in UNLESS_FROM_MODEL and checked != FROM_MODEL:
-            least, words = UNLESS_FROM_MODEL[name]
+        kind = name.rpartition('.')[2] if name in self._cameras else name
+        if kind in UNLESS_FROM_MODEL and checked != FROM_MODEL:
+            least, words = UNLESS_FROM_MODEL[kind]
             fits = float(str(checked)) >= least
             return '' if fits else f'{name}: got {checked}, expected -1 or {words}'
-        return self._topic_problem(name, str(checked)) if name in TOPICS and checked else ''
+        return self._topic_problem(name, str(checked)) if kind in TOPICS and checked else ''
 
     def known(self, name: str) -> bool:
         """Tell whether a parameter is one of the node's own or of an engine."""
-        return name in self._specs
+        return name in self._specs or name in self._cameras
+
+    def _values(self, specs: Mapping[str, OptionSpec], problems: list[str]) -> dict[str, Any]:
+        """Return the values of parameters, and add what is wrong with them to the problems."""
+        values: dict[str, Any] = {}
+        for name, spec in specs.items():
+            value = _plain(self._node.get_parameter(name).value, spec)
+            problem = self.check(name, value)
+            values[name] = spec.default if problem else spec.check(value)
+            problems += [problem] if problem else []
+        return values
+
+    def _declare_cameras(self, names: Any) -> None:
+        """Declare the parameters of cameras that were not known before."""
+        if not isinstance(names, (list, tuple)):
+            return  # said when it is read
+        for name, spec in camera_specs(usable(filter(_is_text, names))).items():
+            if name not in self._cameras:
+                self._cameras[name] = spec
+                self._declare(spec)
+
+    def _declare(self, spec: OptionSpec) -> None:
+        default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+        self._node.declare_parameter(spec.name, default, _descriptor(spec))
 
     def _topic_problem(self, name: str, topic: str) -> str:
         try:
@@ -206,13 +281,43 @@ class Parameters:
         """Return what looks misspelt; a file may hold parameters of other nodes as well."""
         problems = []
         for name in parameter_overrides(self._node):
-            if name in self._specs or name in RCLPY or name.startswith(RCLPY_PREFIX):
+            if self.known(name) or name in RCLPY or name.startswith(RCLPY_PREFIX):
                 continue
-            if hint := did_you_mean(name, self._specs):
+            if hint := did_you_mean(name, [*self._specs, *self._cameras]):
                 problems.append(f'{name}: unknown parameter{hint}')
             else:
                 self._node.get_logger().warning(f'{name}: unknown parameter, not used')
         return problems
+
+
+def _the_only_camera(config: NodeConfig) -> CameraConfig:
+    return CameraConfig(
+        name='',
+        image_topic=config.image_topic,
+        camera_info_topic=config.camera_info_topic,
+        latency_budget_ms=config.latency_budget_ms,
+        frame_id=config.frame_id,
+        rotate=config.rotate,
+        max_rate=config.max_rate,
+    )
+
+
+def _one_of_several(name: str, own: CameraOptions, config: NodeConfig) -> CameraConfig:
+    """Return a camera with what the node says where nothing is said for it."""
+    budget_ms, max_rate = own.latency_budget_ms, own.max_rate
+    return CameraConfig(
+        name=name,
+        image_topic=own.image_topic or f'{name}/image_raw',
+        camera_info_topic=own.camera_info_topic,
+        latency_budget_ms=config.latency_budget_ms if budget_ms < 0 else budget_ms,
+        frame_id=own.frame_id or config.frame_id,
+        rotate=config.rotate if own.rotate < 0 else own.rotate,
+        max_rate=config.max_rate if max_rate < 0 else max_rate,
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _plain(value: Any, spec: OptionSpec) -> Any:

@@ -26,6 +26,14 @@ RESULT = QoSProfile(
     depth=5,
 )
 
+# Best effort with room: for those who want every message of a simulator or a camera.
+EVERY = QoSProfile(
+    reliability=ReliabilityPolicy.BEST_EFFORT,
+    durability=DurabilityPolicy.VOLATILE,
+    history=HistoryPolicy.KEEP_LAST,
+    depth=100,
+)
+
 # As every broadcaster of /tf has it.
 TF = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,

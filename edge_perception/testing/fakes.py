@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 import threading
 
@@ -47,19 +48,29 @@ class FakeEngine(Engine):
     """
     An engine that does what a test tells it.
 
-    Its only output ``pixels`` is a copy of its input.
-
     :param manifest: decides the shape of the input.
-    :param behaviour: called in each ``infer``; may raise, wait or move a clock.
+    :param behaviour: called in each ``infer``; may raise, wait or move a clock, and may return
+        the outputs of this frame, by name. ``edge_perception.testing.behaviours`` has some.
+    :param outputs: of every frame whose behaviour returns none. Without them there is one output
+        ``pixels``, a copy of the input.
     """
 
-    def __init__(self, manifest: ModelManifest, behaviour: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        manifest: ModelManifest,
+        behaviour: Callable[[], object] = lambda: None,
+        *,
+        outputs: Tensors | None = None,
+    ) -> None:
         recipe = manifest.input
         dtype = np.dtype(recipe.dtype)
+        given = outputs or {}
+        specs = [TensorSpec(name, each.shape, each.dtype) for name, each in given.items()]
         super().__init__(
             inputs=(TensorSpec(recipe.name or 'image', recipe.shape, dtype),),
-            outputs=(TensorSpec('pixels', recipe.shape, dtype),),
+            outputs=tuple(specs) or (TensorSpec('pixels', recipe.shape, dtype),),
         )
+        self._outputs = outputs
         self._behaviour = behaviour
         self.deactivated = threading.Event()
 
@@ -70,8 +81,10 @@ class FakeEngine(Engine):
         self.deactivated.set()
 
     def _infer(self, tensors: Tensors) -> Tensors:
-        self._behaviour()
-        return {'pixels': tensors[self.inputs[0].name].copy()}
+        given = self._behaviour()
+        if isinstance(given, Mapping):
+            return given
+        return self._outputs or {'pixels': tensors[self.inputs[0].name].copy()}
 
 
 class FakeEngineType(EngineType):
@@ -79,13 +92,17 @@ class FakeEngineType(EngineType):
     Makes ``FakeEngine``; register it like any engine type.
 
     :param behaviour: of the engines that it makes; not called while they are warmed up.
+    :param outputs: of every frame, see ``FakeEngine``.
     """
 
     name = 'fake'
-    artifact_suffixes = ('.fake',)
+    artifact_suffixes = ('.onnx', '.fake')
 
-    def __init__(self, behaviour: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, behaviour: Callable[[], object] = lambda: None, *, outputs: Tensors | None = None
+    ) -> None:
         self.behaviour = behaviour
+        self.outputs = outputs
         self.engines: list[FakeEngine] = []
         self.warm_up_runs = 3
 
@@ -101,11 +118,10 @@ class FakeEngineType(EngineType):
         """Return an engine for the input of the manifest."""
         runs = iter(range(self.warm_up_runs))
 
-        def behaviour() -> None:
-            if next(runs, None) is None:
-                self.behaviour()
+        def behaviour() -> object:
+            return self.behaviour() if next(runs, None) is None else None
 
-        engine = FakeEngine(manifest, behaviour)
+        engine = FakeEngine(manifest, behaviour, outputs=self.outputs)
         self.engines.append(engine)
         return engine
 

@@ -184,6 +184,7 @@ def model_manifests(draw: st.DrawFn) -> ModelManifest:
             keypoint_sigma=draw(st.floats(0.01, 100)),
             refine=draw(st.booleans()),
             refined_sigma=draw(st.floats(0.01, 100)),
+            pattern=draw(st.sampled_from([(), ('#.#.', '.#.#', '#...', '....')])),
         ),
         selection=Selection(
             score_threshold=draw(st.floats(0, 1)),
@@ -209,3 +210,19 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     with pytest.raises(ManifestError) as raised:
         load_manifest(path)
     assert "the key 'name' stands twice" in str(raised.value)
+
+
+@pytest.mark.parametrize('pattern', [['#.', '.#'], ['#.#.'] * 3, ['#.#x'] * 4, ['####'] * 4])
+def test_a_pattern_that_cannot_be_compared_is_said_in_words(pattern):
+    values = {
+        'manifest_version': 1,
+        'name': 'target',
+        'source': {'file': 'network.onnx'},
+        'input': {'width': 32, 'height': 32},
+        'decoder': {'name': 'heatmap'},
+        'pose': {'pattern': pattern},
+    }
+    with pytest.raises(ManifestError) as raised:
+        parse_manifest(values, folder=Path('nowhere'), subject='model.yaml')
+    (problem,) = raised.value.problems
+    assert problem.startswith(f'pose.pattern: got {pattern!r}, expected a square of')

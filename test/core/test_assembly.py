@@ -29,11 +29,12 @@ from edge_perception.contract import Options
 from edge_perception.contract import PluginError
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
+from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
-from edge_perception.core.assembly import choose_engine
-from edge_perception.core.assembly import describe_artifact
 from edge_perception.core.assembly import Request
+from edge_perception.core.engine_choice import choose_engine
+from edge_perception.core.engine_choice import describe_artifact
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.testing import FakeClock
 from edge_perception.testing import FakeDecoder
@@ -102,7 +103,7 @@ def model(tmp_path, monkeypatch):
         values = {
             'manifest_version': 1,
             'name': 'tiny',
-            'source': {'file': 'net.fake'},
+            'source': {'file': 'net.onnx'},
             'input': {'width': 4, 'height': 4},
             'decoder': {'name': 'fake'},
             'labels': ['person', 'car', 'traffic light'],
@@ -111,7 +112,7 @@ def model(tmp_path, monkeypatch):
         }
         folder = tmp_path / 'tiny'
         folder.mkdir(exist_ok=True)
-        (folder / 'net.fake').touch()
+        (folder / 'net.onnx').touch()
         (folder / 'model.yaml').write_text(yaml.safe_dump(values), encoding='utf-8')
         return str(folder)
 
@@ -133,7 +134,9 @@ def classes_error(host: PluginHost, folder: str, *classes: str) -> list[str]:
 def test_what_is_assembled_runs(host, engine_type, model):
     assembled = assemble(
         host,
-        Request(model=model(), engine='fake', engine_options={'threads': 2}, rotation=90),
+        Request(
+            model=model(), engine='fake', engine_options={'fake': {'threads': 2}}, rotation=90
+        ),
         clock=FakeClock(),
     )
     assert isinstance(assembled, Assembled)
@@ -157,16 +160,19 @@ def test_options_reach_engine_and_decoder(host, engine_type, model, monkeypatch)
 
     monkeypatch.setattr(engine_type, 'create', watch)
     folder = model(decoder={'name': 'fake', 'options': {'top_k': 3}})
-    request = Request(model=folder, engine='fake', engine_options={'threads': 2})
+    request = Request(model=folder, engine='fake', engine_options={'fake': {'threads': 2}})
     assembled = assemble(host, request)
-    assert seen == {'artifact': Path(folder, 'net.fake'), 'options': EngineOptions(threads=2)}
+    assert seen == {'artifact': Path(folder, 'net.onnx'), 'options': EngineOptions(threads=2)}
     assert assembled.pipeline.decoder.options == DecoderOptions(top_k=3)
 
 
 def test_everything_that_is_wrong_is_said_at_once(host, engine_type, model):
     folder = model(decoder={'name': 'fake', 'options': {'topk': 3, 'top_k': 0}})
     request = Request(
-        model=folder, engine='fake', engine_options={'thread': 2}, classes=('cat', 'cra')
+        model=folder,
+        engine='fake',
+        engine_options={'fake': {'thread': 2}},
+        classes=('cat', 'cra'),
     )
     found = [ConfigurationError('parameter', ['rotate: got 45', 'bogus: unknown parameter'])]
     with pytest.raises(CombinedError) as raised:
@@ -197,7 +203,9 @@ def test_everything_that_is_wrong_is_said_at_once(host, engine_type, model):
 
 
 def test_a_model_and_an_engine_that_do_not_exist_are_both_said(host):
-    said = sentences(host, Request(model='nowhere', engine='fak', engine_options={'threads': 1}))
+    said = sentences(
+        host, Request(model='nowhere', engine='fak', engine_options={'fak': {'threads': 1}})
+    )
     assert [code for code, _ in said] == ['model_not_found', 'engine_unavailable']
 
 
@@ -205,7 +213,9 @@ def test_a_single_error_comes_as_itself(host, model):
     with pytest.raises(ModelNotFoundError):
         assemble(host, Request(model='nowhere', engine='fake'))
     with pytest.raises(OptionError):
-        assemble(host, Request(model=model(), engine='fake', engine_options={'threads': -1}))
+        assemble(
+            host, Request(model=model(), engine='fake', engine_options={'fake': {'threads': -1}})
+        )
     found = ConfigurationError('parameter', ['bogus: unknown parameter'])
     with pytest.raises(ConfigurationError) as raised:
         assemble(host, Request(model=model(), engine='fake'), found=[found])
@@ -245,7 +255,9 @@ def test_an_engine_that_cannot_be_had_is_never_replaced_by_another(host, name, s
 
 
 def test_options_are_checked_although_the_engine_cannot_work_here(host, model):
-    request = Request(model=model(), engine='unplugged', engine_options={'threads': 1})
+    request = Request(
+        model=model(), engine='unplugged', engine_options={'unplugged': {'threads': 1}}
+    )
     codes = [code for code, _ in sentences(host, request)]
     assert codes == ['engine_unavailable', 'option_invalid']
 
@@ -346,7 +358,7 @@ def test_a_rotation_that_is_no_quarter_is_said_with_everything_else(host, model,
 
 def test_an_artifact_is_described_by_the_first_engine_that_works_here(host, tmp_path):
     # a_rude_one comes before fake and reads the same files.
-    assert describe_artifact(host, tmp_path / 'net.fake') == ModelDescription((), ())
+    assert describe_artifact(host, tmp_path / 'net.onnx') == ModelDescription((), ())
 
 
 def test_a_file_that_no_engine_reads_says_what_to_do(host, tmp_path):
@@ -358,15 +370,15 @@ def test_a_file_that_no_engine_reads_says_what_to_do(host, tmp_path):
     )
     del host.engines['fake']
     with pytest.raises(ArtifactError, match='; install what a_rude_one, unplugged needs$'):
-        describe_artifact(host, tmp_path / 'net.fake')
+        describe_artifact(host, tmp_path / 'net.onnx')
 
 
 def test_labels_that_do_not_match_the_network_are_told(host, model):
     folder = model(labels=['one'])
     assembled = assemble(host, Request(model=folder, engine='fake'))
-    assert assembled.label_warning() == ''
+    assert assembled.warnings() == ()
     assembled.pipeline.decoder.class_count = 2
-    assert assembled.label_warning().startswith(
+    assert assembled.warnings()[0].startswith(
         'the model names 1 classes, its network has 2; complete labels'
     )
 
@@ -382,3 +394,50 @@ def test_what_the_author_of_an_engine_did_not_foresee_is_a_sentence(host, engine
         "engine 'fake' cannot read the model: ZeroDivisionError: no layers; "
         'report it to its author'
     )
+
+
+class Second(Tunable):
+    """Another engine for the same files, which cannot load this one."""
+
+    name = 'a_second'
+
+    def create(self, manifest, artifact, options):
+        raise ArtifactError(artifact, reason='is too new', remedy='install a newer one')
+
+
+def test_auto_takes_the_first_engine_that_can_load_the_model_and_says_why_not_the_others(
+    host, model
+):
+    host.engines['a_second'] = Second()
+    assembled = assemble(host, Request(model=model(), engine='auto'))
+    assert assembled.engine == 'fake'
+    assert [sentence.split(': ')[0] for sentence in assembled.passed_over] == [
+        "engine 'a_rude_one' is not available",
+        "engine 'unplugged' is not available",
+        f'artifact {assembled.artifact.path}',
+    ]
+
+
+def test_auto_without_an_engine_that_can_is_an_error_with_every_reason(host, model):
+    del host.engines['fake']
+    host.engines['a_second'] = Second()
+    with pytest.raises(EngineUnavailableError) as raised:
+        assemble(host, Request(model=model(), engine='auto'))
+    assert 'no device' in str(raised.value)
+    assert 'is too new' in str(raised.value)
+
+
+def test_an_engine_that_was_named_is_never_replaced_by_another(host, model):
+    host.engines['a_second'] = Second()
+    with pytest.raises(ArtifactError, match='is too new'):
+        assemble(host, Request(model=model(), engine='a_second'))
+
+
+def test_an_unverified_artifact_is_a_warning_for_as_long_as_it_runs(host, model):
+    folder = model(source={'file': 'net.fake'})
+    (Path(folder) / 'net.fake').touch()
+    with pytest.raises(ArtifactError, match='nobody has compared it on fake'):
+        assemble(host, Request(model=folder, engine='fake'))
+    wish = ArtifactWish(allow_unverified=True)
+    assembled = assemble(host, Request(model=folder, engine='fake', artifact=wish))
+    assert any('nobody has compared it' in warning for warning in assembled.warnings())

@@ -25,7 +25,7 @@ from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 
 MANIFEST = ModelManifest(
-    name='fake', source='net.fake', decoder='fake', input=InputRecipe(width=4, height=4)
+    name='fake', source='net.onnx', decoder='fake', input=InputRecipe(width=4, height=4)
 )
 PIXELS = np.zeros((8, 16, 3), np.uint8)
 
@@ -49,7 +49,7 @@ class SlowPreprocessor(Preprocessor):
 def make_pipeline(clock: FakeClock) -> Pipeline:
     engine_type = FakeEngineType(behaviour=lambda: clock.advance_ms(2))
     engine_type.warm_up_runs = 0
-    engine = engine_type.create(MANIFEST, Path('net.fake'), Options())
+    engine = engine_type.create(MANIFEST, Path('net.onnx'), Options())
     engine.activate()
     decoder = SlowDecoder(MANIFEST, outputs=engine.outputs, options=Options())
     preprocessor = SlowPreprocessor(MANIFEST.input, spec=engine.inputs[0])

@@ -130,7 +130,10 @@ def test_any_size(width, height, input_width, input_height, rotation, encoding, 
     wanted = InputRecipe(width=input_width, height=input_height, **recipe, **NORMALISED)
     frame = make_frame(width, height, encoding)
     got, transform = run(frame, wanted, rotation)
-    np.testing.assert_allclose(got, reference(frame, wanted, rotation), rtol=1e-5, atol=1e-6)
+    # Areas are averaged after the colour is gone, so that rounding comes elsewhere.
+    levels = 2 if (wanted.colour, wanted.interpolation) == ('grey', 'area') else 0
+    tolerance = levels * wanted.scale / min(wanted.std) + 1e-6
+    np.testing.assert_allclose(got, reference(frame, wanted, rotation), rtol=1e-5, atol=tolerance)
     assert (transform.source_width, transform.source_height) == (width, height)
     assert (transform.input_width, transform.input_height) == (input_width, input_height)
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from edge_perception.contract import Selection
-from edge_perception.core.worker import WorkerPolicy
+from edge_perception.core.lane import LanePolicy
 from test.support.worker_rig import Gate
 from test.support.worker_rig import Message
 from test.support.worker_rig import raising
@@ -27,7 +27,7 @@ def test_a_result_is_delivered_with_its_message_frame_and_age():
     assert (delivery.frame.width, delivery.frame.height) == (8, 8)
     assert delivery.processed.perception.detections.xyxy.tolist() == [[0, 0, 8, 8]]
     assert delivery.processed.times.infer_ns == 7_000_000
-    assert delivery.age_ns == 37_000_000
+    assert rig.lane.age_ms.percentiles().maximum == 37
     assert rig.accounts.counts().published == 1
     assert rig.dropped() == {}
 
@@ -77,15 +77,16 @@ def test_a_result_that_comes_too_late_is_dropped():
 
 
 def test_a_late_result_is_delivered_when_the_user_wants_it():
-    with Rig(WorkerPolicy(publish_late=True)) as rig:
+    with Rig(LanePolicy(publish_late=True)) as rig:
         rig.send(Message(infer=lambda: rig.clock.advance_ms(80)), age_ms=30, budget_ms=100)
         rig.until_idle()
-    assert [each.age_ns for each in rig.delivered] == [110_000_000]
+    assert rig.lane.age_ms.percentiles().maximum == 110
+    assert rig.accounts.counts().published_late == 1
     assert rig.dropped() == {}
 
 
 def test_publishing_late_results_does_not_start_stale_frames():
-    with Rig(WorkerPolicy(publish_late=True)) as rig:
+    with Rig(LanePolicy(publish_late=True)) as rig:
         rig.send(age_ms=101, budget_ms=100)
         rig.until_idle()
     assert rig.dropped() == {'stale': 1}
@@ -189,33 +190,16 @@ def test_a_wish_for_other_objects_holds_from_the_next_frame_on():
     with Rig() as rig:
         rig.send()
         rig.until_idle()
-        rig.worker.selection = Selection(score_threshold=0.9)
+        rig.lane.selection = Selection(score_threshold=0.9)
         rig.send()
         rig.until_idle()
     assert [each.score_threshold for each in rig.selections] == [0.3, 0.9]
 
 
-class NotingEvent(threading.Event):
-    """Notes for how long somebody waits for it, in seconds."""
-
-    def __init__(self, rig: Rig) -> None:
-        super().__init__()
-        self.waits: list[float | None] = []
-        self._rig = rig
-
-    def wait(self, timeout: float | None = None) -> bool:
-        with self._rig.changed:
-            self.waits.append(timeout)
-            self._rig.changed.notify_all()
-        return super().wait(timeout)
-
-
 def test_frames_that_come_faster_than_the_wanted_rate_are_superseded():
-    with Rig(WorkerPolicy(min_period_ns=3600 * 10**9)) as rig:
-        rig.worker._stopping = stopping = NotingEvent(rig)
-        first = rig.send(Message(infer=lambda: rig.clock.advance_ms(1000)))
-        # From start to start: the second that the frame took is a part of the hour.
-        rig.until(lambda: stopping.waits == [3599.0])
+    with Rig(LanePolicy(min_period_ns=3600 * 10**9)) as rig:
+        first = rig.send()
+        rig.until_idle()
         rig.send()
         rig.send()
         assert rig.dropped() == {'superseded': 1}
@@ -225,15 +209,27 @@ def test_frames_that_come_faster_than_the_wanted_rate_are_superseded():
 
 
 def test_when_its_time_has_come_the_newest_frame_is_taken():
-    with Rig(WorkerPolicy(min_period_ns=1)) as rig:
+    with Rig(LanePolicy(min_period_ns=1_000_000)) as rig:
         for _ in range(3):
             rig.send()
             rig.until_idle()
+            rig.clock.advance_ms(1)
     assert len(rig.delivered) == 3
 
 
+def test_between_two_frames_and_only_then_there_is_time_for_other_things():
+    gate, notes = Gate(), []
+    with Rig(idle=lambda: notes.append('rest')) as rig:
+        rig.until(lambda: notes == ['rest'])
+        rig.send(Message(infer=gate, deliver=lambda: notes.append('frame')))
+        gate.wait_until_entered()
+        rig.send(Message(deliver=lambda: notes.append('frame')))
+        gate.open()
+        rig.until(lambda: notes == ['rest', 'frame', 'frame', 'rest'])
+
+
 def test_a_period_longer_than_any_wait_can_be_is_waited_for():
-    with Rig(WorkerPolicy(min_period_ns=10**30)) as rig:
+    with Rig(LanePolicy(min_period_ns=10**30)) as rig:
         rig.send()
         rig.until_idle()
         rig.send()
@@ -241,7 +237,7 @@ def test_a_period_longer_than_any_wait_can_be_is_waited_for():
 
 
 def test_a_stale_frame_does_not_use_up_the_turn_of_the_next_one():
-    with Rig(WorkerPolicy(min_period_ns=10**18)) as rig:
+    with Rig(LanePolicy(min_period_ns=10**18)) as rig:
         rig.send(age_ms=99, budget_ms=98)
         rig.until_idle()
         rig.send()

@@ -10,7 +10,6 @@ import pytest
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import InferenceError
-from edge_perception.core.worker import WorkerPolicy
 from test.support.worker_rig import Gate
 from test.support.worker_rig import Message
 from test.support.worker_rig import raising
@@ -99,7 +98,7 @@ def test_an_engine_whose_memory_does_not_fit_has_failed():
 
 
 def test_after_so_many_failures_in_a_row_the_worker_gives_up():
-    with Rig(WorkerPolicy(max_engine_failures=3)) as rig:
+    with Rig(max_engine_failures=3) as rig:
         for _ in range(3):
             rig.send(FAILING)
             rig.until_idle()
@@ -117,7 +116,7 @@ def test_a_frame_that_waits_while_the_worker_gives_up_is_accounted_for():
         gate()
         raise RuntimeError
 
-    with Rig(WorkerPolicy(max_engine_failures=1)) as rig:
+    with Rig(max_engine_failures=1) as rig:
         rig.send(Message(infer=fail_later))
         gate.wait_until_entered()
         rig.send()
@@ -127,7 +126,7 @@ def test_a_frame_that_waits_while_the_worker_gives_up_is_accounted_for():
 
 
 def test_a_success_in_between_starts_the_count_anew():
-    with Rig(WorkerPolicy(max_engine_failures=2)) as rig:
+    with Rig(max_engine_failures=2) as rig:
         for message in (FAILING, Message(), FAILING, Message(), FAILING):
             rig.send(message)
             rig.until_idle()
@@ -136,7 +135,7 @@ def test_a_success_in_between_starts_the_count_anew():
 
 
 def test_an_activation_starts_the_count_anew():
-    with Rig(WorkerPolicy(max_engine_failures=2)) as rig:
+    with Rig(max_engine_failures=2) as rig:
         for _ in range(3):
             rig.send(FAILING)
             rig.until_idle()
@@ -167,7 +166,7 @@ def test_an_engine_that_fails_after_pause_is_nobody_s_failure_any_more():
         gate()
         raise RuntimeError('the stick vanished')
 
-    with Rig(WorkerPolicy(max_engine_failures=1)) as rig:
+    with Rig(max_engine_failures=1) as rig:
         rig.send(Message(infer=fail))
         gate.wait_until_entered()
         rig.worker.pause()
@@ -183,12 +182,12 @@ def test_an_engine_that_fails_after_pause_is_nobody_s_failure_any_more():
 
 def test_whatever_a_stage_does_the_thread_goes_on(monkeypatch):
     with Rig() as rig:
-        process = rig.worker._pipeline.process
+        process = rig.lane.pipeline.process
         failing = lambda *_, **__: raising(ZeroDivisionError('oh'))()  # noqa: E731
-        monkeypatch.setattr(rig.worker._pipeline, 'process', failing)
+        monkeypatch.setattr(rig.lane.pipeline, 'process', failing)
         rig.send()
         rig.until_idle()
-        monkeypatch.setattr(rig.worker._pipeline, 'process', process)
+        monkeypatch.setattr(rig.lane.pipeline, 'process', process)
         rig.send()
         rig.until_idle()
     assert rig.dropped() == {'decode_failed': 1}

@@ -22,7 +22,7 @@ from edge_perception.contract import parse_manifest
 from edge_perception.contract import parse_options
 from edge_perception.contract import Selection
 from edge_perception.contract import TensorSpec
-from edge_perception.core.assembly import choose_engine
+from edge_perception.core.engine_choice import choose_engine
 from edge_perception.core.models import find_model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.pose import Intrinsics

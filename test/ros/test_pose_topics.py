@@ -39,7 +39,7 @@ POINTS = np.array(
 MANIFEST = f"""
 manifest_version: 1
 name: target
-source: {{file: network.fake}}
+source: {{file: network.onnx}}
 input: {{width: 64, height: 64}}
 decoder: {{name: fake}}
 labels: [target]
@@ -94,7 +94,7 @@ class World:
     def calibrate(self, message: CameraInfo) -> None:
         """Publish a CameraInfo and wait until the node has it."""
         self.info.publish(message)
-        calibration = self.node.session.calibration
+        calibration = self.node.session.cameras[0].calibration
         until(lambda: calibration.received, bool)
 
     def look(self, **size: int) -> Image:
@@ -116,7 +116,7 @@ class World:
             with pytest.raises(queue.Empty):
                 self.poses.get_nowait()
             self.look()
-        return self.node.session.pose_problem
+        return self.node.session.cameras[0].pose_problem
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from edge_perception.testing import FakeEngineType
 MANIFEST = """
 manifest_version: 1
 name: fake
-source: {file: network.fake}
+source: {file: network.onnx}
 input: {width: 32, height: 32}
 decoder: {name: fake}
 labels: [thing]
@@ -32,7 +32,7 @@ def fake_model(folder: Path, *, manifest: str = MANIFEST) -> Path:
     """Write a model folder that only the fake engine can load."""
     folder.mkdir(exist_ok=True)
     (folder / 'model.yaml').write_text(manifest)
-    (folder / 'network.fake').write_text('no network')
+    (folder / 'network.onnx').write_text('no network')
     return folder
 
 

@@ -21,13 +21,14 @@ from edge_perception.contract import Selection
 from edge_perception.core.accounts import FrameAccounts
 from edge_perception.core.budget import Deadline
 from edge_perception.core.budget import NS_PER_MS
+from edge_perception.core.lane import Delivery
+from edge_perception.core.lane import Lane
+from edge_perception.core.lane import LaneHooks
+from edge_perception.core.lane import LanePolicy
+from edge_perception.core.lane import Parcel
 from edge_perception.core.pipeline import Pipeline
 from edge_perception.core.preprocessing import Preprocessor
-from edge_perception.core.worker import Delivery
-from edge_perception.core.worker import Parcel
 from edge_perception.core.worker import Worker
-from edge_perception.core.worker import WorkerHooks
-from edge_perception.core.worker import WorkerPolicy
 from edge_perception.testing import FakeClock
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
@@ -36,7 +37,7 @@ from edge_perception.testing import FakeEngineType
 PATIENCE_S = 30
 
 MANIFEST = ModelManifest(
-    name='fake', source='net.fake', decoder='fake', input=InputRecipe(width=4, height=4)
+    name='fake', source='net.onnx', decoder='fake', input=InputRecipe(width=4, height=4)
 )
 
 
@@ -89,9 +90,9 @@ class WatchedAccounts(FrameAccounts):
         super().__init__()
         self._changed = changed
 
-    def publish(self) -> None:
+    def publish(self, *, late: bool = False) -> None:
         with self._changed:
-            super().publish()
+            super().publish(late=late)
             self._changed.notify_all()
 
     def drop(self, reason: str) -> None:
@@ -102,12 +103,19 @@ class WatchedAccounts(FrameAccounts):
 
 class Rig:
     """
-    A running worker; a context manager that ends it.
+    A running worker with one camera; a context manager that ends it.
 
-    :param policy: of the worker.
+    :param policy: of the camera.
+    :param idle: called when nothing is to be done.
     """
 
-    def __init__(self, policy: WorkerPolicy | None = None) -> None:
+    def __init__(
+        self,
+        policy: LanePolicy | None = None,
+        *,
+        max_engine_failures: int = 5,
+        idle: Callable[[], object] = nothing,
+    ) -> None:
         self.changed = threading.Condition()
         self.clock = FakeClock()
         self.accounts = WatchedAccounts(self.changed)
@@ -118,19 +126,23 @@ class Rig:
         self._current = Message()
         engine_type = FakeEngineType(behaviour=lambda: self._current.infer())
         engine_type.warm_up_runs = 0
-        self.engine = engine_type.create(MANIFEST, Path('net.fake'), Options())
+        self.engine = engine_type.create(MANIFEST, Path('net.onnx'), Options())
         self.engine.activate()
-        self.worker: Worker[Message] = Worker(
+        self.lane: Lane[Message] = Lane(
+            'camera',
             self._pipeline(),
-            hooks=WorkerHooks(
-                convert=self._convert,
-                deliver=self._deliver,
-                report=self._report,
-                give_up=self._give_up,
-            ),
-            policy=policy or WorkerPolicy(),
+            hooks=LaneHooks(convert=self._convert, compose=self._compose, report=self._report),
             selection=Selection(),
+            policy=policy,
             accounts=self.accounts,
+            clock=self.clock,
+        )
+        self.worker: Worker[Message] = Worker(
+            self.engine,
+            [self.lane],
+            give_up=self._give_up,
+            max_engine_failures=max_engine_failures,
+            idle=lambda: self._rest(idle),
             clock=self.clock,
         )
 
@@ -152,7 +164,7 @@ class Rig:
             age_on_arrival_ns=age_ms * NS_PER_MS,
             budget_ns=budget_ms * NS_PER_MS,
         )
-        self.worker.submit(Parcel(message=message, deadline=deadline))
+        self.worker.submit(self.lane, Parcel(message=message, deadline=deadline))
         return message
 
     def until(self, condition: Callable[[], bool]) -> None:
@@ -197,15 +209,23 @@ class Rig:
         converted = message.convert()
         return converted if isinstance(converted, Frame) else Frame(np.zeros((8, 8, 3), np.uint8))
 
-    def _deliver(self, delivery: Delivery[Message]) -> None:
-        delivery.message.deliver()
-        self._note(self.delivered, delivery)
+    def _compose(self, delivery: Delivery[Message]) -> Callable[[], None]:
+        def publish() -> None:
+            delivery.message.deliver()
+            self._note(self.delivered, delivery)
+
+        return publish
 
     def _report(self, reason: str, sentence: str) -> None:
         self._note(self.reports, (reason, sentence))
 
     def _give_up(self, sentence: str) -> None:
         self._note(self.gave_up, sentence)
+
+    def _rest(self, idle: Callable[[], object]) -> None:
+        with self.changed:
+            idle()
+            self.changed.notify_all()
 
     def _note(self, notes: list, item: object) -> None:  # type: ignore[type-arg]
         with self.changed:

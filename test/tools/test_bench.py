@@ -68,7 +68,7 @@ def run(monkeypatch, tmp_path, capsys, measured, subject):
 
         monkeypatch.setattr(command, 'prepare', lambda name, workspace: prepared)
         monkeypatch.setattr(command, 'measure', measure)
-        status = command.main(['--models', 'yolox_nano'])
+        status = command.main(['--models', 'yolox_nano', '--engines'])
         return (status, *capsys.readouterr())
 
     return call
@@ -156,11 +156,14 @@ def test_a_real_run_measures_everything(shared_data, tmp_path, monkeypatch, caps
     monkeypatch.setattr(command, 'WORKSPACE', tmp_path)
     monkeypatch.setattr(command, 'ROOT', tmp_path)
     quick = ['--rounds', '1', '--seconds', '1', '--warm-up-s', '1', '--idle-s', '0.5']
-    status = command.main(['--models', 'yolox_nano', *quick])
+    status = command.main(['--models', 'yolox_nano', '--engines', 'onnxruntime', *quick])
     output, errors = capsys.readouterr()
     assert status == 0, errors
     (path,) = Path(tmp_path).glob('*.json')
-    model = json.loads(path.read_text())['models']['yolox_nano']
+    report = json.loads(path.read_text())
+    # Nobody is faster than the vendor by half, or twice as slow.
+    assert 0.5 < report['figures']['onnxruntime.infer_ratio'] < 2
+    model = report['models']['yolox_nano']
     assert model['lost'] == {'node': [0], 'echo': [0]}
     assert [len(each) for rounds in model['samples_ms'].values() for each in rounds] == [15] * 3
     assert model['boxes'][0] > 0

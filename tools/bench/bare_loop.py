@@ -52,7 +52,9 @@ def main() -> int:
 def measure(wanted: argparse.Namespace) -> dict[str, Any]:
     """Return milliseconds of each frame, what was found, and how much of it on average."""
     request = Request(
-        model=wanted.model, engine='onnxruntime', engine_options={'threads': wanted.threads}
+        model=wanted.model,
+        engine='onnxruntime',
+        engine_options={'onnxruntime': {'threads': wanted.threads}},
     )
     assembled = assemble(PluginHost(), request, make_stages=planar_stages)
     pipeline = assembled.pipeline

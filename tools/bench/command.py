@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import fields
+import json
 from pathlib import Path
 import sys
 
@@ -16,6 +17,7 @@ from tools.bench import report
 from tools.bench.children import BenchmarkError
 from tools.bench.children import Surroundings
 from tools.bench.figures import bars
+from tools.bench.infer_ratio import VENDOR_LOOPS
 from tools.bench.rounds import Measured
 from tools.bench.rounds import Measurement
 from tools.bench.settings import Settings
@@ -27,6 +29,7 @@ from tools.bench.subjects import Subject
 
 # Reports lie here, what the processes hand over in work/, what they print in logs/.
 WORKSPACE = ROOT / 'build' / 'bench'
+INFER_MODEL = 'yolox_nano'
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,7 +50,10 @@ def main(arguments: Sequence[str]) -> int:
     except BenchmarkError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-    values = report.as_values(measured, settings=settings, machine=facts, left_out=left_out)
+    ratios = _infer_ratios(subjects, wanted.engines, left_out)
+    values = report.as_values(
+        measured, settings=settings, machine=facts, left_out=left_out, ratios=ratios
+    )
     stamp = facts['date'].replace(':', '').partition('+')[0]
     path = WORKSPACE / f'{stamp}.json'
     report.write(values, path)
@@ -74,9 +80,36 @@ def measure(subjects: Sequence[Subject], settings: Settings) -> dict[str, Measur
     return {name: each.measured for name, each in measurements.items()}
 
 
+def _infer_ratios(
+    subjects: Sequence[Subject], engines: Sequence[str], left_out: list[LeftOut]
+) -> dict[str, float]:
+    """Measure our ``infer`` beside the vendor's own loop, an engine after the other."""
+    folders = [subject.folder for subject in subjects if subject.name == INFER_MODEL]
+    surroundings = Surroundings(WORKSPACE / 'logs')
+    figures: dict[str, float] = {}
+    for engine in engines if folders else ():
+        _say(f'infer of {engine} beside the loop of its vendor')
+        output = WORKSPACE / 'work' / f'{engine}_infer.json'
+        try:
+            surroundings.run(
+                'tools.bench.infer_ratio',
+                ['--model', folders[0], '--engine', engine, '--output', output],
+            )
+        except BenchmarkError as error:
+            left_out.append(LeftOut(engine, str(error)))
+            _say(f'{engine} is left out: {error}')
+            continue
+        for name, value in json.loads(output.read_text()).items():
+            figures[f'{engine}.{name}'] = value
+    return figures
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='make bench', description='What the node adds.')
     parser.add_argument('--models', nargs='+', choices=sorted(MODELS), default=list(MODELS))
+    parser.add_argument(
+        '--engines', nargs='*', choices=sorted(VENDOR_LOOPS), default=sorted(VENDOR_LOOPS)
+    )
     for each in fields(Settings):
         kind = int if isinstance(each.default, int) else float
         name = each.name.replace('_', '-')

@@ -13,7 +13,12 @@ from typing import TypeAlias
 import numpy as np
 
 # What issue and documentation promise; the figure may be equal to the limit.
-MODEL_BARS = {'overhead_ratio': 1.15, 'overhead_over_echo_ms': 0.3, 'p99_over_p50': 1.3}
+MODEL_BARS = {
+    'overhead_ratio': 1.15,
+    'overhead_over_echo_ms': 0.3,
+    'p99_over_p50': 1.3,
+    'infer_ratio': 1.03,
+}
 NODE_BARS = {'node.rss_mb': 250.0, 'node.idle_cpu_percent': 3.0}
 
 

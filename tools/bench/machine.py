@@ -24,6 +24,8 @@ PACKAGES = (
     'opencv-python',
     'opencv',
     'onnxruntime',
+    'openvino',
+    'ai-edge-litert',
     'rclpy',
 )
 GOVERNOR = Path('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor')

@@ -42,9 +42,14 @@ def as_values(
     settings: Settings,
     machine: Mapping[str, Any],
     left_out: Sequence[LeftOut],
+    ratios: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Return everything as JSON has it."""
-    found = figures(measured)
+    """
+    Return everything as JSON has it.
+
+    :param ratios: figures of engines beside the loops of their vendors.
+    """
+    found = {**figures(measured), **{name: round(each, DIGITS) for name, each in ratios.items()}}
     return {
         'schema_version': SCHEMA_VERSION,
         'machine': dict(machine),

@@ -65,6 +65,11 @@ def _yolox_nano(workspace: Path) -> Subject | LeftOut:
     if not photographs:
         return LeftOut('yolox_nano', f'no photographs in {data} (set {variable} to their folder)')
     folder = model_folder('yolox_nano', data, workspace)
+    for artifact in (data / 'yolox_nano').glob('*float16*.tflite'):
+        link = folder / 'artifacts' / artifact.name
+        link.parent.mkdir(exist_ok=True)
+        if not link.exists():
+            link.symlink_to(artifact.resolve())
     pictures = [cv2.resize(_read(path), (LENS.width, LENS.height)) for path in photographs]
     return _subject('yolox_nano', folder, cast('list[Pictures]', pictures), workspace)
 

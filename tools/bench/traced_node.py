@@ -21,12 +21,12 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
+from edge_perception.core.lane import Lane
 from edge_perception.core.pipeline import Pipeline
-from edge_perception.core.worker import Worker
 from edge_perception.ros import main as node
+from edge_perception.ros.camera import Camera
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.outputs import Outputs
-from edge_perception.ros.session import Session
 
 # Moments of the frame that is being worked on, in the thread of the executor and of the worker.
 Moments = dict[str, int]
@@ -43,22 +43,22 @@ class Stations:
     def install(self) -> None:
         """Put a clock at every station."""
         _before(SingleThreadedExecutor, '_take_subscription', self._wake)
-        _before(Session, '_receive', self._receive)
-        _before(Worker, '_serve', self._serve)
+        _before(Camera, '_receive', self._receive)
+        _before(Lane, 'serve', self._serve)
         _before(Pipeline, 'process', self._at('process'))
-        _before(Outputs, 'publish', self._at('deliver'))
+        _before(Outputs, 'compose', self._at('deliver'))
         _after(Publisher, 'publish', self._publish)
 
     def _wake(self, executor: Any, subscription: Any) -> None:
         if subscription.msg_type is Image:
             self._woken_ns = time.monotonic_ns()
 
-    def _receive(self, session: Any, message: Any) -> None:
+    def _receive(self, camera: Any, message: Any) -> None:
         now_ns = time.monotonic_ns()
         moments = {'woken': self._woken_ns, 'received': now_ns}
         self.frames[stamp_ns(message.header)] = moments
 
-    def _serve(self, worker: Any, session: int, parcel: Any) -> None:
+    def _serve(self, lane: Any, parcel: Any, **named: Any) -> None:
         self._served = stamp_ns(parcel.message.header)
         self.frames[self._served]['served'] = time.monotonic_ns()
 

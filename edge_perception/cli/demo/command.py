@@ -23,7 +23,7 @@ from edge_perception.cli.failures import say
 from edge_perception.cli.files import writing
 from edge_perception.cli.sources import be_quiet
 from edge_perception.cli.sources import find_sources
-from edge_perception.core.assembly import describe_artifact
+from edge_perception.core.engine_choice import describe_artifact
 from edge_perception.core.models import find_model
 from edge_perception.core.plugin_host import PluginHost
 

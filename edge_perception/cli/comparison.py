@@ -1,0 +1,177 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``run --engine all``: the same frames on every engine, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+import json
+from statistics import median
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from edge_perception.cli.reporters import loading
+from edge_perception.cli.sources import Source
+from edge_perception.cli.tables import new_table
+from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import Perception
+from edge_perception.core.assembly import assemble
+from edge_perception.core.assembly import Assembled
+from edge_perception.core.assembly import Request
+from edge_perception.core.engine_choice import AUTO
+from edge_perception.core.engine_choice import engines_for
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.pose import planar_stages
+from edge_perception.tooling.agreement import Agreement
+from edge_perception.tooling.agreement import compare
+from edge_perception.tooling.agreement import generous
+
+NS_PER_MS = 1e6
+
+
+@dataclass
+class Column:
+    """
+    What one engine made of all frames.
+
+    :param trouble: why it could not; empty when it could.
+    :param agreement: with the first engine that could.
+    """
+
+    engine: str
+    artifact: str = ''
+    precision: str = ''
+    device: str = ''
+    trouble: str = ''
+    infer_ms: list[float] = field(default_factory=list)
+    found: int = 0
+    agreement: Agreement | None = None
+
+
+def compare_engines(
+    host: PluginHost,
+    request: Request,
+    sources: Sequence[Source],
+    *,
+    every: int,
+    limit: int | None,
+    as_json: bool,
+) -> bool:
+    """
+    Print what every engine makes of the sources, and return whether any could.
+
+    The first engine that works is what the others are compared with, ONNX Runtime before others.
+
+    :raises EdgePerceptionError: the model, its options or a source cannot be used at all.
+    """
+    names = [each.name for each in engines_for(host, AUTO)]
+    names.sort(key=lambda name: name != 'onnxruntime')
+    columns: list[Column] = []
+    reference: list[Perception] | None = None
+    for name in names:
+        column = Column(name)
+        columns.append(column)
+        try:
+            with loading(f'{request.model} on {name}'):
+                assembled = assemble(
+                    host, replace(request, engine=name), make_stages=planar_stages
+                )
+        except EdgePerceptionError as error:
+            column.trouble = ' '.join(sentence for _, sentence in error.sentences())
+            continue
+        seen = _run(assembled, sources, column, every=every, limit=limit)
+        if reference is None:
+            reference = seen
+        threshold = assembled.selection.score_threshold
+        column.agreement = Agreement()
+        for one, other in zip(reference, seen):
+            column.agreement = column.agreement.merged(compare(one, other, threshold=threshold))
+    if as_json:
+        click.echo(json.dumps([_values(column) for column in columns], indent=2))
+    else:
+        _print(Console(), columns)
+    return reference is not None
+
+
+def _run(
+    assembled: Assembled,
+    sources: Sequence[Source],
+    column: Column,
+    *,
+    every: int,
+    limit: int | None,
+) -> list[Perception]:
+    column.artifact = assembled.artifact.path.name
+    column.precision = assembled.artifact.precision
+    column.device = assembled.pipeline.engine.device
+    selection, threshold = generous(assembled.selection), assembled.selection.score_threshold
+    seen = []
+    try:
+        for source in sources:
+            for _, frame in source.frames(every=every, limit=limit):
+                processed = assembled.pipeline.process(frame, selection=selection)
+                column.infer_ms.append(processed.times.infer_ns / NS_PER_MS)
+                seen.append(processed.perception)
+                column.found += _count(processed.perception, threshold)
+    finally:
+        assembled.pipeline.engine.deactivate()
+    return seen
+
+
+def _count(perception: Perception, threshold: float) -> int:
+    if perception.detections is not None:
+        return int((perception.detections.score >= threshold).sum())
+    return len(perception.keypoints) if perception.keypoints is not None else 1
+
+
+def _values(column: Column) -> dict[str, Any]:
+    times = column.infer_ms
+    return {
+        'engine': column.engine,
+        'artifact': column.artifact,
+        'precision': column.precision,
+        'device': column.device,
+        'trouble': column.trouble,
+        'frames': len(times),
+        'infer_ms_p50': round(median(times), 3) if times else None,
+        'found': column.found,
+        'against_first': asdict(column.agreement) if column.agreement else None,
+    }
+
+
+def _print(console: Console, columns: Sequence[Column]) -> None:
+    table = new_table('engine', 'artifact', 'on', 'infer', 'found', 'against the first')
+    for column in columns:
+        if column.trouble:
+            continue
+        on = ' '.join(filter(None, (column.precision, column.device)))
+        infer = f'{median(column.infer_ms):.1f} ms' if column.infer_ms else ''
+        cells = (column.engine, column.artifact, on, infer, str(column.found), _words(column))
+        table.add_row(*map(Text, cells))
+    console.print(table)
+    for column in columns:
+        if column.trouble:
+            console.print(Text(f'{column.engine}: {column.trouble}'), soft_wrap=True)
+
+
+def _words(column: Column) -> str:
+    agreement = column.agreement
+    assert agreement is not None
+    figures = [
+        f'{agreement.lost} lost' if agreement.lost else '',
+        f'{agreement.invented} invented' if agreement.invented else '',
+        f'{agreement.class_flips} of another class' if agreement.class_flips else '',
+        f'boxes {agreement.box_px:.2f} px' if agreement.box_px else '',
+        f'scores {agreement.score_drift:.4f}' if agreement.score_drift else '',
+        f'keypoints {agreement.keypoint_px:.2f} px' if agreement.keypoint_px else '',
+        f'mask {agreement.mask_share:.2%}' if agreement.mask_share else '',
+        f'position {agreement.position_share:.2%}' if agreement.position_share else '',
+    ]
+    return ', '.join(filter(None, figures)) or 'equal'

@@ -1,0 +1,48 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the gate says, as tables for people and as values for JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from edge_perception.cli.failures import note
+from edge_perception.cli.tables import new_table
+from edge_perception.tooling.gate import Verdict
+
+
+def as_values(verdict: Verdict, *, artifact: Path, engine: str, reference: str) -> dict[str, Any]:
+    """Return a verdict as JSON has it."""
+    return {
+        'artifact': str(artifact),
+        'engine': engine,
+        'precision': verdict.precision,
+        'reference': reference,
+        'passed': verdict.passed,
+        'problems': list(verdict.problems),
+        'notes': list(verdict.notes),
+        **verdict.figures(),
+    }
+
+
+def print_verdict(console: Console, verdict: Verdict) -> None:
+    """Print every figure beside its limit."""
+    table = new_table('of', 'figure', 'measured', 'limit', '')
+    for check in verdict.checks:
+        words = Text('passes', 'green') if check.passed else Text('fails', 'bold red')
+        numbers = (f'{check.value:.4g}', f'{check.limit:g}')
+        table.add_row(Text(check.subject), check.name, *numbers, words)
+    console.print(table)
+    for each in verdict.notes:
+        note(each)
+    agreement = verdict.agreement
+    console.print(
+        f'{verdict.pictures} pictures, {agreement.reference} objects of the reference: '
+        f'{agreement.lost} lost, {agreement.invented} invented, {agreement.class_flips} of '
+        'another class',
+        highlight=False,
+    )

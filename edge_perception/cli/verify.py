@@ -1,0 +1,235 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``edge-perception verify``: the gate for an artifact that is there already."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from datetime import timezone
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from edge_perception.cli.assignments import parse_assignments
+from edge_perception.cli.failures import note
+from edge_perception.cli.failures import REJECTED
+from edge_perception.cli.files import replacing
+from edge_perception.cli.files import writing
+from edge_perception.cli.offline import engine_for
+from edge_perception.cli.offline import judge
+from edge_perception.cli.offline import offline_model
+from edge_perception.cli.offline import pictures
+from edge_perception.cli.offline import REFERENCE_ENGINE
+from edge_perception.cli.offline import Side
+from edge_perception.cli.sources import be_quiet
+from edge_perception.cli.verdicts import as_values
+from edge_perception.cli.verdicts import print_verdict
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import ConfigurationError
+from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import parse_options
+from edge_perception.core.assembly import raise_all
+from edge_perception.core.external_data import model_sha256
+from edge_perception.core.models import Model
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.plugin_host import probe
+from edge_perception.core.proofs import file_sha256
+from edge_perception.core.proofs import Proof
+from edge_perception.core.proofs import proof_path
+from edge_perception.core.proofs import write_proof
+from edge_perception.tooling import gate_report
+from edge_perception.tooling.gate import Verdict
+from edge_perception.tooling.precision import precision_of
+from edge_perception.tooling.thresholds import standard_limits
+
+EXAMPLES = """\b
+Examples:
+  edge-perception verify yolox.tflite --reference models/yolox_nano --images photos
+  edge-perception verify net_int8.onnx --reference net.onnx --manifest model.yaml --images photos
+
+Exit status: 0 passed, 3 rejected, 2 wrong usage or configuration.
+"""
+
+
+@click.command('verify', epilog=EXAMPLES)
+@click.argument('artifact', type=click.Path(path_type=Path))
+@click.option(
+    '--reference', required=True, metavar='MODEL', help='The model that ARTIFACT was made from.'
+)
+@click.option(
+    '--manifest',
+    type=click.Path(path_type=Path),
+    metavar='FILE',
+    help='Manifest of MODEL, where that is a bare file.',
+)
+@click.option(
+    '--images',
+    multiple=True,
+    metavar='FOLDER',
+    help='Pictures and videos of what the model is for; else those in golden/ of the model.',
+)
+@click.option('--engine', default='', help='Engine that loads ARTIFACT; else the first that can.')
+@click.option(
+    '--reference-engine',
+    default=REFERENCE_ENGINE,
+    show_default=True,
+    help='Engine of the reference; another one where MODEL is no ONNX.',
+)
+@click.option(
+    '--precision',
+    type=click.Choice(list(standard_limits())),
+    help='Whose limits hold; else read from ARTIFACT.',
+)
+@click.option(
+    '-o',
+    '--option',
+    'assignments',
+    multiple=True,
+    metavar='NAME=VALUE',
+    help='Option of the engine, e.g. threads=2.',
+)
+@click.option(
+    '--report',
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar='FILE',
+    help='HTML report; written when rejected in any case, into the current folder.',
+)
+@click.option('--json', 'as_json', is_flag=True, help='Print the figures as a JSON object.')
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """
+    Compare ARTIFACT with its reference on real pictures, and write its proof when it passes.
+
+    The proof is a small file beside ARTIFACT; with it the node loads ARTIFACT.
+    """
+    be_quiet()
+    artifact: Path = given['artifact']
+    if not artifact.is_file():
+        raise ArtifactError(artifact, reason='no such file', remedy='correct the path')
+    host = PluginHost()
+    model = offline_model(host, given['reference'], given['manifest'])
+    candidate = _candidate(host, artifact, given)
+    reference = _reference(model, candidate, given['reference_engine'])
+    sources = pictures(model, given['images'])
+    verdict = judge(host, model, reference=reference, candidate=candidate, sources=sources)
+    told = f'{model.source.name} on {reference.engine}, cpu, fp32'
+    report = write_report(
+        verdict, model, artifact=artifact, engine=candidate.engine, told=told, path=given['report']
+    )
+    proof = _prove(host, model, artifact, candidate, verdict, told)
+    if given['as_json']:
+        values = as_values(verdict, artifact=artifact, engine=candidate.engine, reference=told)
+        values |= {'proof': str(proof or ''), 'report': str(report or '')}
+        click.echo(json.dumps(values, indent=2))
+    else:
+        print_verdict(Console(), verdict)
+        click.echo(f'proof: {proof}' if proof else f'rejected, see {report}')
+    ctx.exit(0 if verdict.passed else REJECTED)
+
+
+def write_report(
+    verdict: Verdict,
+    model: Model,
+    *,
+    artifact: Path,
+    engine: str,
+    told: str,
+    path: Path | None,
+) -> Path | None:
+    """
+    Write the HTML report where one is wanted or needed, and return its path.
+
+    :raises ConfigurationError: it cannot be written.
+    """
+    if verdict.passed and path is None:
+        return None
+    path = path or Path(f'{artifact.name}.{engine}.gate.html')
+    rows = [
+        ('artifact', str(artifact)),
+        ('engine', engine),
+        ('precision', verdict.precision),
+        ('reference', told),
+        ('pictures', str(verdict.pictures)),
+    ]
+    text = gate_report.page(
+        verdict, title=f'{artifact.name} beside its reference', rows=rows, manifest=model.manifest
+    )
+    with replacing(path) as temporary, writing(path):
+        temporary.write_text(text, encoding='utf-8')
+    return path
+
+
+def _candidate(host: PluginHost, artifact: Path, given: dict[str, Any]) -> Side:
+    engine = engine_for(host, artifact, given['engine'])
+    errors: list[EdgePerceptionError] = []
+    options = parse_assignments(given['assignments'], host.engines, chosen=engine, errors=errors)
+    raise_all(errors)
+    precision = given['precision'] or precision_of(artifact)
+    engine_type = host.engines[engine]
+    parsed = parse_options(
+        engine_type.options_type, options.get(engine, {}), owner=f'engine {engine!r}'
+    )
+    if precision in ('', 'fp32') and not given['precision']:
+        computed = engine_type.precision(parsed)
+        precision = computed if precision else ''
+    if not precision:
+        raise ConfigurationError(
+            '--precision', [f'{artifact.name} does not say, expected fp32, fp16 or int8']
+        )
+    return Side(engine, artifact, precision, options)
+
+
+def _reference(model: Model, candidate: Side, engine: str) -> Side:
+    assert candidate.path is not None
+    same = model.source.resolve() == candidate.path.resolve()
+    if same and engine == candidate.engine:
+        raise ConfigurationError(
+            '--reference',
+            [
+                f'{model.source.name} is the artifact itself on the same engine, expected the '
+                'model that it was made from, or another --reference-engine'
+            ],
+        )
+    return Side(engine)
+
+
+def _prove(
+    host: PluginHost,
+    model: Model,
+    artifact: Path,
+    candidate: Side,
+    verdict: Verdict,
+    told: str,
+) -> Path | None:
+    """Write the sidecar of what passed; take that of what did not."""
+    if not verdict.passed:
+        stale = proof_path(artifact, candidate.engine)
+        if stale.exists():
+            with writing(stale):
+                stale.unlink()
+            note(f'{stale} is removed, the artifact does not pass any more')
+        return None
+    engine_type = host.engines[candidate.engine]
+    options = parse_options(
+        engine_type.options_type,
+        candidate.options.get(candidate.engine, {}),
+        owner=f'engine {candidate.engine!r}',
+    )
+    proof = Proof(
+        artifact_sha256=file_sha256(artifact),
+        model_sha256=model_sha256(model.source),
+        engine=candidate.engine,
+        precision=verdict.precision,
+        reference=told,
+        passed=True,
+        device=engine_type.device_key(options),
+        figures=verdict.figures(),
+        versions={'engine': probe(engine_type).runtime},
+        made=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+    )
+    path = proof_path(artifact, candidate.engine)
+    with writing(path):
+        return write_proof(artifact, proof)

@@ -1,0 +1,78 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a frame can still be in time, judged by how long the last ones took."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from bisect import insort
+from collections import deque
+import math
+
+from edge_perception.core.budget import NS_PER_MS
+
+# At 30 Hz two seconds; three of them may be slow without any effect.
+WINDOW = 64
+QUANTILE = 0.95
+# From the last frame to the first that is started against the estimate, and how far the pause
+# between two such frames grows while they fail. The longest pause bounds the time to recover.
+SHORTEST_PROBE_PAUSE_NS = 100 * NS_PER_MS
+LONGEST_PROBE_PAUSE_NS = 1000 * NS_PER_MS
+
+
+class Admission:
+    """
+    Measures one engine with one camera, and says which frames are worth starting.
+
+    A frame that has less of its budget left than the 95th percentile of the last service times is
+    not. Because nothing is measured while nothing is started, one such frame is started now and
+    then, as a probe. A probe that is in time disproves the old figures, and they are forgotten;
+    one that is not doubles the pause until the next.
+
+    Called by the thread of the worker; ``p95_ns`` may be read by any.
+
+    :param expected_ns: service time to begin with, e.g. that of the warm-up.
+    """
+
+    def __init__(self, *, expected_ns: int = 0) -> None:
+        # How long a frame takes from its start to its publication, 95th percentile, nanoseconds.
+        self.p95_ns = expected_ns
+        self._latest = deque([expected_ns], maxlen=WINDOW)
+        self._ordered = [expected_ns]
+        self._probing = False
+        self._pause_ns = SHORTEST_PROBE_PAUSE_NS
+        self._next_probe_ns = 0
+
+    def admits(self, left_ns: int, *, now_ns: int) -> bool:
+        """
+        Tell whether to start a frame; when the answer is yes, it is started.
+
+        :param left_ns: what is left of its budget.
+        """
+        fits = left_ns >= self.p95_ns
+        self._probing = not fits and now_ns >= self._next_probe_ns
+        return fits or self._probing
+
+    def record(self, service_ns: int, *, in_time: bool, now_ns: int) -> None:
+        """
+        Take in how long the frame took that was started last.
+
+        :param in_time: its budget was not used up.
+        """
+        if in_time:
+            self._pause_ns = SHORTEST_PROBE_PAUSE_NS
+            if self._probing:
+                self._latest.clear()
+                self._ordered.clear()
+        elif self._probing:
+            self._pause_ns = min(2 * self._pause_ns, LONGEST_PROBE_PAUSE_NS)
+        self._probing = False
+        self._next_probe_ns = now_ns + self._pause_ns
+        self._add(service_ns)
+
+    def _add(self, service_ns: int) -> None:
+        if len(self._latest) == WINDOW:
+            del self._ordered[bisect_left(self._ordered, self._latest[0])]
+        self._latest.append(service_ns)
+        insort(self._ordered, service_ns)
+        self.p95_ns = self._ordered[math.ceil(QUANTILE * len(self._ordered)) - 1]

@@ -1,0 +1,202 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Which file an engine loads for a model, and whether it was proven equal to the reference.
+
+The ONNX of a model, computed in float32, is the reference and needs no proof. Everything else
+needs one for the engine that loads it, or a user who says ``allow_unverified``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import EngineType
+from edge_perception.contract import Options
+from edge_perception.core.external_data import model_sha256
+from edge_perception.core.models import Model
+from edge_perception.core.proofs import file_sha256
+from edge_perception.core.proofs import read_proof
+
+ARTIFACTS_FOLDER = 'artifacts'
+REFERENCE_SUFFIX = '.onnx'
+# The most exact first: who wants speed asks for a precision.
+PRECISIONS = ('fp32', 'fp16', 'int8')
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactWish:
+    """
+    Which artifact a user wants.
+
+    :param path: this file; empty leaves the choice to us.
+    :param precision: one of ``PRECISIONS``; empty: the most exact that there is.
+    :param allow_unverified: a file without proof will do where no other is.
+    :param unjudged: take ``path`` whatever its proof says; for the gate, which makes the proof.
+    """
+
+    path: str = ''
+    precision: str = ''
+    allow_unverified: bool = False
+    unjudged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """
+    The file that an engine loads.
+
+    :param precision: in what it computes; empty where nobody says.
+    :param warning: why it should not be trusted, in words; empty when it was proven.
+    """
+
+    path: Path
+    precision: str
+    warning: str = ''
+
+
+def choose_artifact(
+    model: Model,
+    engine_type: EngineType,
+    options: Options,
+    *,
+    wish: ArtifactWish,
+    shelves: Sequence[Path] = (),
+) -> Artifact:
+    """
+    Choose the artifact of a model for an engine.
+
+    :param options: of the engine; they decide in what it computes, and on which device.
+    :param shelves: folders with artifacts of this model that were built on this machine, beside
+        those in the model's own folder; they are good for the runtime that they were built with.
+    :raises ArtifactError: there is none that may be loaded; the text says what to run.
+    """
+    found = list(_candidates(model, engine_type, wish, shelves))
+    if wish.path and wish.unjudged:
+        return Artifact(found[0], wish.precision)
+    judged: list[Artifact] = []
+    refused: list[ArtifactError] = []
+    for path in found:
+        try:
+            judged.append(
+                _judge(path, model, engine_type, options, same_runtime=path.parent in shelves)
+            )
+        except ArtifactError as error:
+            refused.append(error)
+    if wish.precision:
+        judged = [each for each in judged if each.precision == wish.precision or each.warning]
+    judged.sort(key=lambda each: _rank(each, model))
+    proven = [each for each in judged if not each.warning]
+    if proven:
+        return proven[0]
+    if judged and wish.allow_unverified:
+        return judged[0]
+    if judged:
+        raise ArtifactError(
+            judged[0].path,
+            reason=judged[0].warning,
+            remedy=f'{_verify(judged[0].path, model, engine_type)}, or set allow_unverified',
+        )
+    if refused:
+        raise refused[0]
+    raise _missing(model, engine_type, wish)
+
+
+def _candidates(
+    model: Model, engine_type: EngineType, wish: ArtifactWish, shelves: Sequence[Path]
+) -> Iterator[Path]:
+    if wish.path:
+        path = Path(wish.path).expanduser()
+        if path.suffix not in engine_type.artifact_suffixes:
+            raise ArtifactError(
+                path,
+                reason=f'the engine {engine_type.name} reads '
+                f'{", ".join(engine_type.artifact_suffixes)}',
+                remedy='name such a file, or the engine that reads this one',
+            )
+        if not path.is_file():
+            raise ArtifactError(path, reason='no such file', remedy='correct the path')
+        yield path
+        return
+    if model.source.suffix in engine_type.artifact_suffixes:
+        yield model.source
+    for shelf in (model.folder / ARTIFACTS_FOLDER, *shelves):
+        for path in sorted(shelf.glob('*')) if shelf.is_dir() else ():
+            if path.suffix in engine_type.artifact_suffixes and path.is_file():
+                yield path
+
+
+def _judge(
+    path: Path, model: Model, engine_type: EngineType, options: Options, *, same_runtime: bool
+) -> Artifact:
+    """
+    Return an artifact with what speaks against it.
+
+    :raises ArtifactError: it must not be loaded, whatever the user says.
+    """
+    computed = engine_type.precision(options)
+    is_source = path.resolve() == model.source.resolve()
+    if is_source and path.suffix == REFERENCE_SUFFIX and computed == 'fp32':
+        return Artifact(path, computed)
+    proof = read_proof(path, engine_type.name)
+    if proof is None:
+        how = f', computed in {computed},' if computed != 'fp32' else ''
+        reason = f'nobody has compared it{how} on {engine_type.name} with the reference'
+        return Artifact(path, '', warning=reason)
+    build = f'build it again: {_build(model, engine_type)}'
+    if not proof.passed:
+        raise ArtifactError(
+            path, reason=f'was compared with {proof.reference} and rejected', remedy=build
+        )
+    if proof.artifact_sha256 != file_sha256(path):
+        return Artifact(path, proof.precision, warning='was changed after it was proven')
+    if proof.model_sha256 != model_sha256(model.source):
+        raise ArtifactError(
+            path, reason=f'was made from another version of {model.source.name}', remedy=build
+        )
+    device = engine_type.device_key(options)
+    if proof.device not in ('any', device):
+        raise ArtifactError(
+            path, reason=f'was made for {proof.device}, this is {device}', remedy=build
+        )
+    runtime = engine_type.probe().runtime
+    if same_runtime and proof.versions.get('engine') != runtime:
+        raise ArtifactError(
+            path,
+            reason=f'was built for {proof.versions.get("engine")}, this is {runtime}',
+            remedy=build,
+        )
+    return Artifact(path, proof.precision)
+
+
+def _rank(artifact: Artifact, model: Model) -> tuple[bool, int]:
+    known = artifact.precision in PRECISIONS
+    place = PRECISIONS.index(artifact.precision) if known else len(PRECISIONS)
+    return artifact.path != model.source, place
+
+
+def _verify(path: Path, model: Model, engine_type: EngineType) -> str:
+    return (
+        f'verify it: edge-perception verify {path} --reference {model.folder} '
+        f'--engine {engine_type.name}'
+    )
+
+
+def _missing(model: Model, engine_type: EngineType, wish: ArtifactWish) -> ArtifactError:
+    kind = f'in {wish.precision} ' if wish.precision else ''
+    precision = f' --precision {wish.precision}' if wish.precision else ''
+    return ArtifactError(
+        model.folder,
+        reason=f'has nothing {kind}that the engine {engine_type.name} reads '
+        f'({", ".join(engine_type.artifact_suffixes)})',
+        remedy=f'build it: {_build(model, engine_type)}{precision}',
+    )
+
+
+def _build(model: Model, engine_type: EngineType) -> str:
+    target = engine_type.build_target or engine_type.name
+    return f'edge-perception build {model.folder} --target {target}'

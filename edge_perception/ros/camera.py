@@ -1,0 +1,226 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera of the node: its topics, its stamps, its way into the worker and out again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+import time
+
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from edge_perception.contract import check_input
+from edge_perception.core.assembly import Assembled
+from edge_perception.core.budget import Clock
+from edge_perception.core.budget import LatencyBudget
+from edge_perception.core.budget import NS_PER_MS
+from edge_perception.core.lane import Delivery
+from edge_perception.core.lane import Lane
+from edge_perception.core.lane import LaneHooks
+from edge_perception.core.lane import LanePolicy
+from edge_perception.core.lane import Parcel
+from edge_perception.core.pipeline import Pipeline
+from edge_perception.core.preprocessing import Preprocessor
+from edge_perception.core.worker import Worker
+from edge_perception.pose import planar_stages
+from edge_perception.pose import PlanarObjectStage
+from edge_perception.ros.calibration import CalibrationInput
+from edge_perception.ros.calibration import camera_info_beside
+from edge_perception.ros.calibration import RECTIFIED
+from edge_perception.ros.camera_input import CameraInput
+from edge_perception.ros.camera_input import ImageMessage
+from edge_perception.ros.camera_input import to_frame
+from edge_perception.ros.camera_parameters import CameraConfig
+from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.log_once import LogOnce
+from edge_perception.ros.outputs import Outputs
+from edge_perception.ros.parameters import NodeConfig
+from edge_perception.ros.parameters import STAMP_TOLERANCE_MS
+
+# A camera may send its first CameraInfo after its first images.
+CAMERA_INFO_PATIENCE_NS = 3_000_000_000
+
+# Different sentences of one kind that are logged, where it is not one: a camera that changes from
+# one bad encoding to another should be told again.
+LOG_VARIANTS = {'bad_image': 3, 'pose': 3}
+
+# How long the executor pauses after it has handed a frame to a worker that waited for it.
+HEAD_START_S = 0.0003
+
+# What to do about frames that are dropped, where there is something to do.
+REMEDIES = {
+    'stale': 'raise latency_budget_ms (0 accepts any age, e.g. for a recording), use a faster '
+    'engine, or check that the clocks of camera and node agree',
+    'overrun': 'raise latency_budget_ms, use a faster engine or model, or set publish_late',
+    'bad_stamp': 'mend the driver of the camera, or set on_bad_stamp to arrival',
+}
+
+
+class Camera:
+    """
+    Methods run in the executor's thread unless they say otherwise.
+
+    :param own: what is set for this camera.
+    :param config: what is set for all.
+    :param lane: its frames in the worker, and what became of them.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        own: CameraConfig,
+        config: NodeConfig,
+        assembled: Assembled,
+        clock: Clock,
+    ) -> None:
+        self.name = own.name
+        self.budget_ms = own.latency_budget_ms
+        self._node = node
+        self._frame_id = own.frame_id
+        self._clock = clock
+        self._activated_ns = 0
+        self._worker: Worker[ImageMessage] | None = None
+        self._warnings = LogOnce(node.get_logger().warning, variants=LOG_VARIANTS)
+        self._budget = LatencyBudget(
+            budget_ms=own.latency_budget_ms,
+            on_bad_stamp=config.on_bad_stamp,
+            stamp_tolerance_ms=(
+                STAMP_TOLERANCE_MS if config.stamp_tolerance_ms < 0 else config.stamp_tolerance_ms
+            ),
+            clock=clock,
+        )
+        self.input = CameraInput(
+            node,
+            topic=own.image_topic,
+            transport=config.image_transport,
+            receive=self._receive,
+        )
+        pipeline = _make_pipeline(assembled, own)
+        self._planar = [stage for stage in pipeline.stages if isinstance(stage, PlanarObjectStage)]
+        self.calibration = self._make_calibration(own) if self._planar else None
+        # What may fail comes first, so that a configure that fails leaves no topics behind.
+        self._outputs = Outputs(node, camera=own.name, assembled=assembled, config=config)
+        self.lane: Lane[ImageMessage] = Lane(
+            own.name,
+            pipeline,
+            hooks=LaneHooks(
+                convert=partial(to_frame, max_pixels=int(config.max_image_megapixels * 1e6)),
+                compose=self._compose,
+                report=self.say,
+            ),
+            selection=assembled.selection,
+            policy=LanePolicy(
+                publish_late=config.publish_late,
+                min_period_ns=int(min(1e9 / own.max_rate, 1e18)) if own.max_rate else 0,
+            ),
+            expected_ns=pipeline.warm_up_ns,
+            clock=clock,
+        )
+        # What the last diagnostics reported; they judge what has come since.
+        self.reported = self.lane.accounts.counts()
+
+    def activate(self, worker: Worker[ImageMessage]) -> None:
+        """Publish the labels and let frames in."""
+        self._worker = worker
+        self._warnings.forget()
+        self._activated_ns = self._clock()
+        self._outputs.publish_labels()
+        self.input.open()
+        if self.calibration is not None:
+            self.calibration.open()
+
+    def deactivate(self) -> None:
+        """Let no frame in."""
+        self.input.close()
+        if self.calibration is not None:
+            self.calibration.close()
+
+    def close(self) -> None:
+        """Take the topics back."""
+        self.deactivate()
+        self._outputs.close()
+
+    def tolerate(self, tolerance_ns: int) -> None:
+        """Take stamps so far in the future as now."""
+        self._budget.tolerance_ns = tolerance_ns
+
+    def clock_was_set_back(self) -> None:
+        """Compare no stamp with those of before."""
+        self._budget.begin_anew()
+
+    @property
+    def pose_problem(self) -> str:
+        """Why objects get no pose, in words; empty when they do, or when the model has none."""
+        return next((stage.problem for stage in self._planar if stage.problem), '')
+
+    @property
+    def budget_problem(self) -> str:
+        """Why hardly any frame can be in time, in words; empty when they can."""
+        needed_ms = self.lane.admission.p95_ns / NS_PER_MS
+        if self.lane.policy.publish_late or not 0 < self.budget_ms < needed_ms:
+            return ''
+        return (
+            f'latency_budget_ms is {self.budget_ms:g}, but a frame takes {needed_ms:.1f} ms; '
+            'raise it, use a faster engine or a smaller model, or set publish_late'
+        )
+
+    def say(self, reason: str, sentence: str) -> None:
+        """Say once why frames are dropped. Thread: any."""
+        remedy = REMEDIES.get(reason)
+        advice = f'; {remedy}' if remedy else ''
+        self._warnings.say(reason, f'{self.input.topic}: {sentence}{advice}')
+
+    def _make_calibration(self, own: CameraConfig) -> CalibrationInput:
+        topic = own.camera_info_topic or camera_info_beside(self.input.raw_topic)
+        rectified = self.input.raw_topic.rpartition('/')[2].startswith(RECTIFIED)
+        return CalibrationInput(self._node, topic=topic, rectified=rectified, stages=self._planar)
+
+    def _receive(self, message: ImageMessage) -> None:
+        accounts = self.lane.accounts
+        accounts.receive()
+        arrival = self._budget.arrive(
+            stamp_ns(message.header),
+            now_ns=self._node.get_clock().now().nanoseconds,
+        )
+        if arrival.stamp_problem:
+            self.say('bad_stamp', f'the stamp of an image {arrival.stamp_problem}')
+        if arrival.deadline is None:
+            accounts.drop('bad_stamp')
+            return
+        assert self._worker is not None
+        was_busy = self._worker.busy
+        self._worker.submit(self.lane, Parcel(message=message, deadline=arrival.deadline))
+        if not was_busy:
+            # The executor goes on with its wait set and would keep the interpreter's lock from the
+            # worker: it got a frame after 0.39 ms, and after 0.15 ms when the executor lets it.
+            time.sleep(HEAD_START_S)
+
+    def _compose(self, delivery: Delivery[ImageMessage]) -> Callable[[], None]:
+        """Make the messages of a result. Thread: the worker's."""
+        header = delivery.message.header
+        if self._frame_id:
+            header = Header(stamp=header.stamp, frame_id=self._frame_id)
+        self._say_why_no_pose()
+        return self._outputs.compose(delivery.processed.perception, header=header)
+
+    def _say_why_no_pose(self) -> None:
+        if self.calibration is None or not self.pose_problem:
+            return
+        waited_ns = self._clock() - self._activated_ns
+        if self.calibration.received or waited_ns > CAMERA_INFO_PATIENCE_NS:
+            self._warnings.say('pose', f'no pose: {self.pose_problem}')
+
+
+def _make_pipeline(assembled: Assembled, own: CameraConfig) -> Pipeline:
+    """Return the pipeline of a camera; only the engine and its decoder are shared."""
+    if not own.name:
+        return assembled.pipeline
+    manifest = assembled.model.manifest
+    spec = check_input(manifest, assembled.pipeline.engine.inputs)
+    return assembled.pipeline.for_camera(
+        preprocessor=Preprocessor(manifest.input, spec=spec, rotation=own.rotate),
+        stages=planar_stages(manifest),
+    )

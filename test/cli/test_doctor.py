@@ -1,0 +1,25 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+
+
+def test_every_line_that_is_not_green_says_what_mends_it(invoke):
+    result = invoke('doctor', '--json')
+    report = json.loads(result.stdout)
+    assert {'machine', 'Python', 'NumPy', 'OpenCV', 'engine onnxruntime'} <= {
+        check['subject'] for check in report
+    }
+    for check in report:
+        assert check['level'] in ('green', 'yellow', 'red')
+        assert bool(check['remedy']) == (check['level'] != 'green'), check
+    red = any(check['level'] == 'red' for check in report)
+    assert result.exit_code == (1 if red else 0)
+
+
+def test_the_table_ends_with_a_summary(invoke):
+    *_, last = invoke('doctor').stdout.strip().splitlines()
+    words = last.replace(',', '').split()
+    assert words[1::2] == ['green', 'yellow', 'red']

@@ -1,0 +1,45 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The doctor's look at ROS, beside real nodes."""
+
+from __future__ import annotations
+
+import pytest
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image
+
+from edge_perception.ros import doctor
+from edge_perception.tooling.doctor import Level
+
+
+def found(checks, subject):
+    return [check for check in checks if check.subject == subject]
+
+
+def test_cameras_and_nodes_are_found_and_a_camera_that_is_missing_is_yellow(world):
+    here = world()
+    node = here.tester.node
+    node.create_publisher(Image, '/front/image_raw', qos_profile_sensor_data)
+    node.create_subscription(Image, '/rear/image_raw', print, qos_profile_sensor_data)
+    assert here.tester.transition('configure')
+    checks = doctor.graph()
+    (front,) = found(checks, 'topic /front/image_raw')
+    assert front.level is Level.GREEN
+    assert front.found == f'published by {node.get_name()}, best effort'
+    (rear,) = found(checks, 'topic /rear/image_raw')
+    assert rear.level is Level.YELLOW
+    assert rear.found.startswith('nobody publishes it')
+    (ours,) = found(checks, 'node /perception')
+    assert ours.found == 'publishes /perception/detections, 1 listen'
+
+
+@pytest.mark.parametrize(
+    ('environ', 'sentence'),
+    [
+        ({'FASTDDS_BUILTIN_TRANSPORTS': 'LARGE_DATA'}, 'never find each other'),
+        ({'FASTDDS_DEFAULT_PROFILES_FILE': '/no/such.xml'}, 'no file /no/such.xml'),
+    ],
+)
+def test_settings_that_cut_the_node_off_are_red(environ, sentence):
+    red = [check for check in doctor.settings(environ) if check.level is Level.RED]
+    assert [sentence in check.found for check in red] == [True]

@@ -1,0 +1,58 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A machine with an NVIDIA GPU that is not there: fake driver, fake pycuda, fake TensorRT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import gc
+import os
+import sys
+
+from edge_perception_tensorrt.cuda import load_driver
+from edge_perception_tensorrt.library import messages
+from edge_perception_tensorrt.library import vendor_logger
+import pytest
+
+from test.support.fake_cuda import FakeCuda
+from test.support.fake_cuda.pycuda import pycuda_modules
+from test.support.tensorrt_stubs.behaviour import Behaviour
+from test.support.tensorrt_stubs.fake import fake_tensorrt
+
+# Set for a child process that has a real binding of CUDA on its path, over the fake driver.
+BINDING_VARIABLE = 'EDGE_PERCEPTION_TEST_CUDA_BINDING'
+
+
+@contextmanager
+def nvidia_machine(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    version: str = '10.3.0',
+    devices: int = 1,
+    integrated: bool = False,
+    dla_cores: int = 0,
+) -> Iterator[Behaviour]:
+    """Be on a machine with GPUs; at its end nothing is left of what was taken from them."""
+    cuda = FakeCuda(devices=devices, integrated=integrated)
+    behaviour = Behaviour(cuda, version=version, dla_cores=dla_cores)
+    binding = os.environ.get(BINDING_VARIABLE, 'pycuda')
+    for name, module in pycuda_modules(cuda.library).items():
+        monkeypatch.setitem(sys.modules, name, module if binding == 'pycuda' else None)
+    monkeypatch.setitem(sys.modules, 'tensorrt', fake_tensorrt(behaviour))
+    forget()
+    assert load_driver().name == binding
+    try:
+        yield behaviour
+    finally:
+        forget()
+    gc.collect()
+    assert cuda.violations == '', cuda.violations
+    assert cuda.live == {}, cuda.live
+
+
+def forget() -> None:
+    """Let the plugin look anew for what it keeps for the life of a process."""
+    load_driver.cache_clear()
+    vendor_logger.cache_clear()
+    messages.clear()
