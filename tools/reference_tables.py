@@ -27,6 +27,7 @@ from edge_perception.contract import option_specs
 from edge_perception.contract import OptionSpec
 from edge_perception.core.plugin_host import OWN_DISTRIBUTION
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.ros.camera_parameters import camera_specs
 from edge_perception.ros.images import Encoding
 from edge_perception.ros.images import ENCODINGS
 from edge_perception.ros.parameters import engine_parameters
@@ -49,6 +50,7 @@ def tables() -> dict[str, str]:
     host = own_host()
     return {
         'parameters': _options(option_specs(NodeConfig)),
+        'camera-parameters': _options(camera_specs(['<name>']).values()),
         'engine-parameters': _options(engine_parameters(host.engines)),
         'encodings': _table(('encoding', 'read as', 'size', 'samples'), _encodings()),
         'decoder-options': _table(
@@ -102,15 +104,15 @@ def _options(specs: Iterable[OptionSpec]) -> str:
 
 
 def _cells(spec: OptionSpec) -> tuple[str, ...]:
-    return (f'`{spec.name}`', f'`{_shown(spec.default)}`', spec.expected(), spec.description)
+    return (f'`{spec.name}`', f'`{shown(spec.default)}`', spec.expected(), spec.description)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value as YAML has it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return '[' + ', '.join(map(_shown, value)) + ']'
+        return '[' + ', '.join(map(shown, value)) + ']'
     return str(value) if value != '' else "''"
 
 

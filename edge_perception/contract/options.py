@@ -55,7 +55,7 @@ class OptionSpec:
     def expected(self) -> str:
         """Return what a value has to be, for messages."""
         if self.choices:
-            return 'one of ' + ', '.join(map(str, self.choices))
+            return 'one of ' + ', '.join(str(choice) or "''" for choice in self.choices)
         words = {
             bool: 'true or false',
             int: 'a whole number',

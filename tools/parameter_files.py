@@ -1,0 +1,137 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+``config/default.yaml`` and ``config/parameters.schema.json``, from the declared parameters.
+
+``python -m tools.parameter_files --write`` brings them up to date; without the argument it only
+looks, and a test looks as well.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+import re
+import sys
+import textwrap
+from typing import Any
+
+from edge_perception.contract import option_specs
+from edge_perception.contract import OptionSpec
+from edge_perception.ros.camera_parameters import CameraOptions
+from edge_perception.ros.camera_parameters import NAME
+from edge_perception.ros.parameters import engine_parameters
+from edge_perception.ros.parameters import NodeConfig
+from tools.reference_tables import own_host
+from tools.reference_tables import ROOT
+from tools.reference_tables import shown
+
+CONFIG = ROOT / 'config'
+WIDTH = 99
+INDENT = ' ' * 4
+HEAD = """\
+# Every parameter of the perception node with its default, and what it means. Copy the lines that
+# you want to change; a misspelt name is an error. A JSON schema for editors lies beside this file.
+# yaml-language-server: $schema=parameters.schema.json
+#
+# Written by tools/parameter_files.py from the source; do not edit.
+/**:
+  ros__parameters:
+"""
+CAMERAS = """\
+
+    # With several cameras, each has parameters of its own, for example for a camera 'front':
+    # cameras: [front, rear]
+"""
+JSON_TYPES = {bool: 'boolean', int: 'integer', float: 'number', str: 'string', tuple: 'array'}
+
+
+def files() -> dict[Path, str]:
+    """Return the text of every generated file."""
+    schema = json.dumps(parameter_schema(), indent=2) + '\n'
+    return {CONFIG / 'default.yaml': default_yaml(), CONFIG / 'parameters.schema.json': schema}
+
+
+def default_yaml() -> str:
+    """Return a parameter file that changes nothing."""
+    text = HEAD + '\n'.join(map(_entry, option_specs(NodeConfig)))
+    text += CAMERAS
+    for spec in option_specs(CameraOptions):
+        words = textwrap.fill(f'{spec.description}; {spec.expected()}', WIDTH - 10)
+        text += textwrap.indent(f'front.{spec.name}: {shown(spec.default)}', f'{INDENT}# ') + '\n'
+        text += textwrap.indent(words, f'{INDENT}#   ') + '\n'
+    return text + '\n' + '\n'.join(map(_entry, engine_parameters(own_host().engines)))
+
+
+def parameter_schema() -> dict[str, Any]:
+    """Return the JSON schema of a parameter file."""
+    specs = [*option_specs(NodeConfig), *engine_parameters(own_host().engines)]
+    cameras = {
+        rf'^{NAME.pattern}\.{re.escape(spec.name)}$': _schema(spec)
+        for spec in option_specs(CameraOptions)
+    }
+    parameters = {
+        'type': 'object',
+        'properties': {
+            **{spec.name: _schema(spec) for spec in specs},
+            'use_sim_time': {'type': 'boolean', 'description': 'take the time from /clock'},
+        },
+        'patternProperties': cameras,
+        # The same in groups, which ROS reads as dotted names; a misspelt name is no group.
+        'additionalProperties': {
+            'type': 'object',
+            'properties': {spec.name: _schema(spec) for spec in option_specs(CameraOptions)},
+            'additionalProperties': False,
+        },
+    }
+    node = {'type': 'object', 'properties': {'ros__parameters': parameters}}
+    return {
+        '$schema': 'https://json-schema.org/draft/2020-12/schema',
+        'title': 'Parameters of the perception node of edge_perception',
+        'type': 'object',
+        'properties': {'/**': node, 'perception': node},
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Bring the files up to date, or tell which are not."""
+    write = arguments == ['--write']
+    stale = {
+        path: text
+        for path, text in files().items()
+        if not path.is_file() or path.read_text(encoding='utf-8') != text
+    }
+    for path, text in stale.items():
+        if write:
+            path.write_text(text, encoding='utf-8')
+        verdict = 'written' if write else 'is out of date, run it with --write'
+        print(f'{path.relative_to(ROOT)}: {verdict}')
+    return 1 if stale and not write else 0
+
+
+def _entry(spec: OptionSpec) -> str:
+    words = f'{spec.description}; {spec.expected()}'
+    comment = textwrap.fill(words, WIDTH - len(INDENT) - 2, break_long_words=False)
+    value = f'{spec.name}: {shown(spec.default)}\n'
+    return textwrap.indent(comment, f'{INDENT}# ') + '\n' + textwrap.indent(value, INDENT)
+
+
+def _schema(spec: OptionSpec) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        'type': JSON_TYPES[spec.kind],
+        'description': spec.description,
+        'default': list(spec.default) if isinstance(spec.default, tuple) else spec.default,
+    }
+    if spec.kind is tuple:
+        schema['items'] = {'type': 'string'}
+    if spec.choices:
+        schema['enum'] = list(spec.choices)
+    if spec.minimum is not None:
+        schema['minimum'] = spec.minimum
+    if spec.maximum is not None:
+        schema['maximum'] = spec.maximum
+    return schema
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
