@@ -3,7 +3,7 @@ PYTHON ?= python3
 # For pytest, as in: make test ARGS='-k letterbox'
 ARGS ?=
 
-.PHONY: help test lint test-matrix bench demo clean
+.PHONY: help test lint test-matrix test-gazebo bench bench-latency demo clean
 
 help:  ## Show this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -19,8 +19,14 @@ lint: .venv  ## Check style and types
 test-matrix:  ## Run the tests with other versions of ROS, Python, NumPy and OpenCV
 	@$(PYTHON) -m tools.environment matrix $(ARGS)
 
+test-gazebo: .venv  ## Fly in real Gazebo; made on the first call where there is none
+	@EDGE_PERCEPTION_TEST_GAZEBO=1 .venv/bin/python -m pytest test/gazebo $(ARGS)
+
 bench: .venv  ## Measure what the node adds to the network; ARGS as in ARGS='--rounds 1'
 	@.venv/bin/python -m tools.bench $(ARGS)
+
+bench-latency: .venv  ## Measure the latency contract; ARGS as in ARGS='--scenarios overload --seconds 10'
+	@.venv/bin/python -m tools.bench_latency $(ARGS)
 
 demo: .venv  ## Land on the pad, live; yours: MODEL=, and IMAGE=, VIDEO= or CAMERA=0
 	@.venv/bin/edge-perception demo $(if $(MODEL),--model '$(MODEL)') \

@@ -18,6 +18,8 @@ from typing import TextIO
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# The closing lines of the conformance tests.
+pytest_plugins = ('edge_perception.testing.pytest_plugin',)
 
 
 def _claim_domain() -> tuple[str, TextIO]:

@@ -87,6 +87,9 @@ def test_generated_tables_are_current(name: str) -> None:
         ('docs/node.md', 'encodings'),
         ('docs/models.md', 'decoder-options'),
         ('plugins/README.md', 'hooks'),
+        ('plugins/README.md', 'engine-clauses'),
+        ('plugins/README.md', 'decoder-clauses'),
+        ('plugins/README.md', 'builder-clauses'),
     ],
 )
 def test_generated_table_is_there(name: str, block: str) -> None:
@@ -217,7 +220,9 @@ def test_defaults_of_a_manifest() -> None:
     for name in SELECTION_KEYS:
         assert table[f'selection.{name}'][0] == f'`{getattr(selection, name)}`'
     for each in fields(PoseRecipe):
-        assert table[f'pose.{each.name}'][0] == f'`{getattr(pose, each.name)}`'.lower()
+        default = getattr(pose, each.name)
+        shown = 'none' if default == () else f'`{default}`'.lower()
+        assert table[f'pose.{each.name}'][0] == shown
 
 
 @pytest.mark.parametrize(

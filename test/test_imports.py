@@ -57,7 +57,11 @@ TABLE = {
             *('openvino', 'pycocotools', 'matplotlib', 'rosbags', 'mcap'),
         ),
     ),
-    'testing': Rule(ours=LATER_STAGES, libraries=(*NUMERIC, 'yaml', 'pytest')),
+    'testing': Rule(
+        ours=LATER_STAGES,
+        libraries=(*NUMERIC, 'yaml', 'pytest'),
+        inside_functions=('onnx',),
+    ),
     'ros': Rule(
         ours=LATER_STAGES,
         libraries=(*NUMERIC, 'rclpy', 'ament_index_python', 'launch', 'launch_ros', *MESSAGES),

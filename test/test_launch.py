@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_perception.ros.parameters import NodeConfig
+from edge_perception.ros.node_config import NodeConfig
 from test.models import model_folder
 from test.support.graph import Spinner
 from test.support.graph import Tester

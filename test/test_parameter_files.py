@@ -12,7 +12,7 @@ import rclpy
 import yaml
 
 from edge_perception.contract import option_specs
-from edge_perception.ros.parameters import NodeConfig
+from edge_perception.ros.node_config import NodeConfig
 from tools import parameter_files
 from tools.reference_tables import own_host
 

@@ -20,8 +20,8 @@ from edge_perception.contract import option_specs
 from edge_perception.contract import OptionSpec
 from edge_perception.ros.camera_parameters import CameraOptions
 from edge_perception.ros.camera_parameters import NAME
+from edge_perception.ros.node_config import NodeConfig
 from edge_perception.ros.parameters import engine_parameters
-from edge_perception.ros.parameters import NodeConfig
 from tools.reference_tables import own_host
 from tools.reference_tables import ROOT
 from tools.reference_tables import shown

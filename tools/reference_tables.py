@@ -30,11 +30,17 @@ from edge_perception.core.plugin_host import PluginHost
 from edge_perception.ros.camera_parameters import camera_specs
 from edge_perception.ros.images import Encoding
 from edge_perception.ros.images import ENCODINGS
+from edge_perception.ros.node_config import NodeConfig
 from edge_perception.ros.parameters import engine_parameters
-from edge_perception.ros.parameters import NodeConfig
+from edge_perception.testing.conformance import BuilderConformance
+from edge_perception.testing.conformance import DecoderConformance
+from edge_perception.testing.conformance import EngineConformance
+from edge_perception.testing.conformance.clauses import clauses_of
+from edge_perception.testing.conformance.clauses import Conformance
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r'(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)', re.DOTALL)
+KITS = {'engine': EngineConformance, 'decoder': DecoderConformance, 'builder': BuilderConformance}
 HOOKS = ('register_engines', 'register_decoders', 'register_builders')
 
 
@@ -61,6 +67,7 @@ def tables() -> dict[str, str]:
                 for spec in option_specs(decoder.options_type)
             ),
         ),
+        **{f'{name}-clauses': _clauses(kind) for name, kind in KITS.items()},
         'hooks': '```python\n' + '\n'.join(map(_signature, HOOKS)) + '\n```\n',
     }
 
@@ -114,6 +121,11 @@ def shown(value: object) -> str:
     if isinstance(value, tuple):
         return '[' + ', '.join(map(shown, value)) + ']'
     return str(value) if value != '' else "''"
+
+
+def _clauses(kind: type[Conformance]) -> str:
+    texts = {number: text.replace('``', '`') for number, text in clauses_of(kind).items()}
+    return _table(('clause', 'promise'), texts.items())
 
 
 def _encodings() -> Iterator[tuple[str, ...]]:

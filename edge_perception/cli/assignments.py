@@ -13,6 +13,7 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineType
 from edge_perception.contract import option_specs
+from edge_perception.contract import Options
 
 WORDS = {'true': True, 'yes': True, 'on': True, 'false': False, 'no': False, 'off': False}
 
@@ -49,6 +50,26 @@ def parse_assignments(
     if wrong:
         errors.append(ConfigurationError('--option', wrong))
     return dict(values)
+
+
+def assign(assignments: Sequence[str], options_type: type[Options]) -> dict[str, Any]:
+    """
+    Return values by name, in the types that the options of one thing have.
+
+    :raises ConfigurationError: one has no equals sign or no name.
+    """
+    kinds = {spec.name: spec.kind for spec in option_specs(options_type)}
+    values: dict[str, Any] = {}
+    wrong = []
+    for assignment in assignments:
+        name, equals, text = (part.strip() for part in assignment.partition('='))
+        if not equals or not name:
+            wrong.append(f'got {assignment!r}, expected name=value')
+        else:
+            values[name] = _typed(text, kinds.get(name, str))
+    if wrong:
+        raise ConfigurationError('--option', wrong)
+    return values
 
 
 def _kinds(engine: EngineType | None) -> dict[str, type]:

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from edge_perception.cli.failures import FAILED
 from edge_perception.cli.tables import new_table
+from edge_perception.core.health import Check
+from edge_perception.core.health import Level
 from edge_perception.core.plugin_host import PluginHost
-from edge_perception.tooling.doctor import Check
 from edge_perception.tooling.doctor import examine
-from edge_perception.tooling.doctor import Level
 from edge_perception.tooling.doctor import machine_checks
 
 EXAMPLES = """\b

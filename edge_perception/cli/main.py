@@ -36,9 +36,33 @@ COMMANDS = {
         'edge_perception.cli.demo',
         'Show a drone on its way down to a landing pad, live over ROS 2.',
     ),
+    'build': (
+        'edge_perception.cli.build',
+        'Make an artifact of a model for a target, and prove it.',
+    ),
     'verify': (
         'edge_perception.cli.verify',
         'Compare an artifact with its reference, and write its proof.',
+    ),
+    'score': (
+        'edge_perception.cli.score',
+        'Hold what the node publishes against the truth of a simulator.',
+    ),
+    'evaluate': (
+        'edge_perception.cli.evaluate',
+        'Measure average precision on labelled pictures.',
+    ),
+    'bench': (
+        'edge_perception.cli.bench',
+        'Measure how fast each engine is, and what it takes.',
+    ),
+    'cache': (
+        'edge_perception.cli.cache',
+        'Show and tidy what was built on this machine.',
+    ),
+    'toolchain': (
+        'edge_perception.cli.toolchain',
+        'Install converters that need an environment of their own.',
     ),
     'pad': ('edge_perception.cli.pad', 'Draw the landing pad for printing.'),
 }

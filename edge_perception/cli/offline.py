@@ -149,7 +149,9 @@ def engine_for(host: PluginHost, artifact: Path, wanted: str) -> str:
     """
     if wanted:
         return choose_engine(host, wanted).name
-    reading = [each for each in engines_for(host, AUTO) if artifact.suffix in each.artifact_suffixes]
+    reading = [
+        each for each in engines_for(host, AUTO) if artifact.suffix in each.artifact_suffixes
+    ]
     reading.sort(key=lambda each: each.artifact_suffixes.index(artifact.suffix))
     if artifact.suffix == '.onnx':
         reading.sort(key=lambda each: each.name != REFERENCE_ENGINE)
@@ -170,7 +172,9 @@ def load_side(host: PluginHost, model: Model, side: Side) -> Assembled:
 
     :raises EdgePerceptionError: it cannot be loaded.
     """
-    wish = ArtifactWish(path=str(side.path or model.source), precision=side.precision, unjudged=True)
+    wish = ArtifactWish(
+        path=str(side.path or model.source), precision=side.precision, unjudged=True
+    )
     request = Request(
         model=model.manifest.name,
         engine=side.engine,

@@ -4,19 +4,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from datetime import timezone
 import json
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from edge_perception.cli.assignments import parse_assignments
 from edge_perception.cli.failures import note
 from edge_perception.cli.failures import REJECTED
-from edge_perception.cli.files import replacing
 from edge_perception.cli.files import writing
 from edge_perception.cli.offline import engine_for
 from edge_perception.cli.offline import judge
@@ -24,7 +20,11 @@ from edge_perception.cli.offline import offline_model
 from edge_perception.cli.offline import pictures
 from edge_perception.cli.offline import REFERENCE_ENGINE
 from edge_perception.cli.offline import Side
+from edge_perception.cli.proving import proof_of
+from edge_perception.cli.proving import reference_in_words
+from edge_perception.cli.proving import write_report
 from edge_perception.cli.sources import be_quiet
+from edge_perception.cli.steps import result_console
 from edge_perception.cli.verdicts import as_values
 from edge_perception.cli.verdicts import print_verdict
 from edge_perception.contract import ArtifactError
@@ -32,15 +32,10 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import parse_options
 from edge_perception.core.assembly import raise_all
-from edge_perception.core.external_data import model_sha256
 from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.plugin_host import probe
-from edge_perception.core.proofs import file_sha256
-from edge_perception.core.proofs import Proof
 from edge_perception.core.proofs import proof_path
 from edge_perception.core.proofs import write_proof
-from edge_perception.tooling import gate_report
 from edge_perception.tooling.gate import Verdict
 from edge_perception.tooling.precision import precision_of
 from edge_perception.tooling.thresholds import standard_limits
@@ -115,9 +110,14 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     reference = _reference(model, candidate, given['reference_engine'])
     sources = pictures(model, given['images'])
     verdict = judge(host, model, reference=reference, candidate=candidate, sources=sources)
-    told = f'{model.source.name} on {reference.engine}, cpu, fp32'
+    told = reference_in_words(model, reference.engine)
     report = write_report(
-        verdict, model, artifact=artifact, engine=candidate.engine, told=told, path=given['report']
+        verdict,
+        model,
+        artifact=artifact,
+        engine=candidate.engine,
+        path=given['report'],
+        reference=told,
     )
     proof = _prove(host, model, artifact, candidate, verdict, told)
     if given['as_json']:
@@ -125,41 +125,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         values |= {'proof': str(proof or ''), 'report': str(report or '')}
         click.echo(json.dumps(values, indent=2))
     else:
-        print_verdict(Console(), verdict)
+        print_verdict(result_console(), verdict)
         click.echo(f'proof: {proof}' if proof else f'rejected, see {report}')
     ctx.exit(0 if verdict.passed else REJECTED)
-
-
-def write_report(
-    verdict: Verdict,
-    model: Model,
-    *,
-    artifact: Path,
-    engine: str,
-    told: str,
-    path: Path | None,
-) -> Path | None:
-    """
-    Write the HTML report where one is wanted or needed, and return its path.
-
-    :raises ConfigurationError: it cannot be written.
-    """
-    if verdict.passed and path is None:
-        return None
-    path = path or Path(f'{artifact.name}.{engine}.gate.html')
-    rows = [
-        ('artifact', str(artifact)),
-        ('engine', engine),
-        ('precision', verdict.precision),
-        ('reference', told),
-        ('pictures', str(verdict.pictures)),
-    ]
-    text = gate_report.page(
-        verdict, title=f'{artifact.name} beside its reference', rows=rows, manifest=model.manifest
-    )
-    with replacing(path) as temporary, writing(path):
-        temporary.write_text(text, encoding='utf-8')
-    return path
 
 
 def _candidate(host: PluginHost, artifact: Path, given: dict[str, Any]) -> Side:
@@ -218,18 +186,7 @@ def _prove(
         candidate.options.get(candidate.engine, {}),
         owner=f'engine {candidate.engine!r}',
     )
-    proof = Proof(
-        artifact_sha256=file_sha256(artifact),
-        model_sha256=model_sha256(model.source),
-        engine=candidate.engine,
-        precision=verdict.precision,
-        reference=told,
-        passed=True,
-        device=engine_type.device_key(options),
-        figures=verdict.figures(),
-        versions={'engine': probe(engine_type).runtime},
-        made=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-    )
+    proof = proof_of(model, artifact, engine_type, verdict, reference=told, options=options)
     path = proof_path(artifact, candidate.engine)
     with writing(path):
         return write_proof(artifact, proof)

@@ -36,6 +36,8 @@ class BuildPlan:
     :param options: an instance of the builder's ``options_type``.
     :param samples: gives the inputs of ``source`` for each of these pictures, from the first on at
         each call; each is valid until the next one. None unless there are pictures.
+    :param head: names of the nodes of ``source`` behind the last convolutions, which had better
+        stay in float: one scale for boxes and scores makes all scores zero.
     """
 
     manifest: ModelManifest
@@ -44,6 +46,7 @@ class BuildPlan:
     calibration: tuple[Path, ...] = ()
     options: Options = field(default_factory=Options)
     samples: Callable[[], Iterator[Tensors]] | None = None
+    head: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,14 @@ class Builder(ABC):
     :param name: what users write after ``--target``.
     :param suffix: of the artifacts that it makes, with the dot.
     :param precisions: of fp32, fp16, int8.
+    :param engine: which engine loads the artifacts, if that has another name.
     """
 
     name: ClassVar[str]
     suffix: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]] = ('fp32',)
     options_type: ClassVar[type[Options]] = Options
+    engine: ClassVar[str] = ''
 
     @abstractmethod
     def probe(self) -> Availability:

@@ -47,6 +47,7 @@ from edge_perception.core.pipeline import Pipeline
 from edge_perception.core.pipeline import Stage
 from edge_perception.core.plugin_checks import mistakes_of
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.plugin_host import probe
 from edge_perception.core.preprocessing import Preprocessor
 from edge_perception.core.preprocessing import ROTATIONS
 from edge_perception.core.shelves import current_entries
@@ -240,7 +241,10 @@ def _make_loaders(
 def _only_loader(host: PluginHost, request: Request, model: Model | None) -> list[_Loader]:
     errors: list[EdgePerceptionError] = []
     with collect(errors):
-        choose_engine(host, request.engine)
+        try:
+            choose_engine(host, request.engine)
+        except EngineUnavailableError as error:
+            raise _with_alternatives(error, host, model) from error
     engine_type = host.engines.get(request.engine)
     loaders = []
     if engine_type is not None:
@@ -251,6 +255,24 @@ def _only_loader(host: PluginHost, request: Request, model: Model | None) -> lis
                 loaders = [_Loader(model, engine_type, parsed, artifact)]
     raise_all(errors)
     return loaders
+
+
+def _with_alternatives(
+    error: EngineUnavailableError, host: PluginHost, model: Model | None
+) -> EngineUnavailableError:
+    """Return the error with the engines that would work now."""
+    able = [
+        each.name
+        for each in engines_for(host, AUTO)
+        if model is not None
+        and model.source.suffix in each.artifact_suffixes
+        and probe(each).available
+    ]
+    if not able:
+        return error
+    words = f'or set engine to {" or ".join(able)}, which would work here'
+    remedy = f'{error.remedy}, {words}' if error.remedy else words.removeprefix('or ')
+    return EngineUnavailableError(error.engine, reason=error.reason, remedy=remedy)
 
 
 def _make_loader(engine_type: EngineType, request: Request, model: Model) -> _Loader:
@@ -270,9 +292,7 @@ def _choose_artifact(
 ) -> Artifact:
     with mistakes_of(f'engine {engine_type.name!r}'):
         shelves = current_entries(model_shelf(model))
-        return choose_artifact(
-            model, engine_type, options, wish=request.artifact, shelves=shelves
-        )
+        return choose_artifact(model, engine_type, options, wish=request.artifact, shelves=shelves)
 
 
 def _make_rest(host: PluginHost, request: Request, model: Model, make_stages: MakeStages) -> _Rest:
@@ -285,7 +305,7 @@ def _make_rest(host: PluginHost, request: Request, model: Model, make_stages: Ma
         wishes = model.manifest.decoder_options
         decoder_options = parse_options(decoder_type.options_type, wishes, owner=owner)
     with collect(errors):
-        selection = _make_selection(request, model)
+        selection = make_selection(request, model)
     with collect(errors):
         stages = make_stages(model.manifest)
     raise_all(errors)
@@ -345,8 +365,12 @@ def _warm_up(engine: Engine, clock: Clock) -> int:
     return max(times)
 
 
-def _make_selection(request: Request, model: Model) -> Selection:
-    """Return what the manifest recommends, with the wishes of the user over it."""
+def make_selection(request: Request, model: Model) -> Selection:
+    """
+    Return what the manifest recommends, with the wishes of the user over it.
+
+    :raises ConfigurationError: a wish is out of its range, or a class is unknown.
+    """
     labels, classes = model.manifest.labels, request.classes
     wishes = {
         'score_threshold': request.score_threshold,

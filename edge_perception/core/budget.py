@@ -85,9 +85,9 @@ class LatencyBudget:
     def __init__(
         self, *, budget_ms: float, on_bad_stamp: str, stamp_tolerance_ms: float, clock: Clock
     ) -> None:
-        self._budget_ns = int(budget_ms * NS_PER_MS)
+        self.budget_ms = budget_ms
         self._drop_bad = on_bad_stamp == 'drop'
-        # May be changed while running, e.g. to the period of a simulated clock.
+        # Both may be changed while running; the tolerance e.g. to the period of a simulated clock.
         self.tolerance_ns = int(stamp_tolerance_ms * NS_PER_MS)
         self._clock = clock
         self._last_stamp_ns = 0
@@ -124,6 +124,6 @@ class LatencyBudget:
         deadline = Deadline(
             arrival_ns=self._clock(),
             age_on_arrival_ns=0 if problem else max(age_ns, 0),
-            budget_ns=self._budget_ns,
+            budget_ns=int(self.budget_ms * NS_PER_MS),
         )
         return Arrival(deadline=deadline, stamp_problem=problem)

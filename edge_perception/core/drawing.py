@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge_perception.contract import Detections
 from edge_perception.contract import Frame
@@ -27,6 +28,8 @@ TEXT_SHARE, MIN_TEXT = 1 / 1000, 0.4
 MASK_OPACITY = 0.5
 MAX_CLASSES_SHOWN = 5
 FAR = 1 << 14  # pixels; boxes are not clipped, and OpenCV refuses what fits no integer of its own
+AXIS_COLOURS: tuple[Colour, ...] = ((0, 0, 255), (0, 255, 0), (255, 0, 0))
+CAPTION_COLOUR: Colour = (40, 40, 40)
 TO_BGR = {'rgb8': cv2.COLOR_RGB2BGR, 'mono8': cv2.COLOR_GRAY2BGR}
 
 
@@ -36,11 +39,16 @@ def draw(
     *,
     labels: LabelMap,
     skeleton: Sequence[tuple[int, int]] = (),
+    axes: Sequence[npt.NDArray[np.float64]] = (),
+    caption: str = '',
 ) -> UInt8Array:
     """
     Return a picture of a frame with everything that was perceived in it.
 
     :param skeleton: pairs of keypoints that a line joins; a line needs both of them seen.
+    :param axes: for each pose the origin and the ends of x, y, z, (4, 2), pixels; drawn in red,
+        green and blue, as everywhere.
+    :param caption: written into the lower left corner.
     :return: a new bgr8 image of the size of the frame.
     """
     picture = _as_bgr(frame)
@@ -55,6 +63,12 @@ def draw(
         rows = list(zip(perception.classes.class_id, perception.classes.score))
         for line, (class_id, score) in enumerate(rows[:MAX_CLASSES_SHOWN]):
             pen.tag(f'{labels.name(int(class_id))} {score:.2f}', 0, line, colour_of(int(class_id)))
+    for origin, *ends in axes:
+        for end, colour in zip(ends, AXIS_COLOURS):
+            if np.isfinite(end).all() and np.isfinite(origin).all():
+                pen.line(origin.tolist(), end.tolist(), colour)
+    if caption:
+        pen.label(caption, 0, picture.shape[0], CAPTION_COLOUR)
     return picture
 
 

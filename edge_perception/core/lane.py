@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import fields
 import time
+from typing import Any
 from typing import Generic
 from typing import TypeVar
 
@@ -34,6 +35,7 @@ Message = TypeVar('Message')
 # more than this share is kept back: one hiccup must not silence a camera.
 PUBLISHING_SHARE = 20
 PUBLISHING_WINDOW = 64
+STAGE_FIELDS = tuple(each.name for each in fields(StageTimes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class Delivery(Generic[Message]):
     processed: Processed
 
 
+def _nothing(delivery: Delivery[Any]) -> None:
+    """Do nothing afterwards."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaneHooks(Generic[Message]):
     """
@@ -61,11 +67,14 @@ class LaneHooks(Generic[Message]):
     :param convert: message to frame; raises ``ImageError``.
     :param compose: makes the messages of a result; what it returns publishes them.
     :param report: told why a frame was dropped: reason and sentence.
+    :param afterwards: told of each result that was published, when its time has been taken: for
+        what is not urgent, such as a picture for people.
     """
 
     convert: Callable[[Message], Frame]
     compose: Callable[[Delivery[Message]], Callable[[], None]]
     report: Callable[[str, str], None]
+    afterwards: Callable[[Delivery[Message]], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,8 @@ class Lane(Generic[Message]):
         self.accounts = accounts or FrameAccounts()
         self.admission = Admission(expected_ns=expected_ns)
         self.age_ms = RollingWindow()
-        names = ['convert_ns', *(each.name for each in fields(StageTimes)), 'publish_ns']
-        self.stage_ms = {name.removesuffix('_ns'): RollingWindow() for name in names}
+        names = ['convert', *map(_stage, STAGE_FIELDS), 'publish']
+        self.stage_ms = {name: RollingWindow() for name in names}
         self._hooks = hooks
         self._clock = clock
         self._publishing_ns = deque([0], maxlen=PUBLISHING_WINDOW)
@@ -157,10 +166,12 @@ class Lane(Generic[Message]):
             self.drop('decode_failed', f'a stage failed unexpectedly: {in_words(error)}')
         else:
             delivery = Delivery(message=parcel.message, frame=frame, processed=processed)
-            in_time = self._finish(delivery, parcel.deadline, current)
+            published, in_time = self._finish(delivery, parcel.deadline, current)
             now_ns = self._clock()
             self.admission.record(now_ns - started_ns, in_time=in_time, now_ns=now_ns)
             self.stage_ms['convert'].add((converted_ns - started_ns) / NS_PER_MS)
+            if published:
+                self._afterwards(delivery)
             return True
         return False
 
@@ -179,8 +190,8 @@ class Lane(Generic[Message]):
 
     def _finish(
         self, delivery: Delivery[Message], deadline: Deadline, current: Callable[[], bool]
-    ) -> bool:
-        """Publish a result, unless it is late or unwanted; tells whether it was in time."""
+    ) -> tuple[bool, bool]:
+        """Publish a result, unless it is late or unwanted; tells both, published and in time."""
         begun_ns = self._clock()
         try:
             publish = self._hooks.compose(delivery)
@@ -197,20 +208,30 @@ class Lane(Generic[Message]):
                 self._published(delivery.processed.times, deadline, done_ns)
                 self._publishing_ns.append(done_ns - now_ns)
                 self.stage_ms['publish'].add((done_ns - begun_ns) / NS_PER_MS)
+                return True, not late
         except Exception as error:
             # Publishing fails when the node is torn down meanwhile; anything else is a mistake.
             reason = 'decode_failed' if current() else 'inactive'
             self.drop(reason, f'the result could not be published: {in_words(error)}')
-            return True
-        return not late
+            return False, True
+        return False, not late
+
+    def _afterwards(self, delivery: Delivery[Message]) -> None:
+        try:
+            self._hooks.afterwards(delivery)
+        except Exception as error:  # the frame is accounted for, and the next one has to come
+            self._hooks.report('afterwards', f'something after the result failed: {error}')
 
     def _published(self, times: StageTimes, deadline: Deadline, now_ns: int) -> None:
         self.accounts.publish(late=deadline.passed(now_ns))
         self.age_ms.add(deadline.age_ns(now_ns) / NS_PER_MS)
-        for each in fields(StageTimes):
-            window = self.stage_ms[each.name.removesuffix('_ns')]
-            window.add(getattr(times, each.name) / NS_PER_MS)
+        for name in STAGE_FIELDS:
+            self.stage_ms[_stage(name)].add(getattr(times, name) / NS_PER_MS)
 
     def _reserve_ns(self, deadline: Deadline) -> int:
         """Return what of the budget is kept back for publishing."""
         return min(max(self._publishing_ns), deadline.budget_ns // PUBLISHING_SHARE)
+
+
+def _stage(field: str) -> str:
+    return field.removesuffix('_ns')

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import threading
 
 import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +45,18 @@ class RollingWindow:
             values = self._values[: min(self._count, len(self._values))].copy()
         if not len(values):
             return Percentiles(*[float('nan')] * 4)
-        p50, p95, p99, maximum = np.percentile(values, (50, 95, 99, 100))
-        return Percentiles(float(p50), float(p95), float(p99), float(maximum))
+        values.sort()
+        return Percentiles(*(_percentile(values, share) for share in (0.5, 0.95, 0.99, 1.0)))
+
+
+def _percentile(ordered: npt.NDArray[np.float64], share: float) -> float:
+    """
+    Interpolate as ``np.percentile`` does, which takes ten times as long (51 instead of 5 us).
+
+    Diagnostics ask for many of them at once, while the worker waits for the interpreter.
+    """
+    place = (len(ordered) - 1) * share
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    part = place - below
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)

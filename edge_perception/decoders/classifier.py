@@ -6,10 +6,12 @@ Classifiers of the whole frame: one output with a number for each of C classes.
 Its shape is (1, C), or (1, C) with sizes of 1 around it.
 
 Numbers that are not probabilities become some by softmax (or, where classes do not exclude each
-other, sigmoid). With ``activation: auto`` numbers that are not negative and sum up to 1 count as
-probabilities, everything else goes through softmax. Integers are probabilities in units of 1/256,
-as the 8-bit specification of LiteRT (TensorFlow Lite) fixes it for the output of softmax and
-sigmoid.
+other, sigmoid). With ``activation: auto`` numbers from 0 to 1 that sum up to 1 count as
+probabilities, everything else goes through softmax. Networks in 8 bits round each probability to
+1/256, so that the sum of a thousand may be far from 1. Integers that reach the decoder are
+probabilities in units of 1/256, as the 8-bit specification of LiteRT (TensorFlow Lite) fixes it
+for the output of softmax and sigmoid. In the end they may be calibrated for each class, see
+``calibration``.
 """
 
 from __future__ import annotations
@@ -30,14 +32,18 @@ from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract.types import Float32Array
+from edge_perception.decoders.calibration import Calibration
+from edge_perception.decoders.calibration import CalibrationOptions
 from edge_perception.decoders.candidates import check_finite
 
-# How far from 1 the sum of a thousand probabilities in half precision may be.
+# How far from 1 the sum of a thousand probabilities in half precision may be, and how much of it
+# rounding to 8 bits may add for each class.
 SUM_TOLERANCE = 0.01
+SUM_TOLERANCE_IN_8_BITS = 0.5 / 256
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifierOptions(Options):
+class ClassifierOptions(CalibrationOptions):
     """What manifests may write under ``decoder.options``."""
 
     activation: str = option(
@@ -65,11 +71,13 @@ class ClassifierDecoder(Decoder):
             raise self.mismatch('one output 1xC with a number for each of C classes')
         self.class_count = sizes[0] if sizes[0] > 0 else None
         self._output = self.outputs[0].name
+        self._calibrate = Calibration(self.options)
 
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
         score = self._probabilities(tensors[self._output].reshape(-1))
+        score = self._calibrate(score, np.arange(len(score)))
         wanted = score >= selection.score_threshold
         if selection.class_ids is not None:
             wanted &= np.isin(np.arange(len(score)), list(selection.class_ids))
@@ -85,8 +93,9 @@ class ClassifierDecoder(Decoder):
         check_finite(values, 'scores')
         activation = self.options.activation
         if activation == 'auto':
-            ready = values.min() >= 0 and abs(values.sum() - 1) <= SUM_TOLERANCE
-            activation = 'none' if ready else 'softmax'
+            tolerance = max(SUM_TOLERANCE, len(values) * SUM_TOLERANCE_IN_8_BITS)
+            ready = values.min() >= 0 and abs(values.sum() - 1) <= tolerance
+            activation = 'none' if ready and values.max() <= 1 + SUM_TOLERANCE else 'softmax'
         if activation == 'none':
             return values
         if activation == 'sigmoid':

@@ -8,6 +8,8 @@ classes (1, M) as numbers; scores (1, M); and how many of the M rows are used (1
 count are told by their shapes, classes and scores by their names, else by their place: TensorFlow
 1 gives boxes, classes, scores, count; TensorFlow 2 gives scores, boxes, count, classes.
 
+Scores may be calibrated for each class, see ``calibration``.
+
 The TFLite operator counts classes from 0, without a background; models of the TensorFlow zoo in
 ONNX count from 1: ``label_offset: -1``.
 
@@ -31,6 +33,8 @@ from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.decoders.calibration import Calibration
+from edge_perception.decoders.calibration import CalibrationOptions
 from edge_perception.decoders.candidates import check_finite
 
 ORDERS = {
@@ -40,7 +44,7 @@ ORDERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class SsdOptions(Options):
+class SsdOptions(CalibrationOptions):
     """What manifests may write under ``decoder.options``."""
 
     label_offset: int = option(
@@ -70,6 +74,7 @@ class SsdDecoder(Decoder):
             raise self._mismatch()
         self._boxes, self._count = boxes[0].name, counts[0].name
         self._classes, self._scores = self._tell_apart(boxes[0], lists)
+        self._calibrate = Calibration(self.options)
 
     def _tell_apart(self, boxes: TensorSpec, lists: list[TensorSpec]) -> tuple[str, str]:
         """Return the names of the classes and of the scores."""
@@ -100,11 +105,13 @@ class SsdDecoder(Decoder):
         check_finite(score, 'scores')
         boxes = tensors[self._boxes][0][:count].astype(np.float32, copy=False)
         check_finite(boxes, 'boxes')
-        class_id = np.rint(tensors[self._classes][0][:count]).astype(np.intp)
+        classes = tensors[self._classes][0][:count]
+        check_finite(classes, 'classes')
+        class_id = np.rint(classes).astype(np.intp)
         width, height = transform.input_width, transform.input_height
         detections, _ = select(
             boxes[:, [1, 0, 3, 2]] * np.array([width, height, width, height], np.float32),
-            score=score,
+            score=self._calibrate(score, class_id),
             class_id=class_id + self.options.label_offset,
             selection=selection,
             transform=transform,

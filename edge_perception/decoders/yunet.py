@@ -95,6 +95,7 @@ class YuNetDecoder(Decoder):
         parts = [self._faces(tensors, level, selection.score_threshold) for level in self._levels]
         xyxy, points, score = (np.concatenate(column) for column in zip(*parts))
         check_finite(xyxy, 'boxes')
+        check_finite(points, 'keypoints')
         detections, rows = select(
             xyxy,
             score=score,

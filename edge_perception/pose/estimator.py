@@ -14,17 +14,22 @@ Source: Collins and Bartoli, Infinitesimal Plane-Based Pose Estimation, IJCV 201
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge_perception.contract import ObjectPose
 from edge_perception.pose import saddles
+from edge_perception.pose.consensus import Bools
+from edge_perception.pose.consensus import MINIMUM_POINTS
+from edge_perception.pose.consensus import pose_anew
+from edge_perception.pose.consensus import pose_near
 from edge_perception.pose.intrinsics import Floats
 from edge_perception.pose.intrinsics import Intrinsics
+from edge_perception.pose.pattern import Pattern
 from edge_perception.pose.solver import ambiguity
 from edge_perception.pose.solver import both_poses
 from edge_perception.pose.solver import covariance
@@ -33,11 +38,6 @@ from edge_perception.pose.solver import Pose
 from edge_perception.pose.solver import quaternion
 from edge_perception.pose.solver import residuals
 
-Bools = npt.NDArray[np.bool_]
-# A homography has eight unknowns; with four points nothing is left that could contradict.
-MINIMUM_POINTS = 5
-# Tangent of the angle to the optical axis: 87 degrees.
-_WIDEST_RAY = 20.0
 # So many saddle points within a fraction of a pixel of where one pose puts them are no chance; an
 # object that should have them and does not is something else, or seen too badly for a pose.
 MINIMUM_REFINED = 6
@@ -45,13 +45,14 @@ MINIMUM_REFINED = 6
 MINIMUM_REFINED_SHARE = 0.5
 # A round that loses more of the saddle points than this leaves is not an improvement.
 _KEPT = 0.7
-_CHOICES = 3
-# Keypoints that are farther off, in standard deviations, contradict a pose.
-_OUTLIER = 3.5
+# Correlation with the printed pattern, where the saddle points say yes and where they do not.
+# On rendered pictures with seeds of their own the right poses had 0.97 in the median and 98 % of
+# them 0.73 and more; where there was no pad the best of 50 poses but one had 0.48.
+_AGREEMENT_WITH_CORNERS, _AGREEMENT = 0.3, 0.65
 # How far to look, as a share of the way to the next keypoint: far at first; from the better pose
 # that this gives, near enough that nothing else is in the window. What else is there draws the
 # point away: the second number, of the same unit, is added to its deviation.
-_ROUNDS = ((0.8, 0.1), (0.6, 0.05), (0.6, 0.0))
+_ROUNDS = ((0.7, 0.05), (0.6, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,12 @@ class PoseEstimate:
 @dataclass(frozen=True, slots=True)
 class _Fit:
     """
-    The poses, the better first, and the keypoints that they rest on; see ``PoseEstimate``.
+    A pose and the keypoints that it rests on; see ``PoseEstimate``.
 
     :param tried: bool (K,), keypoints whose saddle points the image should show.
     """
 
-    poses: list[Pose]
+    pose: Pose
     observed: Observations
     used: Bools
     points: Floats
@@ -101,6 +102,7 @@ class PlanarPoseEstimator:
         network gives it, in pixels of the network's input.
     :param refine: the keypoints are saddle points of a pattern: look for them in the image.
     :param refined_sigma: standard deviation in pixels of a refined keypoint.
+    :param pattern: what is printed on the object, see ``PoseRecipe``; empty where not known.
     :raises ValueError: the object has too few points for one to contradict the others.
     """
 
@@ -111,6 +113,7 @@ class PlanarPoseEstimator:
         keypoint_sigma: float = 1.0,
         refine: bool = False,
         refined_sigma: float = 0.25,
+        pattern: Sequence[str] = (),
     ) -> None:
         self._points = np.ascontiguousarray(object_points, np.float64)
         if len(self._points) < MINIMUM_POINTS:
@@ -120,6 +123,7 @@ class PlanarPoseEstimator:
         self._keypoint_sigma = keypoint_sigma
         self._refine = refine
         self._refined_sigma = refined_sigma
+        self._pattern = Pattern(pattern, cell=_nearest(self._points).min()) if pattern else None
 
     def estimate(
         self,
@@ -143,41 +147,58 @@ class PlanarPoseEstimator:
         seen = (score > 0) & np.isfinite(xy).all(axis=1)
         sigma = self._keypoint_sigma * scale / np.sqrt(np.clip(score, 0.05, 1.0))
         fit = self._fit(np.asarray(xy, np.float64), sigma, seen, intrinsics)
-        if fit is None or not self._refine or grey is None:
+        if fit is None or grey is None:
             return None if fit is None else _summary(fit)
+        if self._refine:
+            fit = self._refined(fit, sigma, intrinsics, grey)
+        return _summary(fit) if self._confirmed(fit, intrinsics, grey) else None
+
+    def _refined(
+        self, fit: _Fit, sigma: Floats, intrinsics: Intrinsics, grey: npt.NDArray[np.uint8]
+    ) -> _Fit:
+        """Return the fit after all rounds that made it better."""
         for reach, blur in _ROUNDS:
-            better = self._refined(fit, sigma, intrinsics, grey, reach, blur)
+            better = self._round(fit, sigma, intrinsics, grey, reach, blur)
             # In a dark or blurred image the last round asks for more than there is.
             if better is None or better.refined.sum() < _KEPT * fit.refined.sum():
                 break
             fit = better
-        return _summary(fit) if _confirmed(fit) else None
+        return fit
 
-    def _fit(self, xy: Floats, sigma: Floats, seen: Bools, intrinsics: Intrinsics) -> _Fit | None:
-        """Return the poses that most of the seen keypoints agree with."""
+    def _confirmed(self, fit: _Fit, intrinsics: Intrinsics, grey: npt.NDArray[np.uint8]) -> bool:
+        """Tell whether the image shows the object where the pose puts it."""
+        corners = not self._refine or _enough_corners(fit)
+        if self._pattern is None:
+            return corners
+        agreement = self._pattern.agreement(grey, fit.pose, intrinsics)
+        return agreement >= (_AGREEMENT_WITH_CORNERS if corners else _AGREEMENT)
+
+    def _fit(
+        self,
+        xy: Floats,
+        sigma: Floats,
+        seen: Bools,
+        intrinsics: Intrinsics,
+        start: Pose | None = None,
+    ) -> _Fit | None:
+        """
+        Return the pose that most of the seen keypoints agree with.
+
+        :param start: a pose near to it.
+        """
         observed = Observations.take(self._points, xy, sigma, seen, intrinsics)
-        agreed = _agreeing(observed)
-        if agreed is None:
+        near = None if start is None else pose_near(start, observed)
+        found = pose_anew(observed) if near is None else near
+        if found is None:
             return None
-        poses = both_poses(observed.rows(agreed))
-        # A pose is stiffer than a homography, and knows how sure each keypoint is: choose again.
-        for _ in range(_CHOICES):
-            if not poses:
-                return None
-            chosen = np.linalg.norm(residuals(poses[0], observed), axis=1) < _OUTLIER
-            if chosen.sum() < MINIMUM_POINTS or np.array_equal(chosen, agreed):
-                break
-            agreed = chosen
-            poses = both_poses(observed.rows(agreed))
-        if not poses:
-            return None
+        pose, agreed = found
         used = np.zeros(len(seen), bool)
         used[np.flatnonzero(seen)[agreed]] = True
         none = np.zeros(len(seen), bool)
         points = np.where(used[:, None], xy, np.nan)
-        return _Fit(poses, observed.rows(agreed), used, points, refined=none, tried=none)
+        return _Fit(pose, observed.rows(agreed), used, points, refined=none, tried=none)
 
-    def _refined(
+    def _round(
         self,
         fit: _Fit,
         sigma: Floats,
@@ -187,39 +208,26 @@ class PlanarPoseEstimator:
         blur: float,
     ) -> _Fit | None:
         """Look for every keypoint where the pose says that it is, and solve anew."""
-        expected = intrinsics.pixels(fit.poses[0].transform(self._points))
-        apart = np.linalg.norm(expected[:, None] - expected[None], axis=-1)
-        np.fill_diagonal(apart, np.inf)
-        spacing = apart.min(axis=1)
+        expected = intrinsics.pixels(fit.pose.transform(self._points))
+        spacing = _nearest(expected)
         found, good, tried = saddles.refine(grey, expected, spacing=spacing, reach=reach)
         points = np.where(good[:, None], found, fit.points)
         found_sigma = np.maximum(self._refined_sigma, blur * spacing)
         sigmas = np.where(good, found_sigma, sigma)
-        better = self._fit(points, sigmas, good | fit.used, intrinsics)
+        better = self._fit(points, sigmas, good | fit.used, intrinsics, fit.pose)
         if better is None or (good & better.used).sum() < MINIMUM_POINTS:
             return None
         return replace(better, refined=good & better.used, tried=tried)
 
 
-def _agreeing(observed: Observations) -> Bools | None:
-    """Return the observations that agree with one homography; None if they are too few."""
-    # Far outside of the field of view a curved lens gives rays of any size; as good as behind it.
-    sane = np.linalg.norm(observed.rays, axis=1) < _WIDEST_RAY
-    if sane.sum() < MINIMUM_POINTS:
-        return None
-    # In units of the typical deviation, so that one threshold fits cells and pixels.
-    scale = 1 / np.median(observed.ray_sigma[sane])
-    _, mask = cv2.findHomography(
-        observed.points[sane, :2], observed.rays[sane] * scale, cv2.RANSAC, 3.0, maxIters=500
-    )
-    if mask is None:
-        return None
-    agreed = np.zeros(len(observed), bool)
-    agreed[sane] = np.asarray(mask).ravel().astype(bool)
-    return agreed if agreed.sum() >= MINIMUM_POINTS else None
+def _nearest(points: Floats) -> Floats:
+    """Return the distance from each point to the next one: (N,)."""
+    apart = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    return np.asarray(apart.min(axis=1), np.float64)
 
 
-def _confirmed(fit: _Fit) -> bool:
+def _enough_corners(fit: _Fit) -> bool:
     """Tell whether enough of the saddle points are where the pose puts them."""
     count = fit.refined.sum()
     return bool(
@@ -229,8 +237,9 @@ def _confirmed(fit: _Fit) -> bool:
 
 
 def _summary(fit: _Fit) -> PoseEstimate:
-    best, observed = fit.poses[0], fit.observed
-    other = fit.poses[1] if len(fit.poses) > 1 else None
+    observed = fit.observed
+    best, *others = both_poses(observed, known=fit.pose)
+    other = others[0] if others else None
     ambiguous = other is not None and ambiguity(best, other, observed)
     spread = covariance(best, observed, other if ambiguous else None)
     alternative = None

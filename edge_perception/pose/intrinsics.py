@@ -33,8 +33,9 @@ DISTORTION_MODELS = {
 
 
 _NEWTON_STEPS = 2
-# Of the derivatives, at z = 1: a twentieth of a pixel of a usual lens.
-_STEP = 1e-4
+# Column of the derivative by the first coordinate of the translation: after the rotation, and with
+# fisheye lenses after focal lengths, centre, four coefficients and the rotation.
+_TRANSLATION, _FISHEYE_TRANSLATION = 3, 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,10 @@ class Intrinsics:
         :param pixels: (N, 2), the centre of the upper left pixel is (0.5, 0.5).
         :return: float64 (N, 2), x and y at z = 1 in the optical frame.
         """
+        return self.rays_and_slopes(pixels)[0]
+
+    def rays_and_slopes(self, pixels: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
+        """Return ``rays``, and the derivative of pixels by rays there: float64 (N, 2, 2)."""
         wanted = np.ascontiguousarray(pixels, np.float64).reshape(-1, 2)
         points = wanted.reshape(-1, 1, 2) - 0.5
         if self.model == 'equidistant':
@@ -136,14 +141,14 @@ class Intrinsics:
         else:
             start = cv2.undistortPoints(points, self.matrix, self.distortion)
         rays = np.asarray(start, np.float64).reshape(-1, 2)
-        if not self.distortion.any():
-            return rays
+        if self.model != 'equidistant' and not self.distortion.any():
+            return rays, np.tile(np.diag(np.diag(self.matrix)[:2]), (len(rays), 1, 1))
         # OpenCV stops after five steps, up to a tenth of a pixel early in the corners of a wide
         # lens, and how to ask for more depends on its version.
         for _ in range(_NEWTON_STEPS):
-            error = self.pixels(_at_unit_depth(rays)) - wanted
-            rays = rays - np.linalg.solve(self.pixels_per_ray(rays), error[..., None])[..., 0]
-        return np.asarray(rays, np.float64)
+            there, slopes = self._projected(_at_unit_depth(rays))
+            rays = rays - (np.linalg.inv(slopes) @ (there - wanted)[..., None])[..., 0]
+        return np.asarray(rays, np.float64), slopes
 
     def pixels(self, points: Floats) -> Floats:
         """
@@ -152,13 +157,7 @@ class Intrinsics:
         :param points: (N, 3), metres, in front of the camera.
         :return: float64 (N, 2), the centre of the upper left pixel is (0.5, 0.5).
         """
-        zero = np.zeros(3)
-        cloud = np.ascontiguousarray(points, np.float64).reshape(-1, 1, 3)
-        if self.model == 'equidistant':
-            flat, _ = cv2.fisheye.projectPoints(cloud, zero, zero, self.matrix, self.distortion)
-        else:
-            flat, _ = cv2.projectPoints(cloud, zero, zero, self.matrix, self.distortion)
-        return np.asarray(flat, np.float64).reshape(-1, 2) + 0.5
+        return self._projected(points)[0]
 
     def pixels_per_ray(self, rays: Floats) -> Floats:
         """
@@ -167,11 +166,19 @@ class Intrinsics:
         :param rays: (N, 2).
         :return: float64 (N, 2, 2), the derivative of pixels by rays, also inside a curved lens.
         """
-        columns = [
-            self.pixels(_at_unit_depth(rays + step)) - self.pixels(_at_unit_depth(rays - step))
-            for step in np.eye(2) * _STEP
-        ]
-        return np.asarray(np.stack(columns, axis=-1) / (2 * _STEP), np.float64)
+        return self._projected(_at_unit_depth(rays))[1]
+
+    def _projected(self, points: Floats) -> tuple[Floats, Floats]:
+        """Return pixels (N, 2) and their derivative by x and y of the points (N, 2, 2)."""
+        zero = np.zeros(3)
+        cloud = np.ascontiguousarray(points, np.float64).reshape(-1, 1, 3)
+        fisheye = self.model == 'equidistant'
+        project = cv2.fisheye.projectPoints if fisheye else cv2.projectPoints
+        flat, slopes = project(cloud, zero, zero, self.matrix, self.distortion)
+        # Moving the camera against a point is moving the point.
+        first = _FISHEYE_TRANSLATION if fisheye else _TRANSLATION
+        by_place = np.asarray(slopes, np.float64)[:, first : first + 2].reshape(-1, 2, 2)
+        return np.asarray(flat, np.float64).reshape(-1, 2) + 0.5, by_place
 
 
 def _checked_matrix(

@@ -16,6 +16,10 @@ Bools = npt.NDArray[np.bool_]
 
 # Half sides of the search windows in pixels; nearer neighbours take the next smaller one.
 WINDOWS = (2, 3, 4, 5, 6, 8, 10, 13)
+# Places on the unit circle, and what gives the first two harmonics of values there.
+_ANGLES = np.arange(16) * (2 * np.pi / 16)
+_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=-1)
+_HARMONICS = np.exp(-1j * np.outer((1, 2), _ANGLES))
 _STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.01)
 
 
@@ -33,45 +37,46 @@ def refine(
         darker and brighter crosswise; whether the image could tell, because the point lies inside
         and its neighbours not too near.
     """
-    moved = points.copy()
-    good, tried = np.zeros(len(points), bool), np.zeros(len(points), bool)
-    windows = np.array([_window(space * reach) for space in spacing])
-    for window in sorted(set(windows) - {0}):
-        rows = np.flatnonzero((windows == window) & _inside(points, grey.shape, window + 2))
-        if not len(rows):
-            continue
-        tried[rows] = True
+    moved, windows = points.copy(), _windows(spacing * reach)
+    tried = (windows > 0) & _inside(points, grey.shape, windows + 2)
+    for window in set(windows[tried].tolist()):
+        rows = tried & (windows == window)
         start = np.ascontiguousarray(points[rows] - 0.5, np.float32).reshape(-1, 1, 2)
-        found = cv2.cornerSubPix(grey, start.copy(), (int(window),) * 2, (-1, -1), _STOP)
+        found = cv2.cornerSubPix(grey, start, (window, window), (-1, -1), _STOP)
         moved[rows] = np.asarray(found, np.float64).reshape(-1, 2) + 0.5
-        near = np.linalg.norm(moved[rows] - points[rows], axis=1) <= 0.9 * window
-        good[rows] = near & _is_saddle(grey, moved[rows], radius=max(1.5, 0.8 * float(window)))
+    good = tried & (_lengths(moved - points) <= 0.9 * windows)
+    good[good] = _is_saddle(grey, moved[good], radius=np.maximum(1.5, 0.8 * windows[good]))
     return np.where(good[:, None], moved, points), good, tried
 
 
-def _window(reach: float) -> int:
-    fitting = [window for window in WINDOWS if window <= reach]
-    return fitting[-1] if fitting else 0
+def _windows(reach: Floats) -> npt.NDArray[np.intp]:
+    """Return the greatest window within the reach of each point, 0 where none is: (N,)."""
+    return np.array((0, *WINDOWS), np.intp)[np.searchsorted(WINDOWS, reach, side='right')]
 
 
-def _inside(points: Floats, shape: Sequence[int], margin: int) -> Bools:
+def _inside(points: Floats, shape: Sequence[int], margin: npt.NDArray[np.intp]) -> Bools:
     height, width = shape[:2]
-    low = (points >= margin).all(axis=1)
-    return np.asarray(low & (points[:, 0] < width - margin) & (points[:, 1] < height - margin))
+    x, y = points.T
+    low = (x >= margin) & (y >= margin)
+    return np.asarray(low & (x < width - margin) & (y < height - margin))
 
 
-def _is_saddle(grey: npt.NDArray[np.uint8], points: Floats, *, radius: float) -> Bools:
+def _lengths(vectors: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.einsum('ni,ni->n', vectors, vectors)), np.float64)
+
+
+def _is_saddle(grey: npt.NDArray[np.uint8], points: Floats, *, radius: Floats) -> Bools:
     """
     Tell where the brightness on a circle has the two waves of a saddle point.
 
     The second harmonic of the brightness along the circle has to outweigh the first, which is
     that of an edge, and to stand out from nothing.
     """
-    angles = np.arange(16) * (2 * np.pi / 16)
-    ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    places = (points[:, None] + ring[None] - 0.5).astype(np.float32)
+    if not len(points):
+        return np.zeros(0, np.bool_)
+    places = (points[:, None] + radius[:, None, None] * _CIRCLE - 0.5).astype(np.float32)
     values = cv2.remap(
         grey, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    waves = np.abs(np.fft.rfft(values.astype(np.float64), axis=1)) / 8
-    return np.asarray((waves[:, 2] > 1.2 * waves[:, 1]) & (waves[:, 2] > 3.0))
+    first, second = np.abs(_HARMONICS @ values.T.astype(np.complex128)) / 8
+    return np.asarray((second > 1.2 * first) & (second > 3.0))

@@ -15,6 +15,8 @@ from edge_perception.pose.intrinsics import Floats
 from edge_perception.pose.intrinsics import Intrinsics
 
 _STEPS = 8
+# A polishing step that promises to lower chi-square by less is the last one.
+_SETTLED = 1e-2
 # Two poses are told apart when the worse one fits so much worse: the difference of chi-square
 # that is exceeded by chance in one of a hundred cases (6.63, one degree of freedom).
 _CLEAR = 6.63
@@ -69,8 +71,8 @@ class Observations:
         :param sigma: (K,), pixels.
         """
         pixels = np.asarray(xy[rows], np.float64)
-        rays = intrinsics.rays(pixels)
-        whitening = intrinsics.pixels_per_ray(rays) / sigma[rows][:, None, None]
+        rays, slopes = intrinsics.rays_and_slopes(pixels)
+        whitening = slopes / sigma[rows][:, None, None]
         return cls(points[rows], rays, whitening)
 
     def __len__(self) -> int:
@@ -79,15 +81,37 @@ class Observations:
     @property
     def ray_sigma(self) -> Floats:
         """Standard deviation of each ray, the geometric mean of its axes: (N,)."""
-        return np.asarray(1 / np.sqrt(np.abs(np.linalg.det(self.whitening))))
+        a, b, c, d = self.whitening.reshape(-1, 4).T
+        return np.asarray(1 / np.sqrt(np.abs(a * d - b * c)))
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> Observations:
         """Return some of the observations."""
         return Observations(self.points[chosen], self.rays[chosen], self.whitening[chosen])
 
 
-def both_poses(observed: Observations) -> list[Pose]:
-    """Return the poses that face the camera, the better first; none if there is no solution."""
+def first_pose(observed: Observations) -> Pose | None:
+    """Return the pose that IPPE likes better, if it faces the camera, or else the other one."""
+    polished = (polish(start, observed) for start in _starts(observed))
+    return next((pose for pose in polished if pose is not None), None)
+
+
+def both_poses(observed: Observations, *, known: Pose) -> list[Pose]:
+    """
+    Return the poses that face the camera, the better first.
+
+    :param known: one of the two, polished already.
+    """
+    poses = [known]
+    starts = sorted(_starts(observed), key=lambda pose: -np.vdot(pose.rotation, known.rotation))
+    for start in starts[1:]:
+        pose = polish(start, observed)
+        if pose is not None and not _same(pose, known):
+            poses.append(pose)
+    return sorted(poses, key=lambda pose: _cost(pose, observed))
+
+
+def _starts(observed: Observations) -> list[Pose]:
+    """Return the solutions of IPPE, which knows nothing of deviations."""
     turned = _upright(observed)
     try:
         count, rotations, positions, *_ = cv2.solvePnPGeneric(
@@ -100,14 +124,13 @@ def both_poses(observed: Observations) -> list[Pose]:
     except cv2.error:
         # Points on a line, or fewer than four: no plane can be laid through them.
         return []
-    poses: list[Pose] = []
-    for index in range(int(count)):
-        rotation = np.asarray(cv2.Rodrigues(np.asarray(rotations[index]))[0], np.float64)
-        start = Pose(rotation @ turned, np.asarray(positions[index], np.float64).ravel())
-        pose = _polish(start, observed)
-        if pose is not None and not any(_same(pose, other) for other in poses):
-            poses.append(pose)
-    return sorted(poses, key=lambda pose: _cost(pose, observed))
+    return [
+        Pose(
+            np.asarray(cv2.Rodrigues(np.asarray(rotations[index]))[0], np.float64) @ turned,
+            np.asarray(positions[index], np.float64).ravel(),
+        )
+        for index in range(int(count))
+    ]
 
 
 def _upright(observed: Observations) -> Floats:
@@ -126,65 +149,75 @@ def _upright(observed: Observations) -> Floats:
 
 def _same(pose: Pose, other: Pose) -> bool:
     """Tell whether two starts ended in one minimum, as they do where the picture is clear."""
-    return bool(np.trace(pose.rotation @ other.rotation.T) > 1 + 2 * np.cos(_EQUAL))
+    return bool(np.vdot(pose.rotation, other.rotation) > 1 + 2 * np.cos(_EQUAL))
 
 
 def residuals(pose: Pose, observed: Observations) -> Floats:
     """Return (N, 2): differences of the rays in standard deviations."""
     points = pose.transform(observed.points)
     difference = points[:, :2] / points[:, 2:] - observed.rays
-    return np.asarray(np.einsum('nij,nj->ni', observed.whitening, difference), np.float64)
+    return np.asarray((observed.whitening @ difference[..., None])[..., 0], np.float64)
 
 
 def _cost(pose: Pose, observed: Observations) -> float:
     return float((residuals(pose, observed) ** 2).sum())
 
 
-def jacobian(pose: Pose, observed: Observations) -> Floats:
+def linearise(pose: Pose, observed: Observations) -> tuple[Floats, Floats]:
     """
-    Return the derivative of the residuals.
+    Return the residuals and their derivative.
 
-    :return: (2 N, 6), by x, y, z and by rotations about the x, y and z axes of the optical frame
-        through the centre of the object.
+    :return: (2 N,) and (2 N, 6), by x, y, z and by rotations about the x, y and z axes of the
+        optical frame through the centre of the object.
     """
     turned = observed.points @ pose.rotation.T
     # u = x / z and v = y / z; a turn w moves a point by w x (a, b, c), its place from the centre.
     a, b, c = turned.T
     x, y, z = (turned + pose.position).T
     u, v = x / z, y / z
-    by_pose = np.zeros((len(observed), 2, 6))
+    by_pose = np.zeros((len(observed), 2, 7))
     by_pose[:, 0, 0] = by_pose[:, 1, 1] = 1
     by_pose[:, 0, 2], by_pose[:, 1, 2] = -u, -v
     by_pose[:, 0, 3], by_pose[:, 0, 4], by_pose[:, 0, 5] = -u * b, c + u * a, -b
     by_pose[:, 1, 3], by_pose[:, 1, 4], by_pose[:, 1, 5] = -c - v * b, v * a, a
     by_pose /= z[:, None, None]
-    return np.asarray((observed.whitening @ by_pose).reshape(-1, 6), np.float64)
+    # One product whitens both.
+    by_pose[:, 0, 6], by_pose[:, 1, 6] = u - observed.rays[:, 0], v - observed.rays[:, 1]
+    both = (observed.whitening @ by_pose).reshape(-1, 7)
+    return both[:, 6], both[:, :6]
 
 
-def _polish(pose: Pose, observed: Observations) -> Pose | None:
+def polish(pose: Pose, observed: Observations) -> Pose | None:
     """Improve a pose by damped Gauss-Newton; None if it does not face the camera."""
-    cost, damping = _cost(pose, observed), 1e-6
+    offset, slopes = linearise(pose, observed)
+    cost, damping = float(offset @ offset), 0.0
     for _ in range(_STEPS):
-        slopes = jacobian(pose, observed)
-        normal = slopes.T @ slopes
-        normal[np.diag_indices(6)] *= 1 + damping
-        try:
-            step = np.linalg.solve(normal, -slopes.T @ residuals(pose, observed).ravel())
-        except np.linalg.LinAlgError:
+        normal, downhill = slopes.T @ slopes, -(slopes.T @ offset)
+        normal.flat[::7] *= 1 + damping
+        solved, column = cv2.solve(normal, downhill[:, None], flags=cv2.DECOMP_CHOLESKY)
+        if not solved:
             break
-        turn = np.asarray(cv2.Rodrigues(step[3:])[0], np.float64)
-        better = Pose(turn @ pose.rotation, pose.position + step[:3])
-        if (improved := _cost(better, observed)) >= cost:
+        step = np.asarray(column, np.float64).ravel()
+        better = _moved(pose, step)
+        # What a linear problem would gain; so near to the end it is one.
+        if downhill @ step < _SETTLED:
+            pose = better
+            break
+        offset_there, slopes_there = linearise(better, observed)
+        if not (improved := float(offset_there @ offset_there)) < cost:
             damping = max(damping * 10, 1e-3)
             continue
-        converged = cost - improved < 1e-9 * cost
         pose, cost, damping = better, improved, damping / 10
-        if converged:
-            break
+        offset, slopes = offset_there, slopes_there
     in_front = pose.transform(observed.points)[:, 2].min() > 0
     # The z axis of the object comes out of its printed side.
     facing = pose.rotation[:, 2] @ pose.position < 0
     return pose if in_front and facing and np.isfinite(cost) else None
+
+
+def _moved(pose: Pose, step: Floats) -> Pose:
+    turn = np.asarray(cv2.Rodrigues(step[3:])[0], np.float64)
+    return Pose(turn @ pose.rotation, pose.position + step[:3])
 
 
 def ambiguity(best: Pose, other: Pose, observed: Observations) -> bool:
@@ -205,8 +238,8 @@ def covariance(pose: Pose, observed: Observations, other: Pose | None) -> Floats
     :param other: a pose that is as likely; the spread of the two is added.
     :return: float64 (6, 6), x, y, z, rotations about x, y, z of the optical frame.
     """
-    slopes = jacobian(pose, observed)
-    spread = np.linalg.pinv(slopes.T @ slopes, hermitian=True) * _excess(pose, observed)
+    _, slopes = linearise(pose, observed)
+    spread = cv2.invert(slopes.T @ slopes, flags=cv2.DECOMP_EIG)[1] * _excess(pose, observed)
     if other is not None:
         turn = np.asarray(cv2.Rodrigues(other.rotation @ pose.rotation.T)[0]).ravel()
         apart = np.concatenate([other.position - pose.position, turn])

@@ -21,7 +21,7 @@ from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import ObjectPose
 from edge_perception.contract import Perception
-from edge_perception.pose.estimator import MINIMUM_POINTS
+from edge_perception.pose.consensus import MINIMUM_POINTS
 from edge_perception.pose.estimator import PlanarPoseEstimator
 from edge_perception.pose.estimator import PoseEstimate
 from edge_perception.pose.intrinsics import Floats
@@ -67,16 +67,17 @@ class PlanarObjectStage:
 
     def __init__(self, manifest: ModelManifest) -> None:
         recipe = manifest.pose
-        self._refine = recipe.refine
+        self._needs_image = recipe.refine or bool(recipe.pattern)
         self._object_points = np.array(manifest.object_points, np.float64)
         self._estimator = PlanarPoseEstimator(
             self._object_points,
             keypoint_sigma=recipe.keypoint_sigma,
             refine=recipe.refine,
             refined_sigma=recipe.refined_sigma,
+            pattern=recipe.pattern,
         )
         self._calibration: _Calibration = _Calibration(None, (0, 0, 0, 0), NO_INTRINSICS)
-        self._fitted: tuple[_Calibration, tuple[int, int], Intrinsics | None] | None = None
+        self._fitted: tuple[_Calibration, tuple[int, int], _Camera] | None = None
         # Why no object can get a pose, in words; empty when nothing stands in the way.
         self.problem = NO_INTRINSICS
 
@@ -98,11 +99,11 @@ class PlanarObjectStage:
         self, frame: Frame, perception: Perception, transform: ImageTransform
     ) -> Perception:
         """Return the confirmed instances with boxes and, for a calibrated camera, poses."""
-        intrinsics = self._intrinsics(frame)
+        camera = self._camera(frame)
         keypoints = perception.keypoints
         if keypoints is None or not len(keypoints):
             return replace(perception, detections=Detections.empty(), poses=())
-        found = self._look(frame, keypoints, intrinsics, transform)
+        found = self._look(frame, keypoints, camera, transform)
         found.sort(key=lambda instance: -instance.score)
         rows = [instance.row for instance in found]
         class_id, track_id = np.zeros(len(keypoints), np.int32), None
@@ -124,37 +125,48 @@ class PlanarObjectStage:
             ),
         )
 
+    def axes(self, frame: Frame, pose: ObjectPose) -> Floats:
+        """
+        Return where the axes of an object are in the image, for drawing.
+
+        :return: origin and ends of x, y, z, (4, 2), pixels; an axis is as long as half the object.
+        """
+        intrinsics = self._camera(frame).intrinsics
+        length = 0.5 * float(np.ptp(self._object_points, axis=0).max())
+        ends = np.concatenate([np.zeros((1, 3)), length * np.eye(3)])
+        position = pose.position + intrinsics.shift
+        return intrinsics.pixels(ends @ rotation_matrix(pose).T + position)
+
     def _look(
         self,
         frame: Frame,
         keypoints: Keypoints,
-        intrinsics: Intrinsics | None,
+        camera: _Camera,
         transform: ImageTransform,
     ) -> list[_Instance]:
         """Return the instances whose keypoints lie as on the object."""
         grey = self._grey(frame)
-        camera = intrinsics or _guess(frame)
         found: list[_Instance] = []
         for row, (xy, score) in enumerate(zip(keypoints.xy, keypoints.score)):
             estimate = self._estimator.estimate(
-                xy, score, intrinsics=camera, scale=1 / transform.scale_x, grey=grey
+                xy, score, intrinsics=camera.intrinsics, scale=1 / transform.scale_x, grey=grey
             )
             if estimate is not None:
                 mean = float(score[estimate.used].mean())
-                pose = None if intrinsics is None else _in_header_frame(estimate.pose, camera)
+                pose = camera.in_header_frame(estimate.pose) if camera.calibrated else None
                 found.append(_Instance(row, mean, self._box(estimate, camera), pose))
         return found
 
     def _grey(self, frame: Frame) -> npt.NDArray[np.uint8] | None:
-        """Return what refinement needs to see."""
-        if not self._refine:
+        """Return what refinement and the pattern need to see."""
+        if not self._needs_image:
             return None
         if frame.encoding not in _GREY:
             return frame.image
         return np.asarray(cv2.cvtColor(frame.image, _GREY[frame.encoding]), np.uint8)
 
-    def _intrinsics(self, frame: Frame) -> Intrinsics | None:
-        """Return intrinsics that fit the size of the frame, None where a pose is not possible."""
+    def _camera(self, frame: Frame) -> _Camera:
+        """Return the camera for frames of this size; a guess where a pose is not possible."""
         calibration, size = self._calibration, (frame.width, frame.height)
         if self._fitted is None or self._fitted[:2] != (calibration, size):
             fitted, self.problem = calibration.intrinsics, calibration.why
@@ -163,23 +175,43 @@ class PlanarObjectStage:
                     fitted = fitted.fitted(*size, roi=calibration.roi)
                 except IntrinsicsError as error:
                     fitted, self.problem = None, str(error)
-            self._fitted = (calibration, size, fitted)
+            camera = _Camera(fitted or _guess(frame), calibrated=fitted is not None)
+            self._fitted = (calibration, size, camera)
         return self._fitted[2]
 
-    def _box(self, estimate: PoseEstimate, camera: Intrinsics) -> Floats:
+    def _box(self, estimate: PoseEstimate, camera: _Camera) -> Floats:
         """Return the box around all keypoints, those that are not seen as well."""
         points = self._object_points @ rotation_matrix(estimate.pose).T + estimate.pose.position
         # What is beside or behind the camera is taken to be just in front of it.
         depth = np.maximum(points[:, 2:], 0.01 * np.linalg.norm(points, axis=1, keepdims=True))
         rays = points[:, :2] / depth
-        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (camera.width, camera.height)
-        reach = np.linalg.norm(camera.rays(corners), axis=1).max()
-        straight = rays @ camera.matrix[:2, :2].T + camera.matrix[:2, 2] + 0.5
-        bent = camera.pixels(np.concatenate([rays, np.ones((len(rays), 1))], axis=1))
+        matrix = camera.intrinsics.matrix
+        straight = rays @ matrix[:2, :2].T + matrix[:2, 2] + 0.5
+        bent = camera.intrinsics.pixels(np.concatenate([rays, np.ones((len(rays), 1))], axis=1))
         # Outside of the image the polynomial of a lens means nothing, and may fold back.
-        outside = np.linalg.norm(rays, axis=1, keepdims=True) > reach
+        outside = np.linalg.norm(rays, axis=1, keepdims=True) > camera.reach
         pixels = np.where(outside, straight, bent)
         return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+
+
+class _Camera:
+    """
+    The camera of frames of one size.
+
+    :param calibrated: False where the intrinsics are a guess.
+    """
+
+    def __init__(self, intrinsics: Intrinsics, *, calibrated: bool) -> None:
+        self.intrinsics = intrinsics
+        self.calibrated = calibrated
+        corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+        rays = intrinsics.rays(corners * (intrinsics.width, intrinsics.height))
+        # Length of the longest ray of the image, at z = 1.
+        self.reach = float(np.linalg.norm(rays, axis=1).max())
+
+    def in_header_frame(self, pose: ObjectPose) -> ObjectPose:
+        """Return a pose in the frame that the header of the image names."""
+        return replace(pose, position=pose.position - self.intrinsics.shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +240,3 @@ def _guess(frame: Frame) -> Intrinsics:
     x, y = (frame.width - 1) / 2, (frame.height - 1) / 2
     matrix = np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]], np.float64)
     return Intrinsics(frame.width, frame.height, matrix, np.zeros(0), '')
-
-
-def _in_header_frame(pose: ObjectPose, camera: Intrinsics) -> ObjectPose:
-    return replace(pose, position=pose.position - camera.shift)

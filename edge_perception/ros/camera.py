@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 import time
 
@@ -12,6 +13,7 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from edge_perception.contract import check_input
+from edge_perception.contract import Selection
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.budget import Clock
 from edge_perception.core.budget import LatencyBudget
@@ -33,11 +35,15 @@ from edge_perception.ros.camera_input import CameraInput
 from edge_perception.ros.camera_input import ImageMessage
 from edge_perception.ros.camera_input import to_frame
 from edge_perception.ros.camera_parameters import CameraConfig
+from edge_perception.ros.camera_watch import CameraWatch
+from edge_perception.ros.debug_image import DebugImage
+from edge_perception.ros.debug_image import TOPIC as DEBUG_TOPIC
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.log_once import LogOnce
+from edge_perception.ros.node_config import NodeConfig
+from edge_perception.ros.node_config import STAMP_TOLERANCE_MS
 from edge_perception.ros.outputs import Outputs
-from edge_perception.ros.parameters import NodeConfig
-from edge_perception.ros.parameters import STAMP_TOLERANCE_MS
+from edge_perception.ros.outputs import topic_of
 
 # A camera may send its first CameraInfo after its first images.
 CAMERA_INFO_PATIENCE_NS = 3_000_000_000
@@ -83,42 +89,36 @@ class Camera:
         self._clock = clock
         self._activated_ns = 0
         self._worker: Worker[ImageMessage] | None = None
+        # The last result; replaced by the worker, read by anybody.
+        self.last: Delivery[ImageMessage] | None = None
         self._warnings = LogOnce(node.get_logger().warning, variants=LOG_VARIANTS)
-        self._budget = LatencyBudget(
-            budget_ms=own.latency_budget_ms,
-            on_bad_stamp=config.on_bad_stamp,
-            stamp_tolerance_ms=(
-                STAMP_TOLERANCE_MS if config.stamp_tolerance_ms < 0 else config.stamp_tolerance_ms
-            ),
-            clock=clock,
-        )
+        self._budget = _make_budget(own, config, clock)
         self.input = CameraInput(
             node,
             topic=own.image_topic,
             transport=config.image_transport,
+            reliability=config.qos,
             receive=self._receive,
+        )
+        self._watch = CameraWatch(
+            node,
+            self.input,
+            say=node.get_logger().warning,
+            tell=node.get_logger().info,
+            clock=clock,
         )
         pipeline = _make_pipeline(assembled, own)
         self._planar = [stage for stage in pipeline.stages if isinstance(stage, PlanarObjectStage)]
         self.calibration = self._make_calibration(own) if self._planar else None
         # What may fail comes first, so that a configure that fails leaves no topics behind.
         self._outputs = Outputs(node, camera=own.name, assembled=assembled, config=config)
-        self.lane: Lane[ImageMessage] = Lane(
-            own.name,
-            pipeline,
-            hooks=LaneHooks(
-                convert=partial(to_frame, max_pixels=int(config.max_image_megapixels * 1e6)),
-                compose=self._compose,
-                report=self.say,
-            ),
-            selection=assembled.selection,
-            policy=LanePolicy(
-                publish_late=config.publish_late,
-                min_period_ns=int(min(1e9 / own.max_rate, 1e18)) if own.max_rate else 0,
-            ),
-            expected_ns=pipeline.warm_up_ns,
-            clock=clock,
+        self.debug_image = DebugImage(
+            node,
+            topic=topic_of(DEBUG_TOPIC, own.name),
+            manifest=assembled.model.manifest,
+            engine=assembled.engine,
         )
+        self.lane = self._make_lane(pipeline, own, config, assembled.selection)
         # What the last diagnostics reported; they judge what has come since.
         self.reported = self.lane.accounts.counts()
 
@@ -129,6 +129,7 @@ class Camera:
         self._activated_ns = self._clock()
         self._outputs.publish_labels()
         self.input.open()
+        self._watch.begin()
         if self.calibration is not None:
             self.calibration.open()
 
@@ -142,6 +143,23 @@ class Camera:
         """Take the topics back."""
         self.deactivate()
         self._outputs.close()
+        self.debug_image.close()
+
+    def update(self, own: CameraConfig, config: NodeConfig, selection: Selection) -> None:
+        """Take parameters that may change while running."""
+        self.budget_ms = self._budget.budget_ms = own.latency_budget_ms
+        self.lane.policy = replace(self.lane.policy, publish_late=config.publish_late)
+        self.lane.selection = selection
+        self._outputs.tell_threshold(selection.score_threshold)
+
+    def check(self) -> None:
+        """Look whether images come, and say once why they do not."""
+        self._watch.check()
+
+    @property
+    def input_problem(self) -> str:
+        """Why no images come, in words; empty when they do."""
+        return self._watch.problem
 
     def tolerate(self, tolerance_ns: int) -> None:
         """Take stamps so far in the future as now."""
@@ -173,6 +191,27 @@ class Camera:
         advice = f'; {remedy}' if remedy else ''
         self._warnings.say(reason, f'{self.input.topic}: {sentence}{advice}')
 
+    def _make_lane(
+        self, pipeline: Pipeline, own: CameraConfig, config: NodeConfig, selection: Selection
+    ) -> Lane[ImageMessage]:
+        return Lane(
+            own.name,
+            pipeline,
+            hooks=LaneHooks(
+                convert=partial(to_frame, max_pixels=int(config.max_image_megapixels * 1e6)),
+                compose=self._compose,
+                report=self.say,
+                afterwards=self._afterwards,
+            ),
+            selection=selection,
+            policy=LanePolicy(
+                publish_late=config.publish_late,
+                min_period_ns=int(min(1e9 / own.max_rate, 1e18)) if own.max_rate else 0,
+            ),
+            expected_ns=pipeline.warm_up_ns,
+            clock=self._clock,
+        )
+
     def _make_calibration(self, own: CameraConfig) -> CalibrationInput:
         topic = own.camera_info_topic or camera_info_beside(self.input.raw_topic)
         rectified = self.input.raw_topic.rpartition('/')[2].startswith(RECTIFIED)
@@ -181,6 +220,7 @@ class Camera:
     def _receive(self, message: ImageMessage) -> None:
         accounts = self.lane.accounts
         accounts.receive()
+        self._watch.image(message)
         arrival = self._budget.arrive(
             stamp_ns(message.header),
             now_ns=self._node.get_clock().now().nanoseconds,
@@ -200,11 +240,34 @@ class Camera:
 
     def _compose(self, delivery: Delivery[ImageMessage]) -> Callable[[], None]:
         """Make the messages of a result. Thread: the worker's."""
-        header = delivery.message.header
-        if self._frame_id:
-            header = Header(stamp=header.stamp, frame_id=self._frame_id)
         self._say_why_no_pose()
-        return self._outputs.compose(delivery.processed.perception, header=header)
+        return self._outputs.compose(
+            delivery.processed.perception, header=self._header(delivery.message)
+        )
+
+    def _afterwards(self, delivery: Delivery[ImageMessage]) -> None:
+        """Remember a result, and draw it for those who look at it. Thread: the worker's."""
+        self.last = delivery
+        if not self.debug_image.wanted(self._clock()):
+            return
+        header = self._header(delivery.message)
+        perception, frame = delivery.processed.perception, delivery.frame
+        age_ns = self._node.get_clock().now().nanoseconds - stamp_ns(header)
+        axes = [self._planar[0].axes(frame, pose) for pose in perception.poses if self._planar]
+        self.debug_image.publish(
+            frame,
+            perception,
+            header=header,
+            age_ms=age_ns / NS_PER_MS,
+            now_ns=self._clock(),
+            axes=axes,
+        )
+
+    def _header(self, message: ImageMessage) -> Header:
+        header = message.header
+        if not self._frame_id:
+            return header
+        return Header(stamp=header.stamp, frame_id=self._frame_id)
 
     def _say_why_no_pose(self) -> None:
         if self.calibration is None or not self.pose_problem:
@@ -212,6 +275,16 @@ class Camera:
         waited_ns = self._clock() - self._activated_ns
         if self.calibration.received or waited_ns > CAMERA_INFO_PATIENCE_NS:
             self._warnings.say('pose', f'no pose: {self.pose_problem}')
+
+
+def _make_budget(own: CameraConfig, config: NodeConfig, clock: Clock) -> LatencyBudget:
+    tolerance_ms = config.stamp_tolerance_ms
+    return LatencyBudget(
+        budget_ms=own.latency_budget_ms,
+        on_bad_stamp=config.on_bad_stamp,
+        stamp_tolerance_ms=STAMP_TOLERANCE_MS if tolerance_ms < 0 else tolerance_ms,
+        clock=clock,
+    )
 
 
 def _make_pipeline(assembled: Assembled, own: CameraConfig) -> Pipeline:

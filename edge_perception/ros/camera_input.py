@@ -48,6 +48,7 @@ class CameraInput:
 
     :param topic: topic of the raw images; compressed ones are at ``<resolved topic>/compressed``.
     :param transport: ``raw``, ``compressed``, or ``auto``: the first one that somebody publishes.
+    :param reliability: one of ``qos.RELIABILITIES``; ``auto`` does as the publisher does.
     :param receive: called with each message; must neither work nor wait.
     """
 
@@ -57,6 +58,7 @@ class CameraInput:
         *,
         topic: str,
         transport: str,
+        reliability: str,
         receive: Callable[[ImageMessage], None],
     ) -> None:
         self._node = node
@@ -65,6 +67,9 @@ class CameraInput:
         if topic.endswith(suffix) and transport != 'raw':
             topic, transport = topic.removesuffix(suffix), 'compressed'
         self._transport = transport
+        self._reliability = reliability
+        # Whether messages are asked for that nothing may be lost of.
+        self.reliable = reliability == 'reliable'
         self.raw_topic = node.resolve_topic_name(topic)
         self._topics = {'raw': self.raw_topic, 'compressed': self.raw_topic + suffix}
         self._losses = Losses(self.publishers)
@@ -82,6 +87,13 @@ class CameraInput:
     def subscribed(self) -> bool:
         """Whether a subscription exists; ``auto`` waits for a publisher first."""
         return self._subscription is not None
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Where images may come from."""
+        if self._transport == 'auto':
+            return tuple(self._topics.values())
+        return (self.topic,)
 
     def describe(self) -> str:
         """Return in words what the camera is doing."""
@@ -133,9 +145,12 @@ class CameraInput:
             return
         self._unsubscribe()
         self.topic = self._topics[transport]
+        if self._reliability == 'auto':
+            publishers = self._node.get_publishers_info_by_topic(self.topic)
+            self.reliable = bool(publishers) and all(map(qos.is_reliable, publishers))
         message_type = Image if transport == 'raw' else CompressedImage
         self._subscription = self._node.create_subscription(
-            message_type, self.topic, self._take, qos.CAMERA
+            message_type, self.topic, self._take, qos.camera(reliable=self.reliable)
         )
 
     def _take(self, message: ImageMessage, info: Mapping[str, Any]) -> None:

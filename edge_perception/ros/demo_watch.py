@@ -35,6 +35,7 @@ from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.readback import count_objects
+from edge_perception.simulation.trial import Placement
 
 # Images that wait to be drawn; more are not needed where somebody draws, and nobody has to.
 MAX_IMAGES = 24
@@ -42,19 +43,6 @@ START_SERVICE = '/rendered_camera/start'
 ASK_AGAIN_S = 0.5
 # Messages of a dozen boxes take tens of kilobytes, and a demonstration may take minutes.
 MEMORY_NS = 3_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """
-    A pose as messages have it.
-
-    :param position: metres.
-    :param orientation: quaternion x, y, z, w.
-    """
-
-    position: tuple[float, float, float]
-    orientation: tuple[float, float, float, float]
 
 
 @dataclass(slots=True)

@@ -102,6 +102,10 @@ def _judge(session: Session, camera: Camera, counts: FrameCounts) -> tuple[bytes
         return DiagnosticStatus.OK, 'not active'
     if camera.budget_problem:
         return DiagnosticStatus.WARN, camera.budget_problem
+    if not session.enabled:
+        return DiagnosticStatus.OK, 'switched off by ~/enable'
+    if camera.input_problem:
+        return DiagnosticStatus.WARN, camera.input_problem
     if not camera.input.subscribed or not camera.input.publishers():
         return DiagnosticStatus.WARN, f'nobody publishes {camera.input.topic}'
     if counts.received == before.received:

@@ -15,9 +15,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSReliabilityPolicy
 from rclpy.utilities import get_rmw_implementation_identifier
 
-from edge_perception.tooling.doctor import Check
-from edge_perception.tooling.doctor import green
-from edge_perception.tooling.doctor import Level
+from edge_perception.core.health import Check
+from edge_perception.core.health import green
+from edge_perception.core.health import Level
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 DETECTIONS_TYPE = 'vision_msgs/msg/Detection2DArray'

@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         the node could not be made.
     """
     try:
+        from edge_perception.core.garbage import Collector
         from edge_perception.ros.node import PerceptionNode
     except ModuleNotFoundError as error:
         sys.stderr.write(
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         rclpy.init(args=arguments)
-        node = PerceptionNode()
+        node = PerceptionNode(collector=Collector())
     except RCLError as error:
         # A wrong remapping rule, a parameter file that is missing or not YAML.
         sys.stderr.write(f'perception_node: {" ".join(str(error).split())}\n')

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from functools import wraps
 import time
 from traceback import format_exception
@@ -25,13 +26,19 @@ from edge_perception.contract import EngineStateError
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.budget import Clock
+from edge_perception.core.garbage import Collector
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
+from edge_perception.core.realtime import Realtime
+from edge_perception.core.worker import do_nothing
 from edge_perception.pose import planar_stages
 from edge_perception.ros import diagnostics
-from edge_perception.ros.parameters import make_request
+from edge_perception.ros.camera_parameters import CameraConfig
+from edge_perception.ros.node_config import make_request
+from edge_perception.ros.parameters import NodeConfig
 from edge_perception.ros.parameters import Parameters
 from edge_perception.ros.rclpy_versions import ClockType
+from edge_perception.ros.services import Services
 from edge_perception.ros.session import Session
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -68,6 +75,8 @@ class PerceptionNode(LifecycleNode):
     for the engine, but for ``configure``, which may take seconds.
 
     :param host: plugins; None stands for those installed.
+    :param collector: of a process that has nothing but this node in it; None leaves the garbage
+        collector as it is.
     :param clock: monotonic nanoseconds.
     :param node_arguments: for the constructor of the node of rclpy.
     """
@@ -76,12 +85,15 @@ class PerceptionNode(LifecycleNode):
         self,
         *,
         host: PluginHost | None = None,
+        collector: Collector | None = None,
         clock: Clock = time.monotonic_ns,
         **node_arguments: Any,
     ) -> None:
         super().__init__('perception', **node_arguments)
         self._host = host or PluginHost()
         self._monotonic = clock
+        self._collector = collector
+        self._realtime = Realtime()
         self._declared = Parameters(self, engines=self._host.engines)
         self.add_on_set_parameters_callback(self._check_parameters)
         self._session: Session | None = None
@@ -93,6 +105,7 @@ class PerceptionNode(LifecycleNode):
         self.finished: Future = Future()
         self._give_up_signal = self.create_guard_condition(self._on_give_up)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._offers = Services(self, session=lambda: self._session)
         # A steady clock, so that paused simulation time does not silence the diagnostics.
         self._steady_clock = RosClock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(
@@ -203,6 +216,12 @@ class PerceptionNode(LifecycleNode):
         config, engine_options, problems = self._declared.read()
         cameras, camera_problems = self._declared.read_cameras(config)
         problems += camera_problems
+        # Before the threads of the engine and of the worker exist, which inherit it.
+        problems += self._realtime.apply(
+            cpu_affinity=config.cpu_affinity,
+            realtime_priority=config.realtime_priority,
+            lock_memory=config.lock_memory,
+        )
         self.get_logger().info(f'configuring: model {config.model!r}, engine {config.engine!r}')
         assembled = assemble(
             self._host,
@@ -211,6 +230,16 @@ class PerceptionNode(LifecycleNode):
             make_stages=planar_stages,
             clock=self._monotonic,
         )
+        session = self._open_session(assembled, config, cameras)
+        self._tell(assembled, session)
+        if self._collector is not None:
+            self._collector.take_over()
+        return session
+
+    def _open_session(
+        self, assembled: Assembled, config: NodeConfig, cameras: Sequence[CameraConfig]
+    ) -> Session:
+        """Put an engine to work; whatever fails, it is freed."""
         try:
             session = Session(
                 self,
@@ -218,12 +247,17 @@ class PerceptionNode(LifecycleNode):
                 cameras=cameras,
                 assembled=assembled,
                 give_up=self._give_up,
+                idle=self._collector.idle if self._collector else do_nothing,
                 clock=self._monotonic,
             )
         except BaseException:
             assembled.pipeline.engine.deactivate()
             raise
-        self._tell(assembled, session)
+        try:
+            session.prepare(config, cameras, self._declared.read_debug())()
+        except BaseException:
+            session.close()
+            raise
         return session
 
     def _tell(self, assembled: Assembled, session: Session) -> None:
@@ -260,6 +294,8 @@ class PerceptionNode(LifecycleNode):
         if self._session is not None:
             self._closing, self._session = self._session, None
             self._closing.close()
+            if self._collector is not None:
+                self._collector.give_back()
 
     def _give_up(self, sentence: str) -> None:
         """Remember that the engine died. Thread: the worker's."""
@@ -282,12 +318,29 @@ class PerceptionNode(LifecycleNode):
         problems = [self._declared.check(each.name, each.value) for each in parameters]
         reason = '; '.join(problem for problem in problems if problem)
         if not reason and self._session is not None:
-            names = [each.name for each in parameters if self._declared.known(each.name)]
-            if names:
-                self.get_logger().info(f'{", ".join(names)}: takes effect with the next configure')
+            reason = self._apply(self._session, {each.name: each.value for each in parameters})
         return SetParametersResult(successful=not reason, reason=reason)
 
+    def _apply(self, session: Session, values: dict[str, Any]) -> str:
+        """Make parameters take effect, or return why not one of them does."""
+        config, _, _ = self._declared.read(values)
+        cameras, _ = self._declared.read_cameras(config, values)
+        try:
+            take_effect = session.prepare(config, cameras, self._declared.read_debug(values))
+        except EdgePerceptionError as error:
+            return '; '.join(sentence for _, sentence in error.sentences())
+        take_effect()
+        later = [name for name in values if self._declared.known(name)]
+        later = [name for name in later if not self._declared.live(name)]
+        if later:
+            self.get_logger().info(f'{", ".join(later)}: takes effect with the next configure')
+        return ''
+
     def _publish_diagnostics(self) -> None:
+        if self._collector is not None:
+            self._collector.overdue()
+        if self._session is not None:
+            self._session.check()
         stamp = self.get_clock().now().to_msg()
         statuses = diagnostics.statuses(
             self.get_fully_qualified_name(), session=self._session, trouble=self._trouble

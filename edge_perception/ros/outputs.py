@@ -25,7 +25,7 @@ from edge_perception.core.assembly import Assembled
 from edge_perception.ros import messages
 from edge_perception.ros import pose_messages
 from edge_perception.ros import qos
-from edge_perception.ros.parameters import NodeConfig
+from edge_perception.ros.node_config import NodeConfig
 
 # Field of Perception to topics and types.
 TOPICS: dict[str, tuple[tuple[str, type], ...]] = {
@@ -118,6 +118,12 @@ class Outputs:
                 self._manifest, header=header, label_topic=self._label_info.topic_name
             )
         )
+
+    def tell_threshold(self, threshold: float) -> None:
+        """Publish the labels anew where the threshold has changed."""
+        if threshold != self._score_threshold:
+            self._score_threshold = threshold
+            self.publish_labels()
 
     def compose(self, perception: Perception, *, header: Header) -> Callable[[], None]:
         """

@@ -3,8 +3,8 @@
 """
 Where the landing pad is in the picture of a simulated camera: ``python -m ...ros.pad_truth``.
 
-Simulators tell where the vehicle is. For every image, known by its CameraInfo, this node says where
-the pad is in the optical frame of the camera: a ``PoseStamped`` with the stamp of the image.
+Simulators tell where the vehicle is. For every image, known by its CameraInfo, this node says
+where the pad is in the optical frame of the camera: a ``PoseStamped`` with the image's stamp.
 """
 
 from __future__ import annotations

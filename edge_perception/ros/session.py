@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from rclpy.node import Node
 
 from edge_perception.core.assembly import Assembled
+from edge_perception.core.assembly import make_selection
 from edge_perception.core.budget import Clock
 from edge_perception.core.worker import do_nothing
 from edge_perception.core.worker import Worker
 from edge_perception.ros.camera import Camera
 from edge_perception.ros.camera_input import ImageMessage
 from edge_perception.ros.camera_parameters import CameraConfig
-from edge_perception.ros.parameters import NodeConfig
+from edge_perception.ros.debug_image import DebugOptions
+from edge_perception.ros.node_config import make_request
+from edge_perception.ros.node_config import NodeConfig
 from edge_perception.ros.simulated_time import SimulatedTime
 
 
@@ -46,6 +49,8 @@ class Session:
         self.artifact = assembled.artifact
         self.device = assembled.pipeline.engine.device
         self.active = False
+        # Switched by the service ``~/enable``.
+        self.enabled = True
         self.cameras: list[Camera] = []
         try:
             for own in cameras:
@@ -90,6 +95,38 @@ class Session:
         self.deactivate()
         for camera in self.cameras:
             camera.close()
+
+    def prepare(
+        self, config: NodeConfig, cameras: Sequence[CameraConfig], debug: DebugOptions
+    ) -> Callable[[], None]:
+        """
+        Check parameters that may change while running.
+
+        :return: makes them take effect, which cannot fail.
+        :raises EdgePerceptionError: they do not fit the model; nothing was changed.
+        """
+        selection = make_selection(make_request(config, {}), self.model)
+
+        def apply() -> None:
+            for camera, own in zip(self.cameras, cameras):
+                camera.update(own, config, selection)
+                camera.debug_image.options = debug
+
+        return apply
+
+    def enable(self, wanted: bool) -> None:
+        """Let frames in, or none, without a transition."""
+        if wanted and not self.enabled:
+            self.activate()
+        elif not wanted and self.enabled:
+            self.deactivate()
+        self.enabled = wanted
+
+    def check(self) -> None:
+        """Look whether images come."""
+        if self.active:
+            for camera in self.cameras:
+                camera.check()
 
     def join(self, timeout_s: float) -> bool:
         """Wait until the engine is free; False when it is still busy after the time."""

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
-import math
+import queue
 import threading
 import time
 from typing import Any
@@ -23,7 +24,7 @@ import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
@@ -33,14 +34,10 @@ from edge_perception.contract import EdgePerceptionError
 from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.images import stamp_ns
-from edge_perception.simulation.camera import Camera
-from edge_perception.simulation.trial import Box
-from edge_perception.simulation.trial import FoundObject
-from edge_perception.simulation.trial import Placement
+from edge_perception.ros.trial_messages import found
+from edge_perception.ros.trial_messages import nanoseconds
+from edge_perception.ros.trial_messages import truths
 from edge_perception.simulation.trial import Trial
-from edge_perception.simulation.trial import TrueObject
-from edge_perception.simulation.views import inside
-from edge_perception.simulation.views import View
 
 # Images that are remembered; about 10 kB each, as JPEG.
 PICTURES = 20000
@@ -53,7 +50,8 @@ class Heard:
 
     image_s: float | None = None
     result_s: float | None = None
-    age_ms: float | None = None
+    # Of the first result, by the system clock of the publisher.
+    published_ns: int = 0
     truth: PoseStamped | None = None
     boxes: Detection2DArray | None = None
     results: dict[str, Any] = field(default_factory=dict)
@@ -63,8 +61,9 @@ class TrialWatch:
     """
     Subscribes in a thread and a context of its own; methods may be called from any thread.
 
-    Topics: ``<camera>/image_raw`` and ``camera_info``, ``/ground_truth/pose`` and ``boxes``, and of
-    the node ``detections`` and ``detections_3d``. Ages are read from the clock of ROS.
+    Topics: ``<camera>/image_raw`` and ``camera_info``, ``/ground_truth/pose`` and ``boxes``, and
+    of the node ``detections`` and ``detections_3d``. The age of a result is that at the moment of
+    its publication, which the middleware tells, so that a slow listener does not make it older.
 
     :param object_size: longer side of the true object in metres, for its size in the picture.
     :param keep_pictures: of all images, for ``picture``.
@@ -84,16 +83,19 @@ class TrialWatch:
         self._pictures: dict[int, bytes] = {}
         self._order: deque[int] = deque()
         self._keep_pictures = keep_pictures
+        # Apart, so that results do not wait until a picture is compressed.
+        self._to_keep: queue.SimpleQueue[Image | None] = queue.SimpleQueue()
+        self._keeper = threading.Thread(target=self._keep_all, name='keeper', daemon=True)
+        self._keeper.start()
         self._object_size = object_size
+        self._use_sim_time = use_sim_time
+        self._ticks: list[tuple[int, int]] = []
         self._node_name = node
         self._info: CameraInfo | None = None
         self._counts: dict[str, int] = {}
         self._context = Context()
         rclpy.init(context=self._context)
-        clock = [Parameter('use_sim_time', value=use_sim_time)]
-        self._node = rclpy.create_node(
-            'trial_watch', context=self._context, parameter_overrides=clock
-        )
+        self._node = rclpy.create_node('trial_watch', context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._subscribe(camera)
@@ -104,6 +106,8 @@ class TrialWatch:
         """End the subscriptions and the thread."""
         self._executor.shutdown()
         self._thread.join(5.0)
+        self._to_keep.put(None)
+        self._keeper.join()
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
@@ -154,8 +158,10 @@ class TrialWatch:
         subscribe = self._node.create_subscription
         subscribe(Image, f'{camera}/image_raw', self._on_image, qos.EVERY)
         subscribe(CameraInfo, f'{camera}/camera_info', self._on_info, qos.CAMERA)
-        subscribe(PoseStamped, '/ground_truth/pose', self._on_truth, qos.EVERY)
+        subscribe(PoseStamped, '/ground_truth/pose', self._on_truth, qos.RECORD)
         subscribe(Detection2DArray, '/ground_truth/boxes', self._on_boxes, qos.EVERY)
+        if self._use_sim_time:
+            subscribe(Clock, '/clock', self._on_clock, qos.EVERY)
         subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.EVERY)
         results: dict[str, type] = {
             'detections': Detection2DArray,
@@ -163,7 +169,7 @@ class TrialWatch:
         }
         for name, kind in results.items():
             topic = f'{self._node_name}/{name}'
-            subscribe(kind, topic, self._on_result(name), qos.EVERY)
+            subscribe(kind, topic, self._on_result(name), qos.RECORD)
 
     def _spin(self) -> None:
         with suppress(ExternalShutdownException):
@@ -179,6 +185,10 @@ class TrialWatch:
             if entry.image_s is None:
                 entry.image_s = time.monotonic()
         if self._keep_pictures:
+            self._to_keep.put(message)
+
+    def _keep_all(self) -> None:
+        while (message := self._to_keep.get()) is not None:
             self._keep(message)
 
     def _keep(self, message: Image) -> None:
@@ -207,17 +217,34 @@ class TrialWatch:
         with self._lock:
             self._entry(message).boxes = message
 
-    def _on_result(self, name: str) -> Callable[[Any], None]:
-        def take(message: Any) -> None:
-            now_ns, now_s = int(self._node.get_clock().now().nanoseconds), time.monotonic()
+    def _on_result(self, name: str) -> Callable[[Any, Any], None]:
+        # rclpy hands the information on to callbacks with an argument for it.
+        def take(message: Any, information: Any) -> None:
+            now_s = time.monotonic()
             with self._lock:
                 entry = self._entry(message)
                 if entry.result_s is None:
                     entry.result_s = now_s
-                    entry.age_ms = (now_ns - stamp_ns(message.header)) / 1e6
+                    entry.published_ns = int(information['source_timestamp'])
                 entry.results[name] = message
 
         return take
+
+    def _on_clock(self, message: Clock, information: Any) -> None:
+        with self._lock:
+            self._ticks.append((int(information['source_timestamp']), nanoseconds(message.clock)))
+
+    def _age_ms(self, stamp: int, published_ns: int) -> float | None:
+        """Return the age by the clock of ROS when a result was published."""
+        if not published_ns:
+            return None
+        if self._use_sim_time:
+            # The last tick of the simulated clock before that moment.
+            after = bisect_right(self._ticks, (published_ns, 2**63))
+            if not after:
+                return None
+            published_ns = self._ticks[after - 1][1]
+        return (published_ns - stamp) / 1e6
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -234,69 +261,10 @@ class TrialWatch:
             response = 1000 * (heard.result_s - heard.image_s)
         return Trial(
             stamp_ns=stamp,
-            truths=self._truths(heard),
-            found=_found(heard.results) if heard.results else None,
-            age_ms=heard.age_ms,
+            truths=truths(
+                heard.truth, heard.boxes, info=self._info, object_size=self._object_size
+            ),
+            found=found(heard.results) if heard.results else None,
+            age_ms=self._age_ms(stamp, heard.published_ns),
             response_ms=response,
         )
-
-    def _truths(self, heard: Heard) -> tuple[TrueObject, ...] | None:
-        if heard.truth is None and heard.boxes is None:
-            return None
-        truths = []
-        if heard.truth is not None:
-            truths.append(self._true_pose(_placement(heard.truth.pose)))
-        if heard.boxes is not None:
-            for each in heard.boxes.detections:
-                size = max(each.bbox.size_x, each.bbox.size_y)
-                label = each.results[0].hypothesis.class_id if each.results else ''
-                truths.append(TrueObject(box=_box(each.bbox), size_px=size, label=label))
-        return tuple(truths)
-
-    def _true_pose(self, pose: Placement) -> TrueObject:
-        info = self._info
-        if info is None:
-            return TrueObject(pose=pose)
-        camera = Camera(width=info.width, height=info.height, focal=float(info.k[0]))
-        x, y, z, w = pose.orientation
-        axis, length = np.array([x, y, z]), math.hypot(x, y, z)
-        vector = axis / length * 2 * math.atan2(length, w) if length > 1e-12 else np.zeros(3)
-        view = View(
-            camera=camera,
-            rotation=np.asarray(cv2.Rodrigues(vector)[0], np.float64),
-            position=np.array(pose.position),
-            side=self._object_size,
-        )
-        return TrueObject(pose=pose, size_px=view.size, inside=inside(view))
-
-
-def _found(results: Mapping[str, Any]) -> tuple[FoundObject, ...]:
-    """Return what the messages say: poses and boxes apart, because either is scored alone."""
-    found = []
-    if 'detections_3d' in results:
-        for each in results['detections_3d'].detections:
-            hypothesis = each.results[0].hypothesis
-            found.append(
-                FoundObject(pose=_placement(each.bbox.center), score=hypothesis.score)
-            )
-    if 'detections' in results:
-        for each in results['detections'].detections:
-            hypothesis = each.results[0].hypothesis
-            found.append(
-                FoundObject(
-                    box=_box(each.bbox), score=hypothesis.score, label=hypothesis.class_id
-                )
-            )
-    return tuple(found)
-
-
-def _box(box: Any) -> Box:
-    x, y = box.center.position.x, box.center.position.y
-    return (x - box.size_x / 2, y - box.size_y / 2, x + box.size_x / 2, y + box.size_y / 2)
-
-
-def _placement(pose: Any) -> Placement:
-    position, turned = pose.position, pose.orientation
-    return Placement(
-        (position.x, position.y, position.z), (turned.x, turned.y, turned.z, turned.w)
-    )

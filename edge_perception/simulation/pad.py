@@ -86,6 +86,12 @@ def _cells(rows: tuple[str, ...], *, size: float, origin: float) -> tuple[Cell, 
     )
 
 
+def pattern() -> tuple[str, ...]:
+    """Return the drawing in cells of the fine pattern, row by row: '#' is black, '.' white."""
+    count = round(1 / FINE_CELL)
+    return tuple(''.join('.' if cell else '#' for cell in row) for row in raster(count))
+
+
 def raster(pixels: int) -> npt.NDArray[np.uint8]:
     """
     Draw the pattern.

@@ -97,7 +97,7 @@ def _age(samples: Sequence[Sample]) -> str:
         axes.set_ylabel('age in ms')
         axes.set_ylim(bottom=0)
 
-    return _svg([draw])
+    return svg([draw])
 
 
 def _distance(samples: Sequence[Sample]) -> str:
@@ -120,7 +120,7 @@ def _distance(samples: Sequence[Sample]) -> str:
         axes.set_ylim(bottom=0)
         axes.legend()
 
-    return _svg([draw])
+    return svg([draw])
 
 
 def _errors(samples: Sequence[Sample]) -> str:
@@ -145,7 +145,7 @@ def _errors(samples: Sequence[Sample]) -> str:
 
         return draw
 
-    return _svg([drawer(name, values) for name, values in kinds])
+    return svg([drawer(name, values) for name, values in kinds])
 
 
 def _smooth(values: list[float], *, reach: int = 12) -> list[float]:
@@ -156,13 +156,18 @@ def _smooth(values: list[float], *, reach: int = 12) -> list[float]:
     ]
 
 
-def _svg(drawers: Sequence[Callable[[Any], None]]) -> str:
-    """Return a figure with axes below each other."""
+def svg(drawers: Sequence[Callable[[Any], None]], *, height: float = HEIGHT) -> str:
+    """
+    Return a figure with axes below each other.
+
+    :param height: of each, inches.
+    :raises ModuleNotFoundError: matplotlib is missing.
+    """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, HEIGHT * len(drawers)), layout='constrained')
+    figure = Figure(figsize=(WIDTH, height * len(drawers)), layout='constrained')
     FigureCanvasSVG(figure)
     for axes, draw in zip(figure.subplots(len(drawers), squeeze=False)[:, 0], drawers):
         draw(axes)

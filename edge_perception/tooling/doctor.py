@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from importlib.metadata import distributions
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
@@ -24,6 +22,9 @@ import shutil
 import sys
 
 from edge_perception.contract.errors import in_words
+from edge_perception.core.health import Check
+from edge_perception.core.health import green
+from edge_perception.core.health import Level
 from edge_perception.core.models import PATH_VARIABLE
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
@@ -48,35 +49,6 @@ USB_DEVICES = {
     ('03e7', '2150'): 'Intel Myriad 2',
 }
 ROOT = Path('/')
-
-
-class Level(Enum):
-    """How bad it is."""
-
-    GREEN = 'green'
-    YELLOW = 'yellow'
-    RED = 'red'
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """
-    One line of the report.
-
-    :param subject: what was looked at.
-    :param found: what was found, in words.
-    :param remedy: what mends it, as a command where there is one; empty when it is green.
-    """
-
-    subject: str
-    level: Level
-    found: str
-    remedy: str = ''
-
-
-def green(subject: str, found: str) -> Check:
-    """Return a check that is well."""
-    return Check(subject, Level.GREEN, found)
 
 
 def examine(checks: Iterable[Callable[[], Sequence[Check]]]) -> list[Check]:

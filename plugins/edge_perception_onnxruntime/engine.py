@@ -28,6 +28,8 @@ from edge_perception_onnxruntime.library import load_library
 from edge_perception_onnxruntime.library import providers
 from edge_perception_onnxruntime.library import runtime_version
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+from edge_perception_onnxruntime.providers import precision
+from edge_perception_onnxruntime.session import device_of
 from edge_perception_onnxruntime.session import open_session
 from edge_perception_onnxruntime.session import tensor_specs
 
@@ -39,6 +41,11 @@ class OnnxRuntimeEngineType(EngineType):
     artifact_suffixes = ('.onnx', '.ort')
     options_type = OnnxRuntimeOptions
     capabilities = Capabilities(precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True)
+
+    def precision(self, options: Options) -> str:
+        """Return fp16 where the provider computes in it, else fp32."""
+        assert isinstance(options, OnnxRuntimeOptions)
+        return precision(options)
 
     def probe(self) -> Availability:
         """Tell whether ONNX Runtime is here, and which providers it has."""
@@ -82,6 +89,7 @@ class OnnxRuntimeEngineType(EngineType):
             session=session,
             inputs=(image,),
             outputs=tensor_specs(artifact, session.get_outputs(), sizes),
+            device=device_of(session, options),
         )
 
 
@@ -100,8 +108,9 @@ class OnnxRuntimeEngine(Engine):
         session: Any,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
+        device: str,
     ) -> None:
-        super().__init__(inputs=inputs, outputs=outputs)
+        super().__init__(inputs=inputs, outputs=outputs, device=device)
         self._artifact = artifact
         self._options = options
         self._session = session

@@ -60,7 +60,7 @@ def runtime_version(library: Any) -> str:
 def providers(library: Any) -> dict[str, str]:
     """Return the providers of this build: what users write, and the full name."""
     return {
-        _short(name): name
+        short_name(name): name
         for name in library.get_available_providers()
         if name not in REMOTE_PROVIDERS
     }
@@ -76,10 +76,12 @@ def find_provider(library: Any, wanted: str) -> str:
     :raises EngineUnavailableError: this build does not have it, or nobody does.
     """
     here = providers(library)
-    name = _short(wanted)
+    name = short_name(wanted)
     if name in here:
         return here[name]
-    known = [_short(full) for full in library.get_all_providers() if full not in REMOTE_PROVIDERS]
+    known = [
+        short_name(full) for full in library.get_all_providers() if full not in REMOTE_PROVIDERS
+    ]
     if name in known:
         remedy = f'install {PACKAGES.get(name, "a build of it that has this provider")}'
     else:
@@ -97,13 +99,14 @@ def provider_failed(library: Any, provider: str) -> EngineUnavailableError:
     """Return the error for a provider that is in this build but did not start."""
     return EngineUnavailableError(
         ENGINE,
-        reason=f'provider {_short(provider)!r} did not start, and {runtime_version(library)} '
+        reason=f'provider {short_name(provider)!r} did not start, and {runtime_version(library)} '
         'would have computed on another one',
         remedy='install its driver and libraries (the message of ONNX Runtime above names what is '
         "missing), or set the option provider to 'cpu'",
     )
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Return what users write for a provider: ``cuda`` for ``CUDAExecutionProvider``."""
     lower = name.strip().lower()
     return lower[: -len(SUFFIX)] if lower.endswith(SUFFIX.lower()) else lower

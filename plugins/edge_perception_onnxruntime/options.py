@@ -36,3 +36,17 @@ class OnnxRuntimeOptions(Options):
         'execution provider, e.g. cpu, cuda, tensorrt, openvino, or its full name; operators that '
         'it does not know run on cpu',
     )
+    device_id: int = option(
+        0, 'number of the GPU; for the providers cuda and tensorrt', minimum=0, maximum=255
+    )
+    tensorrt_fp16: bool = option(
+        False, 'compute in float16, faster and less exact; for the provider tensorrt'
+    )
+    tensorrt_cache_dir: str = option(
+        '',
+        'folder in which the provider tensorrt keeps what it built, which takes minutes; empty '
+        'keeps nothing',
+    )
+    openvino_device: str = option(
+        'CPU', 'device of the provider openvino, e.g. CPU, GPU, GPU.1, NPU; in any case'
+    )

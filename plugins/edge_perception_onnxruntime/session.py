@@ -22,6 +22,9 @@ from edge_perception_onnxruntime.library import LOG_NOTHING
 from edge_perception_onnxruntime.library import provider_failed
 from edge_perception_onnxruntime.library import runtime_version
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+from edge_perception_onnxruntime.providers import devices_taken
+from edge_perception_onnxruntime.providers import provider_list
+from edge_perception_onnxruntime.providers import RECORD_ASSIGNMENT
 
 GRAPH_LEVELS = {
     'disable': 'ORT_DISABLE_ALL',
@@ -58,11 +61,12 @@ def open_session(artifact: Path, options: OnnxRuntimeOptions) -> Any:
     spinning = '1' if options.spinning else '0'
     settings.add_session_config_entry('session.intra_op.allow_spinning', spinning)
     settings.add_session_config_entry('session.inter_op.allow_spinning', spinning)
+    settings.add_session_config_entry(RECORD_ASSIGNMENT, '0' if provider == CPU_PROVIDER else '1')
     try:
         session = library.InferenceSession(
             str(artifact),
             settings,
-            providers=list(dict.fromkeys([provider, CPU_PROVIDER])),
+            providers=provider_list(provider, options, here=library.get_available_providers()),
             enable_fallback=0,
         )
     except Exception as error:
@@ -70,6 +74,16 @@ def open_session(artifact: Path, options: OnnxRuntimeOptions) -> Any:
     if session.get_providers()[0] != provider:
         raise provider_failed(library, provider)
     return session
+
+
+def device_of(session: Any, options: OnnxRuntimeOptions) -> str:
+    """
+    Return what really computes a session, for people.
+
+    :raises EngineUnavailableError: not what was asked for.
+    """
+    provider = session.get_providers()[0]
+    return 'cpu' if provider == CPU_PROVIDER else devices_taken(session, provider, options)
 
 
 def tensor_specs(artifact: Path, nodes: Any, sizes: Mapping[str, int]) -> tuple[TensorSpec, ...]:

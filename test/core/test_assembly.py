@@ -262,6 +262,14 @@ def test_options_are_checked_although_the_engine_cannot_work_here(host, model):
     assert codes == ['engine_unavailable', 'option_invalid']
 
 
+def test_where_another_engine_would_work_it_is_named(host, model):
+    ((_, sentence),) = sentences(host, Request(model=model(), engine='unplugged'))
+    assert sentence == (
+        "engine 'unplugged' is not available: no device; plug it in, or set engine to fake, which "
+        'would work here'
+    )
+
+
 def test_without_any_plugin_it_is_said_that_there_is_none():
     with pytest.raises(EngineUnavailableError, match='installed engines: none$'):
         choose_engine(PluginHost(candidates=[], environ={}), 'onnxruntime')

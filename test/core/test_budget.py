@@ -157,3 +157,52 @@ def test_a_camera_that_loses_its_clock_goes_on_when_it_has_it_again():
     assert camera.arrive_with_zero_stamp().deadline is None
     assert camera.arrive_with_zero_stamp().deadline is None
     assert camera.arrive(5).deadline is not None
+
+
+@pytest.mark.parametrize('policy', ['drop', 'arrival'])
+def test_before_simulated_time_begins_no_stamp_can_be_judged(policy):
+    camera = Camera(on_bad_stamp=policy)
+    arrival = camera.arrive(-5000, ros_now_ns=0)
+    assert 'no /clock has come' in arrival.stamp_problem
+    assert (arrival.deadline is None) == (policy == 'drop')
+    # And it is no measure for what comes when time has begun.
+    assert camera.arrive(1, ros_now_ns=100 * NS_PER_MS).stamp_problem == ''
+
+
+def test_a_reset_of_simulated_time_costs_no_frame_that_comes_after_it():
+    camera = Camera()
+    camera.arrive(10, ros_now_ns=500_000 * NS_PER_MS)
+    budget = camera._budget
+    budget.begin_anew()
+    assert camera.arrive(10, ros_now_ns=1000 * NS_PER_MS).stamp_problem == ''
+    # One that was on its way during the reset is from the future, and dropped alone.
+    assert camera.arrive(-499_000, ros_now_ns=1010 * NS_PER_MS).deadline is None
+    assert camera.arrive(10, ros_now_ns=1020 * NS_PER_MS).stamp_problem == ''
+
+
+def test_while_simulated_time_stands_still_frames_grow_older_all_the_same():
+    camera = Camera(budget_ms=100)
+    deadline = camera.arrive(10, ros_now_ns=1000 * NS_PER_MS).deadline
+    camera.wait(91)
+    assert deadline.passed(camera.clock())
+    # The same stamp once more is not a step back.
+    assert camera.arrive(10, ros_now_ns=1000 * NS_PER_MS).stamp_problem == ''
+
+
+def test_the_tolerance_may_follow_the_period_of_a_clock():
+    camera = Camera(stamp_tolerance_ms=20)
+    assert camera.arrive(-90).stamp_problem
+    camera._budget.tolerance_ns = 100 * NS_PER_MS
+    assert age_ms(camera.arrive(-90).deadline, camera) == 0
+
+
+def test_the_turn_of_a_frame_is_due_when_its_budget_ends():
+    camera = Camera(budget_ms=100)
+    assert camera.arrive(30).deadline.due_ns == camera.clock() + 70 * NS_PER_MS
+    assert camera.arrive(30).deadline.left_ns(camera.clock()) == 70 * NS_PER_MS
+
+
+def test_without_a_budget_the_turn_does_not_depend_on_the_age():
+    camera = Camera(budget_ms=0)
+    due = [camera.arrive(age).deadline.due_ns for age in (10**9, 10**6, 0)]
+    assert len(set(due)) == 1

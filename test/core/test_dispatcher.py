@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import settings
@@ -162,7 +163,25 @@ def test_what_waits_is_dropped_with_a_pause_for_each_camera():
     assert traffic.dispatcher.take() is None
 
 
-milliseconds = st.integers(0, 400)
+def test_what_is_done_after_a_result_makes_it_no_older():
+    traffic = Traffic(camera=View(budget_ms=100))
+    lane = traffic.lanes['camera']
+    lane._hooks = replace(lane._hooks, afterwards=lambda _: traffic._pass(300))
+    traffic.run(film('camera', hz=2, seconds=3, service=20))
+    assert [age for _, age in traffic.published] == [20] * 6
+    assert lane.age_ms.percentiles().maximum == 20
+    assert lane.admission.p95_ns == 20_000_000
+    assert lane.stage_ms['publish'].percentiles().maximum == 0
+
+
+def test_a_mistake_after_a_result_takes_nothing_back():
+    traffic = Traffic(camera=View(budget_ms=100))
+    lane = traffic.lanes['camera']
+    lane._hooks = replace(lane._hooks, afterwards=lambda _: 1 / 0)
+    traffic.run(film('camera', hz=2, seconds=1, service=20))
+    assert lane.accounts.counts().published == 2
+
+
 shots_of = st.builds(
     Shot,
     camera=st.sampled_from('abcd'),

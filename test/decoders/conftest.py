@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,10 +12,21 @@ from test.models import model_folder
 
 
 @pytest.fixture
-def open_model(shared_data, tmp_path) -> Callable[..., Network]:
+def engine(request) -> dict[str, str]:
+    """Return the name of the engine as an option of ``open_model``; modules choose by mark."""
+    return {'engine': request.param} if hasattr(request, 'param') else {}
+
+
+@pytest.fixture
+def open_model(shared_data, tmp_path, engine) -> Iterator[Callable[..., Network]]:
     """Open a real model by the name of its folder in test/models."""
+    opened = []
 
     def open_(name: str, kind: type[Network] = Network, **options) -> Network:
-        return kind(model_folder(name, shared_data, tmp_path), **options)
+        network = kind(model_folder(name, shared_data, tmp_path), **engine, **options)
+        opened.append(network)
+        return network
 
-    return open_
+    yield open_
+    for network in opened:
+        network.engine.deactivate()

@@ -1,16 +1,16 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""A real network between the preprocessing and a decoder, without the rest of the host."""
+"""Real networks, through engine, preprocessing and decoder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
+from edge_perception.contract import check_input
 from edge_perception.contract import Decoder
 from edge_perception.contract import Frame
 from edge_perception.contract import load_manifest
@@ -19,14 +19,15 @@ from edge_perception.contract import parse_options
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import TensorSpec
+from edge_perception.core.assembly import assemble
+from edge_perception.core.assembly import Request
+from edge_perception.core.pipeline import Pipeline
+from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.preprocessing import Preprocessor
 from edge_perception.decoders import DECODERS
 
-DTYPES = {
-    'tensor(float)': np.dtype(np.float32),
-    'tensor(uint8)': np.dtype(np.uint8),
-    'tensor(int64)': np.dtype(np.int64),
-}
+# That load the ONNX file of a model as it is and compute in float32.
+ONNX_ENGINES = ('onnxruntime', 'openvino')
 
 
 def make_decoder(manifest: ModelManifest, *outputs: TensorSpec) -> Decoder:
@@ -38,79 +39,61 @@ def make_decoder(manifest: ModelManifest, *outputs: TensorSpec) -> Decoder:
 
 class Network:
     """
-    A model folder that can be asked what it sees in an image.
+    A model folder that can be asked what it sees in an image, put together as the node does it.
 
+    :param engine: its name.
     :param size: width and height that replace those of the manifest.
     """
 
     def __init__(
-        self, folder: Path, *, rotation: int = 0, size: tuple[int, int] | None = None
+        self,
+        folder: Path,
+        *,
+        engine: str = 'onnxruntime',
+        rotation: int = 0,
+        size: tuple[int, int] | None = None,
     ) -> None:
-        self.manifest = load_manifest(folder / 'model.yaml')
         if size is not None:
-            recipe = replace(self.manifest.input, width=size[0], height=size[1])
-            self.manifest = replace(self.manifest, input=recipe)
-        inputs, outputs = self._open(folder / self.manifest.source)
-        wanted = self.manifest.input.name
-        self._input = next(spec for spec in inputs if wanted in ('', spec.name))
-        self.preprocessor = Preprocessor(self.manifest.input, spec=self._input, rotation=rotation)
-        self.decoder = make_decoder(self.manifest, *outputs)
+            path = folder / 'model.yaml'
+            manifest = yaml.safe_load(path.read_text())
+            manifest['input'].update(width=size[0], height=size[1])
+            path.write_text(yaml.safe_dump(manifest))
+        request = Request(model=str(folder), engine=engine, rotation=rotation)
+        self._assembled = assemble(PluginHost(), request)
+        self.manifest = self._assembled.model.manifest
+        self.engine = self._assembled.pipeline.engine
+        self.decoder = self._assembled.pipeline.decoder
 
     def perceive(self, image: np.ndarray, selection: Selection | None = None) -> Perception:
         """Tell what is in an image (BGR)."""
-        buffer = np.empty(self.manifest.input.shape, self.manifest.input.dtype)
-        transform = self.preprocessor(Frame(image), buffer)
-        return self.decoder.decode(
-            self._infer(buffer),
-            transform=transform,
-            selection=selection or self.manifest.selection,
+        return self._assembled.pipeline.process(
+            Frame(image), selection=selection or self.manifest.selection
+        ).perception
+
+
+class LiteNetwork:
+    """
+    The same for TFLite files, through the engine, the pipeline and everything between them.
+
+    :param options: of the engine.
+    """
+
+    def __init__(self, folder: Path, *, rotation: int = 0, **options: Any) -> None:
+        self.manifest = load_manifest(folder / 'model.yaml')
+        kind = PluginHost().engines['litert']
+        self.engine = kind.create(
+            self.manifest, folder / self.manifest.source, kind.options_type(**options)
         )
-
-    def _open(self, source: Path) -> tuple[list[TensorSpec], list[TensorSpec]]:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(source), options, providers=['CPUExecutionProvider']
+        image = check_input(self.manifest, self.engine.inputs)
+        self._pipeline = Pipeline(
+            self.engine,
+            decoder=make_decoder(self.manifest, *(spec.real() for spec in self.engine.outputs)),
+            preprocessor=Preprocessor(self.manifest.input, spec=image, rotation=rotation),
+            input_name=image.name,
         )
-        sides = (self._session.get_inputs(), self._session.get_outputs())
-        inputs, outputs = ([_spec(each) for each in side] for side in sides)
-        self._outputs = [spec.name for spec in outputs]
-        return inputs, outputs
+        self.engine.activate()
 
-    def _infer(self, buffer: np.ndarray) -> Mapping[str, np.ndarray]:
-        results = self._session.run(self._outputs, {self._input.name: buffer})
-        return dict(zip(self._outputs, results))
-
-
-class LiteNetwork(Network):
-    """The same for TFLite files."""
-
-    def _open(self, source: Path) -> tuple[list[TensorSpec], list[TensorSpec]]:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter = Interpreter(str(source))
-        self._interpreter.allocate_tensors()
-        (details,) = self._interpreter.get_input_details()
-        self._index = details['index']
-        self._outputs = self._interpreter.get_output_details()
-        return [_lite_spec(details)], [_lite_spec(each) for each in self._outputs]
-
-    def _infer(self, buffer: np.ndarray) -> Mapping[str, np.ndarray]:
-        self._interpreter.set_tensor(self._index, buffer)
-        self._interpreter.invoke()
-        return {
-            each['name']: self._interpreter.get_tensor(each['index']) for each in self._outputs
-        }
-
-
-def _spec(node: Any) -> TensorSpec:
-    shape = tuple(size if isinstance(size, int) else -1 for size in node.shape)
-    return TensorSpec(node.name, shape, DTYPES[node.type])
-
-
-def _lite_spec(details: Mapping[str, Any]) -> TensorSpec:
-    return TensorSpec(
-        details['name'], tuple(map(int, details['shape'])), np.dtype(details['dtype'])
-    )
+    def perceive(self, image: np.ndarray, selection: Selection | None = None) -> Perception:
+        """Tell what is in an image (BGR)."""
+        chosen = selection or self.manifest.selection
+        return self._pipeline.process(Frame(image), selection=chosen).perception

@@ -43,6 +43,21 @@ def test_logits_that_happen_to_add_up_to_one_are_still_logits():
     np.testing.assert_allclose(classes([-1, 0, 2]).score, [0.84379, 0.1142, 0.04201], atol=1e-5)
 
 
+def test_a_thousand_probabilities_rounded_to_8_bits_stay_as_they_are():
+    """Most of a thousand round to 0, and what is left adds up to much less than 1."""
+    values = np.zeros(1000)
+    values[:3] = np.array([80, 40, 20]) / 256
+    assert classes(values).score[:3].tolist() == [80 / 256, 40 / 256, 20 / 256]
+    # Few classes leave no such room: these are logits.
+    np.testing.assert_allclose(classes([0.3, 0.2]).score, [0.52498, 0.47502], atol=1e-5)
+
+
+def test_calibration_decides_the_order():
+    found = classes([0.1, 0.7, 0.2], calibration=['1,0,100', '', '0.5,0,100'])
+    assert found.class_id.tolist() == [0, 2, 1]
+    np.testing.assert_allclose(found.score, [1, 0.5, 0])
+
+
 def test_what_the_manifest_says_is_done():
     np.testing.assert_allclose(classes([0.1, 0.7, 0.2], activation='softmax').score.sum(), 1)
     np.testing.assert_allclose(classes([0.9, 0.8], activation='none').score, [0.9, 0.8])

@@ -8,6 +8,9 @@ import cv2
 import pytest
 
 from edge_perception.contract import Selection
+from test.decoders.network import ONNX_ENGINES
+
+pytestmark = pytest.mark.parametrize('engine', ONNX_ENGINES, indirect=True)
 
 
 def test_classes_are_the_golden_ones(open_model, shared_data):

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import Selection
+from test.decoders.network import ONNX_ENGINES
+
+pytestmark = pytest.mark.parametrize('engine', ONNX_ENGINES, indirect=True)
 
 GOLDENS = {
     'yolox_nano': 'yolox_nano.onnx',

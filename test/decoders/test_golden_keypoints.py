@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import Selection
+from test.decoders.network import ONNX_ENGINES
+
+pytestmark = pytest.mark.parametrize('engine', ONNX_ENGINES, indirect=True)
 
 FACES = [
     ('yunet_320', 'yunet_n_320_320.onnx', 'grace_hopper.bmp'),

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Decoders whose real models exist only as TFLite files."""
+"""Real TFLite files through the engine ``litert``, the pipeline and their decoders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_perception.contract import Frame
+from edge_perception.core.artifacts import ArtifactWish
+from edge_perception.core.assembly import assemble
+from edge_perception.core.assembly import Request
+from edge_perception.core.plugin_host import PluginHost
 from test.decoders.network import LiteNetwork
 
 pytest.importorskip(
@@ -22,13 +27,66 @@ def goldens(shared_data):
     return json.loads((shared_data / 'golden' / 'classify_segment_ssd.json').read_text())
 
 
-def test_ssd_finds_the_golden_cats_and_dogs(open_model, shared_data, goldens):
+MARGIN = 0.02
+
+
+def without_partner(found, golden, network) -> list:
+    """Return what only one side sees, but for what lies right at the threshold."""
+    found = [
+        (network.manifest.labels.name(class_id), score, xyxy)
+        for class_id, score, xyxy in zip(found.class_id, found.score, found.xyxy)
+    ]
+    golden = [(each['label'], each['score'], np.array(each['xyxy'])) for each in golden]
+    sure = network.manifest.selection.score_threshold + MARGIN
+    return [
+        (label, score, xyxy)
+        for wanted, given in ((golden, found), (found, golden))
+        for label, score, xyxy in wanted
+        if score >= sure
+        and not any(
+            each[0] == label
+            and abs(each[1] - score) < MARGIN / 2
+            and np.abs(each[2] - xyxy).max() < 1
+            for each in given
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ('model', 'key', 'shape', 'allowed'),
+    [
+        (
+            'light_person_detector_tflite',
+            'light_person_detector/model.tflite',
+            (1, 3, 192, 192),
+            0,
+        ),
+        # Weights in half precision move one pair of boxes over the threshold of the suppression.
+        ('yolox_nano_fp16', 'yolox_nano.onnx', (1, 3, 416, 416), 2),
+    ],
+)
+def test_detectors_find_the_golden_boxes(model, key, shape, allowed, open_model, shared_data):
+    golden = json.loads((shared_data / 'golden' / 'detections.json').read_text())[key]['images']
+    network = open_model(model, LiteNetwork)
+    assert network.engine.inputs[0].shape == shape  # TFLite does not always mean NHWC
+    lonely = []
+    for name, expected in golden.items():
+        image = cv2.imread(str(shared_data / 'coco_cc20' / 'images' / name))
+        lonely += without_partner(network.perceive(image).detections, expected, network)
+    assert len(lonely) <= allowed, lonely
+    assert sum(map(len, golden.values())) > 5
+
+
+@pytest.mark.parametrize('model', ['ssd_mobilenet_v1', 'ssd_mobilenet_v1_no_metadata'])
+def test_ssd_finds_the_golden_cats_and_dogs(model, open_model, shared_data, goldens):
     (golden,) = (
         value['dets']
         for key, value in goldens.items()
-        if key.startswith('ssd|') and 'no_metadata' not in key and key.endswith('|LINEAR')
+        if key.startswith('ssd|')
+        and ('no_metadata' in key) == ('no_metadata' in model)
+        and key.endswith('|LINEAR')
     )
-    network = open_model('ssd_mobilenet_v1', LiteNetwork)
+    network = open_model(model, LiteNetwork)
     image = cv2.imread(str(shared_data / 'ssd_mobilenet_v1_coco' / 'cats_and_dogs.jpg'))
     found = network.perceive(image).detections
     labels = [network.manifest.labels.name(index) for index in found.class_id]
@@ -41,14 +99,61 @@ def test_ssd_finds_the_golden_cats_and_dogs(open_model, shared_data, goldens):
 
 
 @pytest.mark.parametrize('picture', ['cat.bmp', 'grace_hopper.bmp'])
+@pytest.mark.parametrize(
+    ('model', 'file'),
+    [
+        ('mobilenet_v1_quant', 'mobilenet_v1_0.25_128_quant.tflite'),
+        ('mobilenet_v2_quant', 'mobilenet_v2_1.0_224_quant.tflite'),
+    ],
+)
 def test_classes_of_a_network_in_8_bits_are_the_golden_ones(
-    picture, open_model, shared_data, goldens
+    model, file, picture, open_model, shared_data, goldens
 ):
-    golden = goldens[f'cls|mobilenet_v2_1.0_224_quant.tflite|{picture}']['top']
+    golden = goldens[f'cls|{file}|{picture}']['top']
     image = cv2.imread(str(shared_data / 'classifiers' / picture))
-    found = open_model('mobilenet_v2_quant', LiteNetwork).perceive(image).classes
+    found = open_model(model, LiteNetwork).perceive(image).classes
     assert found.class_id.tolist() == [index for index, _, _ in golden]
     assert found.score.tolist() == pytest.approx([score for _, _, score in golden], abs=0.0001)
+
+
+def test_a_manifest_in_real_numbers_gives_the_same_classes(open_model, shared_data, tmp_path):
+    """The host quantises what the manifest normalises."""
+    in_bytes = open_model('mobilenet_v2_quant', LiteNetwork)
+    manifest = tmp_path / 'mobilenet_v2_quant' / 'model.yaml'
+    text = manifest.read_text().replace('dtype: uint8', 'mean: 127.5\n  std: 127.5')
+    manifest.write_text(text)
+    in_real_numbers = LiteNetwork(manifest.parent)
+    assert in_real_numbers.manifest.input.dtype == 'float32'
+    image = cv2.imread(str(shared_data / 'classifiers' / 'cat.bmp'))
+    expected = in_bytes.perceive(image).classes
+    found = in_real_numbers.perceive(image).classes
+    assert found.class_id.tolist() == expected.class_id.tolist()
+    assert found.score.tolist() == pytest.approx(expected.score.tolist(), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    'file', ['mobilenet_v1_0.25_224_quant.tflite', 'mobilenet_v1_0.25_224_1_metadata_1.tflite']
+)
+def test_a_bare_file_with_metadata_is_a_whole_model(file, shared_data, goldens):
+    """Nothing but the file is given; labels, normalisation and decoder come out of it."""
+    folder = shared_data / 'tflite_metadata'
+    request = Request(
+        model=str(folder / file),
+        engine='litert',
+        artifact=ArtifactWish(allow_unverified=True),
+        score_threshold=0.0,
+        max_detections=3,
+    )
+    assembled = assemble(PluginHost(), request)
+    with assembled.pipeline.engine:
+        image = cv2.imread(str(folder / 'burger.jpg'))
+        selection = assembled.selection
+        found = assembled.pipeline.process(Frame(image), selection=selection).perception.classes
+    golden = goldens[f'cls|{file}|burger.jpg']['top']
+    names = [assembled.model.manifest.labels.name(index) for index in found.class_id]
+    # In 8 bits the third place is shared.
+    assert names[:2] == [name for _, name, _ in golden[:2]]
+    assert found.score.tolist() == pytest.approx([score for _, _, score in golden], abs=0.005)
 
 
 def test_pose_is_the_golden_one(open_model, shared_data, goldens):

@@ -49,6 +49,17 @@ def test_classes_that_count_from_one():
     assert seen(decoder, tensors, selection=Selection(class_ids=frozenset({2}))) == [(2, 0.5)]
 
 
+def test_calibrated_scores_decide_the_order_and_the_threshold():
+    tensors = outputs()
+    lines = ['0.2, 0, 100', '', '1, 0, 100']  # 0.2 for class 0, 1.0 for class 2
+    decoder = bind(make_manifest('ssd', calibration=lines), tensors)
+    assert seen(decoder, tensors, selection=Selection(score_threshold=0.1)) == [
+        (2, 1.0),
+        (0, pytest.approx(0.2)),
+    ]
+    assert seen(decoder, tensors) == [(2, 1.0)]
+
+
 def renamed(tensors: dict[str, np.ndarray], *order: int, names: tuple[str, ...]) -> dict:
     values = list(tensors.values())
     return {name: values[index] for name, index in zip(names, order)}

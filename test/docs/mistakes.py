@@ -53,7 +53,7 @@ def misspelt_key(folder: Path) -> None:
 
 def assignment_without_value(folder: Path) -> None:
     errors: list[EdgePerceptionError] = []
-    parse_assignments(['threads'], None, errors=errors)
+    parse_assignments(['threads'], {}, chosen='onnxruntime', errors=errors)
     raise errors[0]
 
 

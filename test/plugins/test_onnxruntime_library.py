@@ -12,6 +12,8 @@ import types
 import edge_perception_onnxruntime as plugin
 from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+from edge_perception_onnxruntime.providers import devices_taken
+from edge_perception_onnxruntime.providers import provider_list
 import numpy as np
 import onnx
 from onnx import helper
@@ -26,7 +28,9 @@ from edge_perception.contract import OptionError
 from edge_perception.contract import parse_options
 from edge_perception.contract import TensorSpec
 from test.support.networks import manifest_for
+from test.support.networks import save_conv
 from test.support.networks import save_identity
+from test.support.networks import SHAPE
 
 
 def create(path: Path, manifest: ModelManifest | None = None, **options):
@@ -116,6 +120,7 @@ def test_wrong_options_are_explained(values, message):
 def test_a_provider_is_found_by_short_and_full_name(tmp_path, name):
     with create(save_identity(tmp_path / 'net.onnx'), provider=name) as engine:
         engine.warm_up()
+        assert engine.device == 'cpu'
 
 
 @pytest.mark.parametrize(
@@ -142,3 +147,103 @@ def test_a_provider_that_does_not_start_is_an_error_and_not_the_cpu(tmp_path, mo
     )
     with pytest.raises(EngineUnavailableError, match="provider 'vitisai' did not start"):
         create(save_identity(tmp_path / 'net.onnx'), provider='vitisai')
+
+
+@pytest.mark.parametrize(
+    ('values', 'precision'),
+    [
+        ({}, 'fp32'),
+        ({'tensorrt_fp16': True}, 'fp32'),
+        ({'provider': 'TensorRT'}, 'fp32'),
+        ({'provider': 'TensorrtExecutionProvider', 'tensorrt_fp16': True}, 'fp16'),
+        ({'provider': 'openvino', 'openvino_device': 'gpu'}, 'fp32'),
+        ({'provider': 'openvino', 'openvino_device': 'npu'}, 'fp16'),
+    ],
+)
+def test_the_precision_is_that_of_the_provider(values, precision):
+    assert OnnxRuntimeEngineType().precision(OnnxRuntimeOptions(**values)) == precision
+
+
+def settings(**values) -> dict[str, dict[str, str]]:
+    options = OnnxRuntimeOptions(**values)
+    here = ['TensorrtExecutionProvider', 'CUDAExecutionProvider', 'CPUExecutionProvider']
+    return dict(provider_list(options.provider, options, here=here))
+
+
+def test_providers_are_told_what_the_options_say():
+    assert settings(provider='CPUExecutionProvider') == {'CPUExecutionProvider': {}}
+    cuda = {'device_id': '1', 'use_tf32': '0'}
+    assert settings(provider='CUDAExecutionProvider', device_id=1) == {
+        'CUDAExecutionProvider': cuda,
+        'CPUExecutionProvider': {},
+    }
+    tensorrt = settings(provider='TensorrtExecutionProvider', device_id=1)
+    # In this order: what TensorRT does not know goes to CUDA, what that does not know to the CPU.
+    assert list(tensorrt) == [
+        'TensorrtExecutionProvider',
+        'CUDAExecutionProvider',
+        'CPUExecutionProvider',
+    ]
+    assert tensorrt['TensorrtExecutionProvider'] == {
+        'device_id': '1',
+        'trt_fp16_enable': 'False',
+        'trt_engine_cache_enable': 'False',
+    }
+    cached = settings(
+        provider='TensorrtExecutionProvider', tensorrt_fp16=True, tensorrt_cache_dir='~/plans'
+    )['TensorrtExecutionProvider']
+    assert cached['trt_fp16_enable'] == cached['trt_engine_cache_enable'] == 'True'
+    assert cached['trt_engine_cache_path'] == str(Path.home() / 'plans')
+
+
+class Part:
+    def __init__(self, ep_name: str, count: int) -> None:
+        self.ep_name = ep_name
+        self._count = count
+
+    def get_nodes(self) -> list[int]:
+        return list(range(self._count))
+
+
+class Session:
+    """A session that tells who computes what."""
+
+    def __init__(self, **counts: int) -> None:
+        self._parts = [Part(f'{name}ExecutionProvider', count) for name, count in counts.items()]
+
+    def get_provider_graph_assignment_info(self) -> list[Part]:
+        return self._parts
+
+
+def test_what_the_provider_really_took_is_told():
+    options = OnnxRuntimeOptions(device_id=1)
+    cuda = 'CUDAExecutionProvider'
+    assert devices_taken(Session(CUDA=7), cuda, options) == 'cuda:1'
+    both = devices_taken(Session(CUDA=7, CPU=3), cuda, options)
+    assert both == 'cuda:1, 3 of 10 operators on cpu'
+    assert devices_taken(object(), cuda, options) == 'cuda:1'  # before ONNX Runtime 1.24
+    with pytest.raises(
+        EngineUnavailableError, match=r"provider 'cuda' took none of the 3 op.* would run on cpu"
+    ):
+        devices_taken(Session(CPU=3), cuda, options)
+
+
+def needs_openvino() -> None:
+    if 'OpenVINOExecutionProvider' not in onnxruntime.get_available_providers():
+        pytest.skip('this build of ONNX Runtime has no OpenVINO (onnxruntime-openvino has)')
+
+
+def test_the_provider_openvino_computes(tmp_path):
+    needs_openvino()
+    path = save_conv(tmp_path / 'net.onnx')
+    with create(path, provider='openvino', openvino_device='cpu') as engine:
+        assert engine.device == 'openvino:CPU'
+        sums = engine.infer({'image': np.ones(SHAPE, np.float32)})['sums']
+        assert sums[0, 0, 1].tolist() == [18, 27, 27, 27, 27, 18]
+
+
+@pytest.mark.parametrize('device', ['GPU', 'foo'])
+def test_a_device_that_openvino_does_not_find_is_an_error_and_not_the_cpu(tmp_path, device):
+    needs_openvino()
+    with pytest.raises(EngineUnavailableError, match="provider 'openvino' (did not|took none)"):
+        create(save_conv(tmp_path / 'net.onnx'), provider='openvino', openvino_device=device)

@@ -14,13 +14,17 @@ import pluggy
 
 from edge_perception import contract
 from edge_perception.contract import hookspecs
+from edge_perception.testing.conformance import BuilderConformance
+from edge_perception.testing.conformance import DecoderConformance
+from edge_perception.testing.conformance import EngineConformance
+from edge_perception.testing.conformance.clauses import clauses_of
 
 SOURCES = Path(contract.__file__).parent
 ALIASES = ('Tensor', 'Tensors')
 
 
 def live_surface() -> dict[str, Any]:
-    """Return the names of the contract and the hooks, described member by member."""
+    """Return names and hooks, described member by member, and the clauses of the kit."""
     names = {name: describe(name, getattr(contract, name)) for name in contract.__all__}
     del names['CONTRACT_VERSION']
     hooks = {
@@ -28,7 +32,9 @@ def live_surface() -> dict[str, Any]:
         for name, value in vars(hookspecs).items()
         if inspect.isfunction(value) and hasattr(value, 'edge_perception_spec')
     }
-    return {'names': names, 'hooks': hooks}
+    kits = (EngineConformance, DecoderConformance, BuilderConformance)
+    clauses = {number: text for kit in kits for number, text in clauses_of(kit).items()}
+    return {'names': names, 'hooks': hooks, 'clauses': clauses}
 
 
 def describe(name: str, value: object) -> object:

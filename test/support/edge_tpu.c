@@ -1,10 +1,9 @@
 // Copyright 2026 The edge_perception authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// A libedgetpu without an Edge TPU: takes the operator edgetpu-custom-op and fills its outputs with
-// 42. FAKE_EDGE_TPU says what goes wrong: "absent" (no stick), "crash" (built for another runtime),
-// "gone:FILE" (the stick vanishes once FILE exists), "busy:FILE" (opened by another process, as
-// long as FILE exists).
+// A libedgetpu without an Edge TPU: takes edgetpu-custom-op, and every other operator that is not
+// built in, and fills its outputs with 42. FAKE_EDGE_TPU says what goes wrong: "absent" (no
+// stick), "crash" (built for another runtime), "gone:FILE" (the stick vanishes once FILE exists).
 //
 // The structures are those of tensorflow/lite/core/c/common.h, as far as they are used.
 
@@ -40,6 +39,7 @@ typedef struct {
   struct { float scale; int32_t zero_point; } params;
   int allocation_type;
   size_t bytes;
+  char unused[64];
 } Tensor;
 
 struct Context {
@@ -70,12 +70,6 @@ static const char *trouble(const char *kind) {
 
 static int exists(const char *file) { return file != NULL && access(file, F_OK) == 0; }
 
-static size_t tensor_size;  // sizeof(TfLiteTensor) of the runtime, found by walking to its bytes
-
-static Tensor *tensor(Context *context, int index) {
-  return (Tensor *)((char *)context->tensors + index * tensor_size);
-}
-
 static int kernel_prepare(Context *context, Node *node) { return 0; }
 
 static int kernel_invoke(Context *context, Node *node) {
@@ -84,7 +78,7 @@ static int kernel_invoke(Context *context, Node *node) {
     return 1;
   }
   for (int i = 0; i < node->outputs->size; i++) {
-    Tensor *output = tensor(context, node->outputs->data[i]);
+    Tensor *output = &context->tensors[node->outputs->data[i]];
     memset(output->data, 42, output->bytes);
   }
   return 0;
@@ -100,7 +94,7 @@ static int delegate_prepare(Context *context, Delegate *delegate) {
     Node *node;
     Registration *registration;
     context->get_node_and_registration(context, plan->data[i], &node, &registration);
-    if (registration->custom_name && !strcmp(registration->custom_name, "edgetpu-custom-op"))
+    if (registration->custom_name != NULL)
       mine->data[mine->size++] = plan->data[i];
   }
   Registration kernel = {0};
@@ -115,11 +109,10 @@ static int delegate_prepare(Context *context, Delegate *delegate) {
 
 Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count,
                                         void (*report_error)(const char *)) {
-  if (trouble("absent") || exists(trouble("busy:"))) {
+  if (trouble("absent")) {
     report_error("Could not open device");
     return NULL;
   }
-  tensor_size = atoi(getenv("TENSOR_SIZE"));
   Delegate *delegate = calloc(1, sizeof(Delegate));
   delegate->prepare = delegate_prepare;
   delegate->flags = 1;  // kTfLiteDelegateFlagsAllowDynamicTensors: do not prepare operators first

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+import time
 from typing import Any
 
 from rclpy.context import Context
@@ -50,6 +51,7 @@ def fake_node(
     engine_type: FakeEngineType | None = None,
     decoder: type[Decoder] = FakeDecoder,
     manifest: str = MANIFEST,
+    clock: Callable[[], int] = time.monotonic_ns,
     **parameters: Any,
 ) -> Callable[[Context], PerceptionNode]:
     """Return what makes the node in a context; parameters override those that it needs."""
@@ -63,7 +65,9 @@ def fake_node(
 
     def make(context: Context) -> PerceptionNode:
         overrides = [Parameter(name, value=value) for name, value in values.items()]
-        return PerceptionNode(host=host, context=context, parameter_overrides=overrides)
+        return PerceptionNode(
+            host=host, clock=clock, context=context, parameter_overrides=overrides
+        )
 
     return make
 

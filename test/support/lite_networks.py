@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 import zipfile
 
-import flatbuffers
 import numpy as np
 
 SHAPE = (1, 4, 6, 3)  # of an image, as TFLite files have it
@@ -72,6 +71,7 @@ def save(
     :param files: appended as a zip.
     """
     from ai_edge_litert import schema_py_generated as schema
+    import flatbuffers
 
     names = [each.name for each in tensors]
     graph = schema.SubGraphT()
@@ -82,8 +82,7 @@ def save(
         _operator(schema, each, index, names) for index, each in enumerate(operators)
     ]
     model = schema.ModelT()
-    model.version = 3
-    model.subgraphs = [graph]
+    model.version, model.subgraphs = 3, [graph]
     model.operatorCodes = [_code(schema, each) for each in operators]
     model.buffers = [_buffer(schema, None), *(_buffer(schema, each.data) for each in tensors)]
     if metadata:
@@ -97,7 +96,15 @@ def save(
     return path
 
 
-def save_unary(path: Path, operator: str = 'NEG', shape=SHAPE, dtype='float32', **tensor) -> Path:
+def save_unary(
+    path: Path,
+    operator: str = 'NEG',
+    shape=SHAPE,
+    dtype='float32',
+    metadata: bytes = b'',
+    files: dict[str, str] | None = None,
+    **tensor,
+) -> Path:
     """Write one operator from ``image`` to ``result``, both alike."""
     return save(
         path,
@@ -106,6 +113,8 @@ def save_unary(path: Path, operator: str = 'NEG', shape=SHAPE, dtype='float32', 
             LiteTensor('image', shape, dtype, **tensor),
             LiteTensor('result', shape, dtype, **tensor),
         ],
+        metadata=metadata,
+        files=files,
     )
 
 

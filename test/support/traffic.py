@@ -149,7 +149,7 @@ class Traffic:
 
     def _skip(self) -> bool:
         """Go on to the next event; False when there is none."""
-        events = [self._begin_ns + int(shot.at * NS_PER_MS) for shot in self._pending[:1]]
+        events = [self._at_ns(shot) for shot in self._pending[:1]]
         wait_ns = self.dispatcher.wait_ns()
         if wait_ns is not None:
             events.append(self.clock() + wait_ns)
@@ -161,16 +161,18 @@ class Traffic:
     def _pass(self, milliseconds: float) -> None:
         """Let time pass; what arrives meanwhile does."""
         end_ns = self.clock() + int(milliseconds * NS_PER_MS)
-        while self._pending and self._begin_ns + int(self._pending[0].at * NS_PER_MS) <= end_ns:
-            at_ns = self._begin_ns + int(self._pending[0].at * NS_PER_MS)
-            self.clock.now_ns = max(at_ns, self.clock())
+        while self._pending and self._at_ns(self._pending[0]) <= end_ns:
+            self.clock.now_ns = max(self._at_ns(self._pending[0]), self.clock())
             self._arrive()
         self.clock.now_ns = end_ns
 
     def _arrive(self) -> None:
-        while self._pending and self._pending[0].at <= self.now_ms:
+        while self._pending and self._at_ns(self._pending[0]) <= self.clock():
             self._receive(self._pending.pop(0))
             self.check()
+
+    def _at_ns(self, shot: Shot) -> int:
+        return self._begin_ns + int(shot.at * NS_PER_MS)
 
     def _receive(self, shot: Shot) -> None:
         lane = self.lanes[shot.camera]
@@ -186,6 +188,7 @@ class Traffic:
         refusal = self.dispatcher.submit(lane, Parcel(message=shot, deadline=deadline))
         if refusal:
             lane.drop('stale', refusal)
+        if refusal or self.gave_up:
             return
         due_ms = (deadline.due_ns - self._begin_ns) / NS_PER_MS
         self._claims[shot.camera] = min(due_ms, self._claims.get(shot.camera, due_ms))

@@ -7,11 +7,11 @@ from __future__ import annotations
 import pytest
 
 from edge_perception.contract import Availability
+from edge_perception.core.health import Check
+from edge_perception.core.health import Level
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.testing import FakeEngineType
 from edge_perception.tooling import doctor
-from edge_perception.tooling.doctor import Check
-from edge_perception.tooling.doctor import Level
 
 
 @pytest.fixture

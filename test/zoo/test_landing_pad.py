@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,7 @@ def find(folder, manifest):
         keypoint_sigma=manifest.pose.keypoint_sigma,
         refine=manifest.pose.refine,
         refined_sigma=manifest.pose.refined_sigma,
+        pattern=manifest.pose.pattern,
     )
     tensor = np.empty(source.shape, np.float32)
 
@@ -96,6 +98,7 @@ def test_the_source_is_the_one_that_the_manifest_names(folder, manifest):
 def test_the_manifest_has_the_keypoints_of_the_pad(manifest):
     assert manifest.keypoint_names == tuple(point.name for point in pad.KEYPOINTS)
     assert np.array(manifest.object_points) == pytest.approx(pad.object_points(1.0), abs=1e-6)
+    assert manifest.pose.pattern == pad.pattern()
 
 
 def test_the_drawing_beside_the_model_is_the_pad(folder):
@@ -115,7 +118,8 @@ def test_the_pad_is_found_on_grounds_that_no_training_saw(find):
         view = views.sample_view(draws)
         scene = scenes.sample_scene(draws, view, grounds=grounds)
         rendered = scenes.render(scene, view, random=draws)
-        if rendered.visible < 0.6:
+        # As the bar of the report counts.
+        if rendered.visible < 0.6 or view.size < 48 or view.obliqueness > math.pi / 4:
             continue
         estimate = find(rendered.image, view.camera)
         found.append(estimate is not None)
@@ -123,7 +127,7 @@ def test_the_pad_is_found_on_grounds_that_no_training_saw(find):
             error = np.linalg.norm(estimate.pose.position - view.position)
             errors.append(error / view.distance)
     assert len(found) >= 15
-    assert np.mean(found) >= 0.9
+    assert np.mean(found) >= 0.95
     assert np.median(errors) < 0.01
 
 
@@ -140,3 +144,16 @@ def test_what_looks_like_a_pad_is_not_one(find, kind):
         renderer.patch(Patch(Texture(kind(draws))), view, image)
         wrong += find(image.clip(0, 255).astype(np.uint8), view.camera) is not None
     assert wrong == 0
+
+
+def test_a_mirrored_pad_is_not_one(find):
+    draws = np.random.default_rng(33_000)
+    view = views.sample_view(draws)
+    renderer = Renderer(view.camera)
+    ground = scenes.make_grounds([textures.sand], each=1, random=draws)[0]
+    mirrored = Texture(np.ascontiguousarray(pad.raster(768)[:, ::-1]))
+    for _ in range(20):
+        view = views.sample_view(draws, camera=view.camera)
+        image = renderer.ground(scenes.Ground(ground), view)
+        renderer.patch(Patch(mirrored), view, image)
+        assert find(image.clip(0, 255).astype(np.uint8), view.camera) is None

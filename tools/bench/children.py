@@ -68,14 +68,18 @@ class Surroundings:
 
     @contextmanager
     def running(
-        self, module: str, arguments: Sequence[object], *, camera: bool = False
+        self, module: str, arguments: Sequence[object], *, camera: bool = False, name: str = ''
     ) -> Iterator[Child]:
-        """Run a module as a process that is gone afterwards."""
+        """
+        Run a module as a process that is gone afterwards.
+
+        :param name: of its log, where several run the same module.
+        """
         environment = dict(self._environment)
         if camera:
             old = int(version('rclpy').split('.')[0]) < 8
             environment[PROFILE_VARIABLES[old]] = str(LARGE_IMAGES)
-        log = self._logs / f'{module.rpartition(".")[2]}.log'
+        log = self._logs / f'{name or module.rpartition(".")[2]}.log'
         with log.open('w') as file:
             process = subprocess.Popen(
                 [sys.executable, '-m', module, *map(str, arguments)],

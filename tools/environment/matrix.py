@@ -36,18 +36,27 @@ rclpy.shutdown()
 versions = {'Python': platform.python_version(), 'rclpy': version('ros-rclpy')}
 for module in (numpy, cv2, onnxruntime):
     versions[module.__name__] = module.__version__
+versions['openvino'] = version('openvino')
 json.dump(versions, sys.stdout)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One environment of the matrix; `debian`: NumPy 1 and the OpenCV of Debian 12."""
+    """
+    One environment of the matrix.
+
+    :param debian: NumPy 1 and the OpenCV of Debian 12.
+    :param arrays: the requirements file with NumPy and OpenCV.
+    :param tests: all that is run; everything when empty.
+    """
 
     name: str
     ros: str
     python: str
     debian: bool = False
+    arrays: str = 'arrays.txt'
+    tests: tuple[str, ...] = ()
 
 
 CELLS = (
@@ -55,6 +64,14 @@ CELLS = (
     Cell('kilted-python3.13', 'kilted', '3.13'),
     Cell('jazzy-python3.12', 'jazzy', '3.12'),
     Cell('kilted-numpy1', 'kilted', '3.11', debian=True),
+    # Not the tools that build artifacts: they need a newer OpenVINO, and run elsewhere.
+    Cell(
+        'kilted-openvino2022',
+        'kilted',
+        '3.10',
+        arrays='arrays-openvino2022.txt',
+        tests=('test/contract', 'test/core', 'test/decoders', 'test/plugins'),
+    ),
 )
 
 
@@ -92,7 +109,7 @@ def _run_cell(cell: Cell, arguments: list[str]) -> Outcome:
     if interpreter is None:
         reason = f'not run: no Python {cell.python} with venv on PATH or in pyenv'
         return Outcome(cell, None, reason)
-    plan = Plan(FOLDER / cell.name, interpreter, ros=cell.ros)
+    plan = Plan(FOLDER / cell.name, interpreter, ros=cell.ros, arrays=cell.arrays)
     note = ''
     if cell.debian:
         plan, note = _debian_plan(plan)
@@ -106,7 +123,7 @@ def _run_cell(cell: Cell, arguments: list[str]) -> Outcome:
     if probe.returncode != 0:
         return Outcome(cell, False, 'rclpy, OpenCV or vision_msgs cannot be imported, see above')
     versions = ', '.join(f'{name} {value}' for name, value in json.loads(probe.stdout).items())
-    passed, text = _run_tests(plan, arguments)
+    passed, text = _run_tests(plan, [*cell.tests, *arguments])
     return Outcome(cell, passed, text + note, versions)
 
 

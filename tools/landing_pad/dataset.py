@@ -35,14 +35,15 @@ FAMILIES = {
     'train': textures.TRAINING_FAMILIES,
     'validation': textures.HELD_OUT_FAMILIES,
 }
-WIDTH, HEIGHT = 320, 240
+# Of the cameras that views draws.
+WIDTH, HEIGHT = 640, 480
 
 
 def render_chunk(index: int, *, split: str, folder: Path) -> Path:
     """
     Render one chunk.
 
-    :return: the file: ``image`` uint8 (N, 240, 320) grey, ``keypoints`` float32 (N, K, 2) in
+    :return: the file: ``image`` uint8 (N, 480, 640) grey, ``keypoints`` float32 (N, K, 2) in
         pixels of these pictures, ``seen`` bool (N, K), ``with_pad`` bool (N,).
     """
     cv2.setNumThreads(1)
@@ -58,9 +59,8 @@ def render_chunk(index: int, *, split: str, folder: Path) -> Path:
         view = views.sample_view(random, camera=renderer.camera)
         scene = scenes.sample_scene(random, view, grounds=grounds, with_pad=bool(with_pad[row]))
         rendered = scenes.render(scene, view, random=random, renderer=renderer)
-        grey = cv2.cvtColor(rendered.image, cv2.COLOR_BGR2GRAY)
-        image[row] = cv2.resize(grey, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-        keypoints[row] = rendered.keypoints * (WIDTH / view.camera.width)
+        image[row] = cv2.cvtColor(rendered.image, cv2.COLOR_BGR2GRAY)
+        keypoints[row] = rendered.keypoints
         seen[row] = rendered.seen
     path = folder / f'{split}_{index:04d}.npz'
     np.savez(path, image=image, keypoints=keypoints, seen=seen, with_pad=with_pad)

@@ -23,10 +23,10 @@ from edge_perception.contract.manifest import PoseRecipe
 from edge_perception.simulation import pad
 from edge_perception.simulation import pad_art
 
-# Larger than the pictures of the training (320 x 240), whose pads are enlarged in its second part:
-# a network of convolutions has no fixed size, and a pad that has 48 px in a camera's 640 is easier
-# to find with 38 px than with 24.
-WIDTH, HEIGHT = 512, 384
+# Larger than the pictures of the training (320 x 240), in the last part of which pads are as
+# large as here: a network of convolutions has no fixed size. Of rendered pictures with seeds of
+# their own 98.5 % were found with 512 x 384, 99.2 % with 576 x 432, 99.0 % with 640 x 480.
+WIDTH, HEIGHT = 576, 432
 OPSET = 17
 # Scores of a peak below this say nothing; see report.md.
 SCORE_THRESHOLD = 0.2
@@ -72,7 +72,8 @@ def manifest(digest: str) -> ModelManifest:
             tuple(round(float(value), 9) + 0.0 for value in row) for row in pad.object_points()
         ),
         pose=PoseRecipe(
-            keypoint_sigma=KEYPOINT_SIGMA, refine=True, refined_sigma=REFINED_SIGMA
+            keypoint_sigma=KEYPOINT_SIGMA, refine=True, refined_sigma=REFINED_SIGMA,
+            pattern=pad.pattern(),
         ),
         selection=Selection(score_threshold=SCORE_THRESHOLD),
     )  # fmt: skip

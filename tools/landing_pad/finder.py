@@ -69,6 +69,7 @@ class Finder:
             keypoint_sigma=recipe.keypoint_sigma,
             refine=recipe.refine,
             refined_sigma=recipe.refined_sigma,
+            pattern=recipe.pattern,
         )
 
     def find(self, image: Picture, intrinsics: Intrinsics) -> Finding:

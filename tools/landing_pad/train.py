@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 import copy
-from dataclasses import dataclass
 import math
 from pathlib import Path
 import time
-from typing import Any
 
 import cv2
 from network import heatmap_targets
@@ -18,7 +17,13 @@ from network import LandingPadNet
 from network import loss
 from network import STRIDE
 import numpy as np
-import numpy.typing as npt
+from pictures import Alteration
+from pictures import Array
+from pictures import Batch
+from pictures import batch
+from pictures import Pictures
+from pictures import whole
+from pictures import window
 import torch
 from torch import Tensor
 
@@ -32,91 +37,6 @@ DEVIATION = 1.1
 AVERAGE = 0.998
 REPORT_EVERY = 50
 VALIDATE_EVERY = 600
-
-Array = npt.NDArray[Any]
-Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-@dataclass
-class Pictures:
-    """
-    Rendered pictures in memory.
-
-    :param image: uint8 (N, H, W).
-    :param keypoints: float32 (N, K, 2), pixels.
-    :param seen: bool (N, K).
-    :param with_pad: bool (N,).
-    """
-
-    image: Array
-    keypoints: Array
-    seen: Array
-    with_pad: Array
-
-    @classmethod
-    def load(cls, folder: Path, split: str) -> Pictures:
-        """Read all chunks of a split."""
-        chunks = [np.load(path) for path in sorted(folder.glob(f'{split}_*.npz'))]
-        if not chunks:
-            raise SystemExit(f'{folder}: got no {split}_*.npz, expected pictures; run dataset.py')
-        names = ('image', 'keypoints', 'seen', 'with_pad')
-        return cls(**{name: np.concatenate([chunk[name] for chunk in chunks]) for name in names})
-
-    def __len__(self) -> int:
-        return len(self.image)
-
-
-def batch(
-    pictures: Pictures, rows: Array, random: np.random.Generator | None = None, zoom: float = 0.0
-) -> Batch:
-    """
-    Return tensors for some rows, altered at random if there is a generator.
-
-    :param zoom: logarithm of the largest enlargement.
-
-    :return: images (N, 1, H, W), keypoints (N, K, 2), target presence (N, K), weight (N, K).
-    """
-    images, keypoints = pictures.image[rows], pictures.keypoints[rows].copy()
-    hidden = _inside(keypoints, images.shape) & ~pictures.seen[rows]
-    if random is not None:
-        images = images.copy()
-        for row in range(len(rows)):
-            images[row], keypoints[row] = alter(images[row], keypoints[row], random, zoom)
-    within = _inside(keypoints, images.shape) & pictures.with_pad[rows][:, None]
-    # What is hidden may be guessed or not, as the network likes.
-    weight = ~(hidden & pictures.with_pad[rows][:, None])
-    return (
-        torch.from_numpy(images[:, None]).float() / 255,
-        torch.from_numpy(keypoints),
-        torch.from_numpy(within).float(),
-        torch.from_numpy(weight).float(),
-    )
-
-
-def _inside(keypoints: Array, shape: tuple[int, ...]) -> Array:
-    within = (keypoints >= 0) & (keypoints < (shape[2], shape[1]))
-    return np.asarray(within.all(axis=-1))
-
-
-def alter(
-    image: Array, keypoints: Array, random: np.random.Generator, zoom: float
-) -> tuple[Array, Array]:
-    """Turn, move, scale and expose a picture anew, so that none is seen twice."""
-    height, width = image.shape
-    turn = random.uniform(-20, 20) + (180 if random.random() < 0.5 else 0)
-    scale = math.exp(random.uniform(-0.2, zoom))
-    matrix: Array = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, scale)
-    matrix[:, 2] += random.uniform(-0.1, 0.1, 2) * (width, height)
-    image = cv2.warpAffine(
-        image, matrix, (width, height), flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT, borderValue=int(random.integers(0, 256)),
-    )  # fmt: skip
-    keypoints = (keypoints - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5
-    values = np.arange(256, dtype=np.float32) / 255
-    values = values ** math.exp(random.normal(0, 0.25)) * math.exp(random.normal(0, 0.2))
-    values = (255 * (values + random.normal(0, 0.05))).clip(0, 255)
-    image = cv2.LUT(image, values.astype(np.uint8))
-    return image, keypoints.astype(np.float32)
 
 
 def course(done: float) -> float:
@@ -164,9 +84,9 @@ def train(
     pictures: Pictures,
     validation: Pictures,
     *,
+    alter: Alteration,
     steps: int,
     rate: float,
-    zoom: float,
     seed: int,
     output: Path,
 ) -> None:
@@ -175,14 +95,13 @@ def train(
     network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY)
-    order, total, start = np.empty(0, int), 0.0, time.monotonic()
+    draw = by_size(pictures, random) if alter is window else in_turn(pictures, random)
+    total, start = 0.0, time.monotonic()
     for step in range(1, steps + 1):
-        if len(order) < BATCH:
-            order = random.permutation(len(pictures))
-        rows, order = order[:BATCH], order[BATCH:]
+        rows = next(draw)
         for group in optimiser.param_groups:
             group['lr'] = rate * course(step / steps)
-        total += _step(network, optimiser, batch(pictures, rows, random, zoom))
+        total += _step(network, optimiser, batch(pictures, rows, alter, random))
         _follow(average, network, min(AVERAGE, step / (step + 10)))
         if step % REPORT_EVERY == 0:
             seconds, mean = time.monotonic() - start, total / REPORT_EVERY
@@ -191,6 +110,23 @@ def train(
         if step % VALIDATE_EVERY == 0 or step == steps:
             print(validate(average, validation), flush=True)
             torch.save(average.state_dict(), output)
+
+
+def in_turn(pictures: Pictures, random: np.random.Generator) -> Iterator[Array]:
+    """Yield rows for batches: all pictures, in another order each time."""
+    order = np.empty(0, int)
+    while True:
+        if len(order) < BATCH:
+            order = random.permutation(len(pictures))
+        rows, order = order[:BATCH], order[BATCH:]
+        yield rows
+
+
+def by_size(pictures: Pictures, random: np.random.Generator) -> Iterator[Array]:
+    """Yield rows for batches, those of small pads more often."""
+    shares = pictures.shares()
+    while True:
+        yield random.choice(len(pictures), BATCH, p=shares)
 
 
 def _step(network: LandingPadNet, optimiser: torch.optim.Optimizer, data: Batch) -> float:
@@ -223,23 +159,26 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=4800, help=f'batches of {BATCH}')
     parser.add_argument('--rate', type=float, default=4e-3, help='largest learning rate')
     parser.add_argument('--zoom', type=float, default=0.3, help='log of the largest enlargement')
+    parser.add_argument('--windows', action='store_true', help='of whole pictures, without --zoom')
+    parser.add_argument('--chunks', type=int, help='of pictures to take; all if not given')
     parser.add_argument('--seed', type=int, default=SEED)
     parser.add_argument('--threads', type=int, default=2)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
-    pictures = Pictures.load(arguments.pictures, 'train')
+    folder, halved = arguments.pictures, not arguments.windows
+    pictures = Pictures.load(folder, 'train', halved=halved, chunks=arguments.chunks)
     network = LandingPadNet(pictures.keypoints.shape[1])
     if arguments.start:
         network.load_state_dict(torch.load(arguments.start, weights_only=True))
     train(
         network,
         pictures,
-        Pictures.load(arguments.pictures, 'validation'),
+        Pictures.load(folder, 'validation', halved=True),
+        alter=window if arguments.windows else whole(arguments.zoom),
         steps=arguments.steps,
         rate=arguments.rate,
-        zoom=arguments.zoom,
         seed=arguments.seed,
         output=arguments.output,
     )

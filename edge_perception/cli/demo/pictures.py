@@ -25,9 +25,9 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract.types import UInt8Array
 from edge_perception.core.drawing import draw
 from edge_perception.pose import Intrinsics
+from edge_perception.simulation.trial import Placement
 
 if TYPE_CHECKING:
-    from edge_perception.ros.demo_watch import Placement
     from edge_perception.ros.demo_watch import Seen
 
 RATE = 15.0  # frames per second of the video

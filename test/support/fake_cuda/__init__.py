@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 import ctypes
 import functools
 import os
 from pathlib import Path
+import re
 import shutil
 import subprocess
 import tempfile
@@ -23,6 +26,7 @@ LIBRARY_VARIABLE = 'EDGE_PERCEPTION_TEST_LIBCUDA'
 OUT_OF_MEMORY = 2
 NO_DEVICE = 100
 ILLEGAL_ADDRESS = 700
+DRIVER_MISMATCH = 803
 
 _DEVICE, _HOST, _STREAM = 1, 2, 3
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -42,6 +46,27 @@ def compiled() -> Path:
     return library
 
 
+def fill_up(extension: Path, library: Path) -> Path:
+    """Make a library of all functions of CUDA that an extension wants and the fake one lacks."""
+    symbols = [_symbols(path) for path in (extension, compiled())]
+    missing = sorted(symbols[0]['U'] - symbols[1]['T'])
+    source = ''.join(f'int {name}(void) {{ return 801; }}\n' for name in missing)
+    command = ['cc', '-shared', '-fPIC', '-x', 'c', '-', '-o', str(library)]
+    subprocess.run(command, input=source, text=True, check=True)
+    return library
+
+
+def _symbols(library: Path) -> dict[str, set[str]]:
+    """Return the functions of CUDA that a library wants (U) and has (T)."""
+    listing = subprocess.run(['nm', '-D', library], capture_output=True, text=True, check=True)
+    found: dict[str, set[str]] = {'U': set(), 'T': set()}
+    for line in listing.stdout.splitlines():
+        *_, kind, name = line.split()
+        if kind in found and re.match(r'cu[A-Z]', name):
+            found[kind].add(name)
+    return found
+
+
 class FakeCuda:
     """
     The fake driver as it was when the process started, but for what a test sets.
@@ -57,9 +82,14 @@ class FakeCuda:
         self.integrated = integrated
         self._callbacks: list[Any] = []
 
-    def fail(self, call: str, code: int, *, after: int = 0) -> None:
-        """Let a call fail once, after so many that succeed."""
+    @contextmanager
+    def failing(self, call: str, code: int, *, after: int = 0) -> Iterator[None]:
+        """Let a call fail, after so many that succeed; pycuda tries some of them twice."""
         self.library.fake_cuda_fail(call.encode(), code, after)
+        try:
+            yield
+        finally:
+            self.library.fake_cuda_fail(b'', 0, 0)
 
     @property
     def live(self) -> dict[str, int]:

@@ -25,7 +25,7 @@ typedef enum { FREE, DEVICE, HOST, STREAM } Kind;
 typedef struct { Kind kind; char *at; size_t size; Context *context; } Block;
 
 enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100,
-       INVALID_DEVICE = 101, INVALID_CONTEXT = 201, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
+       INVALID_DEVICE = 101, INVALID_CONTEXT = 201, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, DRIVER_MISMATCH = 803 };
 enum { DEVICES = 2, BLOCKS = 4096, DEPTH = 16, WORDS = 256 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -35,7 +35,7 @@ static __thread Context *stack[DEPTH];
 static __thread int depth;
 static int initialized, devices, integrated, violations;
 static char first_violation[WORDS];
-// The call that fails next, after so many that succeed.
+// The call that fails, after so many that succeed.
 static char failing[WORDS];
 static int failing_code, failing_after;
 
@@ -44,9 +44,7 @@ static void violation(const char *what) {
 }
 
 static int fails(const char *call) {
-  if (strcmp(call, failing) || failing_after-- > 0) return OK;
-  failing[0] = 0;
-  return failing_code;
+  return strcmp(call, failing) || failing_after-- > 0 ? OK : failing_code;
 }
 
 #define ENTER(call)                                              \
@@ -271,6 +269,7 @@ CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t size, Stream *s
 }
 CUresult cuGetErrorString(CUresult code, const char **text) {
   *text = code == OUT_OF_MEMORY ? "out of memory" : code == NO_DEVICE ? "no CUDA-capable device is detected"
+        : code == DRIVER_MISMATCH ? "system has unsupported display driver / cuda driver combination"
         : code == INVALID_CONTEXT ? "invalid device context" : code == ILLEGAL_ADDRESS ? "an illegal memory access was encountered"
         : "a fake error";
   return OK;

@@ -36,12 +36,13 @@ def nvidia_machine(
     """Be on a machine with GPUs; at its end nothing is left of what was taken from them."""
     cuda = FakeCuda(devices=devices, integrated=integrated)
     behaviour = Behaviour(cuda, version=version, dla_cores=dla_cores)
-    binding = os.environ.get(BINDING_VARIABLE, 'pycuda')
-    for name, module in pycuda_modules(cuda.library).items():
-        monkeypatch.setitem(sys.modules, name, module if binding == 'pycuda' else None)
+    binding = os.environ.get(BINDING_VARIABLE)
+    if binding != 'pycuda':
+        for name, module in pycuda_modules(cuda.library).items():
+            monkeypatch.setitem(sys.modules, name, None if binding else module)
     monkeypatch.setitem(sys.modules, 'tensorrt', fake_tensorrt(behaviour))
     forget()
-    assert load_driver().name == binding
+    assert load_driver().name == (binding or 'pycuda')
     try:
         yield behaviour
     finally:

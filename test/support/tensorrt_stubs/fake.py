@@ -14,7 +14,6 @@ import enum
 from types import ModuleType
 
 from test.support.tensorrt_stubs.behaviour import Behaviour
-from test.support.tensorrt_stubs.behaviour import KINDS
 from test.support.tensorrt_stubs.behaviour import Severity
 from test.support.tensorrt_stubs.fake_building import Builder
 from test.support.tensorrt_stubs.fake_building import OnnxParser
@@ -32,7 +31,12 @@ FLAGS = {
         ('EXPLICIT_BATCH', (8, 0), (10, 99)),
         ('STRONGLY_TYPED', (10, 0), (99, 0)),
     ],
-    'DataType': [(name, (8, 0), (99, 0)) for name in KINDS.values()],
+    'DataType': [
+        *((name, (8, 0), (99, 0)) for name in ('FLOAT', 'HALF', 'INT8', 'INT32', 'BOOL', 'UINT8')),
+        ('FP8', (8, 6), (99, 0)),
+        ('INT64', (10, 0), (99, 0)),
+        ('BF16', (10, 0), (99, 0)),
+    ],
     'TensorIOMode': [
         ('NONE', (8, 0), (99, 0)),
         ('INPUT', (8, 0), (99, 0)),

@@ -85,16 +85,15 @@ class ILayer:
     type: int
 
 
-@dataclass
 class ParserError:
-    text: str
-    index: int
+    def __init__(self, text: str, index: int) -> None:
+        self._text, self._index = text, index
 
     def desc(self) -> str:
-        return self.text
+        return self._text
 
     def node(self) -> int:
-        return self.index
+        return self._index
 
 
 class OnnxParser:
@@ -167,9 +166,9 @@ class IBuilderConfig(_ConfigWithoutLevels):
     DLA_core = -1
 
 
-@dataclass
 class ITimingCache:
-    content: bytes
+    def __init__(self, content: bytes) -> None:
+        self.content = content
 
     def serialize(self):
         return _HostMemory(self.content)

@@ -63,7 +63,9 @@ class ICudaEngine:
         return mode.INPUT if self._tensor(name) in self._inputs else mode.OUTPUT
 
     def get_tensor_dtype(self, name: str):
-        return self._trt.DataType[KINDS[self._tensor(name).type.tensor_type.elem_type]]
+        kind = KINDS[self._tensor(name).type.tensor_type.elem_type]
+        # Before TensorRT 10 there are no 64 bits; what has them in ONNX is computed in 32.
+        return self._trt.DataType[kind if hasattr(self._trt.DataType, kind) else 'INT32']
 
     def get_tensor_shape(self, name: str):
         sizes = self._tensor(name).type.tensor_type.shape.dim
@@ -149,8 +151,10 @@ class IExecutionContext:
             feeds[tensor.name] = empty
         outputs = self._engine._tensors[len(feeds) :]
         results = self._engine._session.run([tensor.name for tensor in outputs], feeds)
-        named = zip(outputs, results)
-        self._results = {tensor.name: np.ascontiguousarray(result) for tensor, result in named}
+        for tensor, result in zip(outputs, results):
+            narrow = self._engine.get_tensor_dtype(tensor.name).name == 'INT32'
+            result = result.astype(np.int32) if narrow else result
+            self._results[tensor.name] = np.ascontiguousarray(result)
 
     def _allocate(self, name: str, stream: int) -> bool:
         allocator, result = self._allocators[name], self._results[name]

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Wheels that are only tested against: downloaded once, unpacked below ``build/``, not installed."""
+"""Wheels that are tested against, not installed: downloaded once, unpacked below ``build/``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def run_child(
     :param folders: where modules are found, before those that are installed.
     :param libraries: where shared libraries are found.
     """
-    path = os.pathsep.join(map(str, [*folders, ROOT]))
+    inherited = os.environ.get('PYTHONPATH', '').split(os.pathsep)
+    path = os.pathsep.join(filter(None, map(str, [*folders, ROOT, *inherited])))
     return subprocess.run(
         [sys.executable, *arguments],
         env={**os.environ, 'PYTHONPATH': path, 'LD_LIBRARY_PATH': str(libraries), **variables},

@@ -1,0 +1,207 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``edge-perception bench``: how fast each engine computes a model, and what it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+import json
+import os
+from pathlib import Path
+import platform
+import subprocess
+import sys
+from typing import Any
+
+import click
+from rich.text import Text
+
+from edge_perception.cli.failures import FAILED
+from edge_perception.cli.files import replacing
+from edge_perception.cli.files import writing
+from edge_perception.cli.offline import offline_model
+from edge_perception.cli.steps import result_console
+from edge_perception.cli.steps import steps
+from edge_perception.cli.tables import new_table
+from edge_perception.cli.variants import Variant
+from edge_perception.cli.variants import variants
+from edge_perception.contract import dump_manifest
+from edge_perception.contract import option_specs
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.tooling.demo_report import page
+from edge_perception.tooling.engine_bench import figures
+from edge_perception.tooling.engine_bench import Measured
+from edge_perception.tooling.engine_bench import plot
+
+EXAMPLES = """\b
+Examples:
+  edge-perception bench models/yolox_nano --engine all
+  edge-perception bench models/yolox_nano --engine onnxruntime --threads 1,2 --report bench.html
+"""
+CHILD = (sys.executable, '-m', 'edge_perception.cli.bench_child')
+
+
+@dataclass
+class Row:
+    """One variant with one number of threads."""
+
+    variant: Variant
+    threads: int
+    figures: dict[str, float] = field(default_factory=dict)
+    device: str = ''
+    trouble: str = ''
+
+    def values(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            'label': f'{self.variant.engine} {self.variant.path.name}',
+            'engine': self.variant.engine,
+            'artifact': self.variant.path.name,
+            'precision': self.variant.precision,
+            'bytes': self.variant.path.stat().st_size,
+            'threads': self.threads,
+            'device': self.device,
+            'trouble': self.trouble,
+            **self.figures,
+        }
+
+
+@click.command('bench', epilog=EXAMPLES)
+@click.argument('model')
+@click.option(
+    '--engine', default='all', show_default=True, help='Engine, or all that can load MODEL.'
+)
+@click.option('--artifact', 'artifacts', multiple=True, metavar='FILE',
+              type=click.Path(path_type=Path),
+              help='Files to look at; else all that are proven.')  # fmt: skip
+@click.option('--manifest', type=click.Path(path_type=Path), metavar='FILE',
+              help='Manifest of a bare ONNX file.')  # fmt: skip
+@click.option('--threads', default='', metavar='N,N',
+              help='Numbers of threads to try; else 1 to the number of cores, doubled each time.',
+              )  # fmt: skip
+@click.option('--frames', type=click.IntRange(min=2), default=100, show_default=True,
+              help='Frames that are counted.')  # fmt: skip
+@click.option('--report', type=click.Path(dir_okay=False, path_type=Path), metavar='FILE',
+              help='Write an HTML report with plots.')  # fmt: skip
+@click.option('--json', 'as_json', is_flag=True, help='Print a JSON object.')
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """
+    Measure how long each engine takes for a frame of MODEL, in every precision, alone.
+
+    The engine only: preprocessing and decoding are the same for all. Every run has a process of
+    its own, and frames that warm it up are not counted.
+    """
+    host = PluginHost()
+    model = offline_model(host, given['model'], given['manifest'])
+    counts = _thread_counts(given['threads'])
+    rows = [
+        Row(_threaded(variant, host, count), count)
+        for variant in variants(host, model, given['engine'], files=given['artifacts'])
+        for count in counts
+        if count == counts[0] or _has_threads(host, variant)
+    ]
+    with steps() as step:
+        for index, row in enumerate(rows):
+            step('measuring', index / len(rows))
+            _run(row, given['frames'])
+    if given['report']:
+        _write_report(given['report'], rows, model.manifest.name)
+    if given['as_json']:
+        click.echo(json.dumps({**_machine(), 'runs': [row.values() for row in rows]}, indent=2))
+    else:
+        _print(rows)
+    ctx.exit(0 if any(row.figures for row in rows) else FAILED)
+
+
+def _thread_counts(text: str) -> list[int]:
+    if not text:
+        cores = os.cpu_count() or 1
+        return [count for count in (1, 2, 4, 8, 16, 32, 64) if count <= cores]
+    parts = [part.strip() for part in text.split(',')]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise click.BadParameter(f'got {text!r}, expected numbers such as 1,2')
+    return [int(part) for part in parts]
+
+
+def _has_threads(host: PluginHost, variant: Variant) -> bool:
+    specs = option_specs(host.engines[variant.engine].options_type)
+    return any(spec.name == 'threads' for spec in specs)
+
+
+def _threaded(variant: Variant, host: PluginHost, count: int) -> Variant:
+    return variant.with_options({'threads': count}) if _has_threads(host, variant) else variant
+
+
+def _run(row: Row, frames: int) -> None:
+    model = row.variant.model
+    order = {
+        'manifest': dump_manifest(model.manifest),
+        'folder': str(model.folder.absolute()),
+        'source': str(model.source.absolute()),
+        'engine': row.variant.engine,
+        'path': str(row.variant.path.absolute()),
+        'precision': row.variant.precision,
+        'options': row.variant.options,
+        'frames': frames,
+    }
+    done = subprocess.run(
+        CHILD, input=json.dumps(order), capture_output=True, text=True, check=False
+    )
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines:
+        row.trouble = f'its process ended with {done.returncode}'
+        return
+    answer = json.loads(lines[-1])
+    row.trouble = answer.pop('trouble', '')
+    if not row.trouble:
+        row.device = answer.pop('device')
+        row.figures = figures(Measured(**answer))
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        'host': {
+            'machine': platform.machine(),
+            'cores': os.cpu_count(),
+            'system': platform.platform(),
+            'python': platform.python_version(),
+        }
+    }
+
+
+def _print(rows: list[Row]) -> None:
+    table = new_table('engine', 'artifact', 'precision', 'threads', 'p50 ms', 'p95 ms', 'p99 ms',
+                      'jitter ms', 'CPU %', 'RSS MB')  # fmt: skip
+    names = (
+        'P50_LATENCY',
+        'P95_LATENCY',
+        'P99_LATENCY',
+        'BasicPerformanceMetrics.MEAN_JITTER',
+        'ResourceMetrics.MEAN_OVERALL_CPU_UTILIZATION',
+        'RSS_MB',
+    )
+    for row in rows:
+        digits = (2, 2, 2, 2, 0, 0)
+        cells = [f'{row.figures[name]:.{n}f}' for name, n in zip(names, digits) if row.figures]
+        first = (row.variant.engine, row.variant.path.name, row.variant.precision)
+        table.add_row(*map(Text, first), str(row.threads), *cells)
+    console = result_console()
+    console.print(table)
+    for row in rows:
+        if row.trouble:
+            console.print(f'{row.variant.engine}: {row.trouble}', highlight=False)
+
+
+def _write_report(path: Path, rows: list[Row], name: str) -> None:
+    values = [row.values() for row in rows if row.figures]
+    host = _machine()['host']
+    text = page(
+        title=f'{name} on the engines of this machine',
+        rows=[(key, str(value)) for key, value in host.items()],
+        plots=plot(values),
+        notes=[f'{row.variant.engine}: {row.trouble}' for row in rows if row.trouble],
+    )
+    with replacing(path) as temporary, writing(path):
+        temporary.write_text(text, encoding='utf-8')

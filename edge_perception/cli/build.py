@@ -1,0 +1,122 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``edge-perception build``: from a model to an artifact that has been proven."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from edge_perception.cli.assignments import assign
+from edge_perception.cli.building import choose_builder
+from edge_perception.cli.building import Done
+from edge_perception.cli.building import Job
+from edge_perception.cli.failures import note
+from edge_perception.cli.failures import REJECTED
+from edge_perception.cli.offline import offline_model
+from edge_perception.cli.sources import be_quiet
+from edge_perception.cli.steps import result_console
+from edge_perception.cli.verdicts import print_verdict
+from edge_perception.contract import parse_options
+from edge_perception.core.artifacts import PRECISIONS
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.tooling.build import Order
+from edge_perception.tooling.calibration import find_calibration
+
+EXAMPLES = """\b
+Examples:
+  edge-perception build models/yolox_nano --target openvino --images photos
+  edge-perception build models/nanodet --target onnxruntime --precision int8 \\
+      --calibration drives --images photos
+
+Exit status: 0 built and proven, 1 it could not be built, 2 wrong usage or configuration,
+3 built and rejected.
+"""
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command('build', epilog=EXAMPLES)
+@click.argument('model')
+@click.option('--target', required=True, help='What to build for; "plugins" lists the targets.')
+@click.option(
+    '--precision', type=click.Choice(PRECISIONS), default='fp32', show_default=True,
+    help='In what the artifact computes.',
+)  # fmt: skip
+@click.option(
+    '--calibration', type=FOLDER, multiple=True, metavar='FOLDER',
+    help='Pictures or videos of what the camera will see, for int8; not those of the gate.',
+)  # fmt: skip
+@click.option(
+    '--images', multiple=True, metavar='FOLDER',
+    help='Pictures for the gate; else those in golden/ of the model.',
+)  # fmt: skip
+@click.option('--manifest', type=FOLDER, metavar='FILE', help='Manifest of a bare ONNX file.')
+@click.option(
+    '--output', type=click.Path(file_okay=False, path_type=Path), metavar='FOLDER',
+    help='Copy the artifact and its proof there as well, e.g. artifacts/ of the model.',
+)  # fmt: skip
+@click.option(
+    '-o', '--option', 'assignments', multiple=True, metavar='NAME=VALUE',
+    help='Option of the target.',
+)  # fmt: skip
+@click.option('--whole', is_flag=True, help='Force the head and every layer into 8 bits.')
+@click.option('--rebuild', is_flag=True, help='Build also what is in the cache.')
+@click.option(
+    '--keep-rejected', is_flag=True,
+    help='Keep an artifact that is rejected, marked so that nothing loads it.',
+)  # fmt: skip
+@click.option(
+    '--report', type=click.Path(dir_okay=False, path_type=Path), metavar='FILE',
+    help='HTML report; written when rejected in any case, into the current folder.',
+)  # fmt: skip
+@click.option('--json', 'as_json', is_flag=True, help='Print what was built as a JSON object.')
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """
+    Simplify MODEL, quantise it if asked to, convert it, compare it with its reference, store it.
+
+    Only what passes the gate gets into the cache, from where the node takes it.
+    """
+    be_quiet()
+    host = PluginHost()
+    builder = choose_builder(host, given['target'])
+    model = offline_model(host, given['model'], given['manifest'])
+    calibrated = given['calibration'] and given['precision'] == 'int8'
+    order = Order(
+        model=model,
+        builder=builder,
+        precision=given['precision'],
+        calibration=find_calibration(given['calibration']) if calibrated else None,
+        options=parse_options(
+            builder.options_type,
+            assign(given['assignments'], builder.options_type),
+            owner=f'target {builder.name!r}',
+        ),
+        whole=given['whole'],
+    )
+    job = Job(host, order, images=given['images'], report=given['report'])
+    done = job.run(rebuild=given['rebuild'], keep_rejected=given['keep_rejected'])
+    if given['output'] and done.artifact is not None and done.passed:
+        done = done.copied(given['output'])
+    if given['as_json']:
+        click.echo(json.dumps(done.values(), indent=2, default=str))
+    else:
+        _print(done, result_console())
+    ctx.exit(0 if done.passed else REJECTED)
+
+
+def _print(done: Done, console: Console) -> None:
+    for each in done.notes:
+        note(each)
+    for verdict in done.verdicts.values():
+        print_verdict(console, verdict)
+    if done.cached:
+        note('taken from the cache: nothing that it depends on has changed')
+    if done.passed:
+        click.echo(f'artifact: {done.artifact}')
+    for report in done.reports:
+        click.echo(f'rejected, see {report}')

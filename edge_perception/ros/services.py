@@ -1,0 +1,76 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The services of the node: switch perception on and off, keep a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import threading
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.task import Future
+from std_srvs.srv import SetBool
+from std_srvs.srv import Trigger
+
+from edge_perception.contract.errors import in_words
+from edge_perception.ros.saved_frame import save
+from edge_perception.ros.session import Session
+
+
+class Services:
+    """
+    Callbacks run in the thread of the executor and do not wait; files are written by another.
+
+    :param session: returns what is configured, or None.
+    """
+
+    def __init__(self, node: Node, *, session: Callable[[], Session | None]) -> None:
+        self._node = node
+        self._session = session
+        node.create_service(SetBool, '~/enable', self._enable)
+        # In a group of its own: while it is awaited, the others of a group may not run.
+        node.create_service(
+            Trigger, '~/save_frame', self._save_frame, callback_group=ReentrantCallbackGroup()
+        )
+
+    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        session = self._session()
+        if session is None or not (session.active or not session.enabled):
+            response.message = 'the node is not active; activate it first'
+            return response
+        session.enable(request.data)
+        response.success = True
+        response.message = 'perception is ' + ('on' if request.data else 'off')
+        return response
+
+    async def _save_frame(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        session = self._session()
+        cameras = [] if session is None else session.cameras
+        manifest = None if session is None else session.model.manifest
+        last = {each.name: each.last for each in cameras if each.last is not None}
+        if manifest is None or not last:
+            response.message = 'there is no frame yet; activate the node and wait for an image'
+            return response
+        folder = str(self._node.get_parameter('save_folder').value)
+        executor = self._node.executor
+        assert executor is not None  # it is what runs this
+        done: Future = Future(executor=executor)
+
+        def work() -> None:
+            try:
+                paths = [
+                    save(delivery, folder=folder, camera=name, manifest=manifest)
+                    for name, delivery in last.items()
+                ]
+                done.set_result((True, ', '.join(map(str, paths))))
+            except Exception as error:  # e.g. a folder that may not be written, or a full disk
+                done.set_result((False, f'the frame could not be saved: {in_words(error)}'))
+            # A future that is done does not by itself end the wait of the executor.
+            executor.wake()
+
+        threading.Thread(target=work, name='save_frame', daemon=True).start()
+        response.success, response.message = await done  # type: ignore[misc]
+        return response

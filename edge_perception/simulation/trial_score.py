@@ -1,0 +1,243 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of trials, and thresholds that they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+import math
+
+import numpy as np
+
+from edge_perception.simulation.scoring import PoseError
+from edge_perception.simulation.trial import Match
+from edge_perception.simulation.trial import match_trials
+from edge_perception.simulation.trial import Trial
+
+STATISTICS = ('p50', 'p95', 'p99', 'max', 'mean')
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """
+    What a figure has to be.
+
+    :param figure: one of ``FIGURES``.
+    :param statistic: one of ``STATISTICS``; of figures that have many values.
+    :param from_size_px: only objects of at least this size count.
+    :param from_inside: only objects of which at least this share is in the picture count.
+    """
+
+    figure: str
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    statistic: str = 'p50'
+    from_size_px: float = 0.0
+    from_inside: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The threshold in words."""
+        words = [self.figure]
+        if self.figure not in SINGLE:
+            words.append(self.statistic)
+        if self.from_size_px:
+            words.append(f'from {self.from_size_px:g} px')
+        if self.from_inside:
+            words.append(f'{100 * self.from_inside:g} % in the picture')
+        return ', '.join(words)
+
+    @property
+    def expected(self) -> str:
+        """The limits in words."""
+        words = []
+        if self.minimum > -math.inf:
+            words.append(f'at least {self.minimum:g}')
+        if self.maximum < math.inf:
+            words.append(f'at most {self.maximum:g}')
+        return ' and '.join(words) or 'any value'
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    A threshold and what came.
+
+    :param got: NaN where there was nothing to measure, which is no pass.
+    :param count: how many values it was made of.
+    """
+
+    threshold: Threshold
+    got: float
+    count: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure is within its limits."""
+        return self.threshold.minimum <= self.got <= self.threshold.maximum
+
+    @property
+    def sentence(self) -> str:
+        """What was expected and what came."""
+        of = f'of {self.count}' if self.count != 1 else 'of one'
+        got = 'nothing to measure' if math.isnan(self.got) else f'{self.got:.4g} {of}'
+        return f'{self.threshold.name}: got {got}, expected {self.threshold.expected}'
+
+
+@dataclass(frozen=True)
+class Score:
+    """
+    Trials and their matches.
+
+    :param dropped: frames of the node by reason.
+    :param received: frames that the node received.
+    """
+
+    trials: Sequence[Trial]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    received: int = 0
+    matches: list[Match] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.matches.extend(match_trials(self.trials))
+
+    def judge(self, thresholds: Sequence[Threshold]) -> list[Verdict]:
+        """Hold the figures against thresholds."""
+        return [self._verdict(threshold) for threshold in thresholds]
+
+    def values(self, threshold: Threshold) -> list[float]:
+        """Return the values that a threshold is about."""
+        return FIGURES[threshold.figure](self, threshold)
+
+    def _verdict(self, threshold: Threshold) -> Verdict:
+        values = self.values(threshold)
+        statistic = 'mean' if threshold.figure in SINGLE else threshold.statistic
+        return Verdict(threshold, summary(values, statistic), len(values))
+
+
+def summary(values: Sequence[float], statistic: str) -> float:
+    """
+    Return a statistic of values; NaN for no values.
+
+    :param statistic: one of ``STATISTICS``.
+    """
+    if not values:
+        return math.nan
+    if statistic == 'mean':
+        return float(np.mean(values))
+    percent = 100.0 if statistic == 'max' else float(statistic.removeprefix('p'))
+    return float(np.percentile(values, percent))
+
+
+def _counts(match: Match, threshold: Threshold) -> bool:
+    true = match.truth
+    return (
+        true is not None
+        and true.size_px >= threshold.from_size_px
+        and true.inside >= threshold.from_inside
+    )
+
+
+def _recall(score: Score, threshold: Threshold) -> list[float]:
+    return [float(m.found is not None) for m in score.matches if _counts(m, threshold)]
+
+
+def _false_detections(score: Score, threshold: Threshold) -> list[float]:
+    """For each image with truth and result, how many things were found that are not there."""
+    counts = {
+        trial.stamp_ns: 0.0
+        for trial in score.trials
+        if trial.truths is not None and trial.found is not None
+    }
+    for match in score.matches:
+        if match.truth is None:
+            counts[match.trial.stamp_ns] += 1
+    return list(counts.values())
+
+
+def _answered(score: Score, threshold: Threshold) -> list[float]:
+    return [float(trial.found is not None) for trial in score.trials]
+
+
+def _errors(read: Callable[[PoseError], float]) -> Callable[[Score, Threshold], list[float]]:
+    def figure(score: Score, threshold: Threshold) -> list[float]:
+        counted = [match for match in score.matches if _counts(match, threshold)]
+        return [read(match.error) for match in counted if match.error is not None]
+
+    return figure
+
+
+def _overlap(score: Score, threshold: Threshold) -> list[float]:
+    counted = [match for match in score.matches if _counts(match, threshold)]
+    return [match.overlap for match in counted if match.overlap is not None]
+
+
+def _dropped(score: Score, threshold: Threshold) -> list[float]:
+    """The share of the frames that the node dropped, those that a newer one replaced apart."""
+    if not score.received:
+        return []
+    lost = sum(n for reason, n in score.dropped.items() if reason != 'superseded')
+    return [lost / score.received]
+
+
+# Figures of which there is one number; the mean of their values.
+SINGLE = ('recall', 'false_detections', 'answered', 'dropped')
+FIGURES: dict[str, Callable[[Score, Threshold], list[float]]] = {
+    'recall': _recall,
+    'false_detections': _false_detections,
+    'answered': _answered,
+    'dropped': _dropped,
+    'position_percent': _errors(lambda error: 100 * error.share),
+    'yaw_degrees': _errors(lambda error: abs(math.degrees(error.yaw))),
+    'tilt_degrees': _errors(lambda error: math.degrees(error.tilt)),
+    'overlap': _overlap,
+    'age_ms': lambda score, _: [t.age_ms for t in score.trials if t.age_ms is not None],
+    'response_ms': lambda score, _: [
+        t.response_ms for t in score.trials if t.response_ms is not None
+    ],
+}
+
+
+def by_distance(
+    matches: Sequence[Match], *, edges: Sequence[float]
+) -> list[tuple[float, float, list[Match]]]:
+    """
+    Return the matches with a pose error in bins of the true distance.
+
+    :param edges: of the bins, metres, ascending.
+    :return: from, to, matches; without empty bins.
+    """
+    bins = []
+    for low, high in zip(edges, edges[1:]):
+        inside = [m for m in matches if m.error is not None and low <= m.error.distance < high]
+        if inside:
+            bins.append((low, high, inside))
+    return bins
+
+
+def worst(score: Score, *, count: int, from_size_px: float = 0.0) -> list[Match]:
+    """
+    Return the worst matches, one for each image: false ones, misses, then the largest errors.
+
+    :param from_size_px: smaller objects may be missed.
+    """
+
+    def badness(match: Match) -> float:
+        if match.truth is None:
+            return 3.0
+        if match.found is None:
+            large = match.truth.size_px >= from_size_px and match.truth.inside > 0.5
+            return 2.0 if large else -1.0
+        if match.error is not None:
+            return min(match.error.share + match.error.tilt / math.pi, 1.9)
+        return 1.0 - (match.overlap or 0.0)
+
+    chosen: dict[int, Match] = {}
+    for match in sorted(score.matches, key=badness, reverse=True):
+        if badness(match) >= 0:
+            chosen.setdefault(match.trial.stamp_ns, match)
+    return list(chosen.values())[:count]

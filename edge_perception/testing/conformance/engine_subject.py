@@ -1,0 +1,141 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the author of an engine declares, and how its clauses get engines to test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from typing import ClassVar
+
+import pytest
+
+from edge_perception.contract import Engine
+from edge_perception.contract import EngineType
+from edge_perception.contract import Options
+from edge_perception.contract import parse_options
+from edge_perception.core.plugin_host import probe
+from edge_perception.testing.conformance.clauses import Conformance
+from edge_perception.testing.conformance.clauses import not_applicable
+from edge_perception.testing.conformance.networks import BASIC
+from edge_perception.testing.conformance.networks import TinyNetwork
+from edge_perception.testing.conformance.onnx_files import save_from_the_future
+from edge_perception.testing.conformance.onnx_files import save_onnx
+
+
+class EngineSubject(Conformance):
+    """
+    The engine under test.
+
+    :param engine_type: an instance, as the plugin registers it.
+    :param plugin_module: as the entry point names it; empty stands for the package of the type.
+    :param vendor_modules: what the plugin imports of its vendor, all that it can do with.
+    :param options: values for the options, by name; others keep their default.
+    :param parity: for each precision that the engine declares, how far its results may be from
+        the reference, as a share of the greatest number. Rounding gives 1e-5 in fp32, 5e-3 in
+        fp16, and a step of 1/255 in int8, several times over.
+    :param limits: what the engine declares and this device does not have, each with the reason:
+        precisions, or ``dynamic_shapes``.
+    """
+
+    engine_type: ClassVar[EngineType]
+    plugin_module: ClassVar[str] = ''
+    vendor_modules: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[Mapping[str, Any]] = {}
+    parity: ClassVar[Mapping[str, float]] = {'fp32': 1e-5}
+    limits: ClassVar[Mapping[str, str]] = {}
+
+    def make_artifact(self, network: TinyNetwork, precision: str, path: Path) -> None:
+        """Write a network in the format of the engine; override it for formats but ONNX."""
+        if path.suffix != '.onnx':
+            raise NotImplementedError(
+                f'override make_artifact: it has to write a TinyNetwork as a {path.suffix} file'
+            )
+        save_onnx(network, path, precision=precision)
+
+    def make_stale_artifact(self, folder: Path) -> Path:
+        """
+        Write a file for another version of the runtime, or another device, and return its path.
+
+        Override it where files become stale; for ONNX it is one of a version yet to come.
+        """
+        suffix = self.engine_type.artifact_suffixes[0]
+        if suffix != '.onnx':
+            not_applicable(f'{suffix} files do not become stale')
+        path = folder / f'stale{suffix}'
+        save_from_the_future(BASIC, path)
+        return path
+
+    def subject(self) -> str:
+        """Return the name of the engine."""
+        return f'engine {self.engine_type.name}'
+
+    @property
+    def module(self) -> str:
+        """Module that the entry point of the plugin names."""
+        return self.plugin_module or type(self.engine_type).__module__.partition('.')[0]
+
+    @property
+    def parsed_options(self) -> Options:
+        """The options as the host hands them over."""
+        return parse_options(self.engine_type.options_type, self.options, owner=self.subject())
+
+    @pytest.fixture
+    def artifacts(
+        self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Artifacts:
+        """Return the files of this engine, made when they are first asked for."""
+        availability = probe(self.engine_type)
+        if not availability.available:
+            pytest.skip(f'{self.subject()} is not available here: {availability.reason}')
+        self.facts['runtime'] = availability.runtime
+        shelf: Artifacts | None = vars(request.cls).get('_artifacts')
+        if shelf is None:
+            shelf = Artifacts(tmp_path_factory.mktemp(self.engine_type.name))
+            request.cls._artifacts = shelf
+        shelf.subject = self
+        return shelf
+
+    def create(self, network: TinyNetwork, artifact: Path) -> Engine:
+        """Return an engine for a network that lies in a file."""
+        engine = self.engine_type.create(network.manifest, artifact, self.parsed_options)
+        self.facts['device'] = engine.device
+        return engine
+
+    @contextmanager
+    def active(self, network: TinyNetwork, artifacts: Artifacts) -> Iterator[Engine]:
+        """Give an engine that is active and warm."""
+        with self.create(network, artifacts.of(network)) as engine:
+            engine.warm_up()
+            yield engine
+
+
+class Artifacts:
+    """Files with tiny networks, each made once for a test class."""
+
+    subject: EngineSubject
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def suffix(self) -> str:
+        """First suffix of the engine."""
+        return self.subject.engine_type.artifact_suffixes[0]
+
+    def of(self, network: TinyNetwork, precision: str = '') -> Path:
+        """
+        Return the file of a network.
+
+        :param precision: empty stands for the first that the engine declares.
+        """
+        precision = precision or next(iter(self.subject.parity))
+        folder = self._folder / f'{network.name}_{precision}'
+        path = folder / f'{network.name}{self.suffix}'
+        if not path.exists():
+            folder.mkdir(exist_ok=True)
+            self.subject.make_artifact(network, precision, path)
+        return path

@@ -1,0 +1,105 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the clauses of decoders demand of a ``Perception``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from edge_perception.contract import Decoder
+from edge_perception.contract import Detections
+from edge_perception.contract import ImageTransform
+from edge_perception.contract import Keypoints
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import Perception
+from edge_perception.contract import Tensor
+
+
+def arrays_of(perception: Perception) -> Iterator[Tensor]:
+    """Give every array of a result."""
+    parts = {
+        'detections': ('xyxy', 'score', 'class_id'),
+        'keypoints': ('xy', 'score'),
+        'classes': ('class_id', 'score'),
+    }
+    for task, names in parts.items():
+        part = getattr(perception, task)
+        if part is not None:
+            yield from (getattr(part, name) for name in names)
+    if perception.mask is not None:
+        yield perception.mask
+
+
+def check_shapes(perception: Perception, manifest: ModelManifest, *, decoder: Decoder) -> None:
+    """Demand the dtypes and shapes of the contract; relations between sizes are its own check."""
+    detections, keypoints = perception.detections, perception.keypoints
+    for part in (detections, perception.classes):
+        if part is not None:
+            _check_scores(part.score)
+            assert part.class_id.dtype == np.int32
+            assert (part.class_id >= 0).all()
+            assert decoder.class_count is None or (part.class_id < decoder.class_count).all()
+    if detections is not None:
+        assert detections.xyxy.dtype == np.float32
+        assert (detections.xyxy[:, 2:] >= detections.xyxy[:, :2]).all()
+    if keypoints is not None:
+        _check_scores(keypoints.score)
+        assert keypoints.xy.dtype == np.float32
+        if manifest.keypoint_names:
+            assert keypoints.xy.shape[1] == len(manifest.keypoint_names)
+        if detections is not None:
+            assert len(keypoints) == len(detections), 'a row of keypoints for each detection'
+    if perception.mask is not None:
+        assert perception.mask.dtype == np.uint8
+        assert perception.mask.shape == (manifest.input.height, manifest.input.width)
+
+
+def _check_scores(score: Tensor) -> None:
+    assert score.dtype == np.float32
+    assert ((score >= 0) & (score <= 1)).all()
+
+
+def check_empty(perception: Perception) -> None:
+    """Demand that nothing was seen; a mask shows its first class everywhere."""
+    for part in (perception.detections, perception.keypoints):
+        if part is not None:
+            assert len(part) == 0
+    if perception.classes is not None:
+        assert perception.classes.score.shape == (0,)
+    if perception.mask is not None:
+        assert not perception.mask.any()
+
+
+def in_source(perception: Perception, transform: ImageTransform) -> Perception:
+    """Return results in pixels of the input as they have to be in pixels of the source."""
+    detections, keypoints = perception.detections, perception.keypoints
+    if detections is not None:
+        xyxy = transform.boxes_to_source(detections.xyxy)
+        detections = Detections(xyxy=xyxy, score=detections.score, class_id=detections.class_id)
+    if keypoints is not None:
+        keypoints = Keypoints(xy=transform.points_to_source(keypoints.xy), score=keypoints.score)
+    return Perception(detections=detections, keypoints=keypoints, classes=perception.classes)
+
+
+def check_same(got: Perception, expected: Perception, *, mask: bool = True) -> None:
+    """
+    Demand the same result, coordinates to a hundredth of a pixel.
+
+    :param mask: compare masks as well.
+    """
+    if not mask:
+        got, expected = _without_mask(got), _without_mask(expected)
+    pairs = list(zip(arrays_of(got), arrays_of(expected)))
+    assert len(pairs) == len(list(arrays_of(got))) == len(list(arrays_of(expected)))
+    for one, other in pairs:
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=0.01)
+
+
+def _without_mask(perception: Perception) -> Perception:
+    return Perception(
+        detections=perception.detections,
+        keypoints=perception.keypoints,
+        classes=perception.classes,
+    )

@@ -1,0 +1,129 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures for calibration: found in a folder, and given as the inputs of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_perception.contract import BuildError
+from edge_perception.contract import Frame
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import Tensors
+from edge_perception.contract import TensorSpec
+from edge_perception.core.preprocessing import Preprocessor
+from edge_perception.core.proofs import file_sha256
+
+PICTURES = frozenset(['.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp'])
+VIDEOS = frozenset(['.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm'])
+FRAMES_OF_A_VIDEO = 16
+MOST_SAMPLES = 128  # more take longer and change nothing: the ranges are known by then
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSet:
+    """
+    Files for calibration, in a fixed order.
+
+    :param digest: of their content and order.
+    """
+
+    files: tuple[Path, ...]
+    digest: str
+
+
+def find_calibration(folders: tuple[Path, ...]) -> CalibrationSet:
+    """
+    Return pictures and videos of folders, sorted by name within each.
+
+    :raises BuildError: a folder is missing, unreadable, or there is nothing in it.
+    """
+    files: list[Path] = []
+    for folder in folders:
+        try:
+            found = [folder] if folder.is_file() else sorted(folder.iterdir())
+        except OSError as error:
+            raise BuildError(
+                f'calibration: {folder}: {error.strerror}; give a folder of pictures or videos'
+            ) from error
+        usable = [each for each in found if _is_usable(each)]
+        if not usable:
+            raise BuildError(
+                f'calibration: {folder} holds no picture and no video; '
+                'give some of what the camera will see'
+            )
+        files += usable
+    try:
+        digests = [file_sha256(each) for each in files]
+    except Exception as error:
+        raise BuildError(f'calibration: {error}') from error
+    return CalibrationSet(tuple(files), hashlib.sha256('\n'.join(digests).encode()).hexdigest())
+
+
+def sampler(
+    files: tuple[Path, ...], manifest: ModelManifest, spec: TensorSpec
+) -> Callable[[], Iterator[Tensors]]:
+    """
+    Return what gives the input of a network for each picture, from the first at each call.
+
+    It is preprocessed as the node does it. The array is written anew for each picture.
+
+    :param spec: the input of the network.
+    """
+    preprocess = Preprocessor(manifest.input, spec=spec)
+    tensor = np.zeros(spec.shape, spec.dtype)
+
+    def samples() -> Iterator[Tensors]:
+        given = 0
+        for file in files:
+            for frame in read_frames(file):
+                if given == MOST_SAMPLES:
+                    return
+                preprocess(frame, tensor)
+                given += 1
+                yield {spec.name: tensor}
+
+    return samples
+
+
+def read_frames(file: Path) -> Iterator[Frame]:
+    """
+    Give a picture, or frames from all over a video, bgr8.
+
+    :raises BuildError: it cannot be read.
+    """
+    if file.suffix.lower() in PICTURES:
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        if image is None:
+            raise BuildError(f'calibration: {file} is not a picture that OpenCV can read')
+        yield Frame(image=np.asarray(image, np.uint8))
+        return
+    capture = cv2.VideoCapture(str(file))
+    try:
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        every = max(1, count // FRAMES_OF_A_VIDEO)
+        given = index = 0
+        while given < FRAMES_OF_A_VIDEO and capture.grab():
+            if index % every == 0:
+                read, image = capture.retrieve()
+                if not read:
+                    break
+                given += 1
+                yield Frame(image=np.asarray(image, np.uint8))
+            index += 1
+        if not given:
+            raise BuildError(f'calibration: {file} is not a video that OpenCV can read')
+    finally:
+        capture.release()
+
+
+def _is_usable(path: Path) -> bool:
+    known = path.suffix.lower() in PICTURES | VIDEOS
+    return known and not path.name.startswith('.') and path.is_file()

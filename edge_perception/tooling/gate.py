@@ -1,0 +1,288 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The gate: an artifact beside its reference on real pictures, number by number and object by object.
+
+The reference is the ONNX of the model on ONNX Runtime, on the processor, in float32. Nothing is
+skipped in silence: an output that cannot be paired, and pictures that show nothing, are problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import asdict
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from edge_perception.contract import ConfigurationError
+from edge_perception.contract import Decoder
+from edge_perception.contract import Frame
+from edge_perception.contract import Perception
+from edge_perception.contract import Tensors
+from edge_perception.core.assembly import Assembled
+from edge_perception.core.quantization import real_outputs
+from edge_perception.tooling.agreement import Agreement
+from edge_perception.tooling.agreement import compare
+from edge_perception.tooling.agreement import generous
+from edge_perception.tooling.output_groups import compare_outputs
+from edge_perception.tooling.output_groups import GroupFigures
+from edge_perception.tooling.output_groups import GroupMeter
+from edge_perception.tooling.output_groups import groups_of
+from edge_perception.tooling.output_groups import pair_outputs
+from edge_perception.tooling.thresholds import AT_LEAST
+from edge_perception.tooling.thresholds import Limits
+from edge_perception.tooling.thresholds import passes
+
+SHOWN_PICTURES = 6  # the worst ones, in the report
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One picture as reference and candidate see it."""
+
+    name: str
+    frame: Frame
+    reference: Perception
+    candidate: Perception
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """
+    One figure beside its limit.
+
+    :param subject: what was measured: a task, or a group of an output.
+    """
+
+    subject: str
+    name: str
+    value: float
+    limit: float
+    passed: bool
+
+    def sentence(self) -> str:
+        """Return the figure in words, for one that fails."""
+        bound = 'at least' if self.name in AT_LEAST else 'at most'
+        return f'{self.subject}: {self.name} is {self.value:.4g}, expected {bound} {self.limit:g}'
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    How the gate judged.
+
+    :param problems: why it did not pass, a sentence each; empty when it passed.
+    :param worst: the pictures that differ most, the worst first.
+    :param notes: what is to be known beside the figures.
+    """
+
+    precision: str
+    pictures: int
+    checks: tuple[Check, ...]
+    groups: tuple[GroupFigures, ...]
+    agreement: Agreement
+    problems: tuple[str, ...]
+    worst: tuple[Comparison, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the artifact may be released."""
+        return not self.problems
+
+    def figures(self) -> dict[str, Any]:
+        """Return what was measured, for the sidecar and for JSON."""
+        return {
+            'pictures': self.pictures,
+            'outputs': [asdict(group) for group in self.groups],
+            'checks': [asdict(check) for check in self.checks],
+            'agreement': asdict(self.agreement),
+        }
+
+
+class Gate:
+    """
+    Compares two assembled models, picture by picture.
+
+    :param limits: by task and name.
+    :raises ConfigurationError: the two do not see the same things.
+    """
+
+    def __init__(
+        self, reference: Assembled, candidate: Assembled, *, precision: str, limits: Limits
+    ) -> None:
+        self._sides = _Side(reference), _Side(candidate)
+        self._precision = precision
+        self._limits = limits
+        self._threshold = reference.selection.score_threshold
+        specs = [tuple(spec.real() for spec in each.pipeline.engine.outputs)
+                 for each in (reference, candidate)]  # fmt: skip
+        self._pairs = pair_outputs(*specs)
+        self._unpaired = [spec.name for spec in specs[0] if spec.name not in self._pairs]
+        groups = groups_of(reference.model.manifest, specs[0])
+        self._meters = [
+            GroupMeter(each, threshold=self._threshold)
+            for each in groups
+            if each.output in self._pairs
+        ]
+        self._tasks = reference.pipeline.tasks
+        self._agreements: list[tuple[Agreement, float]] = []
+        self._worst: list[Comparison] = []
+
+    def add(self, name: str, frame: Frame) -> Agreement:
+        """
+        Take one picture.
+
+        :raises EngineError: an engine failed.
+        :raises DecoderError: outputs cannot be decoded.
+        """
+        (tensors, ours), (others, theirs) = (side.see(frame) for side in self._sides)
+        compare_outputs(self._meters, self._pairs, reference=tensors, other=others)
+        agreement = compare(ours, theirs, threshold=self._threshold)
+        self._agreements.append((agreement, float(max(frame.width, frame.height))))
+        self._worst.append(Comparison(name, frame, ours, theirs, agreement))
+        self._worst.sort(key=lambda each: _badness(each.agreement), reverse=True)
+        del self._worst[SHOWN_PICTURES:]
+        return agreement
+
+    def verdict(self) -> Verdict:
+        """
+        Judge what was seen.
+
+        :raises ConfigurationError: there was no picture, or the reference sees nothing in them.
+        """
+        total = Agreement()
+        for agreement, _ in self._agreements:
+            total = total.merged(agreement)
+        self._require_content(total)
+        groups = tuple(meter.figures() for meter in self._meters)
+        checks = (*self._check_groups(groups), *self._check_results(total))
+        notes = tuple(
+            f'output {name!r} has no counterpart of this name or shape; it was judged by what is '
+            'decoded from it'
+            for name in self._unpaired
+        )
+        return Verdict(
+            precision=self._precision,
+            pictures=len(self._agreements),
+            checks=checks,
+            groups=groups,
+            agreement=total,
+            problems=tuple(check.sentence() for check in checks if not check.passed),
+            worst=tuple(self._worst),
+            notes=notes,
+        )
+
+    def _require_content(self, total: Agreement) -> None:
+        if not self._agreements:
+            raise ConfigurationError('the gate', ['got no picture, expected some'])
+        if self._tasks & {'detections', 'keypoints', 'classes'} and not total.reference:
+            raise ConfigurationError(
+                'the gate',
+                [
+                    f'the reference sees nothing in {len(self._agreements)} pictures, so they '
+                    'prove nothing; give pictures of what the model is for'
+                ],
+            )
+
+    def _check_groups(self, groups: Iterable[GroupFigures]) -> Iterable[Check]:
+        limits = self._limits['outputs']
+        for group in groups:
+            subject = f'output {group.output!r}, {group.group}'
+            yield self._check(subject, 'snr_db', group.snr_db, limits)
+            if group.class_agreement is not None:
+                yield self._check(subject, 'class_agreement', group.class_agreement, limits)
+
+    def _check_results(self, total: Agreement) -> Iterable[Check]:
+        for task in sorted(self._tasks):
+            for name, measure in MEASURES.get(task, {}).items():
+                # Boxes with keypoints are counted once.
+                counted = task == 'keypoints' and 'detections' in self._tasks
+                if not (counted and name in MEASURES['detections']):
+                    value = measure(total, self._agreements)
+                    yield self._check(task, name, value, self._limits[task])
+
+    @staticmethod
+    def _check(subject: str, name: str, value: float, limits: Any) -> Check:
+        return Check(subject, name, value, limits[name], passes(name, value, limits[name]))
+
+
+class _Side:
+    """One of the two, and the tensors that its decoder got last."""
+
+    def __init__(self, assembled: Assembled) -> None:
+        self._pipeline = assembled.pipeline
+        self._selection = generous(assembled.selection)
+        self._tap = _Tap(assembled.pipeline.decoder)
+        self._pipeline.decoder = self._tap  # type: ignore[assignment]
+
+    def see(self, frame: Frame) -> tuple[Tensors, Perception]:
+        perception = self._pipeline.process(frame, selection=self._selection).perception
+        return self._tap.tensors, perception
+
+
+class _Tap:
+    """Stands in for a decoder and keeps what it was given."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self.tensors: Tensors = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._decoder, name)
+
+    def decode(self, tensors: Tensors, **rest: Any) -> Perception:
+        self.tensors = real_outputs(tensors, ())
+        return self._decoder.decode(tensors, **rest)
+
+
+Agreements = list[tuple[Agreement, float]]
+Measure = Callable[[Agreement, Agreements], float]
+
+
+def _share(name: str, of: str) -> Measure:
+    """Return how many of a kind there are over all pictures, as a share of another kind."""
+    return lambda total, _: float(getattr(total, name) / max(1, getattr(total, of)))
+
+
+def _typical(name: str, *, per_side: bool = False) -> Measure:
+    """Return the median over the pictures of the worst in each."""
+
+    def measure(total: Agreement, each: Agreements) -> float:
+        counted = [row for row in each if row[0].matched or not total.matched]
+        return float(median(getattr(a, name) / (side if per_side else 1) for a, side in counted))
+
+    return measure
+
+
+MEASURES: dict[str, dict[str, Measure]] = {
+    'detections': {
+        'lost': _share('lost', 'reference'),
+        'invented': _share('invented', 'reference'),
+        'class_flips': _share('class_flips', 'matched'),
+        'iou': _typical('worst_iou'),
+        'score_drift': _typical('score_drift'),
+    },
+    'keypoints': {
+        'lost': _share('lost', 'reference'),
+        'invented': _share('invented', 'reference'),
+        'keypoint_share': _typical('keypoint_px', per_side=True),
+    },
+    'classes': {
+        'class_flips': _share('class_flips', 'reference'),
+        'score_drift': _typical('score_drift'),
+    },
+    'mask': {'mask_share': _typical('mask_share')},
+    'poses': {
+        'position_share': _typical('position_share'),
+        'rotation_deg': _typical('rotation_deg'),
+    },
+}
+
+
+def _badness(agreement: Agreement) -> tuple[float, ...]:
+    wrong = agreement.lost + agreement.invented + agreement.class_flips
+    return wrong, agreement.mask_share, agreement.keypoint_px, 1 - agreement.worst_iou

@@ -1,0 +1,187 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""An ONNX as every builder can take it: checked, of fixed shapes, folded, of a usual opset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import logging
+from pathlib import Path
+from typing import Any
+
+from edge_perception.contract import BuildError
+from edge_perception.contract import ModelManifest
+from edge_perception.core.external_data import external_files
+
+# What TensorRT 8.6 to 11 and OpenVINO 2022.3 read alike; weights by channel need 13.
+OPSET = 17
+OLDEST_OPSET = 7
+NEEDS = 'pip install onnx onnxslim onnxruntime'
+
+
+def simplify(source: Path, target: Path, manifest: ModelManifest) -> str:
+    """
+    Write the simplified ONNX, weights inside, and return what was done in words.
+
+    :param manifest: gives the sizes that the file leaves open.
+    :raises BuildError: the file is no ONNX, its weights are missing, it has another shape than the
+        manifest, or an opset that is too new or too old.
+    """
+    onnx = library('onnx')
+    onnxslim = library('onnxslim')
+    _check_weights(source)
+    try:
+        model = onnx.load(str(source))
+    except Exception as error:  # protobuf, file system, weights: no base in common
+        raise BuildError(
+            f'{source}: is not an ONNX file, or is damaged: {_line(error)}; export it again'
+        ) from error
+    _check_opset(onnx, source, model)
+    nodes = len(model.graph.node)
+    _drop_weights_from_inputs(model)
+    _fix_shapes(source, model, manifest)
+    try:
+        with quiet():
+            if _opset(model) != OPSET:
+                model = onnx.version_converter.convert_version(model, OPSET)
+            model = onnxslim.slim(model)
+            onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise BuildError(
+            f'{source}: cannot be brought to opset {OPSET}: {_line(error)}; '
+            f'export it with opset {OPSET}'
+        ) from error
+    _name_nodes(model)
+    save(onnx, model, target)
+    return f'simplified from {nodes} to {len(model.graph.node)} operators, opset {OPSET}'
+
+
+def library(name: str) -> Any:
+    """
+    Return a module that the offline tools need.
+
+    :raises BuildError: it is missing, with what to install.
+    """
+    from importlib import import_module
+
+    try:
+        with quiet():
+            return import_module(name)
+    except ImportError as error:
+        raise BuildError(
+            f'the Python package {error.name or name} is missing; install it: {NEEDS}'
+        ) from error
+
+
+def save(onnx: Any, model: Any, target: Path) -> None:
+    """
+    Write an ONNX file.
+
+    :raises BuildError: it does not fit on the disk, or exceeds what one file can hold.
+    """
+    try:
+        onnx.save(model, str(target))
+    except OSError as error:
+        raise BuildError(
+            f'{target}: cannot be written: {error.strerror or error}; free some space or set '
+            'XDG_CACHE_HOME to another disk'
+        ) from error
+    except ValueError as error:  # protobuf: more than 2 GiB
+        raise BuildError(f'{target}: is too big for one file: {_line(error)}') from error
+
+
+def _check_weights(source: Path) -> None:
+    try:
+        external_files(source)
+    except Exception as error:
+        raise BuildError(str(error)) from error
+
+
+def _opset(model: Any) -> int:
+    return next((e.version for e in model.opset_import if e.domain in ('', 'ai.onnx')), 0)
+
+
+def _check_opset(onnx: Any, source: Path, model: Any) -> None:
+    opset, newest = _opset(model), onnx.defs.onnx_opset_version()
+    if not OLDEST_OPSET <= opset <= newest:
+        known = f'{OLDEST_OPSET} to {newest}, which onnx {onnx.__version__} knows'
+        raise BuildError(
+            f'{source}: has opset {opset}, expected {known}; export it with opset {OPSET}'
+        )
+
+
+def _drop_weights_from_inputs(model: Any) -> None:
+    """Old files repeat every weight among the inputs, and no runtime may fold what is an input."""
+    weights = {each.name for each in model.graph.initializer}
+    inputs = [each for each in model.graph.input if each.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+
+
+def _fix_shapes(source: Path, model: Any, manifest: ModelManifest) -> None:
+    """Put the size of the manifest where the file leaves one open."""
+    images = [
+        each
+        for each in model.graph.input
+        if each.name == manifest.input.name or not manifest.input.name
+    ]
+    if len(images) != 1 or len(model.graph.input) != 1:
+        names = ', '.join(each.name for each in model.graph.input) or 'none'
+        raise BuildError(
+            f'{source}: has the inputs {names}, expected the image alone'
+            + (f' as {manifest.input.name!r}' if manifest.input.name else '')
+            + '; correct input.name of the manifest or export it again'
+        )
+    dimensions = images[0].type.tensor_type.shape.dim
+    if len(dimensions) != 4:
+        raise BuildError(
+            f'{source}: the input {images[0].name!r} has {len(dimensions)} dimensions, expected '
+            '4; export it with an image as input'
+        )
+    fixed = False
+    for dimension, size in zip(dimensions, manifest.input.shape):
+        if not dimension.HasField('dim_value') or dimension.dim_value <= 0:
+            dimension.ClearField('dim_param')
+            dimension.dim_value = size
+            fixed = True
+        elif dimension.dim_value != size:
+            given = 'x'.join(map(str, manifest.input.shape))
+            raise BuildError(
+                f'{source}: the input {images[0].name!r} has {dimension.dim_value} where the '
+                f'manifest says {given}; correct input.width, height, layout or colour'
+            )
+    if fixed:
+        _forget_old_shapes(model)
+
+
+def _forget_old_shapes(model: Any) -> None:
+    """Shapes inside follow from the input; those that were written down may have open sizes."""
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        for dimension in output.type.tensor_type.shape.dim:
+            dimension.Clear()
+
+
+def _name_nodes(model: Any) -> None:
+    """Quantisers tell layers apart by name, and exporters leave some without."""
+    taken: set[str] = set()
+    for index, node in enumerate(model.graph.node):
+        if not node.name or node.name in taken:
+            node.name = f'{node.op_type}_{index}_'
+        taken.add(node.name)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep converters from writing what our own sentences say."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(level)
+
+
+def _line(error: Exception) -> str:
+    return ' '.join(str(error).split())[:300]

@@ -1,0 +1,236 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+TFLite files, from ONNX by onnx2tf in an environment of its own, in 8 bits by ai-edge-quantizer.
+
+onnx2tf quantises as well, but LiteRT refuses the files that 2.6.9 makes so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version
+from importlib.util import find_spec
+import io
+import logging
+import os
+from pathlib import Path
+import re
+import shutil
+import subprocess
+import sys
+from typing import Any
+import warnings
+
+import numpy as np
+
+from edge_perception.contract import Availability
+from edge_perception.contract import Builder
+from edge_perception.contract import BuildError
+from edge_perception.contract import BuildPlan
+from edge_perception.contract import BuildReport
+from edge_perception_litert.tflite_graph import head_tensors
+from edge_perception_litert.tflite_graph import read_model
+from edge_perception_litert.tflite_graph import straighten_outputs
+from edge_perception_litert.tflite_graph import write_model
+
+VERSION = '1'  # rises when the same source would become another artifact
+SIGNATURE = 'serving_default'
+INSTALL = 'run: edge-perception toolchain install tflite'
+
+
+class TfliteBuilder(Builder):
+    """TFLite in float32, in float16 weights, or in 8 bits with a head in float."""
+
+    name = 'tflite'
+    suffix = '.tflite'
+    precisions = ('fp32', 'fp16', 'int8')
+    engine = 'litert'
+
+    def probe(self) -> Availability:
+        """Tell whether the converter is installed."""
+        if not converter().is_file():
+            return Availability(
+                available=False, reason='its converter is not installed', remedy=INSTALL
+            )
+        return Availability(available=True, runtime=_requirement())
+
+    def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
+        """Return the versions; a TFLite file runs on any device."""
+        return {
+            'builder': VERSION,
+            'converter': _requirement(),
+            'quantiser': _version('ai-edge-quantizer') if plan.precision != 'fp32' else '',
+            'device': 'any',
+        }
+
+    def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
+        """Convert, put the outputs straight, quantise."""
+        artifact = workspace / f'{plan.manifest.name}_{plan.precision}{self.suffix}'
+        notes = convert(plan, artifact)
+        versions = {'converter': _requirement()}
+        if plan.precision != 'fp32':
+            notes.append(quantise(plan, artifact))
+            versions['ai-edge-quantizer'] = _version('ai-edge-quantizer')
+        return BuildReport(artifact, versions, tuple(notes))
+
+
+def converter() -> Path:
+    """Return where the toolchain has its command, installed or not."""
+    base = os.environ.get('XDG_DATA_HOME', '')
+    home = Path(os.environ.get('HOME', '~')).expanduser()
+    data = Path(base) if os.path.isabs(base) else home / '.local' / 'share'
+    return data / 'edge_perception' / 'toolchains' / 'tflite' / 'bin' / 'onnx2tf'
+
+
+def convert(plan: BuildPlan, artifact: Path) -> list[str]:
+    """
+    Write a TFLite in float32, and return what was done to it.
+
+    :raises BuildError: the converter fails.
+    """
+    made = artifact.parent / 'converted'
+    command = [converter(), '-i', plan.source, '-o', made, '-n']
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, cwd=artifact.parent
+    )
+    found = sorted(made.glob('*_float32.tflite'))
+    if done.returncode or not found:
+        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise BuildError(
+            f'onnx2tf cannot convert {plan.manifest.name}: {_plain(said[-1]) if said else "?"}'
+        )
+    model = read_model(found[0])
+    changed = straighten_outputs(model, _output_shapes(plan.source))
+    write_model(model, artifact)
+    shutil.rmtree(made)
+    return [f'{changed} outputs are transposed back to the order of the ONNX'] if changed else []
+
+
+def quantise(plan: BuildPlan, artifact: Path) -> str:
+    """
+    Put the weights of a TFLite into float16, or all into 8 bits; return what stayed in float32.
+
+    :raises BuildError: the quantiser is missing or fails.
+    """
+    if find_spec('ai_edge_quantizer') is None:
+        raise BuildError(
+            'the Python package ai-edge-quantizer is missing; install it: '
+            'pip install ai-edge-quantizer'
+        )
+    head = head_tensors(read_model(artifact)) if plan.head else []
+    with _quiet():
+        try:
+            if plan.precision == 'fp16':
+                result = _half(artifact)
+            else:
+                result = _in_8_bits(plan, artifact, head)
+        except Exception as error:
+            words = ' '.join(str(error).split())[:300]
+            raise BuildError(
+                f'ai-edge-quantizer cannot quantise {plan.manifest.name}: {words}'
+            ) from error
+    artifact.write_bytes(bytes(result.quantized_model))
+    if plan.precision == 'fp16':
+        return 'weights are in float16; LiteRT computes with them in float32'
+    return f'{len(head)} operators behind the last convolutions stay in float'
+
+
+def _half(artifact: Path) -> Any:
+    """Put weights into float16. What onnx2tf calls float16 has operators that LiteRT lacks."""
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer import recipe
+
+    worker = quantizer.Quantizer(str(artifact))
+    weights = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+    names = recipe.TFLOperationName
+    for name in (names.CONV_2D, names.DEPTHWISE_CONV_2D, names.FULLY_CONNECTED):
+        worker.update_quantization_recipe(
+            regex='.*',
+            operation_name=name,
+            op_config=qtyping.OpQuantizationConfig(
+                weight_tensor_config=weights,
+                compute_precision=qtyping.ComputePrecision.FLOAT,
+                explicit_dequantize=True,
+            ),
+            algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
+        )
+    return worker.quantize(enable_progress_bar=False, enable_progress_report=False)
+
+
+def _in_8_bits(plan: BuildPlan, artifact: Path, head: Sequence[str]) -> Any:
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer import recipe
+
+    worker = quantizer.Quantizer(str(artifact), recipe.static_wi8_ai8())
+    for name in head:
+        worker.update_quantization_recipe(
+            regex=f'(^|;){re.escape(name)}(;|$)',
+            operation_name=recipe.TFLOperationName.ALL_SUPPORTED,
+            algorithm_key=recipe.AlgorithmName.NO_QUANTIZE,
+        )
+    samples = list(_channels_last(plan))
+    ranges = worker.calibrate({SIGNATURE: samples}, num_threads=2)
+    return worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+
+
+def _channels_last(plan: BuildPlan) -> Iterator[dict[str, Any]]:
+    """Give the samples as the converted network takes them."""
+    assert plan.samples is not None
+    for sample in plan.samples():
+        yield {
+            name: np.ascontiguousarray(
+                tensor.transpose(0, 2, 3, 1) if plan.manifest.input.layout == 'nchw' else tensor
+            )
+            for name, tensor in sample.items()
+        }
+
+
+def _output_shapes(source: Path) -> dict[str, list[int]]:
+    import onnx
+
+    graph = onnx.load(str(source), load_external_data=False).graph
+    return {
+        each.name: [int(size.dim_value) for size in each.type.tensor_type.shape.dim]
+        for each in graph.output
+    }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the quantiser prints, and its bars, away from our own output."""
+    level, streams = logging.root.manager.disable, (sys.stdout, sys.stderr)
+    logging.disable(logging.WARNING)
+    sys.stdout = sys.stderr = io.StringIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        logging.disable(level)
+
+
+def _plain(text: str) -> str:
+    """Return text without the colours of a terminal."""
+    return re.sub(r'\x1b\[[0-9;]*m', '', text)
+
+
+def _requirement() -> str:
+    """Return what the toolchain was installed from, e.g. onnx2tf==2.6.9."""
+    try:
+        return ' '.join((converter().parents[1] / 'requirements.txt').read_text().split())
+    except OSError:
+        return ''
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ''

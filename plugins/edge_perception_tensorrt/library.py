@@ -1,0 +1,105 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The vendor library: imported late, its log kept to explain what fails."""
+
+from __future__ import annotations
+
+from collections import deque
+import functools
+import logging
+from pathlib import Path
+import re
+from typing import Any
+
+from edge_perception.contract import EngineUnavailableError
+from edge_perception_tensorrt.cuda import ENGINE
+
+# The first with the named-tensor API, which is the only one of TensorRT 10.
+OLDEST = (8, 5)
+JETSON_RELEASE = Path('/etc/nv_tegra_release')
+
+_logger = logging.getLogger(__name__)
+
+
+def load_library() -> str:
+    """
+    Import ``tensorrt`` and return its version, e.g. ``10.3.0``.
+
+    :raises EngineUnavailableError: it is missing, broken or too old.
+    """
+    try:
+        import tensorrt
+    except ModuleNotFoundError as error:
+        raise EngineUnavailableError(
+            ENGINE, reason=f'the Python package {error.name} is not installed', remedy=_install()
+        ) from error
+    except Exception as error:
+        # E.g. libcublas.so.11, which comes in a package of its own, is missing.
+        raise EngineUnavailableError(
+            ENGINE,
+            reason=f'tensorrt cannot be imported: {" ".join(str(error).split())}',
+            remedy='install the libraries of CUDA and TensorRT of the same version as the Python '
+            f'package, or install it anew: {_install()}',
+        ) from error
+    version = str(tensorrt.__version__)
+    if version_numbers(version) < OLDEST:
+        raise EngineUnavailableError(
+            ENGINE,
+            reason=f'TensorRT {version} is too old, expected 8.5 or later',
+            remedy='install JetPack 6 or later'
+            if JETSON_RELEASE.exists()
+            else 'upgrade it: pip install --upgrade tensorrt',
+        )
+    return version
+
+
+def _install() -> str:
+    if JETSON_RELEASE.exists():
+        return (
+            'it belongs to JetPack: sudo apt install python3-libnvinfer, and make virtual '
+            'environments with --system-site-packages'
+        )
+    return 'install it with: pip install tensorrt'
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Return major and minor version, e.g. (10, 3) for ``10.3.0``."""
+    return tuple(int(number) for number in re.findall(r'\d+', version)[:2])
+
+
+class Messages:
+    """The last errors that TensorRT logged; TensorRT tells reasons nowhere else."""
+
+    def __init__(self) -> None:
+        self._errors: deque[str] = deque(maxlen=8)
+
+    def add(self, text: str) -> None:
+        self._errors.append(' '.join(text.split()))
+
+    def clear(self) -> None:
+        self._errors.clear()
+
+    def text(self) -> str:
+        """Return the errors since ``clear``, the oldest first, which is the cause."""
+        return '; '.join(self._errors) or 'it gives no reason'
+
+
+messages = Messages()
+
+
+@functools.cache
+def vendor_logger() -> Any:
+    """Return the only logger of this process: TensorRT keeps the first that it is given."""
+    import tensorrt as trt
+
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
+            if severity in (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR):
+                messages.add(msg)
+            elif severity == trt.ILogger.Severity.WARNING:
+                _logger.warning('TensorRT: %s', ' '.join(msg.split()))
+
+    return Logger()

@@ -1,0 +1,76 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Everything that is said to the library of the vendor.
+
+ONNX Runtime stands in for it, so that the plugin works before you change anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import TensorSpec
+
+DTYPES = {'tensor(float)': np.float32, 'tensor(uint8)': np.uint8, 'tensor(int64)': np.int64}
+QUIET = 4
+
+
+def load_library() -> Any:
+    """
+    Import the library, late: the plugin has to be listed where it is missing.
+
+    :raises EngineUnavailableError: it is missing or broken.
+    """
+    try:
+        import onnxruntime
+    except Exception as error:
+        raise EngineUnavailableError(
+            'myengine',
+            reason=f'onnxruntime cannot be imported: {one_line(error)}',
+            remedy='install it with: pip install onnxruntime',
+        ) from error
+    return onnxruntime
+
+
+def open_network(artifact: Path, *, threads: int = 0) -> Any:
+    """
+    Load a file.
+
+    :raises EngineUnavailableError: the library is missing.
+    :raises ArtifactError: the file is missing, damaged, foreign, or for another version.
+    """
+    library = load_library()
+    settings = library.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.log_severity_level = QUIET
+    try:
+        # Bytes, because the runtime explains a missing file less well than Python.
+        content = artifact.read_bytes()
+        return library.InferenceSession(content, settings, providers=['CPUExecutionProvider'])
+    except Exception as error:
+        raise ArtifactError(
+            artifact, reason=f'cannot be loaded: {one_line(error)}', remedy='export it again'
+        ) from error
+
+
+def tensor_specs(nodes: Any) -> tuple[TensorSpec, ...]:
+    """Return what the library says of its inputs or outputs; -1 where a size is open."""
+    return tuple(
+        TensorSpec(
+            node.name,
+            tuple(size if isinstance(size, int) else -1 for size in node.shape),
+            np.dtype(DTYPES[node.type]),
+        )
+        for node in nodes
+    )
+
+
+def one_line(error: Exception) -> str:
+    """Return what the library says, fit for one line of a log."""
+    return ' '.join(str(error).split()).rstrip('.') or type(error).__name__

@@ -1,0 +1,158 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The kit on every decoder that comes with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_perception.contract import InputRecipe
+from edge_perception.contract import ModelManifest
+from edge_perception.decoders import DECODERS
+from edge_perception.decoders.classifier import ClassifierDecoder
+from edge_perception.decoders.heatmap import HeatmapDecoder
+from edge_perception.decoders.movenet import MoveNetDecoder
+from edge_perception.decoders.nanodet import NanoDetDecoder
+from edge_perception.decoders.segmentation import SegmentationDecoder
+from edge_perception.decoders.ssd import SsdDecoder
+from edge_perception.decoders.yolo import YoloDecoder
+from edge_perception.decoders.yolox import YoloxDecoder
+from edge_perception.decoders.yunet import YuNetDecoder
+from edge_perception.testing.conformance import DecoderConformance
+
+SIDE = 64
+# Cells of an input of 64x64 at the strides 8, 16, 32.
+CELLS = {8: 64, 16: 16, 32: 4}
+NOSE_AND_TAIL = ('nose', 'tail')
+BODY = tuple(f'point_{index}' for index in range(17))
+
+
+def manifest(decoder: str, *, keypoints: tuple[str, ...] = (), **options: object) -> ModelManifest:
+    return ModelManifest(
+        name='model',
+        source='model.onnx',
+        input=InputRecipe(width=SIDE, height=SIDE),
+        decoder=decoder,
+        decoder_options=options,
+        keypoint_names=keypoints,
+    )
+
+
+def zeros(*shape: int, dtype: type = np.float32) -> np.ndarray:
+    return np.zeros(shape, dtype)
+
+
+def nothing(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: np.zeros_like(each) for name, each in tensors.items()}
+
+
+def with_rows(tensor: np.ndarray, rows: dict[int, list[float]]) -> np.ndarray:
+    for row, values in rows.items():
+        tensor[0, row] = values
+    return tensor
+
+
+def gaussian(x: float, y: float) -> np.ndarray:
+    rows, columns = np.mgrid[: SIDE // 4, : SIDE // 4] + 0.5
+    return 0.9 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 4)
+
+
+class BuiltIn(DecoderConformance):
+    plugin_module = 'edge_perception.decoders'
+
+
+class TestClassifier(BuiltIn):
+    decoder_type = ClassifierDecoder
+    manifest = manifest('classifier', activation='sigmoid')
+    seen = {'scores': np.array([[2, -1, 3, 0.5, -9]], np.float32)}
+    unseen = {'scores': np.full((1, 5), -9, np.float32)}
+
+
+class TestHeatmap(BuiltIn):
+    decoder_type = HeatmapDecoder
+    manifest = manifest('heatmap', keypoints=NOSE_AND_TAIL)
+    seen = {'heat': np.stack([gaussian(4, 6), gaussian(9, 12)])[None].astype(np.float32)}
+    unseen = nothing(seen)
+
+
+class TestMoveNet(BuiltIn):
+    decoder_type = MoveNetDecoder
+    manifest = manifest('movenet', keypoints=BODY)
+    seen = {'points': np.linspace(0.2, 0.8, 51, dtype=np.float32).reshape(1, 1, 17, 3)}
+    unseen = nothing(seen)
+
+
+class TestNanoDet(BuiltIn):
+    decoder_type = NanoDetDecoder
+    manifest = manifest('nanodet')
+    seen = {
+        **{f'cls_{stride}': zeros(1, cells, 3) for stride, cells in CELLS.items()},
+        **{f'dis_{stride}': zeros(1, cells, 32) for stride, cells in CELLS.items()},
+        'cls_16': with_rows(zeros(1, 16, 3), {6: [0, 0, 0.7], 9: [0.6, 0, 0]}),
+    }
+    unseen = nothing(seen)
+
+
+class TestSegmentation(BuiltIn):
+    decoder_type = SegmentationDecoder
+    manifest = manifest('segmentation')
+    seen = {'classes': np.random.default_rng(0).random((1, 3, 16, 16), np.float32)}
+    unseen = {'classes': np.zeros((1, 3, 16, 16), np.float32)}
+
+
+class TestSsd(BuiltIn):
+    decoder_type = SsdDecoder
+    manifest = manifest('ssd')
+    seen = {
+        'boxes': np.array([[[0.5, 0.25, 1, 0.75], [0.1, 0.2, 0.3, 0.4]]], np.float32),
+        'classes': np.array([[2, 0]], np.float32),
+        'scores': np.array([[0.5, 0.75]], np.float32),
+        'count': np.array([2], np.float32),
+    }
+    unseen = {**seen, 'count': np.zeros(1, np.float32)}
+
+
+class TestYolo(BuiltIn):
+    decoder_type = YoloDecoder
+    manifest = manifest('yolo')
+    seen = {'output': zeros(1, 4 + 3, 84)}
+    seen['output'][0, :, 7] = [20, 20, 10, 16, 0.8, 0, 0]
+    seen['output'][0, :, 70] = [40, 44, 20, 8, 0, 0, 0.6]
+    unseen = nothing(seen)
+
+
+class TestYoloPose(BuiltIn):
+    decoder_type = YoloDecoder
+    manifest = manifest('yolo', keypoints=NOSE_AND_TAIL)
+    seen = {'output': zeros(1, 4 + 1 + 6, 84)}
+    seen['output'][0, :, 7] = [20, 20, 10, 16, 0.8, 18, 18, 0.9, 22, 22, 0.8]
+    seen['output'][0, :, 70] = [40, 44, 20, 8, 0.6, 36, 44, 0.9, 44, 44, 0.7]
+    unseen = nothing(seen)
+
+
+class TestYolox(BuiltIn):
+    decoder_type = YoloxDecoder
+    manifest = manifest('yolox')
+    rows = {70: [0.5, 0.25, 0.7, -0.7, 0.8, 0.1, 0.9], 5: [0.5, 0.5, 0, 0, 0.9, 0.6, 0]}
+    seen = {'output': with_rows(zeros(1, 84, 7), rows)}
+    unseen = nothing(seen)
+
+
+class TestYuNet(BuiltIn):
+    decoder_type = YuNetDecoder
+    manifest = manifest('yunet', keypoints=tuple('abcde'))
+    seen = {
+        f'{kind}_{stride}': zeros(1, cells, width)
+        for kind, width in {'cls': 1, 'obj': 1, 'bbox': 4, 'kps': 10}.items()
+        for stride, cells in CELLS.items()
+    }
+    for cell, score in {6: 0.9, 9: 0.5}.items():
+        seen['cls_16'][0, cell] = seen['obj_16'][0, cell] = score
+        seen['bbox_16'][0, cell] = [0.5, 0.5, 0.7, 0]
+        seen['kps_16'][0, cell] = [0, 0, 1, 0, 0.5, 0.5, 0, 1, 1, 1]
+    unseen = nothing(seen)
+
+
+def test_every_decoder_is_proven() -> None:
+    proven = {each.decoder_type for each in BuiltIn.__subclasses__()}
+    assert set(DECODERS) <= proven

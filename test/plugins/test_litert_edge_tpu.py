@@ -1,0 +1,338 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The Coral Edge TPU without a Coral.
+
+A delegate library in C stands for libedgetpu. It goes through the real interface of the runtime,
+takes the operator of real compiled files, and can be told what goes wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+import shutil
+import subprocess
+
+from edge_perception_litert import edge_tpu
+from edge_perception_litert import trial
+from edge_perception_litert.engine import LiteRtEngineType
+from edge_perception_litert.options import LiteRtOptions
+import pytest
+
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import InferenceError
+from edge_perception.contract import InputRecipe
+from edge_perception.contract import ModelManifest
+from test.support.lite_networks import LiteOperator
+from test.support.lite_networks import LiteTensor
+from test.support.lite_networks import save
+from test.support.lite_networks import save_unary
+
+pytest.importorskip(
+    'ai_edge_litert.interpreter', reason='LiteRT (ai-edge-litert) is not installed'
+)
+
+SOURCE = Path(__file__).parents[1] / 'support' / 'edge_tpu.c'
+BIG = {'width': 128, 'height': 128}
+SMALL = {'width': 6, 'height': 4}
+
+
+@pytest.fixture(scope='module')
+def library(tmp_path_factory) -> str:
+    """Return the path of a libedgetpu that needs no Edge TPU."""
+    compiler = shutil.which('gcc') or shutil.which('cc')
+    if compiler is None:
+        pytest.skip('no C compiler for the fake Edge TPU')
+    path = tmp_path_factory.mktemp('edgetpu') / 'libedgetpu.so.1'
+    subprocess.run([compiler, '-shared', '-fPIC', '-o', str(path), str(SOURCE)], check=True)
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_tried(monkeypatch):
+    monkeypatch.setattr(trial, '_verdicts', {})
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path) -> Path:
+    """Stand for the root of a machine; nothing is plugged in."""
+    root = tmp_path / 'machine'
+    root.mkdir()
+    monkeypatch.setattr(edge_tpu, 'ROOT', root)
+    return root
+
+
+def plug_in_usb(root: Path, product: str = '18d1:9302') -> Path:
+    folder = root / 'sys/bus/usb/devices/2-1'
+    folder.mkdir(parents=True)
+    vendor, number = product.split(':')
+    values = {'idVendor': vendor, 'idProduct': number, 'busnum': '2', 'devnum': '7'}
+    for name, value in values.items():
+        (folder / name).write_text(f'{value}\n')
+    node = root / 'dev/bus/usb/002/007'
+    node.parent.mkdir(parents=True)
+    node.touch()
+    return node
+
+
+def create(path: Path, size=None, **options):
+    manifest = ModelManifest(
+        name='net',
+        source='net.tflite',
+        input=InputRecipe(layout='nhwc', dtype='uint8', **(size or SMALL)),
+        decoder='none',
+    )
+    options = {'threads': 1, 'device': 'edgetpu', **options}
+    return LiteRtEngineType().create(manifest, path, LiteRtOptions(**options))
+
+
+def save_compiled(path: Path) -> Path:
+    """Write what edgetpu_compiler makes of a network with operators that it does not know."""
+    shape = (1, 4, 6, 3)
+    return save(
+        path,
+        [
+            LiteOperator('edgetpu-custom-op', ('image',), ('middle',)),
+            LiteOperator('CAST', ('middle',), ('real',)),
+            LiteOperator('NEG', ('real',), ('result',)),
+        ],
+        [
+            LiteTensor('image', shape, 'uint8'),
+            LiteTensor('middle', shape, 'uint8'),
+            LiteTensor('real', shape),
+            LiteTensor('result', shape),
+        ],
+    )
+
+
+def test_a_real_compiled_file_runs_on_the_edge_tpu(shared_data, library):
+    path = shared_data / 'classifiers/mobilenet_v1_0.25_128_quant_edgetpu.tflite'
+    with create(path, BIG, delegate=library) as engine:
+        assert engine.device == 'edgetpu'
+        engine.warm_up()
+        (result,) = engine.infer(engine.input_buffers()).values()
+        assert (result == 42).all()
+
+
+def test_operators_that_fall_to_the_cpu_are_named(tmp_path, library, shared_data):
+    with create(save_compiled(tmp_path / 'net.tflite'), delegate=library) as engine:
+        assert engine.device == 'edgetpu, on the CPU: 1 CAST, 1 NEG'
+        assert (engine.infer(engine.input_buffers())['result'] == -42).all()
+    path = shared_data / 'movenet_lightning/movenet_single_pose_lightning_ptq_edgetpu.tflite'
+    description = LiteRtEngineType().describe(path)
+    assert [spec.shape for spec in description.outputs] == [(1, 1, 17, 3)]
+
+
+def test_the_wish_for_a_stick_reaches_the_library(tmp_path, library, monkeypatch):
+    seen = []
+    verdict_on = trial.verdict_on
+
+    def watched(content, wanted):
+        seen.append(wanted.delegate)
+        return verdict_on(content, wanted)
+
+    monkeypatch.setattr('edge_perception_litert.delegates.verdict_on', watched)
+    path = save_compiled(tmp_path / 'net.tflite')
+    for device in ('edgetpu', 'edgetpu:1', 'edgetpu:usb', 'edgetpu:pci:2'):
+        create(path, delegate=library, device=device, delegate_options=('Performance=Low',))
+    told = [dict(each.options) for each in seen]
+    assert [each.get('device') for each in told] == [None, ':1', 'usb', 'pci:2']
+    assert all(each['Performance'] == 'Low' for each in told)
+
+
+def test_a_stick_that_vanishes_is_a_failure_and_comes_back(tmp_path, library, monkeypatch):
+    gone = tmp_path / 'gone'
+    monkeypatch.setenv('FAKE_EDGE_TPU', f'gone:{gone}')
+    engine = create(save_compiled(tmp_path / 'net.tflite'), delegate=library)
+    with engine:
+        engine.warm_up()
+        gone.touch()
+        for _ in range(2):
+            with pytest.raises(InferenceError, match=r'USB transfer error.*see that the Edge TPU'):
+                engine.infer(engine.input_buffers())
+    monkeypatch.setenv('FAKE_EDGE_TPU', 'absent')
+    with pytest.raises(EngineUnavailableError, match='no Coral Edge TPU is plugged in'):
+        engine.activate()
+    monkeypatch.delenv('FAKE_EDGE_TPU')
+    with engine:
+        assert (engine.infer(engine.input_buffers())['result'] == -42).all()
+
+
+def test_a_stick_that_this_process_has_open_already_is_not_tried_by_another(
+    tmp_path, library, monkeypatch
+):
+    """It would fail, because a stick belongs to one process at a time."""
+    with create(save_compiled(tmp_path / 'net.tflite'), delegate=library):
+        started = []
+        run = subprocess.run
+
+        def watched(command, **settings):
+            started.append(command)
+            return run(command, **settings)
+
+        monkeypatch.setattr(subprocess, 'run', watched)
+        other = save(
+            tmp_path / 'other.tflite',
+            [LiteOperator('edgetpu-custom-op', ('image',), ('result',))],
+            [LiteTensor('image', dtype='uint8'), LiteTensor('result', dtype='uint8')],
+        )
+        with create(other, delegate=library) as second:
+            second.warm_up()
+        assert not any(library in ' '.join(command) for command in started)
+
+
+def test_a_library_for_another_runtime_kills_only_the_child(tmp_path, library, monkeypatch):
+    monkeypatch.setenv('FAKE_EDGE_TPU', 'crash')
+    with pytest.raises(
+        EngineUnavailableError,
+        match=r'makes ai-edge-litert [\d.]+ crash \(SIGSEGV\): it was built for another one; '
+        'install a libedgetpu that was built for this version',
+    ):
+        create(save_compiled(tmp_path / 'net.tflite'), delegate=library)
+
+
+def test_without_the_library_the_error_says_what_to_install(tmp_path, machine):
+    with pytest.raises(
+        EngineUnavailableError,
+        match=r"device 'edgetpu': libedgetpu\.so\.1 is not installed; install the package "
+        'libedgetpu1-std',
+    ):
+        create(save_compiled(tmp_path / 'net.tflite'))
+
+
+@pytest.mark.parametrize(
+    'file',
+    [
+        'classifiers/mobilenet_v1_0.25_128_quant_edgetpu.tflite',
+        'movenet_lightning/movenet_single_pose_lightning_ptq_edgetpu.tflite',
+    ],
+)
+def test_real_compiled_files_say_what_they_need(shared_data, machine, file):
+    path = shared_data / file
+    size = BIG if 'mobilenet' in file else {'width': 192, 'height': 192}
+    with pytest.raises(
+        ArtifactError,
+        match="was compiled for a Coral Edge TPU; set the option device to 'edgetpu'",
+    ):
+        create(path, size, device='cpu')
+    with pytest.raises(EngineUnavailableError, match='libedgetpu1-std'):
+        create(path, size)
+
+
+def test_without_a_stick_the_error_says_so(tmp_path, library, machine, monkeypatch):
+    monkeypatch.setenv('FAKE_EDGE_TPU', 'absent')
+    path = save_compiled(tmp_path / 'net.tflite')
+    with pytest.raises(
+        EngineUnavailableError, match='no Coral Edge TPU is plugged in, on USB or PCIe; plug'
+    ):
+        create(path, delegate=library)
+    # Plugging one in helps without a restart.
+    monkeypatch.delenv('FAKE_EDGE_TPU')
+    create(path, delegate=library)
+
+
+def test_a_stick_without_rights_needs_udev_rules(tmp_path, library, machine, monkeypatch):
+    monkeypatch.setenv('FAKE_EDGE_TPU', 'absent')
+    node = plug_in_usb(machine, '1a6e:089a')
+    monkeypatch.setattr(edge_tpu.os, 'access', lambda path, _: Path(path) != node)
+    with pytest.raises(EngineUnavailableError, match=r'may not open .*002/007.*udev rules'):
+        create(save_compiled(tmp_path / 'net.tflite'), delegate=library)
+
+
+def test_a_stick_that_somebody_else_has_open(tmp_path, library, machine, monkeypatch):
+    monkeypatch.setenv('FAKE_EDGE_TPU', 'absent')
+    plug_in_usb(machine)
+    with pytest.raises(
+        EngineUnavailableError, match='did not start: .*Could not open device.*no other process'
+    ):
+        create(save_compiled(tmp_path / 'net.tflite'), delegate=library)
+
+
+def test_a_file_that_was_not_compiled_is_not_run_on_the_cpu_instead(tmp_path):
+    path = save_unary(tmp_path / 'net.tflite', 'ABS', dtype='uint8')
+    with pytest.raises(ArtifactError, match='was not compiled for the Edge TPU.*edgetpu_compiler'):
+        create(path)
+
+
+@pytest.mark.parametrize('device', ['gpu', 'EDGETPU', 'edgetpu:', 'edgetpu:fast', ''])
+def test_an_unknown_device_is_refused(tmp_path, device):
+    path = save_unary(tmp_path / 'net.tflite', dtype='uint8')
+    with pytest.raises(EngineUnavailableError, match=f'device {device!r} is none of cpu, edgetpu'):
+        create(path, device=device)
+
+
+def test_devices_are_those_that_are_plugged_in(machine):
+    assert LiteRtEngineType().probe().devices == ('cpu',)
+    plug_in_usb(machine, '1a6e:089a')
+    assert LiteRtEngineType().probe().devices == ('cpu', 'edgetpu', 'edgetpu:usb')
+    (machine / 'dev/apex_0').touch()
+    assert LiteRtEngineType().probe().devices == ('cpu', 'edgetpu', 'edgetpu:usb', 'edgetpu:pci')
+
+
+def test_artifacts_for_the_edge_tpu_are_for_nothing_else():
+    kind = LiteRtEngineType()
+    assert kind.device_key(LiteRtOptions()) == 'any'
+    assert kind.device_key(LiteRtOptions(device='edgetpu:usb')) == 'edgetpu'
+
+
+def test_another_delegate_takes_what_it_can(tmp_path, library):
+    tensors = [
+        LiteTensor('image', dtype='uint8'),
+        LiteTensor('real'),
+        LiteTensor('result'),
+    ]
+    operators = [
+        LiteOperator('CAST', ('image',), ('real',)),
+        LiteOperator('NEG', ('real',), ('result',)),
+    ]
+    path = save(tmp_path / 'net.tflite', operators, tensors)
+    with create(path, device='cpu', delegate=library) as engine:
+        assert engine.device == 'libedgetpu.so.1, the rest on the CPU'
+        buffers = engine.input_buffers()
+        buffers['image'].fill(3)
+        assert (engine.infer(buffers)['result'] == -3).all()
+
+
+def test_another_delegate_may_bring_operators_of_its_own(tmp_path, library):
+    path = save_unary(tmp_path / 'net.tflite', 'acme-frobnicate', dtype='uint8')
+    with pytest.raises(ArtifactError, match='name a library that has this one in the option'):
+        create(path, device='cpu')
+    with create(path, device='cpu', delegate=library) as engine:
+        assert (engine.infer(engine.input_buffers())['result'] == 42).all()
+
+
+@pytest.mark.parametrize(
+    ('delegate', 'options', 'message'),
+    [
+        ('libnothing.so', (), 'delegate libnothing.so cannot be loaded: .*correct the option'),
+        ('libm.so.6', (), 'libm.so.6 is no delegate library; correct the option delegate'),
+        ('libnothing.so', ('fast',), "delegate_options: got 'fast', expected name=value"),
+    ],
+)
+def test_a_delegate_that_is_none_is_explained(tmp_path, delegate, options, message):
+    path = save_unary(tmp_path / 'net.tflite', 'ABS', shape=(1, 4, 6, 3))
+    manifest = ModelManifest(
+        name='net',
+        source='net.tflite',
+        input=InputRecipe(layout='nhwc', **SMALL),
+        decoder='none',
+    )
+    options = LiteRtOptions(delegate=delegate, delegate_options=options)
+    with pytest.raises(EngineUnavailableError, match=message):
+        LiteRtEngineType().create(manifest, path, options)
+
+
+def test_a_delegate_that_crashes_or_does_not_start(tmp_path, library, monkeypatch):
+    path = save_unary(tmp_path / 'net.tflite', 'ABS')
+    manifest = ModelManifest(
+        name='net',
+        source='net.tflite',
+        input=InputRecipe(layout='nhwc', **SMALL),
+        decoder='none',
+    )
+    options = LiteRtOptions(delegate=library)
+    for trouble, message in (('crash', r'crash \(SIGSEGV\)'), ('absent', 'did not start: .*open')):
+        monkeypatch.setenv('FAKE_EDGE_TPU', trouble)
+        with pytest.raises(EngineUnavailableError, match=message):
+            LiteRtEngineType().create(manifest, path, options)

@@ -1,0 +1,341 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import threading
+import weakref
+
+import cv2
+from edge_perception_openvino.engine import OpenVinoEngineType
+from edge_perception_openvino.library import load_library
+from edge_perception_openvino.options import OpenVinoOptions
+import numpy as np
+from onnx import helper
+from onnx import numpy_helper
+from onnx import TensorProto
+import pytest
+
+from edge_perception.contract import EngineStateError
+from edge_perception.contract import InferenceError
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import TensorSpec
+from test.support.networks import manifest_for
+from test.support.networks import save
+from test.support.networks import save_conv
+from test.support.networks import save_identity
+from test.support.networks import SHAPE
+from test.support.networks import tensor
+
+pytest.importorskip('openvino', reason='OpenVINO (openvino) is not installed')
+
+
+def create(path: Path, manifest: ModelManifest | None = None, **options):
+    return OpenVinoEngineType().create(
+        manifest or manifest_for(), path, OpenVinoOptions(threads=1, **options)
+    )
+
+
+def image(dtype='float32', shape=SHAPE) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 100, shape).astype(dtype)
+
+
+@pytest.mark.parametrize('layout', ['nchw', 'nhwc'])
+@pytest.mark.parametrize('dtype', ['float32', 'float16', 'uint8', 'int8'])
+def test_tensors_pass_through_in_every_dtype(tmp_path, dtype, layout):
+    shape = SHAPE if layout == 'nchw' else (1, 4, 6, 3)
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    path = save_identity(tmp_path / 'net.onnx', kind, shape)
+    with create(path, manifest_for(shape, dtype=dtype, layout=layout)) as engine:
+        engine.warm_up()
+        buffer = engine.input_buffers()['image']
+        buffer[:] = image(dtype, shape)
+        result = engine.infer(engine.input_buffers())['result']
+        np.testing.assert_array_equal(result, image(dtype, shape))
+        assert engine.outputs[0].admits(result)
+
+
+def test_conv_computes_the_known_sums(tmp_path):
+    with create(save_conv(tmp_path / 'net.onnx')) as engine:
+        sums = engine.infer({'image': np.ones(SHAPE, np.float32)})['sums']
+    assert sums.shape == (1, 2, 4, 6)
+    assert sums[0, 0].tolist()[1] == [18, 27, 27, 27, 27, 18]
+
+
+def test_foreign_arrays_give_the_same_and_are_not_changed(tmp_path):
+    with create(save_conv(tmp_path / 'net.onnx')) as engine:
+        frame = image()
+        frame.setflags(write=False)
+        first = engine.infer({'image': frame})['sums'].copy()
+        with_gaps = np.repeat(image(), 2, axis=3)[..., ::2]
+        np.testing.assert_array_equal(engine.infer({'image': with_gaps})['sums'], first)
+        engine.input_buffers()['image'][:] = image()
+        np.testing.assert_array_equal(engine.infer(engine.input_buffers())['sums'], first)
+        np.testing.assert_array_equal(engine.input_buffers()['image'], image())
+        np.testing.assert_array_equal(frame, image())
+
+
+def test_the_frame_is_written_into_memory_of_the_runtime(tmp_path):
+    with create(save_conv(tmp_path / 'net.onnx')) as engine:
+        buffer = engine.input_buffers()['image']
+        assert np.shares_memory(buffer, engine._request.get_input_tensor(0).data)
+        assert buffer.flags.c_contiguous and buffer.flags.writeable
+
+
+def test_each_frame_is_computed_anew(tmp_path):
+    with create(save_identity(tmp_path / 'net.onnx', operator='Neg')) as engine:
+        for value in (1, 2, 3):
+            engine.input_buffers()['image'].fill(value)
+            assert (engine.infer(engine.input_buffers())['result'] == -value).all()
+
+
+@pytest.mark.parametrize('shape', [('batch', 3, 'height', None), None])
+def test_open_dimensions_become_those_of_the_manifest(tmp_path, shape):
+    path = save_identity(tmp_path / 'net.onnx', shape=shape)
+    with create(path) as engine:
+        assert engine.inputs == (TensorSpec('image', SHAPE, np.dtype('float32')),)
+        assert engine.outputs == (TensorSpec('result', SHAPE, np.dtype('float32')),)
+        engine.warm_up()
+        np.testing.assert_array_equal(engine.infer({'image': image()})['result'], image())
+
+
+def test_outputs_may_change_their_size_and_stand_beside_fixed_ones(tmp_path):
+    nodes = [
+        helper.make_node('NonZero', ['image'], ['where']),
+        helper.make_node('Neg', ['image'], ['negative']),
+        helper.make_node('ReduceSum', ['image'], ['sum'], keepdims=0),
+    ]
+    outputs = [
+        tensor('where', (4, 'found'), TensorProto.INT64),
+        tensor('negative', SHAPE),
+        tensor('sum', ()),
+    ]
+    path = save(tmp_path / 'net.onnx', nodes, [tensor('image', SHAPE)], outputs)
+    with create(path) as engine:
+        assert [spec.shape for spec in engine.outputs] == [(4, -1), SHAPE, ()]
+        for count in (0, 5, 2, 72):
+            frame = np.zeros(SHAPE, np.float32)
+            frame.ravel()[:count] = 1
+            results = engine.infer({'image': frame})
+            assert results['where'].shape == (4, count)
+            assert results['sum'] == count
+            np.testing.assert_array_equal(results['negative'], -frame)
+
+
+def test_outputs_that_are_one_tensor_keep_their_own_names(tmp_path):
+    # 2022.3 puts all three names on each of them.
+    nodes = [
+        helper.make_node('Relu', ['image'], ['first']),
+        helper.make_node('Identity', ['first'], ['second']),
+        helper.make_node('Identity', ['first'], ['third']),
+    ]
+    names = ['second', 'first', 'third']
+    path = save(
+        tmp_path / 'net.onnx',
+        nodes,
+        [tensor('image', SHAPE)],
+        [tensor(name, SHAPE) for name in names],
+    )
+    with create(path) as engine:
+        assert [spec.name for spec in engine.outputs] == names
+        results = engine.infer({'image': image()})
+        for name in names:
+            np.testing.assert_array_equal(results[name], image())
+
+
+def test_an_output_without_a_name_gets_one(tmp_path):
+    core = load_library().Core()
+    model = core.read_model(str(save_conv(tmp_path / 'net.onnx')))
+    model.outputs[0].get_tensor().set_names(set())
+    load_library().serialize(model, str(tmp_path / 'net.xml'))
+    with create(tmp_path / 'net.xml') as engine:
+        assert [spec.name for spec in engine.outputs] == ['output_0']
+        assert engine.infer({'image': image()})['output_0'].shape == (1, 2, 4, 6)
+
+
+def test_ir_gives_the_same_as_onnx(tmp_path):
+    path = save_conv(tmp_path / 'net.onnx')
+    library = load_library()
+    library.serialize(library.Core().read_model(str(path)), str(tmp_path / 'net.xml'))
+    results = []
+    for suffix in ('.onnx', '.xml'):
+        with create(path.with_suffix(suffix)) as engine:
+            results.append(dict(engine.infer({'image': image()})))
+    np.testing.assert_array_equal(results[0]['sums'], results[1]['sums'])
+
+
+def test_threads_are_as_many_as_asked_for(tmp_path):
+    with create(save_conv(tmp_path / 'net.onnx')) as engine:
+        assert engine._loaded.compiled.get_property('INFERENCE_NUM_THREADS') == 1
+
+
+def test_a_second_thread_is_refused_while_one_is_inside(tmp_path):
+    inside, leave = threading.Event(), threading.Event()
+
+    class SlowRequest:
+        def __init__(self, request):
+            self._request = request
+
+        def __getattr__(self, name):
+            return getattr(self._request, name)
+
+        def infer(self, **settings):
+            inside.set()
+            leave.wait()
+            self._request.infer(**settings)
+
+    with create(save_identity(tmp_path / 'net.onnx')) as engine:
+        engine._infer_here = SlowRequest(engine._request).infer
+        worker = threading.Thread(target=lambda: engine.infer({'image': image()}))
+        worker.start()
+        try:
+            assert inside.wait(60)
+            # and not OpenVINO's own "Infer Request is busy"
+            with pytest.raises(EngineStateError, match='another thread was inside'):
+                engine.infer({'image': image()})
+        finally:
+            leave.set()
+            worker.join()
+
+
+def test_an_inactive_engine_refuses_to_compute(tmp_path):
+    engine = create(save_identity(tmp_path / 'net.onnx'))
+    with pytest.raises(EngineStateError, match='expected activate before it'):
+        engine.infer({'image': image()})
+
+
+def test_a_failure_of_the_runtime_is_an_error_and_the_next_frame_works(tmp_path):
+    nodes = [
+        helper.make_node('NonZero', ['image'], ['where']),
+        helper.make_node('Reshape', ['where', 'shape'], ['result']),
+    ]
+    path = save(
+        tmp_path / 'net.onnx',
+        nodes,
+        [tensor('image', SHAPE)],
+        [tensor('result', (2, 10), TensorProto.INT64)],
+        constants=[numpy_helper.from_array(np.array([2, 10]), 'shape')],
+    )
+    frame = np.zeros(SHAPE, np.float32)
+    with create(path) as engine:
+        frame.ravel()[:4] = 1
+        with pytest.raises(
+            InferenceError, match=r'net\.onnx: openvino failed: .*[Rr]eshape'
+        ) as error:
+            engine.infer({'image': frame})
+        assert '\n' not in str(error.value)
+        frame.ravel()[:5] = 1
+        assert engine.infer({'image': frame})['result'].shape == (2, 10)
+
+
+def test_walking_through_the_states_leaves_nothing_behind(tmp_path):
+    path = save_conv(tmp_path / 'net.onnx', channels=100_000)  # 10 MB of weights, so a leak shows
+
+    def resources() -> tuple[int, int]:
+        return len(os.listdir('/proc/self/task')), len(os.listdir('/proc/self/fd'))
+
+    def resident_bytes() -> int:
+        pages = int(Path('/proc/self/statm').read_text().split()[1])
+        return pages * os.sysconf('SC_PAGE_SIZE')
+
+    engine = OpenVinoEngineType().create(manifest_for(), path, OpenVinoOptions(threads=2))
+    for cycle in range(25):
+        engine.activate()
+        engine.warm_up(1)
+        engine.deactivate()
+        if cycle == 4:
+            before, memory_before = resources(), resident_bytes()
+    threads, files = resources()
+    assert threads < before[0] + 10  # 20 leaked networks; idle threads of TBB come and go
+    assert files == before[1]
+    assert resident_bytes() - memory_before < 60e6  # 20 leaked networks would be 200 MB
+
+
+def test_deactivate_gives_the_network_back(tmp_path):
+    engine = create(save_conv(tmp_path / 'net.onnx'))
+    engine.activate()
+    network, request = weakref.ref(engine._loaded.compiled), weakref.ref(engine._request)
+    engine.deactivate()
+    assert network() is None
+    assert request() is None
+
+
+def test_an_output_that_is_kept_too_long_is_no_crash(tmp_path):
+    engine = create(save_conv(tmp_path / 'net.onnx'))
+    with engine:
+        kept = engine.infer({'image': image()})['sums']
+        expected = kept.copy()
+    del engine
+    np.testing.assert_array_equal(kept, expected)
+
+
+def test_many_frames_do_not_grow(tmp_path):
+    nodes = [helper.make_node('NonZero', ['image'], ['where'])]
+    outputs = [tensor('where', (4, 'found'), TensorProto.INT64)]
+    shape = (1, 3, 128, 128)
+    path = save(tmp_path / 'net.onnx', nodes, [tensor('image', shape)], outputs)
+    with create(path, manifest_for(shape)) as engine:
+        for frame in range(600):
+            engine.input_buffers()['image'].fill(1)
+            engine.infer(engine.input_buffers())
+            if frame == 99:
+                before = int(Path('/proc/self/statm').read_text().split()[1])
+        after = int(Path('/proc/self/statm').read_text().split()[1])
+    # An output has 1.5 MB: 500 that stayed would be 750 MB.
+    assert (after - before) * os.sysconf('SC_PAGE_SIZE') < 50e6
+
+
+def test_equals_a_request_of_the_vendor_on_yolox(shared_data):
+    path = shared_data / 'yolox_nano/yolox_nano.onnx'
+    shape = (1, 3, 416, 416)
+    core = load_library().Core()
+    settings = {'INFERENCE_PRECISION_HINT': 'f32'}
+    compiled = core.compile_model(core.read_model(str(path)), 'CPU', settings)
+    request = compiled.create_infer_request()
+    with create(path, manifest_for(shape, colour='bgr')) as engine:
+        engine.warm_up()
+        for seed in (0, 1, 0):
+            frame = np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
+            engine.input_buffers()['images'][:] = frame
+            got = engine.infer(engine.input_buffers())['output'].copy()
+            (expected,) = request.infer({0: frame}).values()
+            np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3)
+            again = engine.infer(engine.input_buffers())['output']
+            np.testing.assert_array_equal(again, got)
+
+
+def test_tflite_files_give_what_litert_gives(shared_data):
+    interpreter = pytest.importorskip(
+        'ai_edge_litert.interpreter', reason='LiteRT (ai-edge-litert) is not installed'
+    )
+    if int(load_library().get_version().partition('.')[0]) < 2023:
+        pytest.skip('OpenVINO reads TFLite files since 2023.0')
+    path = shared_data / 'yolox_nano/yolox_nano_float16_quantize.tflite'
+    lite = interpreter.Interpreter(str(path))
+    lite.allocate_tensors()
+    shape = (1, 3, 416, 416)
+    frame = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    lite.set_tensor(lite.get_input_details()[0]['index'], frame)
+    lite.invoke()
+    expected = lite.get_tensor(lite.get_output_details()[0]['index'])
+    with create(path, manifest_for(shape)) as engine:
+        (result,) = engine.infer({engine.inputs[0].name: frame}).values()
+    np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_quantised_network_gives_what_onnxruntime_gives(shared_data):
+    # In 8 bits, 2022.3.2 and 2023 put the keypoints anywhere.
+    onnxruntime = pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed')
+    path = shared_data / 'movenet_lightning/movenet_lightning_ptq_qdq.onnx'
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, settings, providers=['CPUExecutionProvider'])
+    picture = cv2.imread(str(shared_data / 'movenet_lightning' / 'squat.bmp'))
+    frame = cv2.resize(picture, (192, 192))[None, ..., ::-1].copy()
+    (expected,) = session.run(None, {session.get_inputs()[0].name: frame})
+    manifest = manifest_for((1, 192, 192, 3), layout='nhwc', dtype='uint8')
+    with create(path, manifest) as engine:
+        (result,) = engine.infer({engine.inputs[0].name: frame}).values()
+    np.testing.assert_allclose(result[..., :2], expected[..., :2], atol=0.04)

@@ -1,0 +1,215 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edge_perception_tensorrt.engine import TensorRtEngineType
+from edge_perception_tensorrt.options import TensorRtOptions
+import numpy as np
+import onnx
+from onnx import helper
+from onnx import TensorProto
+import pytest
+
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import TensorMismatchError
+from edge_perception.contract import TensorSpec
+from test.support.networks import manifest_for
+from test.support.networks import save
+from test.support.networks import save_identity
+from test.support.networks import SHAPE
+from test.support.networks import tensor
+from test.support.tensorrt_stubs import nvidia_machine
+from test.support.tensorrt_stubs.behaviour import plan_of
+
+# What Ultralytics 8 writes before a plan, shortened.
+METADATA = {'description': 'Ultralytics YOLO11n model', 'stride': 32, 'names': {'0': 'person'}}
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    with nvidia_machine(monkeypatch) as behaviour:
+        yield behaviour
+
+
+def plan(folder: Path, version: str = '10.3.0.26', *, prefix: bytes = b'') -> Path:
+    network = onnx.load(save_identity(folder / 'net.onnx'))
+    path = folder / 'net.engine'
+    path.write_bytes(prefix + plan_of(network, version))
+    return path
+
+
+def create(path: Path, manifest: ModelManifest | None = None, **options):
+    return TensorRtEngineType().create(
+        manifest or manifest_for(), path, TensorRtOptions(**options)
+    )
+
+
+def metadata_prefix(metadata: dict) -> bytes:
+    text = json.dumps(metadata).encode()
+    return len(text).to_bytes(4, 'little') + text
+
+
+def test_metadata_before_a_plan_is_read_and_does_not_disturb(tmp_path, machine):
+    path = plan(tmp_path, prefix=metadata_prefix(METADATA))
+    description = TensorRtEngineType().describe(path)
+    assert description.inputs == (TensorSpec('image', SHAPE, np.dtype(np.float32)),)
+    assert description.outputs == (TensorSpec('result', SHAPE, np.dtype(np.float32)),)
+    assert description.metadata['description'] == 'Ultralytics YOLO11n model'
+    assert description.metadata['stride'] == '32'
+    assert description.metadata['names'] == "{0: 'person'}"
+    with create(path) as engine:
+        assert engine.infer({'image': np.ones(SHAPE, np.float32)})['result'].all()
+
+
+def test_a_plan_without_metadata_has_none(tmp_path, machine):
+    assert TensorRtEngineType().describe(plan(tmp_path)).metadata == {}
+
+
+@pytest.mark.parametrize(
+    ('made_by', 'installed', 'fits'),
+    [
+        ('10.3.0.26', '10.3.0', True),
+        ('10.3.1.4', '10.3.0', True),
+        ('8.6.1.6', '10.3.0', False),
+        ('10.4.0.26', '10.3.0', False),
+        ('10.3.0.26', '8.6.1', False),
+    ],
+)
+def test_a_plan_of_another_version_is_refused_before_tensorrt_reads_it(
+    tmp_path, monkeypatch, made_by, installed, fits
+):
+    with nvidia_machine(monkeypatch, version=installed) as machine:
+        machine.failures['deserialize'] = 'must not be reached'
+        reason = (
+            'must not be reached'
+            if fits
+            else f'was built by TensorRT {made_by}, and this is TensorRT {installed}; build it'
+        )
+        with pytest.raises(ArtifactError, match=reason):
+            create(plan(tmp_path, made_by))
+
+
+@pytest.mark.parametrize(
+    ('content', 'reason'),
+    [
+        (None, 'does not exist; correct the path'),
+        (b'', 'is empty; copy the file again'),
+        (b'version https://git-lfs.github.com/spec/v1', 'is a pointer of Git LFS'),
+        (b'\x08\x08\x12\x07pytorch and an ONNX file', 'is not a TensorRT plan; build it again'),
+        (b'ftrt\0\0\0\0', 'ends within its header; copy the file again'),
+        (metadata_prefix(METADATA), 'is not a TensorRT plan'),
+        (metadata_prefix(METADATA)[:40], 'is not a TensorRT plan'),
+        (b'\xff\xff\xff\xff{}', 'is not a TensorRT plan'),
+    ],
+)
+def test_a_file_that_is_no_plan_never_reaches_tensorrt(tmp_path, machine, content, reason):
+    path = tmp_path / 'net.engine'
+    if content is not None:
+        path.write_bytes(content)
+    machine.failures['deserialize'] = 'must not be reached'
+    with pytest.raises(ArtifactError, match=reason):
+        create(path)
+
+
+def test_a_file_that_may_not_be_read_is_said(tmp_path, machine):
+    (tmp_path / 'net.engine').mkdir()
+    with pytest.raises(ArtifactError, match='cannot be read: Is a directory'):
+        create(tmp_path / 'net.engine')
+
+
+# As TensorRT 8.5 to 10 log them; the sources are in errors.py.
+@pytest.mark.parametrize(
+    ('said', 'reason'),
+    [
+        (
+            '1: [stdArchiveReader.cpp::StdArchiveReader::40] Error Code 1: Serialization '
+            '(Serialization assertion stdVersionRead == serializationVersion failed.Version tag '
+            'does not match. Note: Current Version: 213, Serialized Engine Version: 232)',
+            'was built by another TensorRT than 10.3.0, which is the one here',
+        ),
+        (
+            'IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization '
+            'assertion magicTagRead == kMAGIC_TAG failed.Magic tag does not match)',
+            'is not a TensorRT plan',
+        ),
+        (
+            'Serialization assertion sizeRead == static_cast<uint64_t>(mEnd - mCurrent) '
+            'failed.Size specified in header does not match archive size',
+            'is not complete; copy the file again',
+        ),
+        (
+            'The engine plan file is generated on an incompatible device, expecting compute 8.9 '
+            'got compute 8.6, please rebuild.',
+            'was built for a GPU of compute capability 8.6, and this one has 8.9',
+        ),
+        (
+            'IPluginRegistry::getPluginCreator: Error Code 4: API Usage Error (Cannot find '
+            'plugin: EfficientIdxNMS_TRT, version: 1, namespace:.)',
+            'has operators that are in a plugin of TensorRT, which is not here',
+        ),
+        (
+            'Error Code 2: Internal Error (Assertion failed)',
+            'TensorRT 10.3.0 cannot load it: Error Code 2: Internal Error',
+        ),
+    ],
+)
+def test_a_plan_that_tensorrt_refuses_is_explained(tmp_path, machine, said, reason):
+    machine.failures['deserialize'] = said
+    with pytest.raises(ArtifactError, match=reason):
+        create(plan(tmp_path))
+
+
+def test_a_plan_that_does_not_fit_is_no_fault_of_the_file(tmp_path, machine):
+    machine.failures['deserialize'] = 'Error Code 2: OutOfMemory (no further information)'
+    with pytest.raises(EngineUnavailableError, match='does not fit into the memory of the GPU'):
+        create(plan(tmp_path))
+
+
+def test_a_manifest_that_does_not_fit_is_refused(tmp_path, machine):
+    with pytest.raises(TensorMismatchError, match=r'got 1x3x8x8 float32 .* expected 1x3x4x6'):
+        create(plan(tmp_path), manifest_for((1, 3, 8, 8)))
+
+
+def test_a_second_input_is_refused(tmp_path, machine):
+    network = save(
+        tmp_path / 'net.onnx',
+        [helper.make_node('Mul', ['image', 'factor'], ['result'])],
+        [tensor('image', SHAPE), tensor('factor', (1,))],
+        [tensor('result', SHAPE)],
+    )
+    path = tmp_path / 'net.engine'
+    path.write_bytes(plan_of(onnx.load(network)))
+    with pytest.raises(ArtifactError, match=r"has the input 'factor' \(1 float32\) beside"):
+        create(path, manifest_for(name='image'))
+
+
+@pytest.mark.parametrize(
+    ('kind', 'name'), [(TensorProto.BFLOAT16, 'BF16'), (TensorProto.FLOAT8E4M3FN, 'FP8')]
+)
+def test_types_that_numpy_does_not_have_are_refused(tmp_path, machine, kind, name):
+    node = helper.make_node('Cast', ['image'], ['result'], to=kind)
+    outputs = [tensor('result', SHAPE, kind)]
+    network = save(tmp_path / 'net.onnx', [node], [tensor('image', SHAPE)], outputs, opset=19)
+    path = tmp_path / 'net.engine'
+    path.write_bytes(plan_of(onnx.load(network)))
+    with pytest.raises(ArtifactError, match=f"its tensor 'result' is of type {name}, which NumPy"):
+        create(path)
+
+
+@pytest.mark.parametrize(
+    ('what', 'value', 'reason'),
+    [
+        ('format', 'CHW32', 'is stored as CHW32, expected LINEAR'),
+        ('location', 'HOST', 'is read or written on the host'),
+    ],
+)
+def test_tensors_that_are_no_plain_arrays_are_refused(tmp_path, machine, what, value, reason):
+    setattr(machine, what, value)
+    with pytest.raises(ArtifactError, match=reason):
+        create(plan(tmp_path))

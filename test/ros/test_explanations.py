@@ -1,0 +1,151 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the node says when no image comes, or when images are not what they were; over DDS."""
+
+from __future__ import annotations
+
+from diagnostic_msgs.msg import DiagnosticArray
+import pytest
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from edge_perception.ros.camera_watch import PATIENCE_NS
+from edge_perception.testing import FakeClock
+from test.support.fake_node import picture
+from test.support.graph import until
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+def activate(here):
+    assert here.tester.transition('configure')
+    assert here.tester.transition('activate')
+
+
+def pass_patience(clock):
+    clock.now_ns += PATIENCE_NS + 1
+
+
+def test_nobody_publishes_the_topic(world, clock):
+    here = world(clock=clock, image_topic='/camera/image_rw')
+    camera = here.tester.publisher(Image, '/camera/image_raw')
+    activate(here)
+    until(lambda: here.node.count_publishers('/camera/image_raw'), bool)
+    pass_patience(clock)
+    here.logged(
+        "/camera/image_rw: nobody publishes it, did you mean '/camera/image_raw'?; set image_topic"
+    )
+    assert camera is not None
+
+
+def test_nobody_publishes_anything(world, clock):
+    here = world(clock=clock)
+    activate(here)
+    pass_patience(clock)
+    here.logged(
+        '/image_raw: nobody publishes it, and there is no other topic with images; '
+        'start the camera'
+    )
+
+
+def test_before_three_seconds_nothing_is_said(world, clock):
+    here = world(clock=clock)
+    diagnostics = here.tester.collect(DiagnosticArray, '/diagnostics')
+    activate(here)
+    clock.now_ns += PATIENCE_NS - 1
+    for _ in range(2):
+        diagnostics.get(timeout=30)
+    assert here.node.session.cameras[0].input_problem == ''
+
+
+def test_a_topic_of_another_type(world, clock):
+    here = world(clock=clock, image_transport='raw')
+    here.tester.publisher(String, '/image_raw')
+    activate(here)
+    until(lambda: here.node.count_publishers('/image_raw'), bool)
+    pass_patience(clock)
+    here.logged(
+        '/image_raw: is published by /tester as std_msgs/msg/String, expected '
+        'sensor_msgs/msg/Image; set image_topic to the topic of a camera'
+    )
+
+
+def test_a_publisher_without_images(world, clock):
+    here = world(clock=clock)
+    here.camera()
+    activate(here)
+    until(lambda: here.node.count_publishers('/image_raw'), bool)
+    pass_patience(clock)
+    here.logged(
+        '/image_raw: /tester publishes it and no image arrives (3 s); images that are too large '
+        'for the transport are lost: set FASTDDS_DEFAULT_PROFILES_FILE to '
+        'config/fastdds_large_images.xml of edge_perception in the process of the camera driver'
+    )
+
+
+def test_a_quality_of_service_that_does_not_fit(world, clock):
+    here = world(clock=clock, qos='reliable', image_transport='raw')
+    here.tester.node.create_publisher(Image, '/image_raw', qos_profile_sensor_data)
+    activate(here)
+    until(lambda: here.node.count_publishers('/image_raw'), bool)
+    pass_patience(clock)
+    here.logged(
+        '/image_raw: /tester publishes best effort, this node asks for reliable, so they do not '
+        'connect; set qos to auto or best_effort'
+    )
+
+
+@pytest.mark.parametrize('reliable', [True, False])
+def test_auto_does_as_the_publisher_does(world, reliable):
+    here = world(qos='auto')
+    profile = 10 if reliable else qos_profile_sensor_data
+    camera = here.tester.publisher(Image, '/image_raw', profile)
+    until(lambda: here.node.count_publishers('/image_raw'), bool)
+    activate(here)
+    camera.wait(here.node)
+    assert here.node.session.cameras[0].input.reliable == reliable
+    here.detections.wait(here.node)
+    camera.publish(picture(here.now()))
+    assert here.detections.get(timeout=30) is not None
+
+
+def test_a_camera_that_stops_and_comes_back(world, clock):
+    here = world(clock=clock)
+    camera = here.start()
+    camera.publish(picture(here.now()))
+    here.detections.get(timeout=30)
+    pass_patience(clock)
+    here.logged('/image_raw: the camera has stopped (no image for 3 s)')
+    clock.now_ns += 4_000_000_000
+    camera.publish(picture(here.now()))
+    here.detections.get(timeout=30)
+    here.logged('/image_raw: images come again after 7.0 s')
+
+
+def test_a_camera_that_changes_what_it_sends(world):
+    here = world()
+    camera = here.start()
+    for width, encoding, channels in ((64, 'bgr8', 3), (96, 'mono8', 1), (96, 'mono8', 1)):
+        camera.publish(picture(here.now(), width=width, encoding=encoding, channels=channels))
+        here.detections.get(timeout=30)
+    here.logged(
+        '/image_raw: images are 96x48 mono8 in camera_optical_frame from now on, they were 64x48 '
+        'bgr8 in camera_optical_frame'
+    )
+
+
+def test_diagnostics_have_the_same_sentence(world, clock):
+    here = world(clock=clock)
+    diagnostics = here.tester.collect(DiagnosticArray, '/diagnostics')
+    activate(here)
+    pass_patience(clock)
+
+    def said():
+        statuses = diagnostics.get(timeout=30).status
+        return [each.message for each in statuses if each.name == '/perception: camera']
+
+    until(said, lambda messages: any('nobody publishes it' in each for each in messages))

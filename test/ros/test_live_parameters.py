@@ -1,0 +1,162 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters and services that take effect while the node runs, over DDS."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
+from std_srvs.srv import Trigger
+
+from edge_perception.ros.images import image_to_frame
+from test.support.fake_node import picture
+from test.support.graph import until
+
+
+def set_parameters(here, **values):
+    client = here.tester.node.create_client(
+        SetParametersAtomically, '/perception/set_parameters_atomically'
+    )
+    named = {name.replace('__', '.'): value for name, value in values.items()}
+    messages = [Parameter(name, value=value).to_parameter_msg() for name, value in named.items()]
+    return here.tester.call(client, SetParametersAtomically.Request(parameters=messages)).result
+
+
+def call(here, kind, name, request):
+    return here.tester.call(here.tester.node.create_client(kind, f'/perception/{name}'), request)
+
+
+def lane(here):
+    return here.node.session.cameras[0].lane
+
+
+def test_what_may_change_takes_effect_at_once(world):
+    here = world(latency_budget_ms=500.0)
+    here.start()
+    answer = set_parameters(
+        here,
+        score_threshold=0.9,
+        max_detections=3,
+        classes=['thing'],
+        latency_budget_ms=70.0,
+        publish_late=True,
+        debug__max_rate=2.0,
+    )
+    assert answer.successful, answer.reason
+    selection = lane(here).selection
+    assert (selection.score_threshold, selection.max_detections) == (0.9, 3)
+    assert selection.class_ids == {0}
+    assert lane(here).policy.publish_late
+    assert here.node.session.cameras[0].budget_ms == 70.0
+    assert here.node.session.cameras[0].debug_image.options.max_rate == 2.0
+
+
+def test_of_several_values_all_take_effect_or_none(world):
+    here = world()
+    here.start()
+    before = lane(here).selection
+    answer = set_parameters(here, score_threshold=0.9, classes=['ting'])
+    assert not answer.successful
+    assert answer.reason == (
+        "classes: got 'ting', which the model does not know, did you mean 'thing'?"
+    )
+    assert lane(here).selection == before
+    assert here.node.get_parameter('score_threshold').value == -1.0
+
+
+def test_a_value_out_of_range_is_refused(world):
+    here = world()
+    here.start()
+    answer = set_parameters(here, debug__jpeg_quality=101)
+    assert answer.reason == 'debug.jpeg_quality: got 101, expected a whole number from 1 to 100'
+
+
+def test_others_say_that_they_need_a_configure(world):
+    here = world()
+    here.start()
+    assert set_parameters(here, rotate=90).successful
+    here.logged('rotate: takes effect with the next configure')
+
+
+def test_perception_is_switched_off_and_on_without_a_transition(world):
+    here = world()
+    camera = here.start()
+    answer = call(here, SetBool, 'enable', SetBool.Request(data=False))
+    assert (answer.success, answer.message) == (True, 'perception is off')
+    until(lambda: here.node.session.cameras[0].input.subscribed, lambda there: not there)
+    assert here.tester.state() == 'active'
+    assert call(here, SetBool, 'enable', SetBool.Request(data=True)).success
+    camera.wait(here.node)
+    camera.publish(picture(here.now()))
+    assert here.detections.get(timeout=30) is not None
+
+
+def test_an_inactive_node_is_not_switched(world):
+    here = world()
+    answer = call(here, SetBool, 'enable', SetBool.Request(data=True))
+    assert (answer.success, answer.message) == (
+        False,
+        'the node is not active; activate it first',
+    )
+
+
+def test_a_frame_is_kept_with_its_result(world, tmp_path):
+    here = world(save_folder=str(tmp_path / 'kept'))
+    camera = here.start()
+    answer = call(here, Trigger, 'save_frame', Trigger.Request())
+    assert not answer.success
+    assert answer.message == 'there is no frame yet; activate the node and wait for an image'
+    message = picture(here.now())
+    camera.publish(message)
+    here.detections.get(timeout=30)
+    answer = call(here, Trigger, 'save_frame', Trigger.Request())
+    assert answer.success, answer.message
+    saved = cv2.imread(answer.message)
+    np.testing.assert_array_equal(saved, image_to_frame(message).image)
+    values = json.loads((tmp_path / 'kept').joinpath(answer.message[:-3] + 'json').read_text())
+    assert (values['model'], values['frame_id']) == ('fake', 'camera_optical_frame')
+    assert isinstance(values['detections'], list)
+
+
+def test_a_frame_that_cannot_be_kept_says_why(world, tmp_path):
+    (tmp_path / 'file').touch()
+    here = world(save_folder=str(tmp_path / 'file' / 'kept'))
+    camera = here.start()
+    camera.publish(picture(here.now()))
+    here.detections.get(timeout=30)
+    answer = call(here, Trigger, 'save_frame', Trigger.Request())
+    assert not answer.success
+    assert answer.message.startswith('the frame could not be saved: ')
+
+
+@pytest.mark.parametrize('compressed', [False, True])
+def test_the_debug_image_is_drawn_while_somebody_looks(world, compressed):
+    here = world(**{'debug.max_rate': 0.0})
+    camera = here.start()
+    camera.publish(picture(here.now()))
+    here.detections.get(timeout=30)
+    debug = here.node.session.cameras[0].debug_image
+    assert not debug.wanted(1 << 62), 'nobody looks yet'
+    kind, suffix = (CompressedImage, '/compressed') if compressed else (Image, '')
+    viewer = here.tester.collect(kind, f'/perception/debug_image{suffix}')
+    viewer.wait(here.node)
+    message = picture(here.now())
+    camera.publish(message)
+    here.detections.get(timeout=30)
+    shown = viewer.get(timeout=30)
+    assert shown.header == message.header
+    if compressed:
+        image = cv2.imdecode(np.frombuffer(shown.data, np.uint8), cv2.IMREAD_COLOR)
+    else:
+        image = image_to_frame(shown).image
+    assert image.shape == (48, 64, 3)
+    # The caption is drawn on it.
+    assert (image != image_to_frame(message).image).any()

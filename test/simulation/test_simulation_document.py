@@ -1,0 +1,47 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""docs/simulation.md says what the code does."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_perception.simulation.faults import KINDS
+from edge_perception.simulation.trial_score import FIGURES
+from test.docs.markdown import rows
+from test.docs.markdown import section
+from test.test_launch import constant
+
+
+@pytest.fixture
+def document(repository) -> str:
+    return (repository / 'docs' / 'simulation.md').read_text()
+
+
+def test_every_fault_is_in_the_table(document):
+    table = rows(section(document, 'Break the camera'))
+    for name, kind in KINDS.items():
+        effect, expected = table[name]
+        assert effect.split('; ')[0] == kind.effect
+        assert expected == kind.expected
+        if kind.amount:
+            assert f'{kind.amount}, {kind.usual:g} where none is given' in effect
+
+
+def test_every_figure_is_explained(document):
+    text = section(document, 'What is measured')
+    assert [name for name in FIGURES if f'`{name}`' not in text] == []
+
+
+def test_every_argument_of_the_launch_file_is_in_the_table(document, repository):
+    table = rows(section(document, 'Fly in Gazebo'))
+    for name, default, description in constant(
+        repository / 'launch' / 'gazebo.launch.py', 'ARGUMENTS'
+    ):
+        assert table[name] == [f'`{default}`' if default else 'empty', description]
+
+
+def test_the_files_of_one_flight_are_small(repository):
+    files = sorted((repository / 'docs' / 'simulation').iterdir())
+    assert [file.name for file in files] == ['picture.jpg', 'report.html', 'video.mp4']
+    assert max(file.stat().st_size for file in files) < 1_000_000

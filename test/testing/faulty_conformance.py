@@ -1,0 +1,56 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The kit on ``faulty_plugin.py``; the test of the kit copies both under other names."""
+
+from __future__ import annotations
+
+from faulty_plugin import FaultyBuilder
+from faulty_plugin import FaultyDecoder
+from faulty_plugin import FaultyType
+from faulty_plugin import VERSION
+import numpy as np
+
+from edge_perception.contract import InputRecipe
+from edge_perception.contract import ModelManifest
+from edge_perception.testing.conformance import BuilderConformance
+from edge_perception.testing.conformance import DecoderConformance
+from edge_perception.testing.conformance import EngineConformance
+
+
+class TestEngine(EngineConformance):
+    engine_type = FaultyType()
+    vendor_modules = ('colorsys',)
+
+    def make_artifact(self, network, precision, path, version=VERSION):
+        weights = network.weights
+        height, width = (-1, -1) if network.open_sizes else (network.height, network.width)
+        np.savez(
+            path,
+            version=version,
+            size=(height, width, network.channels, network.classes),
+            mix=weights.mix,
+            mix_bias=weights.mix_bias,
+            dense=weights.dense,
+            dense_bias=weights.dense_bias,
+        )
+
+    def make_stale_artifact(self, folder):
+        from edge_perception.testing.conformance.networks import BASIC
+
+        self.make_artifact(BASIC, 'fp32', folder / 'stale.npz', version=99)
+        return folder / 'stale.npz'
+
+
+class TestDecoder(DecoderConformance):
+    decoder_type = FaultyDecoder
+    manifest = ModelManifest(
+        name='net', source='net.onnx', input=InputRecipe(width=64, height=48), decoder='faulty'
+    )
+    seen = {'boxes': np.array([[[1, 2, 30, 40, 0.8, 1], [40, 10, 60, 20, 0.9, 0]]], np.float32)}
+    unseen = {'boxes': np.zeros((1, 2, 6), np.float32)}
+
+
+class TestBuilder(BuilderConformance):
+    builder = FaultyBuilder()
+    vendor_modules = ('colorsys',)
+    engine_type = FaultyType()

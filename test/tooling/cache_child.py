@@ -1,0 +1,35 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Builds cheap entries one after the other until somebody kills it; for test_cache.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import sys
+
+from edge_perception.tooling.cache import locked
+from edge_perception.tooling.cache import publish
+from edge_perception.tooling.cache import workspace
+
+PARTS, NAMES = 8, 3
+
+
+def build(shelf: Path, number: int) -> None:
+    """Write a file in parts, as a converter does, and publish it."""
+    name = f'int8-fake-{number % NAMES}'
+    with locked(shelf, name, waiting=lambda: None), workspace(shelf, name) as folder:
+        made = folder / 'made'
+        made.mkdir()
+        for part in range(PARTS):
+            with (made / 'net.fake').open('ab') as file:
+                file.write(bytes([part]) * 4096)
+            (folder / f'scratch_{part}').write_bytes(bytes(512))
+        publish(made, shelf, name, artifact='net.fake', values={'number': number, 'passed': True})
+
+
+if __name__ == '__main__':
+    print('ready', flush=True)
+    number = 0
+    while True:
+        build(Path(sys.argv[1]), number)
+        number += 1

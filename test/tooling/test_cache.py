@@ -1,0 +1,140 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from edge_perception.contract import BuildError
+from edge_perception.core.shelves import cache_root
+from edge_perception.core.shelves import current_entries
+from edge_perception.tooling.cache import entries
+from edge_perception.tooling.cache import locked
+from edge_perception.tooling.cache import prune
+from edge_perception.tooling.cache import publish
+from edge_perception.tooling.cache import read_entry
+from edge_perception.tooling.cache import workspace
+
+CHILD = [sys.executable, str(Path(__file__).with_name('cache_child.py'))]
+# All 200 take minutes; make test does enough of them to see a mistake in the order of steps.
+KILLS = int(os.environ.get('EDGE_PERCEPTION_KILLS', '12'))
+
+
+def put(shelf: Path, name: str, content: bytes = b'net', **values) -> None:
+    with locked(shelf, name, waiting=lambda: None), workspace(shelf, name) as folder:
+        made = folder / 'made'
+        made.mkdir()
+        (made / 'net.fake').write_bytes(content)
+        publish(made, shelf, name, artifact='net.fake', values=values)
+
+
+def hidden(shelf: Path) -> list[str]:
+    return [each.name for each in shelf.iterdir() if each.name.endswith(('.building', '.part'))]
+
+
+def test_a_builder_that_is_killed_anywhere_leaves_the_cache_usable(tmp_path, repository):
+    shelf = tmp_path / 'model'
+    chance = random.Random(5)
+    environ = {**os.environ, 'PYTHONPATH': str(repository)}
+    for _ in range(KILLS):
+        child = subprocess.Popen(
+            [*CHILD, str(shelf)], env=environ, stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout.readline() == 'ready\n'
+        time.sleep(chance.uniform(0, 0.05))  # not to wait for anything: the point is random
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        for entry in current_entries(shelf):
+            found = read_entry(entry)
+            assert found is not None, f'{entry} is there and not whole'
+            assert found.size > found.artifact.stat().st_size == 8 * 4096
+        put(shelf, 'int8-fake-0')  # the lock is free again
+        assert read_entry(shelf / 'int8-fake-0') is not None
+    prune(tmp_path)
+    assert hidden(shelf) == []
+
+
+def test_two_builders_of_the_same_take_turns(tmp_path):
+    waited = threading.Event()
+    done: list[str] = []
+
+    def second() -> None:
+        with locked(tmp_path, 'int8-fake-1', waiting=waited.set):
+            done.append('second')
+
+    with locked(tmp_path, 'int8-fake-1', waiting=lambda: None):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waited.wait(10)
+        done.append('first')
+    thread.join(10)
+    assert done == ['first', 'second']
+
+
+def test_the_last_build_is_the_current_one_and_prune_keeps_it(tmp_path):
+    shelf = tmp_path / 'model'
+    put(shelf, 'int8-fake-old', b'old')
+    put(shelf, 'int8-fake-new', b'newer')
+    put(shelf, 'fp16-fake-half', b'half')
+    assert [each.name for each in current_entries(shelf)] == ['fp16-fake-half', 'int8-fake-new']
+    removed, freed = prune(tmp_path)
+    assert removed == 1
+    assert freed > 3
+    assert [entry.folder.name for entry, _ in entries(tmp_path)] == [
+        'fp16-fake-half', 'int8-fake-new',
+    ]  # fmt: skip
+    assert prune(tmp_path, everything=True)[0] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_that_was_damaged_is_none(tmp_path):
+    put(tmp_path, 'int8-fake-1')
+    (tmp_path / 'int8-fake-1' / 'net.fake').write_bytes(b'other')
+    assert read_entry(tmp_path / 'int8-fake-1') is None
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(RuntimeError),
+        locked(tmp_path, 'int8-fake-1', waiting=lambda: None),
+        workspace(tmp_path, 'int8-fake-1') as folder,
+    ):
+        (folder / 'half').write_bytes(b'x')
+        raise RuntimeError
+    assert hidden(tmp_path) == []
+    assert current_entries(tmp_path) == []
+
+
+def test_a_full_disk_is_a_sentence(tmp_path):
+    with (
+        pytest.raises(BuildError, match='no room is left on the disk; free some'),
+        workspace(tmp_path, 'int8-fake-1'),
+    ):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+def test_temporary_files_of_libraries_stay_in_the_workspace(tmp_path):
+    before = os.environ.get('TMPDIR')
+    with workspace(tmp_path, 'int8-fake-1') as folder:
+        import tempfile
+
+        assert Path(tempfile.mkdtemp()).parent == folder
+        assert os.environ['TMPDIR'] == str(folder)
+    assert os.environ.get('TMPDIR') == before
+
+
+def test_where_the_cache_is(tmp_path):
+    assert cache_root({'XDG_CACHE_HOME': '/c'}) == Path('/c/edge_perception/artifacts')
+    assert cache_root({'XDG_CACHE_HOME': 'relative', 'HOME': '/h'}) == Path(
+        '/h/.cache/edge_perception/artifacts'
+    )

@@ -1,0 +1,66 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The engine alone: how long a frame takes without ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+import time
+
+import numpy as np
+
+from edge_perception.contract import Frame
+from edge_perception.core.assembly import assemble
+from edge_perception.core.assembly import Request
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.tooling.load_network import size_to_rate
+from tools.bench.pace import paced
+
+ENGINE = 'onnxruntime'
+THREADS = 1
+# Long enough for a figure, short enough to be repeated.
+SECONDS = 2.0
+VGA = (480, 640, 3)
+
+
+def bare_ms(folder: Path, *, seconds: float = SECONDS, rate_hz: float = 0.0) -> list[float]:
+    """
+    Return milliseconds of each frame of a model: preprocess, infer, decode.
+
+    :param rate_hz: in step with cameras, because between two frames caches and clocks cool down;
+        0 for back to back.
+    """
+    request = Request(
+        model=str(folder), engine=ENGINE, engine_options={ENGINE: {'threads': THREADS}}
+    )
+    assembled = assemble(PluginHost(), request)
+    frame = Frame(np.full(VGA, 128, np.uint8))
+    taken_ms: list[float] = []
+    for _ in paced(int(seconds * rate_hz), rate_hz=rate_hz) if rate_hz else _for(seconds):
+        started_ns = time.monotonic_ns()
+        assembled.pipeline.process(frame, selection=assembled.selection)
+        taken_ms.append((time.monotonic_ns() - started_ns) / 1e6)
+    assembled.pipeline.engine.deactivate()
+    return taken_ms
+
+
+def _for(seconds: float) -> Iterator[int]:
+    """Count until the time is over, at least to one."""
+    end, number = time.monotonic() + seconds, 0
+    while not number or time.monotonic() < end:
+        yield number
+        number += 1
+
+
+def bare_hz(folder: Path, *, seconds: float = SECONDS) -> float:
+    """Return how many frames in a second the engine does."""
+    return 1000 / float(np.mean(bare_ms(folder, seconds=seconds)))
+
+
+def make_engine(folder: Path, *, rate_hz: float) -> Path:
+    """Write a model that the engine can run so many times in a second."""
+    sized, _ = size_to_rate(
+        folder, rate_hz=rate_hz, measure_ms=lambda path: float(np.median(bare_ms(path)))
+    )
+    return sized
