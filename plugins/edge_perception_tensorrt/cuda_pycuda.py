@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-import re
+from collections.abc import Callable
 import threading
 from typing import Any
 
@@ -43,28 +41,25 @@ class PycudaDriver(Driver):
         import pycuda.driver
 
         self._cuda: Any = pycuda.driver
-        with self._errors():
-            self._cuda.init()
+        self._call(self._cuda.init)
 
     def count(self) -> int:
-        with self._errors():
-            return int(self._cuda.Device.count())
+        return int(self._call(self._cuda.Device.count))
 
     def facts(self, index: int) -> GpuFacts:
-        with self._errors():
-            device = self._cuda.Device(index)
-            version = self._cuda.get_driver_version()
-            return GpuFacts(
-                index=index,
-                name=device.name(),
-                compute_capability='.'.join(map(str, device.compute_capability())),
-                cuda=f'{version // 1000}.{version % 1000 // 10}',
-                integrated=bool(device.get_attribute(self._cuda.device_attribute.INTEGRATED)),
-            )
+        device = self._call(self._cuda.Device, index)
+        version = self._call(self._cuda.get_driver_version)
+        integrated = self._cuda.device_attribute.INTEGRATED
+        return GpuFacts(
+            index=index,
+            name=self._call(device.name),
+            compute_capability='.'.join(map(str, self._call(device.compute_capability))),
+            cuda=f'{version // 1000}.{version % 1000 // 10}',
+            integrated=bool(self._call(device.get_attribute, integrated)),
+        )
 
     def retain(self, index: int) -> Any:
-        with self._errors():
-            return self._cuda.Device(index).retain_primary_context()
+        return self._call(self._call(self._cuda.Device, index).retain_primary_context)
 
     def release(self, context: Any) -> None:
         # detach() leaves the context on the driver's stack of the thread that calls it, and from
@@ -74,9 +69,8 @@ class PycudaDriver(Driver):
 
         def detach() -> None:
             try:
-                with self._errors():
-                    context.push()
-                    context.detach()
+                self._call(context.push)
+                self._call(context.detach)
             except CudaError as error:
                 failed.append(error)
 
@@ -84,68 +78,56 @@ class PycudaDriver(Driver):
         thread.start()
         thread.join()
         if failed:
-            raise failed[0]
+            raise failed.pop()
 
     def push(self, context: Any) -> None:
-        with self._errors():
-            context.push()
+        self._call(context.push)
 
     def pop(self) -> None:
-        with self._errors():
-            self._cuda.Context.pop()
+        self._call(self._cuda.Context.pop)
 
     def make_stream(self) -> tuple[Any, int]:
-        with self._errors():
-            stream = self._cuda.Stream(NON_BLOCKING_STREAM)
-            return stream, int(stream.handle)
+        stream = self._call(self._cuda.Stream, NON_BLOCKING_STREAM)
+        return stream, int(stream.handle)
 
     def destroy_stream(self, stream: Any) -> None:
         # Its destructor does it, as soon as the caller forgets it.
-        with self._errors():
-            stream.synchronize()
+        self._call(stream.synchronize)
 
     def allocate(self, size: int) -> tuple[Any, int]:
-        with self._errors():
-            memory = self._cuda.mem_alloc(size)
-            return memory, int(memory)
+        memory = self._call(self._cuda.mem_alloc, size)
+        return memory, int(memory)
 
     def free(self, memory: Any) -> None:
-        with self._errors():
-            memory.free()
+        self._call(memory.free)
 
     def allocate_host(self, size: int) -> tuple[Any, int, int]:
-        with self._errors():
-            flags = self._cuda.host_alloc_flags
-            array = self._cuda.pagelocked_empty(size, np.uint8, mem_flags=flags.DEVICEMAP)
-            return array.base, array.ctypes.data, int(array.base.get_device_pointer())
+        flags = self._cuda.host_alloc_flags.DEVICEMAP
+        array = self._call(self._cuda.pagelocked_empty, size, np.uint8, mem_flags=flags)
+        seen_by_gpu = self._call(array.base.get_device_pointer)
+        return array.base, array.ctypes.data, int(seen_by_gpu)
 
     def free_host(self, memory: Any) -> None:
-        with self._errors():
-            memory.free()
+        self._call(memory.free)
 
     def copy_to_gpu(self, address: int, array: Tensor, stream: Any) -> None:
-        with self._errors():
-            self._cuda.memcpy_htod_async(address, array, stream)
+        self._call(self._cuda.memcpy_htod_async, address, array, stream)
 
     def copy_to_host(self, array: Tensor, address: int, stream: Any) -> None:
-        with self._errors():
-            self._cuda.memcpy_dtoh_async(array, address, stream)
+        self._call(self._cuda.memcpy_dtoh_async, array, address, stream)
 
     def synchronize(self, stream: Any) -> None:
-        with self._errors():
-            stream.synchronize()
+        self._call(stream.synchronize)
 
     def memory_info(self) -> tuple[int, int]:
-        with self._errors():
-            free, total = self._cuda.mem_get_info()
-            return int(free), int(total)
+        free, total = self._call(self._cuda.mem_get_info)
+        return int(free), int(total)
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _call(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         try:
-            yield
+            return function(*arguments, **keywords)
         except self._cuda.Error as error:
             # E.g. 'cuMemAlloc failed: out of memory'.
             text = ' '.join(str(error).split())
-            call, _, reason = re.sub(' failed: ', '\n', text, count=1).partition('\n')
-            raise CudaError(call, reason or text, code=_CODES.get(reason, 0)) from error
+        call, _, reason = text.partition(' failed: ')
+        raise CudaError(call, reason or text, code=_CODES.get(reason, 0))

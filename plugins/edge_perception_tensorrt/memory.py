@@ -148,27 +148,30 @@ class Gpu:
         context, self._context = self._context, None
         if context is not None:
             try:
-                with _failure_logged(), context.current():
+                with context.current():
                     self.driver.destroy_stream(self._stream)
                     self._stream = None
+            except CudaError as error:
+                _log(error)
             finally:
                 context.leave()
 
 
 def _give_back(context: PrimaryContext, free: Callable[[Any], None], handle: Any) -> None:
-    with _failure_logged(), context.current():
-        free(handle)
+    try:
+        with context.current():
+            free(handle)
+    except CudaError as error:
+        _log(error)
 
 
 def _release(driver: Driver, context: Any) -> None:
-    with _failure_logged():
-        driver.release(context)
-
-
-@contextmanager
-def _failure_logged() -> Iterator[None]:
-    # After e.g. an illegal address every call fails; the end of the process frees everything.
     try:
-        yield
+        driver.release(context)
     except CudaError as error:
-        _logger.warning('something of the GPU was not given back: %s', str(error))
+        _log(error)
+
+
+def _log(error: CudaError) -> None:
+    # After e.g. an illegal address every call fails; the end of the process frees everything.
+    _logger.warning('something of the GPU was not given back: %s', str(error))
