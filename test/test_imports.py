@@ -54,7 +54,8 @@ TABLE = {
         libraries=(*NUMERIC, 'yaml'),
         inside_functions=(
             *('onnx', 'onnxslim', 'onnxscript', 'onnxruntime', 'nncf', 'ai_edge_quantizer'),
-            *('openvino', 'pycocotools', 'matplotlib', 'rosbags', 'mcap'),
+            *('openvino', 'pycocotools', 'matplotlib', 'rosbags', 'mcap', 'ai_edge_litert'),
+            'onnxconverter_common',
         ),
     ),
     'testing': Rule(

@@ -1,25 +1,45 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The launch file passes on what the node knows, and starts it where ROS can launch."""
+"""
+The launch files pass on what the node understands, and start it where ROS can launch.
+
+What they would start is looked at with stand-ins for ``launch``, and read by a real node. The
+tests that launch need ``launch_ros``, and a workspace in which the package was built.
+"""
 
 from __future__ import annotations
 
-import ast
-import dataclasses
 import os
+from pathlib import Path
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+import yaml
 
+from edge_perception.contract import option_specs
+from edge_perception.contract import parse_options
+from edge_perception.ros.debug_image import DebugOptions
+from edge_perception.ros.environment import DISCOVERY_VARIABLES
+from edge_perception.ros.environment import PROFILE
+from edge_perception.ros.environment import PROFILE_VARIABLES
 from edge_perception.ros.node_config import NodeConfig
+from edge_perception.ros.rendered_camera import CameraConfig
 from test.models import model_folder
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
+from test.support.launch_stubs import LaunchFile
+from test.support.launch_stubs import Noted
+from test.support.node_parameters import read
 
+# Of Nav2's bringup, as far as they fit a node without components.
+NAV2 = {'namespace', 'params_file', 'use_sim_time', 'autostart', 'use_respawn', 'log_level'}
 # What ``ros2 launch FILE ARGUMENTS`` does; the command itself may be missing.
 LAUNCH = """
 import sys
@@ -37,37 +57,257 @@ sys.exit(service.run())
 """
 
 
-@pytest.fixture(scope='module')
-def launch_file(repository):
-    return repository / 'launch' / 'perception.launch.py'
+@pytest.fixture(autouse=True)
+def nothing_chosen(request, monkeypatch):
+    """Let nobody have chosen a profile or a range; tests that launch keep those of the tests."""
+    if 'launches' not in request.keywords:
+        for name in (*DISCOVERY_VARIABLES, *PROFILE_VARIABLES, 'ROS_DISTRO'):
+            monkeypatch.delenv(name, raising=False)
 
 
-def constant(path, name: str) -> Any:
-    """Return a constant of a module without importing what it needs."""
-    for statement in ast.parse(path.read_text()).body:
-        if isinstance(statement, ast.Assign) and statement.targets[0].id == name:
-            return ast.literal_eval(statement.value)
-    raise AssertionError(f'no {name} in {path.name}')
+@pytest.fixture
+def perception(repository):
+    return LaunchFile(repository / 'launch' / 'perception.launch.py')
 
 
-def test_arguments_that_become_parameters_are_parameters_of_the_node(launch_file):
-    passed = {
-        *constant(launch_file, 'TEXT_PARAMETERS'),
-        *constant(launch_file, 'SWITCH_PARAMETERS'),
+@pytest.fixture
+def demo(repository):
+    return LaunchFile(repository / 'launch' / 'demo.launch.py')
+
+
+def node_of(started: list[Noted]) -> dict[str, Any]:
+    (node,) = [each.keywords for each in started if each.kind == 'Node']
+    return node
+
+
+def plain(value: Any) -> Any:
+    """Return the value of a parameter as launch would write it."""
+    if isinstance(value, Noted):
+        assert (value.kind, value.keywords) == ('ParameterValue', {'value_type': str})
+        return value.arguments[0]
+    return value
+
+
+def understood(started: list[Noted], folder: Path) -> tuple[NodeConfig, dict[str, Any]]:
+    """Let a real node read the parameters that are passed to it."""
+    *files, values = node_of(started)['parameters']
+    written = {name: plain(value) for name, value in values.items()}
+    explicit = folder / 'explicit.yaml'
+    explicit.write_text(yaml.safe_dump({'/**': {'ros__parameters': written}}))
+    config, options, problems = read(*files, explicit)
+    assert problems == []
+    return config, options
+
+
+def test_without_arguments_the_node_decides_on_everything_but_autostart(perception, tmp_path):
+    config, _ = understood(perception.start(), tmp_path)
+    assert config == NodeConfig(autostart=True)
+    assert set(perception.arguments) >= NAV2
+
+
+def test_every_argument_reaches_the_node(perception, tmp_path):
+    started = perception.start(
+        model='/models/7',
+        engine='auto',
+        image_topic='/front/image_raw',
+        camera_info_topic='/front/info',
+        latency_budget_ms='80',
+        autostart='False',
+        use_sim_time='true',
+        namespace='drone1',
+        use_respawn='false',
+        log_level='warn',
+    )
+    config, _ = understood(started, tmp_path)
+    assert config == NodeConfig(
+        model='/models/7',
+        engine='auto',
+        image_topic='/front/image_raw',
+        camera_info_topic='/front/info',
+        latency_budget_ms=80.0,
+        autostart=False,
+    )
+    node = node_of(started)
+    assert node['parameters'][-1]['use_sim_time'] is True
+    assert (node['namespace'], node['respawn']) == ('drone1', False)
+    assert node['arguments'] == ['--ros-args', '--log-level', 'warn']
+
+
+def test_a_text_that_looks_like_a_number_stays_a_text(perception, tmp_path):
+    assert understood(perception.start(model='7'), tmp_path)[0].model == '7'
+
+
+def test_several_cameras(perception, tmp_path):
+    config, _ = understood(perception.start(cameras='front, down'), tmp_path)
+    assert config.cameras == ('front', 'down')
+
+
+def test_the_choices_of_preset_are_the_files(perception, repository):
+    files = {
+        path.stem for path in (repository / 'config').glob('*.yaml') if '/**:' in path.read_text()
     }
-    declared = {field.name for field in dataclasses.fields(NodeConfig)} | {'use_sim_time'}
-    assert passed <= declared
-    names = {name for name, _, _ in constant(launch_file, 'ARGUMENTS')}
-    assert passed <= names
-    assert {'namespace', 'params_file', 'autostart', 'use_respawn', 'log_level'} <= names
+    assert set(perception.arguments['preset']['choices']) == {'', *files - {'default'}}
 
 
-def test_launch_starts_an_active_node(launch_file, shared_data, tmp_path):
+def test_a_file_wins_over_a_preset_and_an_argument_over_both(perception, tmp_path):
+    file = tmp_path / 'mine.yaml'
+    file.write_text('/**: {ros__parameters: {precision: fp32, latency_budget_ms: 70.0}}')
+    started = perception.start(
+        preset='jetson', params_file=str(file), latency_budget_ms='90', engine='onnxruntime'
+    )
+    config, options = understood(started, tmp_path)
+    assert options['tensorrt']['device'] == 'gpu:0'
+    assert (config.precision, config.latency_budget_ms) == ('fp32', 90.0)
+    assert config.engine == 'onnxruntime'
+
+
+def test_mistakes_are_sentences(perception):
+    with pytest.raises(RuntimeError, match='params_file: no file nix.yaml; give its absolute'):
+        perception.start(params_file='nix.yaml')
+    with pytest.raises(RuntimeError, match="latency_budget_ms: got 'fast', expected a number"):
+        perception.start(latency_budget_ms='fast')
+
+
+def test_defaults_are_among_the_choices(perception, demo):
+    for declared in (*perception.arguments.values(), *demo.arguments.values()):
+        choices = declared.get('choices')
+        assert choices is None or declared['default_value'] in choices
+
+
+def test_debug_draws_every_image_and_says_where(perception):
+    started = perception.start(debug='true', namespace='/drone1')
+    values = node_of(started)['parameters'][-1]
+    own = parse_options(DebugOptions, {'max_rate': values['debug.max_rate']}, owner='debug')
+    assert own.max_rate == 0
+    assert '/drone1/perception/debug_image' in said(started)
+
+
+def said(started: list[Noted]) -> str:
+    return '\n'.join(each.keywords['msg'] for each in started if each.kind == 'LogInfo')
+
+
+def test_processes_keep_to_this_machine_and_it_is_said(perception, demo, repository):
+    started = perception.start()
+    profile = str(repository / PROFILE)
+    assert said(started).count('discovery:=subnet') == 1
+    for variables in (node_of(started)['additional_env'], camera_of(demo)['additional_env']):
+        assert variables.pop('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'LOCALHOST'
+        assert list(variables.values()) == [profile]
+        assert set(variables) < set(PROFILE_VARIABLES)
+    # The launch file has changed nothing for others.
+    assert not {*DISCOVERY_VARIABLES, *PROFILE_VARIABLES} & set(os.environ)
+
+
+def test_other_machines_are_reached_when_asked_for(perception, demo):
+    started = perception.start(discovery='subnet')
+    assert not set(DISCOVERY_VARIABLES) & set(node_of(started)['additional_env'])
+    assert not set(DISCOVERY_VARIABLES) & set(
+        camera_of(demo, discovery='subnet')['additional_env']
+    )
+    assert said(started) == ''
+
+
+def test_humble_has_an_older_variable(perception, monkeypatch):
+    monkeypatch.setenv('ROS_DISTRO', 'humble')
+    assert node_of(perception.start())['additional_env']['ROS_LOCALHOST_ONLY'] == '1'
+
+
+@pytest.mark.parametrize('name', [*DISCOVERY_VARIABLES, *PROFILE_VARIABLES])
+def test_what_the_user_has_chosen_stays(name, perception, demo, monkeypatch):
+    monkeypatch.setenv(name, 'chosen')
+    kind = DISCOVERY_VARIABLES if name in DISCOVERY_VARIABLES else PROFILE_VARIABLES
+    started = perception.start()
+    assert not set(kind) & set(node_of(started)['additional_env'])
+    assert not set(kind) & set(camera_of(demo)['additional_env'])
+    assert ('discovery:=' in said(started)) == (name in PROFILE_VARIABLES)
+
+
+def camera_of(demo: LaunchFile, **given: str) -> dict[str, Any]:
+    (camera,) = demo.start(**given)
+    assert camera.kind == 'ExecuteProcess'
+    return camera.keywords
+
+
+def test_the_demonstration_starts_a_camera_and_includes_perception(demo, perception):
+    (include,) = demo.includes
+    passed = dict(include.keywords['launch_arguments'])
+    assert set(passed) <= set(perception.arguments)
+    assert passed['image_topic'] == '/camera/image_raw'
+    assert set(demo.arguments) & set(perception.arguments) == {'model', 'discovery'}
+    command = camera_of(demo, source='7', seconds='5')['cmd']
+    assert command[:4] == [
+        sys.executable,
+        '-m',
+        'edge_perception.ros.rendered_camera',
+        '--ros-args',
+    ]
+    values = dict(each.split(':=') for each in command[5::2])
+    values = {name: yaml.safe_load(value) for name, value in values.items()}
+    assert values == {'source': '7', 'seconds': 5, 'field_of_view': 0.0}
+    assert parse_options(CameraConfig, values, owner='parameter')
+    specs = {spec.name: spec.default for spec in option_specs(CameraConfig)}
+    assert demo.arguments['field_of_view']['default_value'] == str(specs['field_of_view'])
+
+
+# The unit for systemd
+
+
+@pytest.fixture
+def unit(repository):
+    return repository / 'config' / 'systemd' / 'edge_perception.service'
+
+
+@pytest.mark.parametrize(
+    ('optional', 'passed'),
+    [
+        ({}, []),
+        (
+            {'PRESET': 'jetson', 'PARAMS_FILE': '/a b.yaml'},
+            ['preset:=jetson', 'params_file:=/a b.yaml'],
+        ),
+    ],
+)
+def test_the_unit_passes_on_what_is_set(unit, optional, passed, perception, tmp_path):
+    text = unit.read_text().replace('\\\n', ' ').replace('$$', '$')
+    (line,) = re.findall('^ExecStart=(.*)$', text, re.MULTILINE)
+    fake = tmp_path / 'ros2'
+    fake.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    setup = tmp_path / 'setup.bash'
+    setup.write_text(f'PATH={tmp_path}:$PATH\n')
+    needed = {'SETUP': str(setup), 'MODEL': '/my models/net', 'IMAGE_TOPIC': '/c/image_raw'}
+    environment = {'PATH': os.environ['PATH'], **needed, **optional}
+    done = subprocess.run(
+        shlex.split(line), env=environment, capture_output=True, text=True, check=True
+    )
+    arguments = done.stdout.splitlines()
+    assert arguments[:3] == ['launch', 'edge_perception', 'perception.launch.py']
+    assert arguments[3:] == ['model:=/my models/net', 'image_topic:=/c/image_raw', *passed]
+    assert {each.partition(':=')[0] for each in arguments[3:]} <= set(perception.arguments)
+
+
+def test_systemd_understands_the_unit(unit):
+    if not shutil.which('systemd-analyze'):
+        pytest.skip('systemd-analyze is not installed')
+    done = subprocess.run(['systemd-analyze', 'verify', unit], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '')
+
+
+# With launch_ros
+
+
+@pytest.fixture
+def launchable():
     pytest.importorskip('launch_ros', reason='launch_ros is not installed (not on PyPI)')
     if 'edge_perception' not in os.environ.get('AMENT_PREFIX_PATH', ''):
         pytest.skip('no colcon workspace with edge_perception is sourced, launch cannot find it')
+
+
+@pytest.mark.launches
+def test_launch_starts_an_active_node(launchable, repository, shared_data, tmp_path):
     folder = model_folder('yolox_nano', shared_data, tmp_path)
     spinner = Spinner()
+    launch_file = repository / 'launch' / 'perception.launch.py'
     command = [sys.executable, '-c', LAUNCH, str(launch_file), f'model:={folder}']
     process = subprocess.Popen([*command, 'namespace:=drone1', 'use_respawn:=false'])
     try:
@@ -78,3 +318,12 @@ def test_launch_starts_an_active_node(launch_file, shared_data, tmp_path):
     finally:
         process.kill()
         spinner.close()
+
+
+@pytest.mark.launches
+def test_the_demonstration_launched(launchable, repository):
+    pytest.importorskip('launch_testing', reason='launch_testing is not installed (not on PyPI)')
+    file = repository / 'test' / 'launch_tests' / 'demo.py'
+    command = [sys.executable, '-m', 'launch_testing.launch_test', str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr

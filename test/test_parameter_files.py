@@ -8,32 +8,16 @@ import json
 from pathlib import Path
 
 import pytest
-import rclpy
 import yaml
 
 from edge_perception.contract import option_specs
 from edge_perception.ros.node_config import NodeConfig
+from test.support.node_parameters import read
 from tools import parameter_files
 from tools.reference_tables import own_host
 
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
 PRESETS = ('coral', 'intel', 'jetson', 'multi_camera', 'myriad', 'raspberry_pi')
-
-
-def read(path):
-    """Return configuration, engine options and problems of a node that starts with a file."""
-    from edge_perception.ros.parameters import Parameters
-
-    context = rclpy.Context()
-    rclpy.init(args=['--ros-args', '--params-file', str(path)], context=context)
-    try:
-        node = rclpy.create_node('perception', context=context, allow_undeclared_parameters=False)
-        try:
-            return Parameters(node, engines=own_host().engines).read()
-        finally:
-            node.destroy_node()
-    finally:
-        rclpy.try_shutdown(context=context)
 
 
 def test_the_generated_files_are_up_to_date():

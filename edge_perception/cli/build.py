@@ -33,7 +33,7 @@ Examples:
   edge-perception build models/nanodet --target onnxruntime --precision int8 \\
       --calibration drives --images photos
 
-Exit status: 0 built and proven, 1 it could not be built, 2 wrong usage or configuration,
+Exit status: 0 built and proven, 2 wrong usage or configuration, or it could not be built,
 3 built and rejected.
 """
 FOLDER = click.Path(path_type=Path)

@@ -41,6 +41,10 @@ class Realtime:
         ]
         return [problem for problem in problems if problem]
 
+    def restore(self) -> None:
+        """Take everything back."""
+        self.apply(cpu_affinity='', realtime_priority=0, lock_memory=False)
+
     def _set_cores(self, text: str) -> str:
         if not text and self._cores is None:
             return ''

@@ -35,7 +35,7 @@ from edge_perception.pose import planar_stages
 from edge_perception.ros import diagnostics
 from edge_perception.ros.camera_parameters import CameraConfig
 from edge_perception.ros.node_config import make_request
-from edge_perception.ros.parameters import NodeConfig
+from edge_perception.ros.node_config import NodeConfig
 from edge_perception.ros.parameters import Parameters
 from edge_perception.ros.rclpy_versions import ClockType
 from edge_perception.ros.services import Services
@@ -145,6 +145,7 @@ class PerceptionNode(LifecycleNode):
             for code, sentence in error.sentences():
                 self.get_logger().error(f'configure [{code}]: {sentence}')
             self._trouble = str(error)
+            self._realtime.restore()
             return FAILURE
         return SUCCESS
 
@@ -294,6 +295,7 @@ class PerceptionNode(LifecycleNode):
         if self._session is not None:
             self._closing, self._session = self._session, None
             self._closing.close()
+            self._realtime.restore()
             if self._collector is not None:
                 self._collector.give_back()
 

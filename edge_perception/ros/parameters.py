@@ -252,6 +252,8 @@ def _plain(value: Any, spec: OptionSpec) -> Any:
     """Return a value of ROS as options know it; an empty list arrives as bytes, or as nothing."""
     if spec.kind is tuple and value is not None and not isinstance(value, str):
         return tuple(value)
+    if spec.name == 'cpu_affinity' and type(value) is int:
+        return str(value)  # one core alone looks like a number
     return () if spec.kind is tuple and value is None else value
 
 

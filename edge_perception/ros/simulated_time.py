@@ -41,6 +41,8 @@ class SimulatedTime:
 
     def open(self) -> None:
         """Follow the clock from now on; one that is not simulated never jumps."""
+        if self._handle is not None:
+            return
         self._handle = self._node.get_clock().create_jump_callback(
             JumpThreshold(
                 min_forward=Duration(nanoseconds=1),

@@ -34,6 +34,7 @@ from edge_perception.contract import EdgePerceptionError
 from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.rclpy_versions import informed
 from edge_perception.ros.trial_messages import found
 from edge_perception.ros.trial_messages import nanoseconds
 from edge_perception.ros.trial_messages import truths
@@ -161,7 +162,7 @@ class TrialWatch:
         subscribe(PoseStamped, '/ground_truth/pose', self._on_truth, qos.RECORD)
         subscribe(Detection2DArray, '/ground_truth/boxes', self._on_boxes, qos.EVERY)
         if self._use_sim_time:
-            subscribe(Clock, '/clock', self._on_clock, qos.EVERY)
+            subscribe(Clock, '/clock', informed(self._on_clock), qos.EVERY)
         subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.EVERY)
         results: dict[str, type] = {
             'detections': Detection2DArray,
@@ -169,7 +170,7 @@ class TrialWatch:
         }
         for name, kind in results.items():
             topic = f'{self._node_name}/{name}'
-            subscribe(kind, topic, self._on_result(name), qos.RECORD)
+            subscribe(kind, topic, informed(self._on_result(name)), qos.RECORD)
 
     def _spin(self) -> None:
         with suppress(ExternalShutdownException):
@@ -218,7 +219,6 @@ class TrialWatch:
             self._entry(message).boxes = message
 
     def _on_result(self, name: str) -> Callable[[Any, Any], None]:
-        # rclpy hands the information on to callbacks with an argument for it.
         def take(message: Any, information: Any) -> None:
             now_s = time.monotonic()
             with self._lock:

@@ -38,8 +38,6 @@ SIMULATORS = {
     'gz': ('modern.sdf', 'gz-sim', 'gz::sim'),
 }
 GROUNDS = tuple(gazebo_grounds.GROUNDS)
-# Seeds of the ways down.
-APPROACHES = (1, 2, 3)
 # Metres by which the pad lies above the ground, so that the two do not flicker.
 PAD_HEIGHT = 0.01
 # Seconds: it hovers before the approach, then comes down, then hovers above the pad.
@@ -58,6 +56,11 @@ BOXES = (
     ((-0.6, -1.9), (0.8, 0.4, 0.5), 1.1, '0.3 0.35 0.45'),
     ((3.4, 1.4), (0.5, 0.5, 1.6), 0.0, '0.6 0.15 0.12'),
 )
+# Shadows of a mast and of a roof that lie across the pad: centre and extent in sides of the pad,
+# angle in radians. Those of the sun are faint in Gazebo Classic.
+SHADES = (((0.25, 0.1), (0.12, 3.0), 0.6), ((-1.15, 0.4), (1.5, 2.4), 0.25))
+# Metres by which they lie above the pad.
+SHADE_HEIGHT = 0.004
 # Metres of ground that its picture covers, and tiles around the middle one in each direction.
 TILE_SIDE, TILES = 4.0, 3
 # Optical frame of the camera ``down`` in the frame of the vehicle: x right, y back, z down.
@@ -244,4 +247,17 @@ def _beside(template: Path, size: float, media: str) -> str:
                 colour=colour,
             )
         )
+
+    def lift(index: int) -> float:
+        return PAD_HEIGHT + SHADE_HEIGHT * (index + 1)
+
+    shade = Template(template.with_name('shade.sdf').read_text(encoding='utf-8'))
+    parts += [
+        shade.substitute(
+            name=f'shade_{index}',
+            pose=f'{x * size:g} {y * size:g} {lift(index):g} 0 0 {angle:g}',
+            extent=f'{width * size:g} {depth * size:g}',
+        )
+        for index, ((x, y), (width, depth), angle) in enumerate(SHADES)
+    ]
     return '\n'.join(part.rstrip('\n') for part in parts)

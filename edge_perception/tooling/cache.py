@@ -133,7 +133,7 @@ def publish(folder: Path, shelf: Path, name: str, *, artifact: str, values: Any)
         _sync(path)
     target = shelf / name
     if target.exists():
-        shutil.rmtree(target)
+        _remove(target)
     folder.rename(target)
     _sync(shelf)
     make_current(shelf, name)
@@ -188,11 +188,20 @@ def prune(root: Path, *, everything: bool = False) -> tuple[int, int]:
         for folder in sorted(shelf.iterdir()):
             if folder.is_dir() and folder not in keep and _is_free(shelf, folder):
                 freed += sum(each.stat().st_size for each in folder.rglob('*') if each.is_file())
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
                 removed += not folder.name.startswith('.')
         if not any(each.is_dir() for each in shelf.iterdir()):
             _remove_shelf(shelf)
     return removed, freed
+
+
+def _remove(folder: Path) -> None:
+    """Take an entry away in one step; who is killed after it leaves a hidden rest for prune."""
+    rest = folder
+    if not folder.name.startswith('.'):
+        rest = folder.with_name(f'.{folder.name}.{os.getpid()}.old{BUILDING}')
+        folder.rename(rest)
+    shutil.rmtree(rest, ignore_errors=True)
 
 
 def _remove_shelf(shelf: Path) -> None:
@@ -207,7 +216,7 @@ def _is_free(shelf: Path, path: Path) -> bool:
     """Tell whether nobody builds the entry that a folder or lock belongs to."""
     name = path.name.removesuffix(LOCK)
     if name.startswith('.') and name.endswith(BUILDING):
-        name = name.removesuffix(BUILDING).rpartition('.')[0]
+        name = name.removesuffix(BUILDING).removesuffix('.old').rpartition('.')[0]
     lock = shelf / f'.{name.lstrip(".")}{LOCK}'
     if not lock.exists():
         return True

@@ -61,12 +61,10 @@ class TfliteBuilder(Builder):
 
     def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
         """Return the versions; a TFLite file runs on any device."""
-        return {
-            'builder': VERSION,
-            'converter': _requirement(),
-            'quantiser': _version('ai-edge-quantizer') if plan.precision != 'fp32' else '',
-            'device': 'any',
-        }
+        marks = {'builder': VERSION, 'converter': _requirement() or 'missing', 'device': 'any'}
+        if plan.precision != 'fp32':
+            marks['quantiser'] = _version('ai-edge-quantizer') or 'missing'
+        return marks
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
         """Convert, put the outputs straight, quantise."""
@@ -94,7 +92,15 @@ def convert(plan: BuildPlan, artifact: Path) -> list[str]:
     :raises BuildError: the converter fails.
     """
     made = artifact.parent / 'converted'
-    command = [converter(), '-i', plan.source, '-o', made, '-n']
+    made.mkdir(exist_ok=True)
+    try:
+        # A copy, because the converter writes its simplified version over what it is given.
+        source = shutil.copyfile(plan.source, made / 'source.onnx')
+    except OSError as error:
+        raise BuildError(
+            f'{plan.source}: cannot be copied: {error.strerror}; check the file and the disk'
+        ) from error
+    command = [converter(), '-i', source, '-o', made, '-n']
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, check=False, cwd=artifact.parent
     )

@@ -72,19 +72,17 @@ class OpenVinoBuilder(Builder):
 
     def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
         """Return the versions; an ONNX runs on any device."""
-        return {
-            'builder': VERSION,
-            'openvino': self.probe().runtime,
-            'nncf': _version('nncf') if plan.precision == 'int8' else '',
-            'device': 'any',
-        }
+        marks = {'builder': VERSION, 'openvino': self.probe().runtime, 'device': 'any'}
+        if plan.precision == 'int8':
+            marks['nncf'] = _version('nncf') or 'missing'
+        return marks
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
         """Quantise by NNCF, or take the source as it was prepared."""
         artifact = workspace / f'{plan.manifest.name}_{plan.precision}{self.suffix}'
         versions = {'openvino': self.probe().runtime}
         if plan.precision != 'int8':
-            shutil.copyfile(plan.source, artifact)
+            _copy(plan.source, artifact)
             return BuildReport(artifact, versions)
         _quantise(plan, artifact)
         versions['nncf'] = _version('nncf')
@@ -121,9 +119,18 @@ class MyriadBuilder(Builder):
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
         """Take the source as it was prepared."""
         artifact = workspace / f'{plan.manifest.name}_myriad{self.suffix}'
-        shutil.copyfile(plan.source, artifact)
+        _copy(plan.source, artifact)
         note = 'it was proven on the CPU; verify it once more with the stick: -o device=MYRIAD'
         return BuildReport(artifact, {'openvino': self.probe().runtime}, (note,))
+
+
+def _copy(source: Path, artifact: Path) -> None:
+    try:
+        shutil.copyfile(source, artifact)
+    except OSError as error:
+        raise BuildError(
+            f'{source}: cannot be copied: {error.strerror}; check the file and the disk'
+        ) from error
 
 
 def _quantise(plan: BuildPlan, artifact: Path) -> None:

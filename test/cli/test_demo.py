@@ -23,8 +23,8 @@ import pytest
 from edge_perception.cli.demo import job as demo_job
 from edge_perception.cli.demo.processes import for_camera
 from edge_perception.cli.demo.processes import isolate
-from edge_perception.cli.demo.processes import PROFILE
-from edge_perception.cli.demo.processes import PROFILE_VARIABLES
+from edge_perception.ros.environment import PROFILE
+from edge_perception.ros.environment import PROFILE_VARIABLES
 from test.support.graph import until
 
 COMMAND = 'from edge_perception.cli.main import main; main()'

@@ -89,6 +89,18 @@ def test_a_priority_that_is_not_permitted_is_said_with_what_to_do(monkeypatch):
     )
 
 
+def test_everything_is_taken_back(monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, 'sched_setscheduler', lambda *call: calls.append(call[1]))
+    there = os.sched_getaffinity(0)
+    settings = Realtime()
+    assert apply(settings, cpu_affinity=str(min(there)), realtime_priority=5) == []
+    settings.restore()
+    settings.restore()
+    assert calls == [os.SCHED_FIFO, os.SCHED_OTHER]
+    assert os.sched_getaffinity(0) == there
+
+
 def test_memory_is_locked_and_unlocked(monkeypatch):
     calls = []
     library = SimpleNamespace(

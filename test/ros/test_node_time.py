@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from builtin_interfaces.msg import Time
@@ -66,7 +67,7 @@ def test_before_the_clock_begins_frames_are_dropped_with_the_reason(world):
     here = world(use_sim_time=True)
     here.start().publish(picture(stamp(10_000)))
     assert here.settled(received=1).dropped['bad_stamp'] == 1
-    assert 'no /clock has come' in here.logged('the stamp of an image')
+    assert 'no /clock has come' in here.logged('the stamp of an image cannot be judged')
 
 
 def test_a_reset_of_the_simulation_is_said_and_costs_no_frame(world):
@@ -81,7 +82,7 @@ def test_a_reset_of_the_simulation_is_said_and_costs_no_frame(world):
         clock.show(now)
     camera.publish(picture(stamp(200)))
     assert here.result().header.stamp == stamp(200)
-    assert 'set back by 500.000 s' in here.logged('simulated time')
+    assert 'set back by 500.000 s' in here.logged('simulated time was')
     assert here.settled(received=2).published == 2
 
 
@@ -154,6 +155,24 @@ def test_what_the_system_cannot_do_is_said_in_configure(world, parameter, senten
     here = world(**parameter)
     assert not here.tester.transition('configure')
     here.logged(sentence)
+
+
+def test_cores_hold_while_something_is_configured(world):
+    there = os.sched_getaffinity(0)
+    # One core alone arrives as a number.
+    here = world(cpu_affinity=min(there))
+    threads = lambda: here.spinner.call(lambda: os.sched_getaffinity(0))  # noqa: E731
+    assert here.tester.transition('configure')
+    assert threads() == {min(there)}
+    assert here.tester.transition('cleanup')
+    assert threads() == there
+
+
+def test_a_configure_that_fails_leaves_the_process_as_it_was(world):
+    there = os.sched_getaffinity(0)
+    here = world(cpu_affinity=str(min(there)), model='/nowhere')
+    assert not here.tester.transition('configure')
+    assert here.spinner.call(lambda: os.sched_getaffinity(0)) == there
 
 
 def test_gaps_in_the_numbers_of_one_publisher_are_losses():

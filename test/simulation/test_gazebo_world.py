@@ -41,7 +41,9 @@ def templates(repository):
 
 @pytest.mark.parametrize('simulator', SIMULATORS)
 def test_a_world_has_no_gaps_and_its_pictures_are_there(templates, tmp_path, simulator):
-    path = write_world(templates, tmp_path, world=World(pad_size=0.6), simulator=simulator)
+    path = write_world(
+        templates, tmp_path, world=World(ground='roof', pad_size=0.6), simulator=simulator
+    )
     text = path.read_text()
     assert '$' not in text
     world = ElementTree.parse(path).getroot().find('world')
@@ -78,7 +80,7 @@ def test_grounds_differ_and_are_the_same_each_time():
 
 
 def test_the_scale_of_the_world_is_that_of_the_pad(templates, tmp_path):
-    path = write_world(templates, tmp_path, world=World(pad_size=0.3))
+    path = write_world(templates, tmp_path, world=World(ground='roof', pad_size=0.3))
     model = next(
         each
         for each in ElementTree.parse(path).getroot().iter('model')
@@ -90,7 +92,7 @@ def test_the_scale_of_the_world_is_that_of_the_pad(templates, tmp_path):
 
 def test_the_same_world_is_written_twice(templates, tmp_path):
     for name in ('one', 'two'):
-        write_world(templates, tmp_path / name, world=World(), seen_as='/media')
+        write_world(templates, tmp_path / name, world=World(ground='roof'), seen_as='/media')
     files = sorted(p.relative_to(tmp_path / 'one') for p in (tmp_path / 'one').rglob('*.*'))
     assert len(files) == 7
     for file in files:
@@ -169,14 +171,14 @@ def test_classic_starts_gzserver_with_what_brings_it_into_ros(tmp_path):
 
 @pytest.mark.parametrize(('simulator', 'program'), [('gz', 'gz'), ('ignition', 'ign')])
 def test_modern_gazebo_gets_bridge_and_pilot(tmp_path, simulator, program):
-    found = {s.name: s for s in starts(tmp_path, simulator=simulator, world='grass', **ARGUMENTS)}
+    found = {s.name: s for s in starts(tmp_path, simulator=simulator, world='roof', **ARGUMENTS)}
     assert set(found) == {'gazebo', 'bridge', 'approach_pilot', 'pad_truth', 'perception', 'score'}
     assert found['gazebo'].command[0] == program and '-s' in found['gazebo'].command
     assert 'approach:=2' in found['approach_pilot'].command
 
 
 def test_the_bridge_hands_on_every_topic_of_the_world(templates, tmp_path):
-    world = write_world(templates, tmp_path, world=World(), simulator='gz')
+    world = write_world(templates, tmp_path, world=World(ground='roof'), simulator='gz')
     entries = yaml.safe_load((templates / 'bridge.yaml').read_text())
     topics = {entry['gz_topic_name'].lstrip('/') for entry in entries}
     names = ('topic', 'camera_info_topic', 'odom_topic')

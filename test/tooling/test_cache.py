@@ -50,7 +50,7 @@ def test_a_builder_that_is_killed_anywhere_leaves_the_cache_usable(tmp_path, rep
             [*CHILD, str(shelf)], env=environ, stdout=subprocess.PIPE, text=True
         )
         assert child.stdout.readline() == 'ready\n'
-        time.sleep(chance.uniform(0, 0.05))  # not to wait for anything: the point is random
+        time.sleep(chance.uniform(0, 0.05))  # waits for nothing: it is where the child dies
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         child.stdout.close()
@@ -58,7 +58,7 @@ def test_a_builder_that_is_killed_anywhere_leaves_the_cache_usable(tmp_path, rep
             found = read_entry(entry)
             assert found is not None, f'{entry} is there and not whole'
             assert found.size > found.artifact.stat().st_size == 8 * 4096
-        put(shelf, 'int8-fake-0')  # the lock is free again
+        put(shelf, 'int8-fake-0', bytes(8 * 4096))  # the lock is free again
         assert read_entry(shelf / 'int8-fake-0') is not None
     prune(tmp_path)
     assert hidden(shelf) == []

@@ -13,6 +13,7 @@ import threading
 from google.protobuf import descriptor_pb2
 import pytest
 
+from tools.gazebo import __main__ as gazebo_main
 from tools.gazebo import folder
 from tools.gazebo.folder import GazeboError
 from tools.gazebo.folder import make_folder
@@ -184,3 +185,10 @@ def test_a_folder_that_cannot_be_made_leaves_only_its_log(tmp_path, monkeypatch)
 def test_a_folder_that_exists_is_used(tmp_path):
     (tmp_path / 'bullseye').mkdir()
     assert make_folder(tmp_path, say=lambda words: None) == tmp_path / 'bullseye'
+
+
+def test_ci_is_told_why_it_cannot_run(monkeypatch, capsys):
+    monkeypatch.setattr(gazebo_main, 'why_not', lambda: 'no root')
+    monkeypatch.setattr(gazebo_main.shutil, 'which', lambda name: None)
+    assert gazebo_main.main() == 1
+    assert capsys.readouterr().out == 'Not run: no root\n'

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 import ctypes
 from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
 import json
 import os
 from pathlib import Path
@@ -21,11 +20,9 @@ import threading
 from typing import Any
 
 from edge_perception.contract import ConfigurationError
+from edge_perception.ros.environment import for_large_images
+from edge_perception.ros.environment import on_this_machine
 
-PROFILE = 'config/fastdds_large_images.xml'
-PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-# The variable got its present name with the release of ROS that has rclpy 8.
-FIRST_NEW_RCLPY = 8
 # Above 101 the ports of DDS reach those that Linux hands out to outgoing connections.
 DOMAINS = range(1, 102)
 END_PATIENCE_S = 5.0
@@ -123,12 +120,8 @@ def isolate(environment: Mapping[str, str]) -> dict[str, str]:
 
     :param environment: of the user; not changed.
     """
-    wishes = dict(environment)
+    wishes = {**environment, **on_this_machine(environment)}
     wishes.setdefault('ROS_DOMAIN_ID', str(random.SystemRandom().choice(DOMAINS)))
-    if environment.get('ROS_DISTRO') == 'humble':
-        wishes.setdefault('ROS_LOCALHOST_ONLY', '1')
-    elif 'ROS_LOCALHOST_ONLY' not in environment:
-        wishes.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     return wishes
 
 
@@ -138,13 +131,7 @@ def for_camera(environment: Mapping[str, str]) -> dict[str, str]:
 
     Only for the process that publishes them; see the profile itself.
     """
-    from edge_perception.ros.shared_files import find_shared
-
-    wishes = dict(environment)
-    if not any(name in environment for name in PROFILE_VARIABLES):
-        new = int(version('rclpy').split('.')[0]) >= FIRST_NEW_RCLPY
-        wishes[PROFILE_VARIABLES[0 if new else 1]] = str(find_shared(PROFILE))
-    return wishes
+    return {**environment, **for_large_images(environment)}
 
 
 def require_ros() -> None:

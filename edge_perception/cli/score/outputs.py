@@ -17,6 +17,7 @@ from rich.console import Console
 from edge_perception.cli.failures import note
 from edge_perception.cli.files import replacing
 from edge_perception.cli.score.pictures import best_picture
+from edge_perception.cli.score.pictures import VIDEO_EVERY
 from edge_perception.cli.score.pictures import worst_pictures
 from edge_perception.cli.score.pictures import write_video
 from edge_perception.simulation.trial_score import Score
@@ -60,7 +61,7 @@ def write(
         with replacing(folder / 'picture.jpg') as temporary:
             temporary.write_bytes(picture)
         console.print(str(folder / 'picture.jpg'), soft_wrap=True, highlight=False)
-    if any(watch.picture(trial.stamp_ns) for trial in score.trials[::2]):
+    if any(watch.picture(trial.stamp_ns) for trial in score.trials[::VIDEO_EVERY]):
         with replacing(folder / 'video.mp4') as temporary:
             write_video(temporary, score, watch)
         console.print(str(folder / 'video.mp4'), soft_wrap=True, highlight=False)

@@ -28,8 +28,8 @@ FROM_SIZE_PX = 48.0
 # Pixels; ten of them are to make a page that can be mailed.
 WIDTH, JPEG_QUALITY = 480, 75
 BEST_SIZE_PX = 160.0
-# Every second image, 15 in a second of the camera's time where it has 30.
-VIDEO_WIDTH, VIDEO_EVERY, VIDEO_RATE = 256, 2, 15.0
+# Every third image, 10 in a second of the camera's time where it has 30.
+VIDEO_WIDTH, VIDEO_EVERY, VIDEO_RATE = 256, 3, 10.0
 TRUE_COLOUR, FOUND_COLOUR = (255, 200, 0), (0, 0, 255)  # BGR
 
 

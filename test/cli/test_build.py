@@ -1,0 +1,215 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import yaml
+
+from edge_perception.core.proofs import read_proof
+from test.support.networks import save_conv
+from test.support.networks import tensor
+
+MANIFEST = {
+    'manifest_version': 1,
+    'name': 'net',
+    'source': {'file': 'net.onnx'},
+    'input': {'width': 6, 'height': 4, 'scale': 0.0001, 'resize': 'stretch'},
+    'decoder': {'name': 'heatmap', 'options': {'layout': 'nchw'}},
+    'keypoints': ['a', 'b'],
+    'selection': {'score_threshold': 0.01},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """Make a model of one convolution with pictures, and a cache of its own; stand beside it."""
+    pytest.importorskip('onnxslim', reason='onnxslim is not installed')
+    folder = tmp_path / 'net'
+    (folder / 'golden').mkdir(parents=True)
+    save_conv(folder / 'net.onnx')
+    (folder / 'model.yaml').write_text(yaml.safe_dump(MANIFEST))
+    chance = np.random.default_rng(1)
+    for index in range(4):
+        picture = chance.integers(0, 256, (40, 60, 3), np.uint8)
+        cv2.imwrite(str(folder / 'golden' / f'{index}.png'), picture)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path / 'data'))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def left(tmp_path):
+    """Tell what lies in the cache that is no lock."""
+    return lambda: sorted(
+        path.name
+        for path in (tmp_path / 'cache').rglob('*')
+        if path.is_file()
+        and not path.name.endswith('.lock')
+        and 'Microsoft' not in path.parts  # not ours: a package of the vendor
+    )
+
+
+def build(invoke, folder: Path, *extra: object, target: str = 'onnxruntime'):
+    return invoke('build', folder, '--target', target, *extra)
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8'])
+def test_an_artifact_is_built_proven_and_taken_from_the_cache_next_time(
+    invoke, folder, precision
+):
+    extra = ('--precision', precision, '--calibration', folder / 'golden', '--json')
+    result = build(invoke, folder, *extra)
+    assert result.exit_code == 0, result.output
+    first = json.loads(result.stdout)
+    proof = read_proof(Path(first['artifact']), 'onnxruntime')
+    assert proof is not None
+    assert proof.passed
+    assert (proof.precision, proof.device) == (precision, 'any')
+    again = json.loads(build(invoke, folder, *extra).stdout)
+    assert again['cached']
+    assert again['artifact'] == first['artifact']
+
+
+def test_what_was_built_is_what_an_engine_loads(invoke, folder):
+    build(invoke, folder, '--precision', 'fp16')
+    result = invoke('run', folder, folder / 'golden', '--precision', 'fp16', '--json')
+    assert result.exit_code == 0, result.output
+    assert 'nobody has compared' not in result.stderr
+
+
+def test_output_gets_the_artifact_and_its_proof(invoke, folder):
+    result = build(invoke, folder, '--precision', 'fp16', '--output', folder / 'artifacts')
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (folder / 'artifacts').iterdir()) == [
+        'net_fp16.onnx', 'net_fp16.onnx.onnxruntime.proof.json',
+    ]  # fmt: skip
+
+
+def test_what_is_rejected_leaves_a_report_and_nothing_else(invoke, folder, left, tmp_path):
+    manifest = {**MANIFEST, 'gate': {'fp32': {'snr_db': 1000}}}
+    (folder / 'model.yaml').write_text(yaml.safe_dump(manifest))
+    result = build(invoke, folder)
+    assert result.exit_code == 3, result.output
+    assert left() == []
+    assert (tmp_path / 'net_fp32.onnx.onnxruntime.gate.html').is_file()
+
+
+def test_what_is_rejected_can_be_kept_and_no_engine_loads_it(invoke, folder):
+    manifest = {**MANIFEST, 'gate': {'fp16': {'snr_db': 1000}}}
+    (folder / 'model.yaml').write_text(yaml.safe_dump(manifest))
+    result = build(invoke, folder, '--precision', 'fp16', '--keep-rejected', '--json')
+    assert result.exit_code == 3
+    artifact = json.loads(result.stdout)['artifact']
+    result = invoke('run', folder, folder / 'golden', '--artifact', artifact)
+    assert result.exit_code == 2
+    assert 'and rejected; build it again: edge-perception build' in result.stderr
+
+
+def test_bad_calibration_is_a_sentence(invoke, folder, left, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    result = build(invoke, folder, '--precision', 'int8', '--calibration', tmp_path / 'empty')
+    assert 'holds no picture and no video' in refused(result, left)
+    result = build(invoke, folder, '--precision', 'int8', '--calibration', tmp_path / 'none')
+    assert 'No such file or directory; give a folder of pictures' in refused(result, left)
+    (tmp_path / 'empty' / 'a.png').write_bytes(b'no picture')
+    result = build(invoke, folder, '--precision', 'int8', '--calibration', tmp_path / 'empty')
+    assert 'is not a picture that OpenCV can read' in refused(result, left)
+    result = build(invoke, folder, '--precision', 'int8')
+    assert 'name a folder with --calibration' in refused(result, left)
+
+
+def test_bad_targets_are_sentences(invoke, folder, left):
+    result = build(invoke, folder, target='onnxruntim')
+    assert "did you mean 'onnxruntime'?" in refused(result, left)
+
+
+def test_a_toolchain_that_is_missing_says_what_to_run(invoke, folder, left):
+    result = build(invoke, folder, target='tflite')
+    assert 'run: edge-perception toolchain install tflite' in refused(result, left)
+
+
+def test_not_an_onnx(invoke, folder, left):
+    (folder / 'net.onnx').write_bytes(b'\x08\x03 something else')
+    assert 'not an ONNX file' in refused(build(invoke, folder), left)
+
+
+def test_weights_that_are_missing_or_lie_elsewhere(invoke, folder, left):
+    model = onnx.load(folder / 'net.onnx')
+    onnx.save(
+        model,
+        folder / 'net.onnx',
+        save_as_external_data=True,
+        location='net.data',
+        size_threshold=0,
+    )
+    (folder / 'net.data').rename(folder / 'other.data')
+    assert 'keeps weights in net.data, which does not exist' in refused(
+        build(invoke, folder), left
+    )
+    model = onnx.load(folder / 'net.onnx', load_external_data=False)
+    for weight in model.graph.initializer:
+        for entry in weight.external_data:
+            if entry.key == 'location':
+                entry.value = '../net.data'
+    (folder.parent / 'net.data').write_bytes((folder / 'other.data').read_bytes())
+    (folder / 'net.onnx').write_bytes(model.SerializeToString())
+    assert "keeps weights in '../net.data', outside of its folder" in refused(
+        build(invoke, folder), left
+    )
+
+
+def test_an_opset_that_is_too_new(invoke, folder, left):
+    model = onnx.load(folder / 'net.onnx')
+    model.opset_import[0].version = 999
+    (folder / 'net.onnx').write_bytes(model.SerializeToString())
+    assert 'has opset 999, expected 7 to' in refused(build(invoke, folder), left)
+
+
+def test_sizes_that_are_open_come_from_the_manifest_or_are_asked_for(invoke, folder, left):
+    model = onnx.load(folder / 'net.onnx')
+    for value, channels in ((model.graph.input[0], 3), (model.graph.output[0], 2)):
+        value.CopyFrom(tensor(value.name, ('n', channels, 'h', 'w')))
+    onnx.save(model, folder / 'net.onnx')
+    assert build(invoke, folder).exit_code == 0
+    bare = folder / 'golden' / 'bare.onnx'
+    onnx.save(model, bare)
+    result = build(invoke, bare)
+    assert result.exit_code == 2
+    assert 'the width and height of the input, any are possible' in result.stderr
+
+
+def test_a_full_disk(folder, left, repository):
+    limit = (
+        'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200)); '
+        'from edge_perception.cli.main import main; main()'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', limit, 'build', str(folder), '--target', 'onnxruntime'],
+        env={**os.environ, 'PYTHONPATH': str(repository)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert 'Traceback' not in done.stderr
+    assert 'free some' in done.stderr
+    assert left() == []
+
+
+def refused(result, left) -> str:
+    """Return the one sentence of a command that did nothing."""
+    assert result.exit_code == 2, result.output
+    sentences = [line for line in result.stderr.splitlines() if line.startswith('error')]
+    assert len(sentences) == 1
+    assert left() == []
+    return sentences[0]

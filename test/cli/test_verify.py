@@ -1,0 +1,137 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from pathlib import Path
+import shutil
+
+import pytest
+
+from edge_perception.core.proofs import read_proof
+from edge_perception.core.proofs import write_proof
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """Stand in an empty folder: reports of what is rejected go there."""
+    folder = tmp_path / 'here'
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def verify(invoke, shared_data, here):
+    """Verify a copy of a file of YOLOX-nano, as the README shows it."""
+
+    def call(name: str, *extra: object):
+        pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+        source = shared_data / 'yolox_nano'
+        artifact = Path(shutil.copy(source / name, here))
+        images = shared_data / 'coco_cc20' / 'images'
+        arguments = (artifact, '--reference', source / 'yolox_nano.onnx', '--images', images)
+        return artifact, invoke('verify', *arguments, *extra)
+
+    return call
+
+
+def test_a_good_artifact_passes_and_is_proven(verify):
+    artifact, result = verify('yolox_nano_float16_quantize.tflite', '--json')
+    assert result.exit_code == 0, result.output
+    values = json.loads(result.stdout)
+    assert values['passed']
+    assert values['precision'] == 'fp16'
+    assert values['agreement']['lost'] == values['agreement']['invented'] == 0
+    proof = read_proof(artifact, 'litert')
+    assert proof is not None
+    assert proof.passed
+    assert proof.figures['pictures'] == 20
+
+
+def test_what_is_assumed_of_a_bare_file_is_said(verify):
+    _, result = verify('yolox_nano_float16_quantize.tflite')
+    assert "yolox_nano.onnx has no manifest; as its outputs look like those of 'yolox'" in (
+        result.stderr
+    )
+    assert 'resize letterbox_top_left' in result.stderr
+
+
+def test_a_bad_artifact_is_rejected_with_a_report_and_without_a_proof(verify, here):
+    artifact, result = verify('yolox_nano_int8_quantize.tflite')
+    assert result.exit_code == 3
+    assert read_proof(artifact, 'litert') is None
+    (report,) = here.glob('*.html')
+    text = report.read_text()
+    assert 'Rejected.' in text
+    assert 'detections: lost is' in text
+    assert text.count('<figure>') == 12  # six pictures, each from both sides
+
+
+def test_a_proof_that_does_not_hold_any_more_is_taken_away(verify, here):
+    artifact, _ = verify('yolox_nano_float16_quantize.tflite')
+    proof = read_proof(artifact, 'litert')
+    assert proof is not None
+    bad = here / 'yolox_nano_int8_quantize.tflite'
+    write_proof(bad, proof)
+    _, result = verify(bad.name)
+    assert result.exit_code == 3
+    assert 'is removed' in result.stderr
+    assert read_proof(bad, 'litert') is None
+
+
+def test_limits_of_the_manifest_hold(yolox, invoke, shared_data, here):
+    pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+    manifest = yolox / 'model.yaml'
+    manifest.write_text(manifest.read_text() + 'gate: {fp16: {snr_db: 90}}\n')
+    source = shared_data / 'yolox_nano' / 'yolox_nano_float16_quantize.tflite'
+    images = shared_data / 'coco_cc20' / 'images'
+    artifact = shutil.copy(source, here)
+    result = invoke('verify', artifact, '--reference', yolox, '--images', images)
+    assert result.exit_code == 3
+    assert (read_proof(Path(artifact), 'litert')) is None
+
+
+@pytest.mark.parametrize(
+    ('gate', 'complaint'),
+    [
+        ('{fp16: {snr: 9}}', "gate.fp16.snr: unknown limit, did you mean 'snr_db'?"),
+        ('{half: {snr_db: 9}}', "gate: got 'half', expected one of fp32, fp16, bf16, int8"),
+        ('{int8: {lost: much}}', "gate.int8.lost: got 'much', expected a number"),
+    ],
+)
+def test_a_limit_that_does_not_exist_is_named(yolox, invoke, shared_data, here, gate, complaint):
+    manifest = yolox / 'model.yaml'
+    manifest.write_text(f'{manifest.read_text()}gate: {gate}\n')
+    artifact = here / 'other.onnx'
+    shutil.copy(shared_data / 'yolox_nano' / 'yolox_nano.onnx', artifact)
+    images = shared_data / 'coco_cc20' / 'images'
+    result = invoke('verify', artifact, '--reference', yolox, '--images', images)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+
+
+def test_pictures_that_show_nothing_prove_nothing(yolox, invoke, shared_data, here):
+    import cv2
+    import numpy as np
+
+    (here / 'black').mkdir()
+    cv2.imwrite(str(here / 'black' / 'black.png'), np.zeros((60, 80, 3), np.uint8))
+    artifact = shutil.copy(shared_data / 'yolox_nano' / 'yolox_nano.onnx', here / 'other.onnx')
+    result = invoke('verify', artifact, '--reference', yolox, '--images', here / 'black')
+    assert result.exit_code == 2
+    assert 'the reference sees nothing in 1 pictures, so they prove nothing' in result.stderr
+
+
+def test_the_reference_is_no_proof_of_itself(yolox, invoke, shared_data, here):
+    images = shared_data / 'coco_cc20' / 'images'
+    result = invoke('verify', yolox / 'yolox_nano.onnx', '--reference', yolox, '--images', images)
+    assert result.exit_code == 2
+    assert 'is the artifact itself on the same engine' in result.stderr
+
+
+def test_a_model_without_pictures_says_how_to_name_some(yolox, invoke, shared_data, here):
+    artifact = shutil.copy(shared_data / 'yolox_nano' / 'yolox_nano.onnx', here / 'other.onnx')
+    result = invoke('verify', artifact, '--reference', yolox)
+    assert result.exit_code == 2
+    assert 'name them with --images FOLDER' in result.stderr

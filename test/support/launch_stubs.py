@@ -1,0 +1,82 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Runs launch files where ``launch`` is not installed: its classes note down what they are given.
+
+So a test can look at what would be started. That ``launch`` itself takes it is for the tests
+that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+import runpy
+import sys
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+MODULES = (
+    'launch',
+    'launch.actions',
+    'launch.launch_description_sources',
+    'launch.substitutions',
+    'launch_ros',
+    'launch_ros.actions',
+    'launch_ros.parameter_descriptions',
+)
+
+
+class Noted:
+    """Something of ``launch``: the name of its class and what it was made with."""
+
+    def __init__(self, kind: str, *arguments: Any, **keywords: Any) -> None:
+        self.kind = kind
+        self.arguments = arguments
+        self.keywords = keywords
+
+    def perform(self, context: dict[str, str]) -> str:
+        """Return the value of a launch argument."""
+        return context[self.arguments[0]]
+
+
+class Stub(ModuleType):
+    """A module that has every class that is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):
+            raise AttributeError(name)
+        return lambda *arguments, **keywords: Noted(name, *arguments, **keywords)
+
+
+@contextmanager
+def stubbed() -> Iterator[None]:
+    with patch.dict(sys.modules, {name: Stub(name) for name in MODULES}):
+        yield
+
+
+class LaunchFile:
+    """What a launch file declares and starts."""
+
+    def __init__(self, path: Path) -> None:
+        with stubbed():
+            description = runpy.run_path(str(path))['generate_launch_description']()
+        (entities,) = description.arguments
+        self.arguments = {
+            each.arguments[0]: each.keywords
+            for each in entities
+            if each.kind == 'DeclareLaunchArgument'
+        }
+        self.includes = [each for each in entities if each.kind == 'IncludeLaunchDescription']
+        self._functions = [
+            each.keywords['function'] for each in entities if each.kind == 'OpaqueFunction'
+        ]
+
+    def start(self, **given: str) -> list[Noted]:
+        """Return what is started with arguments."""
+        defaults = {name: each['default_value'] for name, each in self.arguments.items()}
+        assert set(given) <= set(defaults)
+        with stubbed():
+            return [each for work in self._functions for each in work({**defaults, **given})]
