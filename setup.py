@@ -51,7 +51,11 @@ setup(
     package_dir={name: f'plugins/{name}' for name in plugins},
     # Paths one by one: setuptools of Ubuntu 22.04 knows no '**'.
     package_data={
-        NAME: ['py.typed', *(os.path.relpath(p, NAME) for p in files_below(f'{NAME}/zoo'))],
+        NAME: [
+            'py.typed',
+            'tooling/*.yaml',
+            *(os.path.relpath(p, NAME) for p in files_below(f'{NAME}/zoo')),
+        ],
     },
     data_files=data_files(),
     zip_safe=False,
@@ -60,7 +64,13 @@ setup(
     extras_require={
         'opencv': ['opencv-python-headless>=4.5'],
         'onnxruntime': ['onnxruntime'],
+        'litert': ['ai-edge-litert'],
+        'openvino': ['openvino'],
         'models': ['onnx'],
+        'build': [
+            *('nncf', 'onnx', 'onnxconverter-common', 'onnxruntime', 'onnxslim', 'pycocotools'),
+            'ai-edge-quantizer',
+        ],
         'reports': ['matplotlib'],
         # Makes colcon test use pytest.
         'test': ['hypothesis', 'psutil', 'pytest', 'rosbags'],

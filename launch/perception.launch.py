@@ -3,65 +3,138 @@
 """
 Start the perception node: ``ros2 launch edge_perception perception.launch.py model:=MODEL``.
 
-An argument left empty is not passed on: the parameter file decides, or else the node.
+An argument left empty is not passed on: the parameter file decides, then the preset, else the
+node.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from launch.actions import DeclareLaunchArgument
+from launch.actions import LogInfo
 from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
+from edge_perception.ros.environment import for_large_images
+from edge_perception.ros.environment import on_this_machine
+from edge_perception.ros.shared_files import find_shared
 from launch import LaunchDescription
 
 # Name, default, description.
 ARGUMENTS = (
     ('model', '', 'path of a model folder, or name of a model'),
-    ('engine', '', 'name of the inference engine'),
+    ('engine', '', 'name of the inference engine; auto: the best that can load the model'),
     ('image_topic', '', 'topic of the camera'),
+    ('camera_info_topic', '', 'topic of its CameraInfo, for poses'),
+    ('cameras', '', 'several cameras, as front,down, with the topics <name>/image_raw'),
+    ('latency_budget_ms', '', 'how old a published result may be, ms from its stamp; 0: any age'),
+    ('preset', '', 'parameters that suit a machine, from config/'),
+    ('params_file', '', 'YAML file with more parameters'),
+    ('debug', 'false', 'draw every image on ~/debug_image, and say how to look at it'),
+    ('discovery', 'localhost', 'localhost: the node talks to this machine; subnet: to others too'),
     ('autostart', 'true', 'configure and activate at start, and after a respawn'),
     ('use_sim_time', '', 'true: take the time from /clock'),
-    ('params_file', '', 'YAML file with more parameters'),
     ('namespace', '', 'namespace of the node'),
     ('use_respawn', 'true', 'start the node again whenever it ends'),
     ('log_level', 'info', 'debug, info, warn, error or fatal'),
 )
-TEXT_PARAMETERS = ('model', 'engine', 'image_topic')
-# Anything else would silently mean false.
-SWITCHES = ('true', 'false', 'True', 'False', '')
+TEXT_PARAMETERS = ('model', 'engine', 'image_topic', 'camera_info_topic')
 SWITCH_PARAMETERS = ('autostart', 'use_sim_time')
+PRESETS = ('', 'coral', 'intel', 'jetson', 'multi_camera', 'myriad', 'raspberry_pi')
+# Anything else would silently mean false.
+SWITCHES = ('true', 'false', 'True', 'False')
+CHOICES = {
+    'preset': PRESETS,
+    'discovery': ('localhost', 'subnet'),
+    'debug': SWITCHES,
+    'autostart': SWITCHES,
+    'use_respawn': SWITCHES,
+    'use_sim_time': ('', *SWITCHES),
+}
+
+
+def explicit_parameters(given):
+    # As a value of its type: launch would take a folder named 7 for a number.
+    values = {
+        name: ParameterValue(given[name], value_type=str)
+        for name in TEXT_PARAMETERS
+        if given[name]
+    }
+    values.update({name: is_true(given[name]) for name in SWITCH_PARAMETERS if given[name]})
+    if given['cameras']:
+        values['cameras'] = [name.strip() for name in given['cameras'].split(',')]
+    if given['latency_budget_ms']:
+        values['latency_budget_ms'] = number('latency_budget_ms', given['latency_budget_ms'])
+    if is_true(given['debug']):
+        values['debug.max_rate'] = 0.0
+    return values
+
+
+def parameter_files(given):
+    files = [str(find_shared(f'config/{given["preset"]}.yaml'))] if given['preset'] else []
+    if given['params_file']:
+        path = Path(given['params_file']).expanduser()
+        if not path.is_file():
+            raise RuntimeError(f'params_file: no file {path}; give its absolute path')
+        files.append(str(path))
+    return files
+
+
+def surroundings(given):
+    variables = for_large_images(os.environ)
+    reach = on_this_machine(os.environ) if given['discovery'] == 'localhost' else {}
+    return {**variables, **reach}, bool(reach)
+
+
+def sentences(given, kept_here):
+    if kept_here:
+        yield 'perception talks to this machine only; discovery:=subnet reaches other machines'
+    if is_true(given['debug']):
+        camera = '/<camera>' if given['cameras'] else ''
+        namespace = f'/{given["namespace"].strip("/")}' if given['namespace'] else ''
+        topic = f'{namespace}/perception{camera}/debug_image'
+        yield f'debug: ros2 run rqt_image_view rqt_image_view {topic}'
+
+
+def is_true(text):
+    return text.lower() == 'true'
+
+
+def number(name, text):
+    try:
+        return float(text)
+    except ValueError:
+        raise RuntimeError(f'{name}: got {text!r}, expected a number') from None
 
 
 def perception_node(context):
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
-    parameters = {name: given[name] for name in TEXT_PARAMETERS if given[name]}
-    switches = [name for name in SWITCH_PARAMETERS if given[name]]
-    parameters.update({name: given[name].lower() == 'true' for name in switches})
-    return [
-        Node(
-            package='edge_perception',
-            executable='perception_node',
-            name='perception',
-            namespace=given['namespace'],
-            # Explicit arguments come last and win over the file.
-            parameters=[given['params_file']] * bool(given['params_file']) + [parameters],
-            arguments=['--ros-args', '--log-level', given['log_level']],
-            respawn=given['use_respawn'].lower() == 'true',
-            respawn_delay=2.0,
-            output='screen',
-            emulate_tty=True,
-        )
-    ]
+    variables, kept_here = surroundings(given)
+    node = Node(
+        package='edge_perception',
+        executable='perception_node',
+        name='perception',
+        namespace=given['namespace'],
+        # What comes later wins.
+        parameters=[*parameter_files(given), explicit_parameters(given)],
+        arguments=['--ros-args', '--log-level', given['log_level']],
+        additional_env=variables,
+        respawn=is_true(given['use_respawn']),
+        respawn_delay=2.0,
+        output='screen',
+        emulate_tty=True,
+    )
+    return [*(LogInfo(msg=sentence) for sentence in sentences(given, kept_here)), node]
 
 
 def generate_launch_description():
     declared = [
         DeclareLaunchArgument(
-            name,
-            default_value=default,
-            description=description,
-            choices=SWITCHES if name in (*SWITCH_PARAMETERS, 'use_respawn') else None,
+            name, default_value=default, description=description, choices=CHOICES.get(name)
         )
         for name, default, description in ARGUMENTS
     ]

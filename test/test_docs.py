@@ -38,6 +38,7 @@ from edge_perception.core.plugin_host import LOAD_VARIABLE
 from edge_perception.ros import diagnostics
 from edge_perception.ros import outputs
 from edge_perception.ros import qos
+from edge_perception.ros.parameters import LIVE
 from test.docs.markdown import anchors
 from test.docs.markdown import fenced
 from test.docs.markdown import headings
@@ -83,6 +84,8 @@ def test_generated_tables_are_current(name: str) -> None:
     ('name', 'block'),
     [
         ('docs/node.md', 'parameters'),
+        ('docs/node.md', 'camera-parameters'),
+        ('docs/node.md', 'debug-parameters'),
         ('docs/node.md', 'engine-parameters'),
         ('docs/node.md', 'encodings'),
         ('docs/models.md', 'decoder-options'),
@@ -262,10 +265,25 @@ def test_every_topic_is_listed() -> None:
             f'{package}/{message_type.__name__}',
             f'reliable, depth {qos.RESULT.depth}',
         ]
-    source = (ROOT / 'edge_perception' / 'ros' / 'outputs.py').read_text()
-    published = set(re.findall(r"'(~/\w+)'", source))
-    assert published == {topic for topic in table if topic.startswith('~/')}
+    assert names_in('outputs.py', 'debug_image.py') == {
+        topic.removesuffix('/compressed') for topic in table if topic.startswith('~/')
+    }
     assert table[outputs.TF_TOPIC][1] == f'reliable, depth {qos.TF.depth}'
+
+
+def names_in(*files: str) -> set[str]:
+    """Return the private names of topics and services in sources of the node."""
+    sources = ((ROOT / 'edge_perception' / 'ros' / file).read_text() for file in files)
+    return set(re.findall(r"'(~/\w+)'", ''.join(sources)))
+
+
+def test_every_service_is_explained() -> None:
+    assert set(rows(section(read('docs/node.md'), 'Services'))) == names_in('services.py')
+
+
+def test_the_parameters_that_change_while_running_are_named() -> None:
+    text, _, _ = section(read('docs/node.md'), 'Parameters').partition('All others wait')
+    assert set(re.findall(r'`([\w.*]+)`', text)) - {'configure'} == {*LIVE, 'debug.*'}
 
 
 def test_every_diagnostic_is_explained(tmp_path: Path) -> None:
@@ -290,14 +308,19 @@ def test_every_diagnostic_is_explained(tmp_path: Path) -> None:
         assert keys == explained[kind]
 
 
-def test_every_launch_argument_is_explained() -> None:
-    tree = ast.parse((ROOT / 'launch' / 'perception.launch.py').read_text())
+@pytest.mark.parametrize(
+    ('file', 'head'),
+    [('perception.launch.py', '| argument |'), ('demo.launch.py', '| argument of the demo |')],
+)
+def test_every_launch_argument_is_explained(file: str, head: str) -> None:
+    tree = ast.parse((ROOT / 'launch' / file).read_text())
     (arguments,) = [
         ast.literal_eval(node.value)
         for node in tree.body
         if isinstance(node, ast.Assign) and _names(node) == ['ARGUMENTS']
     ]
-    table = rows(section(read('docs/node.md'), 'Launch file'))
+    _, _, text = section(read('docs/node.md'), 'Launch file').partition(head)
+    table = rows(text.partition('\n\n')[0])
     for name, default, _ in arguments:
         assert table.pop(name)[0] == (f'`{default}`' if default else 'empty')
     assert not table

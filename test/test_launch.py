@@ -57,21 +57,20 @@ sys.exit(service.run())
 """
 
 
-@pytest.fixture(autouse=True)
-def nothing_chosen(request, monkeypatch):
-    """Let nobody have chosen a profile or a range; tests that launch keep those of the tests."""
-    if 'launches' not in request.keywords:
-        for name in (*DISCOVERY_VARIABLES, *PROFILE_VARIABLES, 'ROS_DISTRO'):
-            monkeypatch.delenv(name, raising=False)
+@pytest.fixture
+def nothing_chosen(monkeypatch):
+    """Let nobody have chosen a profile or a range."""
+    for name in (*DISCOVERY_VARIABLES, *PROFILE_VARIABLES, 'ROS_DISTRO'):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
-def perception(repository):
+def perception(repository, nothing_chosen):
     return LaunchFile(repository / 'launch' / 'perception.launch.py')
 
 
 @pytest.fixture
-def demo(repository):
+def demo(repository, nothing_chosen):
     return LaunchFile(repository / 'launch' / 'demo.launch.py')
 
 
@@ -303,7 +302,7 @@ def launchable():
         pytest.skip('no colcon workspace with edge_perception is sourced, launch cannot find it')
 
 
-@pytest.mark.launches
+@pytest.mark.slow
 def test_launch_starts_an_active_node(launchable, repository, shared_data, tmp_path):
     folder = model_folder('yolox_nano', shared_data, tmp_path)
     spinner = Spinner()
@@ -320,7 +319,7 @@ def test_launch_starts_an_active_node(launchable, repository, shared_data, tmp_p
         spinner.close()
 
 
-@pytest.mark.launches
+@pytest.mark.slow
 def test_the_demonstration_launched(launchable, repository):
     pytest.importorskip('launch_testing', reason='launch_testing is not installed (not on PyPI)')
     file = repository / 'test' / 'launch_tests' / 'demo.py'

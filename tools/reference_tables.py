@@ -31,6 +31,7 @@ from edge_perception.ros.camera_parameters import camera_specs
 from edge_perception.ros.images import Encoding
 from edge_perception.ros.images import ENCODINGS
 from edge_perception.ros.node_config import NodeConfig
+from edge_perception.ros.parameters import debug_specs
 from edge_perception.ros.parameters import engine_parameters
 from edge_perception.testing.conformance import BuilderConformance
 from edge_perception.testing.conformance import DecoderConformance
@@ -57,6 +58,7 @@ def tables() -> dict[str, str]:
     return {
         'parameters': _options(option_specs(NodeConfig)),
         'camera-parameters': _options(camera_specs(['<name>']).values()),
+        'debug-parameters': _options(debug_specs().values()),
         'engine-parameters': _options(engine_parameters(host.engines)),
         'encodings': _table(('encoding', 'read as', 'size', 'samples'), _encodings()),
         'decoder-options': _table(

@@ -17,6 +17,8 @@ from typing import Any
 import click
 from rich.text import Text
 
+from edge_perception.cli.bench_node import bench_node
+from edge_perception.cli.bench_node import NodeBench
 from edge_perception.cli.failures import FAILED
 from edge_perception.cli.files import replacing
 from edge_perception.cli.files import writing
@@ -38,6 +40,7 @@ EXAMPLES = """\b
 Examples:
   edge-perception bench models/yolox_nano --engine all
   edge-perception bench models/yolox_nano --engine onnxruntime --threads 1,2 --report bench.html
+  edge-perception bench models/yolox_nano --node --rates 10,30
 """
 CHILD = (sys.executable, '-m', 'edge_perception.cli.bench_child')
 
@@ -84,6 +87,16 @@ class Row:
               help='Frames that are counted.')  # fmt: skip
 @click.option('--report', type=click.Path(dir_okay=False, path_type=Path), metavar='FILE',
               help='Write an HTML report with plots.')  # fmt: skip
+@click.option('--node', is_flag=True, help='Measure the node, with a camera in another process.')
+@click.option('--rates', default='10,30,60', show_default=True, metavar='HZ,HZ',
+              help='With --node: rates of the camera, beside the peak.')  # fmt: skip
+@click.option('--seconds', type=click.FloatRange(min=1), default=5.0, show_default=True,
+              help='With --node: how long each rate is shown.')  # fmt: skip
+@click.option('--size', default='640x480', show_default=True, metavar='WxH',
+              help='With --node: size of the images.')  # fmt: skip
+@click.option('--compressed', is_flag=True, help='With --node: JPEG instead of raw images.')
+@click.option('--budget-ms', type=click.FloatRange(min=0), default=500.0, show_default=True,
+              help='With --node: how old a result may be.')  # fmt: skip
 @click.option('--json', 'as_json', is_flag=True, help='Print a JSON object.')
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
@@ -95,6 +108,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """
     host = PluginHost()
     model = offline_model(host, given['model'], given['manifest'])
+    if given['node']:
+        ctx.exit(
+            0 if bench_node(host, model, _node_bench(given), as_json=given['as_json']) else FAILED
+        )
     counts = _thread_counts(given['threads'])
     rows = [
         Row(_threaded(variant, host, count), count)
@@ -113,6 +130,24 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     else:
         _print(rows)
     ctx.exit(0 if any(row.figures for row in rows) else FAILED)
+
+
+def _node_bench(given: dict[str, Any]) -> NodeBench:
+    width, cross, height = given['size'].partition('x')
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) * int(height)):
+        raise click.BadParameter(f'--size: got {given["size"]!r}, expected e.g. 640x480')
+    rates = [part.strip() for part in given['rates'].split(',') if part.strip()]
+    if not all(part.replace('.', '', 1).isdecimal() and float(part) > 0 for part in rates):
+        raise click.BadParameter(f'--rates: got {given["rates"]!r}, expected e.g. 10,30')
+    return NodeBench(
+        engine='auto' if given['engine'] == 'all' else given['engine'],
+        rates_hz=tuple(map(float, rates)),
+        seconds=given['seconds'],
+        width=int(width),
+        height=int(height),
+        compressed=given['compressed'],
+        budget_ms=given['budget_ms'],
+    )
 
 
 def _thread_counts(text: str) -> list[int]:

@@ -117,7 +117,14 @@ Examples:
   edge-perception run models/yolox_nano street.jpg
   edge-perception inspect yolo11n.onnx --draft
   edge-perception plugins
+  edge-perception doctor
   edge-perception demo
+  edge-perception build models/yolox_nano --target openvino --images photos
+  edge-perception verify net.tflite --reference models/yolox_nano --images photos
+  edge-perception evaluate models/yolox_nano --dataset labels.json --images val
+  edge-perception bench models/yolox_nano --engine all
+  edge-perception cache list
+  edge-perception toolchain install tflite
   edge-perception pad --size 0.6 --out pad.pdf
 
 Exit status: 0 all done, 1 something could not be read or failed while it ran, 2 wrong usage or

@@ -36,8 +36,9 @@ class BuildPlan:
     :param options: an instance of the builder's ``options_type``.
     :param samples: gives the inputs of ``source`` for each of these pictures, from the first on at
         each call; each is valid until the next one. None unless there are pictures.
-    :param head: names of the nodes of ``source`` behind the last convolutions, which had better
-        stay in float: one scale for boxes and scores makes all scores zero.
+    :param head: names of the nodes of ``source`` that had better stay in float: those behind the
+        last convolutions, because one scale for boxes and scores makes all scores zero.
+    :param spared: names of nodes of other layers that 8 bits did not carry in an earlier try.
     """
 
     manifest: ModelManifest
@@ -47,6 +48,7 @@ class BuildPlan:
     options: Options = field(default_factory=Options)
     samples: Callable[[], Iterator[Tensors]] | None = None
     head: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,13 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.rclpy_versions import ClockType
+from edge_perception.simulation.faults import Fault
 from edge_perception.simulation.faults import FaultLine
 from edge_perception.simulation.faults import parse_faults
 from edge_perception.simulation.faults import Shot
@@ -48,7 +50,7 @@ class FaultInjector(Node):
         given: Any = self.declare_parameter('faults', [''], free).value
         # Images that came, for those who have to know that one was swallowed.
         self.taken = 0
-        self._line = FaultLine(parse_faults([text for text in given or [] if text]))
+        self._line = FaultLine(_schedule(given))
         self._kinds: set[str] = set()
         self._reliable = False
         self._images: Publisher | None = self._advertise()
@@ -113,6 +115,13 @@ class FaultInjector(Node):
     def _on_info(self, message: CameraInfo) -> None:
         if not self._line.active('info_lost'):
             self._infos.publish(message)
+
+
+def _schedule(given: Any) -> tuple[Fault, ...]:
+    if not isinstance(given, (list, tuple)) or not all(isinstance(each, str) for each in given):
+        problem = f"got {given!r}, expected a list of texts, as in ['black:30:10']"
+        raise ConfigurationError('faults', [problem])
+    return parse_faults([text for text in given if text])
 
 
 def _message(shot: Shot) -> Image:

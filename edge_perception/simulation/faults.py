@@ -28,6 +28,10 @@ NS_PER_MS = 1_000_000
 REORDER_GAP_NS = 50 * NS_PER_MS
 
 
+# What is sent before is lost in the middleware, and nobody can count it.
+REUNION = 'the first one after publisher and node have found each other'
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """
@@ -36,12 +40,14 @@ class Kind:
     :param effect: what it does, and what the node is expected to do, in a sentence each.
     :param amount: what the amount means; empty: there is none.
     :param usual: the amount where none is given.
+    :param recovery: the first image after it whose result is as if nothing had happened.
     """
 
     effect: str
     expected: str
     amount: str = ''
     usual: float = 0.0
+    recovery: str = 'the next image'
 
 
 KINDS: dict[str, Kind] = {
@@ -52,7 +58,7 @@ KINDS: dict[str, Kind] = {
     'drop': Kind('no image comes', 'nothing is received and nothing published'),
     'delay': Kind(
         'images come later than their stamps',
-        'stale: images that are older than the budget are dropped',
+        'stale, or bad_stamp where a newer image was faster: they are dropped',
         'ms',
         800.0,
     ),
@@ -90,10 +96,16 @@ KINDS: dict[str, Kind] = {
         'share that is left',
         0.75,
     ),
-    'qos': Kind('the publisher comes back with the other reliability', 'results go on'),
+    'qos': Kind(
+        'the publisher comes back with the other reliability',
+        'results go on, nothing is dropped',
+        recovery=REUNION,
+    ),
     'info_lost': Kind('CameraInfo stops', 'results go on with the last intrinsics'),
     'restart': Kind(
-        'the publisher goes and comes back', 'results go on when it is back, nothing is dropped'
+        'the publisher goes and comes back',
+        'nothing is received, published or dropped until it is back',
+        recovery=REUNION,
     ),
 }
 

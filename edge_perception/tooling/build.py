@@ -13,6 +13,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from pathlib import Path
+import shutil
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from edge_perception.tooling.half import to_half
 from edge_perception.tooling.layers import Layers
 from edge_perception.tooling.quantise import FLAVOURS
 from edge_perception.tooling.quantise import quantise
+from edge_perception.tooling.quantise import sensitive_layers
 from edge_perception.tooling.simplify import library
 from edge_perception.tooling.simplify import simplify
 from edge_perception.tooling.thresholds import limits_for
@@ -85,6 +87,12 @@ class Order:
             options=self.options,
         )
 
+    @property
+    def may_spare(self) -> bool:
+        """Whether the builder quantises by itself, and may be asked to leave layers in float."""
+        by_itself = self.builder.source_form(self.precision) not in FLAVOURS
+        return self.precision == 'int8' and by_itself and not self.whole
+
     def ingredients(self) -> Mapping[str, Any]:
         """
         Return everything that the artifact depends on beside the model, its weights and its input.
@@ -112,11 +120,15 @@ class Order:
         return f'{self.precision}-{self.builder.name}-{key_of(self.ingredients())}'
 
 
-def build(order: Order, workspace: Path, progress: Progress) -> BuildReport:
+def build(
+    order: Order, workspace: Path, progress: Progress, *, spare_db: float | None = None
+) -> BuildReport:
     """
     Make the artifact of an order.
 
-    :param workspace: an empty folder, in which everything is written.
+    :param workspace: a folder for this order, in which everything is written.
+    :param spare_db: look for layers that 8 bits cannot carry, and ask for as many in float as the
+        outputs need for this signal to noise ratio; None for none.
     :return: the artifact, alone in a folder inside the workspace.
     :raises BuildError: with what failed and what to do.
     """
@@ -147,8 +159,14 @@ def build(order: Order, workspace: Path, progress: Progress) -> BuildReport:
             progress=progress,
         )
     head = () if order.whole else tuple(Layers(library('onnx').load(str(source)).graph).head())
-    plan = replace(order.plan(prepared), samples=samples, head=head)
+    spared: tuple[str, ...] = ()
+    if spare_db is not None and samples is not None:
+        spared = sensitive_layers(
+            source, samples=samples, manifest=manifest, wanted_db=spare_db, progress=progress
+        )
+    plan = replace(order.plan(prepared), samples=samples, head=head, spared=spared)
     folder = workspace / 'made'
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     progress(f'building for {order.builder.name}', None)
     report = order.builder.build(plan, folder)

@@ -102,14 +102,42 @@ def quantise(
     return tuple(notes)
 
 
-def _spare(job: _Job, target: Path, head: Sequence[str], progress: Progress) -> tuple[int, float]:
-    """Leave layers in float, the worst first, until the outputs are good; return how many."""
+def sensitive_layers(
+    source: Path,
+    *,
+    samples: Samples,
+    manifest: ModelManifest,
+    wanted_db: float,
+    progress: Progress = lambda what, share: None,
+) -> tuple[str, ...]:
+    """
+    Return the names of the nodes that had better stay in float, for quantisers of others.
+
+    As many layers as it takes if the noise of the rest adds up.
+
+    :param source: simplified.
+    :param wanted_db: what the outputs shall have then.
+    :raises BuildError: the libraries are missing.
+    """
+    job = _Job(source, FLAVOURS['qdq_unsigned'], samples, manifest)
+    noise = _ranked(job, progress)
+    kept = max(1, _first_guess([each for each, _ in noise], wanted_db))
+    return tuple(name for _, layer in noise[:kept] for name in layer)
+
+
+def _ranked(job: _Job, progress: Progress) -> list[tuple[float, list[str]]]:
+    """Return noise and nodes of each layer, the worst first."""
     noise: list[tuple[float, list[str]]] = []
     for heavy, each in zip(job.layers.heavy, job.noise()):
         progress('trying layers', len(noise) / len(job.layers.heavy))
         noise.append((each, job.layers.layer(heavy)))
-    noise.sort(key=lambda each: each[0], reverse=True)
-    kept = _first_guess([each for each, _ in noise])
+    return sorted(noise, key=lambda pair: pair[0], reverse=True)
+
+
+def _spare(job: _Job, target: Path, head: Sequence[str], progress: Progress) -> tuple[int, float]:
+    """Leave layers in float, the worst first, until the outputs are good; return how many."""
+    noise = _ranked(job, progress)
+    kept = _first_guess([each for each, _ in noise], WANTED_SNR_DB)
     while True:
         spared = [name for _, layer in noise[:kept] for name in layer]
         job.write(target, [*head, *spared])
@@ -119,9 +147,9 @@ def _spare(job: _Job, target: Path, head: Sequence[str], progress: Progress) -> 
         kept = min(len(noise), kept + max(2, kept // 3))
 
 
-def _first_guess(noise: Sequence[float]) -> int:
+def _first_guess(noise: Sequence[float], wanted_db: float) -> int:
     """Return how many of the worst have to go if the noise of the others adds up."""
-    allowed = 10 ** (-WANTED_SNR_DB / 10)
+    allowed = 10 ** (-wanted_db / 10)
     rest = sum(noise)
     for kept, each in enumerate(noise):
         if rest <= allowed:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +65,8 @@ def library(name: str) -> Any:
 
     :raises BuildError: it is missing, with what to install.
     """
-    from importlib import import_module
-
+    # Merely importing ONNX Runtime 1.31 stores an event for its vendor, unless this is set.
+    os.environ['ORT_DISABLE_TELEMETRY'] = '1'
     try:
         with quiet():
             return import_module(name)

@@ -10,6 +10,7 @@ from edge_perception.contract import Builder
 from edge_perception.contract import EngineType
 from edge_perception.contract import hookimpl
 from edge_perception_litert.builder import TfliteBuilder
+from edge_perception_litert.edge_tpu_builder import EdgeTpuBuilder
 from edge_perception_litert.engine import LiteRtEngineType
 
 EDGE_PERCEPTION_CONTRACT = '0.1'
@@ -23,5 +24,6 @@ def register_engines(register: Callable[[EngineType], None]) -> None:
 
 @hookimpl
 def register_builders(register: Callable[[Builder], None]) -> None:
-    """Offer the target ``tflite``."""
+    """Offer the targets ``tflite`` and ``edgetpu``."""
     register(TfliteBuilder())
+    register(EdgeTpuBuilder())

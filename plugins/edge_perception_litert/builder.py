@@ -34,6 +34,7 @@ from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
 from edge_perception_litert.tflite_graph import head_tensors
+from edge_perception_litert.tflite_graph import layer_tensors
 from edge_perception_litert.tflite_graph import read_model
 from edge_perception_litert.tflite_graph import straighten_outputs
 from edge_perception_litert.tflite_graph import write_model
@@ -128,13 +129,15 @@ def quantise(plan: BuildPlan, artifact: Path) -> str:
             'the Python package ai-edge-quantizer is missing; install it: '
             'pip install ai-edge-quantizer'
         )
-    head = head_tensors(read_model(artifact)) if plan.head else []
+    model = read_model(artifact)
+    head = head_tensors(model) if plan.head else []
+    spared = layer_tensors(model, plan.spared)
     with _quiet():
         try:
             if plan.precision == 'fp16':
                 result = _half(artifact)
             else:
-                result = _in_8_bits(plan, artifact, head)
+                result = _in_8_bits(plan, artifact, [*head, *spared])
         except Exception as error:
             words = ' '.join(str(error).split())[:300]
             raise BuildError(
@@ -143,7 +146,8 @@ def quantise(plan: BuildPlan, artifact: Path) -> str:
     artifact.write_bytes(bytes(result.quantized_model))
     if plan.precision == 'fp16':
         return 'weights are in float16; LiteRT computes with them in float32'
-    return f'{len(head)} operators behind the last convolutions stay in float'
+    more = f', and {len(spared)} that 8 bits did not carry' if spared else ''
+    return f'{len(head)} operators behind the last convolutions stay in float{more}'
 
 
 def _half(artifact: Path) -> Any:

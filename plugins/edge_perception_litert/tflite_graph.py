@@ -90,6 +90,37 @@ def head_tensors(model: Any) -> list[str]:
     return names
 
 
+def layer_tensors(model: Any, nodes: Sequence[str]) -> list[str]:
+    """
+    Return the names of what convolutions and their activations give.
+
+    :param nodes: names of nodes of the ONNX; the converter names the weights of a convolution
+        after its node.
+    """
+    graph, kinds = model.subgraphs[0], _operator_names(model)
+    wanted = tuple(f'{node}_' for node in nodes)
+    constant = {
+        index
+        for index, tensor in enumerate(graph.tensors)
+        if getattr(model.buffers[tensor.buffer], 'data', None) is not None
+    }
+    inside: set[int] = set()
+    names = []
+    for operator in graph.operators:
+        inputs = [int(each) for each in operator.inputs if int(each) >= 0]
+        read = set(inputs) - constant
+        heavy = kinds[operator.opcodeIndex] in HEAVY
+        if heavy and wanted:
+            weights = [graph.tensors[each].name.decode() for each in inputs if each in constant]
+            chosen = any(name.startswith(wanted) for name in weights)
+        else:
+            chosen = bool(read) and read <= inside and not heavy
+        if chosen:
+            inside.update(int(each) for each in operator.outputs)
+            names += [graph.tensors[int(each)].name.decode() for each in operator.outputs]
+    return names
+
+
 def _order_back(got: list[int], wanted: list[int]) -> list[int] | None:
     """Return the axes of a transpose from channels last to channels first; None if none fits."""
     if len(got) >= 3:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+import os
 from typing import Any
 
 from edge_perception.contract import EngineUnavailableError
@@ -30,6 +31,8 @@ def load_library() -> Any:
 
     :raises EngineUnavailableError: it is missing or broken.
     """
+    # Merely importing 1.31 stores an identifier and an event for its vendor, unless this is set.
+    os.environ['ORT_DISABLE_TELEMETRY'] = '1'
     try:
         import onnxruntime
 

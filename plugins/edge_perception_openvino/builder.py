@@ -89,6 +89,8 @@ class OpenVinoBuilder(Builder):
         notes: tuple[str, ...] = ()
         if plan.head:
             notes = (f'{len(plan.head)} operators behind the last convolutions stay in float',)
+        if plan.spared:
+            notes += (f'{len(plan.spared)} operators that 8 bits did not carry stay in float',)
         return BuildReport(artifact, versions, notes)
 
 
@@ -145,8 +147,9 @@ def _quantise(plan: BuildPlan, artifact: Path) -> None:
 
         samples = [{name: t.copy() for name, t in each.items()} for each in plan.samples()]
         scope: dict[str, Any] = {}
-        if plan.head:
-            scope['ignored_scope'] = nncf.IgnoredScope(names=list(plan.head))
+        kept = list(dict.fromkeys((*plan.head, *plan.spared)))
+        if kept:
+            scope['ignored_scope'] = nncf.IgnoredScope(names=kept)
         try:
             model = nncf.quantize(
                 onnx.load(str(plan.source)),

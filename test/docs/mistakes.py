@@ -13,6 +13,7 @@ import numpy as np
 from sensor_msgs.msg import Image
 
 from edge_perception.cli.assignments import parse_assignments
+from edge_perception.cli.building import choose_builder
 from edge_perception.contract import check_input
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import ENTRY_POINT_GROUP
@@ -32,7 +33,7 @@ from tools.reference_tables import own_host
 
 FLOAT = np.dtype(np.float32)
 # Carries others, which are said with their own codes; nothing raises it today.
-WITHOUT_SENTENCE = ('combined', 'build_failed')
+WITHOUT_SENTENCE = ('combined',)
 
 
 def manifest(folder: Path, *, side: int = 416, **changes: Any) -> ModelManifest:
@@ -64,6 +65,10 @@ def unknown_model(folder: Path) -> None:
 def unknown_option(folder: Path) -> None:
     options_type = own_host().engines['onnxruntime'].options_type
     parse_options(options_type, {'treads': 2}, owner="engine 'onnxruntime'")
+
+
+def misspelt_target(folder: Path) -> None:
+    choose_builder(own_host(), 'onnxruntim')
 
 
 def broken_plugin(folder: Path) -> None:
@@ -136,6 +141,7 @@ MISTAKES: dict[str, Callable[[Path], None]] = {
     'decode_failed': outputs_that_are_no_numbers,
     'bad_image': unknown_encoding,
     'intrinsics_unusable': camera_without_calibration,
+    'build_failed': misspelt_target,
 }
 
 

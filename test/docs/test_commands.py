@@ -27,10 +27,21 @@ from test.docs.markdown import Block
 from test.docs.markdown import fenced
 from test.support.graph import until
 from test.support.process import PROFILE_VARIABLES
+from tools.reference_tables import documents
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a document needs beside files that a reader makes with its own blocks.
 CHECKOUT = ('config', 'docs')
+GETTING_STARTED = ROOT / 'docs' / 'getting_started.md'
+REFERENCES = (
+    'docs/building.md',
+    'docs/models.md',
+    'docs/node.md',
+    'docs/records/README.md',
+    'docs/security.md',
+)
+# By tests of their own: test/cli/test_pad.py.
+ELSEWHERE = ('docs/demo.md',)
 PATIENCE_S = 60
 BOX_PIXELS, SCORE = 1.0, 0.01  # as much as versions of OpenCV differ
 NUMBER = re.compile(r'-?\d+(?:\.\d+)?')
@@ -161,6 +172,8 @@ def reader(checkout: Path) -> Iterator[Reader]:
     if not Path(sys.executable).with_name('edge-perception').exists():
         pytest.skip('the package is not installed in this environment')
     with Reader(checkout, [Path(sys.executable).parent]).at_work() as someone:
+        # What this machine has built and installed is not theirs.
+        someone.set(XDG_CACHE_HOME=str(checkout / 'cache'), XDG_DATA_HOME=str(checkout / 'data'))
         yield someone
 
 
@@ -173,20 +186,36 @@ def own_files(checkout: Path, shared_data: Path) -> None:
         shutil.copy(shared_data / 'yolox_nano' / name, checkout)
 
 
+def test_every_document_with_commands_is_followed() -> None:
+    with_commands = {
+        str(path.relative_to(ROOT))
+        for path in documents()
+        for block in fenced(path)
+        if block.language == 'sh' and 'not run' not in block.markers
+    }
+    guides = {'README.md', 'plugins/README.md', str(GETTING_STARTED.relative_to(ROOT))}
+    assert with_commands == {*guides, *REFERENCES, *ELSEWHERE}
+
+
 def test_readme(reader: Reader, checkout: Path, own_files: None) -> None:
     reader.follow(ROOT / 'README.md')
-    assert reader.ran >= 6
+    assert reader.ran >= 2
     assert cv2.imread(str(checkout / 'drawn' / 'street.jpg')).shape == (428, 640, 3)
 
 
-@pytest.mark.parametrize('name', ['docs/models.md', 'docs/node.md'])
+def test_getting_started(reader: Reader, own_files: None) -> None:
+    reader.follow(GETTING_STARTED)
+    assert reader.ran >= 7
+
+
+@pytest.mark.parametrize('name', REFERENCES)
 def test_reference(name: str, reader: Reader, checkout: Path, own_files: None) -> None:
     model = checkout / 'models' / 'yolox_nano'
     model.mkdir(parents=True)
     for file in ('yolox_nano.onnx', 'coco_classes.txt'):
         shutil.copy(checkout / file, model)
     (manifest,) = [
-        block for block in fenced(ROOT / 'README.md') if 'yaml' in block.markers.get('file', '')
+        block for block in fenced(GETTING_STARTED) if 'yaml' in block.markers.get('file', '')
     ]
     (model / 'model.yaml').write_text(manifest.text)
     reader.follow(ROOT / name)

@@ -10,9 +10,9 @@ import unittest
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_testing import post_shutdown_test
 from launch_testing.actions import ReadyToTest
 from launch_testing.asserts import assertExitCodes
-import launch_testing.post_shutdown_test
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.task import Future
@@ -55,7 +55,7 @@ class TestDemo(unittest.TestCase):
             rclpy.shutdown(context=context)
 
 
-@launch_testing.post_shutdown_test()
+@post_shutdown_test()
 class TestEnd(unittest.TestCase):
     def test_both_processes_end_with_status_0(self, proc_info):
         assert len(list(proc_info)) == 2

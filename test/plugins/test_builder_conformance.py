@@ -2,10 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import pytest
-
-from edge_perception.core.plugin_host import probe
-from edge_perception.testing.conformance import BuilderConformance
 from edge_perception_litert.builder import TfliteBuilder
 from edge_perception_litert.engine import LiteRtEngineType
 from edge_perception_onnxruntime.builder import OnnxRuntimeBuilder
@@ -13,6 +9,10 @@ from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 from edge_perception_openvino.builder import MyriadBuilder
 from edge_perception_openvino.builder import OpenVinoBuilder
 from edge_perception_openvino.engine import OpenVinoEngineType
+import pytest
+
+from edge_perception.core.plugin_host import probe
+from edge_perception.testing.conformance import BuilderConformance
 
 PARITY = {'fp32': 1e-5, 'fp16': 0.005, 'int8': 0.05}
 

@@ -247,3 +247,12 @@ def test_a_device_that_openvino_does_not_find_is_an_error_and_not_the_cpu(tmp_pa
     needs_openvino()
     with pytest.raises(EngineUnavailableError, match="provider 'openvino' (did not|took none)"):
         create(save_conv(tmp_path / 'net.onnx'), provider='openvino', openvino_device=device)
+
+
+def test_nothing_is_stored_for_the_vendor(tmp_path, repository):
+    code = 'from edge_perception_onnxruntime.library import load_library; load_library()'
+    folders = os.pathsep.join(map(str, (repository, repository / 'plugins')))
+    environ = {**os.environ, 'PYTHONPATH': folders, 'XDG_CACHE_HOME': str(tmp_path / 'cache')}
+    environ.pop('ORT_DISABLE_TELEMETRY', None)
+    subprocess.run([sys.executable, '-c', code], env=environ, check=True)
+    assert not list((tmp_path / 'cache').rglob('*'))

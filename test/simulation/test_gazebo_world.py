@@ -31,7 +31,7 @@ from edge_perception.simulation.gazebo import World
 from edge_perception.simulation.gazebo import write_world
 from edge_perception.simulation.pursuit import place
 from edge_perception.simulation.pursuit import velocities
-from test.test_launch import constant
+from test.support.launch_stubs import LaunchFile
 
 
 @pytest.fixture
@@ -197,8 +197,14 @@ def test_wrong_arguments_of_the_launch_are_said_together(tmp_path):
         assert words in str(caught.value)
 
 
-def test_the_launch_file_has_the_arguments_of_what_it_starts(repository):
-    path = repository / 'launch' / 'gazebo.launch.py'
-    names = [name for name, _, _ in constant(path, 'ARGUMENTS')]
-    assert names == ['simulator', 'world', 'gui', 'model', 'engine', 'approach']
-    compile(path.read_text(), str(path), 'exec')
+def test_the_launch_file_starts_what_belongs_to_a_flight(repository):
+    file = LaunchFile(repository / 'launch' / 'gazebo.launch.py')
+    assert list(file.arguments) == ['simulator', 'world', 'gui', 'model', 'engine', 'approach']
+    started = file.start(world='roof', gui='false', engine='onnxruntime')
+    nodes = {each.keywords['name']: each.keywords for each in started if each.kind == 'Node'}
+    assert nodes['bridge']['package'] == 'ros_gz_bridge'
+    assert nodes['perception']['parameters'][0]['engine'] == 'onnxruntime'
+    commands = [each.keywords['cmd'] for each in started if each.kind == 'ExecuteProcess']
+    assert commands[0][:3] == ['gz', 'sim', '-r']
+    assert any('edge_perception.ros.pad_truth' in command for command in commands)
+    assert 'score' in commands[-1] and started[-1].keywords['on_exit']

@@ -10,7 +10,7 @@ from edge_perception.simulation.faults import KINDS
 from edge_perception.simulation.trial_score import FIGURES
 from test.docs.markdown import rows
 from test.docs.markdown import section
-from test.test_launch import constant
+from test.support.launch_stubs import LaunchFile
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def document(repository) -> str:
 def test_every_fault_is_in_the_table(document):
     table = rows(section(document, 'Break the camera'))
     for name, kind in KINDS.items():
-        effect, expected = table[name]
+        effect, expected, recovery = table[name]
         assert effect.split('; ')[0] == kind.effect
-        assert expected == kind.expected
+        assert (expected, recovery) == (kind.expected, kind.recovery)
         if kind.amount:
             assert f'{kind.amount}, {kind.usual:g} where none is given' in effect
 
@@ -35,10 +35,10 @@ def test_every_figure_is_explained(document):
 
 def test_every_argument_of_the_launch_file_is_in_the_table(document, repository):
     table = rows(section(document, 'Fly in Gazebo'))
-    for name, default, description in constant(
-        repository / 'launch' / 'gazebo.launch.py', 'ARGUMENTS'
-    ):
-        assert table[name] == [f'`{default}`' if default else 'empty', description]
+    arguments = LaunchFile(repository / 'launch' / 'gazebo.launch.py').arguments
+    for name, declared in arguments.items():
+        default = declared['default_value']
+        assert table[name] == [f'`{default}`' if default else 'empty', declared['description']]
 
 
 def test_the_files_of_one_flight_are_small(repository):

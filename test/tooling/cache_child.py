@@ -28,7 +28,8 @@ def build(shelf: Path, number: int) -> None:
 
 
 if __name__ == '__main__':
-    print('ready', flush=True)
+    sys.stdout.write('ready\n')
+    sys.stdout.flush()
     number = 0
     while True:
         build(Path(sys.argv[1]), number)

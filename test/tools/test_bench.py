@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from edge_perception.simulation.pace import paced
 from tools.bench import command
 from tools.bench import stages
 from tools.bench import subjects
@@ -19,7 +20,6 @@ from tools.bench.figures import Bar
 from tools.bench.figures import bars
 from tools.bench.figures import model_figures
 from tools.bench.figures import Samples
-from tools.bench.pace import paced
 from tools.bench.rounds import Measured
 from tools.bench.subjects import LeftOut
 from tools.bench.subjects import Subject

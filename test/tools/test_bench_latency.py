@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from edge_perception.tooling.playback import Shown
+from edge_perception.simulation.playback import Shown
 from tools.bench_latency import command
 from tools.bench_latency import figures
 from tools.bench_latency.scenarios import Outcome

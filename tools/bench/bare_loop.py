@@ -29,7 +29,7 @@ from edge_perception.core.plugin_host import PluginHost
 from edge_perception.pose import Intrinsics
 from edge_perception.pose import planar_stages
 from edge_perception.pose import PlanarObjectStage
-from tools.bench.pace import paced
+from edge_perception.simulation.pace import paced
 from tools.bench.settings import LENS
 
 STAGES = [field.name.removesuffix('_ns') for field in fields(StageTimes)]

@@ -34,8 +34,8 @@ from vision_msgs.msg import Detection2DArray
 from edge_perception.ros import qos
 from edge_perception.ros.calibration import camera_info_beside
 from edge_perception.ros.rendered_camera import camera_info_message
+from edge_perception.simulation.pace import paced
 from tools.bench.figures import Times
-from tools.bench.pace import paced
 from tools.bench.settings import LENS
 
 FRAME_ID = 'camera_optical_frame'

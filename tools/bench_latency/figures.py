@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_perception.tooling.playback import Shown
+from edge_perception.simulation.playback import Shown
 from tools.bench_latency.stage import Eye
 from tools.bench_latency.stage import Played
 

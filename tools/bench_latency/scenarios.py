@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_perception.tooling.playback import find_peak
-from edge_perception.tooling.playback import FIXED_RATES_HZ
-from edge_perception.tooling.playback import performance
-from edge_perception.tooling.playback import Shown
+from edge_perception.simulation.playback import find_peak
+from edge_perception.simulation.playback import FIXED_RATES_HZ
+from edge_perception.simulation.playback import performance
+from edge_perception.simulation.playback import Shown
 from tools.bench_latency import figures
 from tools.bench_latency.engine import bare_hz
 from tools.bench_latency.engine import bare_ms

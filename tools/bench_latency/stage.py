@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from edge_perception.tooling.playback import Shown
+from edge_perception.simulation.playback import Shown
 from tools.bench.children import BenchmarkError
 from tools.bench.children import Surroundings
 from tools.bench_latency.engine import ENGINE
@@ -178,7 +178,10 @@ class Stage:
             *('--begin', begin, '--output', output),
         ]
         return self._surroundings.running(
-            'tools.bench_latency.camera', arguments, camera=True, name=f'camera_{eye.name}'
+            'edge_perception.ros.playback_camera',
+            arguments,
+            camera=True,
+            name=f'camera_{eye.name}',
         )
 
     def _asker(self, times: int, *, begin: Path) -> Any:

@@ -30,14 +30,20 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
-from vision_msgs.msg import Classification
 
 from edge_perception.ros import qos
 from edge_perception.ros.images import stamp_ns
-from edge_perception.tooling.playback import Shown
-from tools.bench.pace import paced
+from edge_perception.ros.outputs import TOPICS
+from edge_perception.simulation.pace import paced
+from edge_perception.simulation.playback import Shown
 
 FRAME_ID = 'camera_optical_frame'
+# Types of the results by the last part of their topics.
+RESULT_TYPES: dict[str, Any] = {
+    topic.rpartition('/')[2]: message_type
+    for topics in TOPICS.values()
+    for topic, message_type in topics
+}
 MEETING_TIMEOUT_S = 60.0
 LAST_ANSWER_TIMEOUT_S = 2.0
 POLL_S = 0.005
@@ -48,6 +54,7 @@ class Camera:
     Publishes images and remembers when each was sent and answered.
 
     :param topic: of the raw images.
+    :param results: topic of the answers; its last part tells their type.
     :param status: name of the status of this camera in the diagnostics of the node.
     """
 
@@ -63,7 +70,7 @@ class Camera:
         topic = f'{topic}/compressed' if compressed else topic
         self._publisher = node.create_publisher(kind, topic, qos_profile_sensor_data)
         self._results = node.create_subscription(
-            Classification, results, self._receive, qos.RESULT
+            RESULT_TYPES[results.rpartition('/')[2]], results, self._receive, qos.RESULT
         )
         node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, 10)
 
@@ -94,7 +101,7 @@ class Camera:
             for stamp, sent in self._sent.items()
         ]
 
-    def _receive(self, message: Classification, info: Any) -> None:
+    def _receive(self, message: Any, info: Any) -> None:
         now_ns = time.monotonic_ns()
         stamp = stamp_ns(message.header)
         self._answers[stamp] = (now_ns, info['source_timestamp'] - stamp)
@@ -134,7 +141,7 @@ def main() -> int:
     spinner.start()
     try:
         if not camera.meet():
-            print(f'nobody listens to {wanted.topic} and answers on {wanted.results}')
+            say(f'nobody listens to {wanted.topic} and answers on {wanted.results}')
             return 1
         film(camera, wanted)
     finally:
@@ -145,6 +152,12 @@ def main() -> int:
     return 0
 
 
+def say(line: str) -> None:
+    """Tell whoever has started the process."""
+    sys.stdout.write(line + '\n')
+    sys.stdout.flush()
+
+
 def spin(executor: SingleThreadedExecutor) -> None:
     with suppress(ExternalShutdownException):
         executor.spin()
@@ -153,7 +166,7 @@ def spin(executor: SingleThreadedExecutor) -> None:
 def film(camera: Camera, wanted: argparse.Namespace) -> None:
     """Publish all images in step, and write down what became of them."""
     message = picture(wanted.width, wanted.height, compressed=wanted.compressed)
-    print('ready', flush=True)
+    say('ready')
     while not wanted.begin.exists():
         time.sleep(POLL_S)
     time.sleep(wanted.phase)

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from edge_perception.tooling.playback import find_peak
-from edge_perception.tooling.playback import performance
-from edge_perception.tooling.playback import PREFIX
-from edge_perception.tooling.playback import Shown
-from edge_perception.tooling.playback import sustained
+from edge_perception.simulation.playback import find_peak
+from edge_perception.simulation.playback import performance
+from edge_perception.simulation.playback import PREFIX
+from edge_perception.simulation.playback import Shown
+from edge_perception.simulation.playback import sustained
 
 MS = 1_000_000
 

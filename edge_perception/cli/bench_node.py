@@ -1,0 +1,210 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``bench --node``: the node with a model, and a camera in another process, at rising rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+import time
+from typing import Any
+
+import click
+from rich.text import Text
+
+from edge_perception.cli.demo.processes import Child
+from edge_perception.cli.demo.processes import for_camera
+from edge_perception.cli.demo.processes import interruptible
+from edge_perception.cli.demo.processes import isolate
+from edge_perception.cli.demo.processes import require_ros
+from edge_perception.cli.steps import result_console
+from edge_perception.cli.steps import Step
+from edge_perception.cli.steps import steps
+from edge_perception.cli.tables import new_table
+from edge_perception.contract import InferenceError
+from edge_perception.core.models import Model
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.simulation.playback import find_peak
+from edge_perception.simulation.playback import performance
+from edge_perception.simulation.playback import PREFIX
+from edge_perception.simulation.playback import Shown
+
+IMAGES = '/camera/image_raw'
+TARGET = '/perception'
+# What a model says decides on which topic its answers are; the first that it has is listened to.
+ANSWERS = (
+    ('detections', 'detections'),
+    ('classes', 'classification'),
+    ('keypoints', 'keypoints'),
+    ('mask', 'segmentation'),
+)
+PEAK_RANGE_HZ = (2.0, 120.0)
+PEAK_STEP_HZ = 2.0
+# For discovery, the warm-up of the node, and the last answers.
+PATIENCE_S = 90.0
+POLL_S = 0.1
+# What the node logs when it is active, and when it will not be.
+ACTIVE, GAVE_UP = 'active, ', 'stays unconfigured'
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBench:
+    """
+    What to show the node, and for how long.
+
+    :param rates_hz: fixed rates; the peak is looked for before them.
+    :param seconds: of each rate.
+    """
+
+    engine: str
+    rates_hz: tuple[float, ...]
+    seconds: float
+    width: int
+    height: int
+    compressed: bool
+    budget_ms: float
+
+
+def bench_node(host: PluginHost, model: Model, wish: NodeBench, *, as_json: bool) -> bool:
+    """
+    Print what the node does with a model; False when it published a result over its budget.
+
+    :raises ConfigurationError: there is no ROS here.
+    :raises InferenceError: the node or the camera ended early; the text has its last words.
+    """
+    require_ros()
+    with interruptible(), TemporaryDirectory() as folder, steps() as step:
+        runs = _Runs(model, wish, answers=_answers(host, model), folder=Path(folder), step=step)
+        peak_hz = find_peak(
+            runs.play, low_hz=PEAK_RANGE_HZ[0], high_hz=PEAK_RANGE_HZ[1], step_hz=PEAK_STEP_HZ
+        )
+        found = {'peak': performance(runs.play(peak_hz)) if peak_hz else {}}
+        found |= {f'{rate:g}fps': performance(runs.play(rate)) for rate in wish.rates_hz}
+    if as_json:
+        values = {'peak_hz': peak_hz, 'over_budget': runs.over_budget, 'runs': found}
+        click.echo(json.dumps(values, indent=2))
+    else:
+        _print(found, peak_hz, runs.over_budget, wish)
+    return not runs.over_budget
+
+
+class _Runs:
+    """Plays the camera at rates, each time with a new node."""
+
+    def __init__(
+        self, model: Model, wish: NodeBench, *, answers: str, folder: Path, step: Step
+    ) -> None:
+        self._model = model
+        self._wish = wish
+        self._answers = answers
+        self._folder = folder
+        self._step = step
+        self._environment = isolate({**os.environ, 'ROS_LOG_DIR': str(folder / 'ros')})
+        self.over_budget = 0
+
+    def play(self, rate_hz: float) -> list[Shown]:
+        """Show images at a rate, and return what became of them."""
+        self._step(f'{rate_hz:g} Hz', None)
+        output, begin = self._folder / 'shown.json', self._folder / 'begin'
+        output.unlink(missing_ok=True)
+        begin.touch()
+        with ExitStack() as stack:
+            node = Child(
+                'node',
+                'edge_perception.ros.main',
+                self._parameters(),
+                log=self._folder / 'node.log',
+                environment={**os.environ, **self._environment},
+            )
+            stack.callback(node.end)
+            _wait_until_active(node)
+            camera = subprocess.run(
+                [sys.executable, '-m', 'edge_perception.ros.playback_camera', *self._flags(
+                    rate_hz, output=output, begin=begin
+                )],
+                env=for_camera({**os.environ, **self._environment}),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S + self._wish.seconds,
+                check=False,
+            )  # fmt: skip
+            if camera.returncode or not output.exists():
+                raise _failed(node, *camera.stdout.splitlines()[-1:])
+        shown = [Shown(*each) for each in json.loads(output.read_text())['shown']]
+        limit_ns = self._wish.budget_ms * 1e6
+        ages = [each.published_age_ns for each in shown if each.published_age_ns is not None]
+        self.over_budget += sum(age > limit_ns for age in ages) if limit_ns else 0
+        return shown
+
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            'model': str(self._model.folder.absolute()),
+            'engine': self._wish.engine,
+            'image_topic': IMAGES,
+            'latency_budget_ms': self._wish.budget_ms,
+            'allow_unverified': True,
+            'autostart': True,
+        }
+
+    def _flags(self, rate_hz: float, *, output: Path, begin: Path) -> list[str]:
+        wish = self._wish
+        flags = [
+            *('--topic', IMAGES, '--results', f'{TARGET}/{self._answers}'),
+            *('--status', f'{TARGET}: camera', '--rate', str(rate_hz)),
+            *('--frames', str(max(2, round(wish.seconds * rate_hz)))),
+            *('--width', str(wish.width), '--height', str(wish.height)),
+            *('--begin', str(begin), '--output', str(output)),
+        ]
+        return [*flags, '--compressed'] if wish.compressed else flags
+
+
+def _wait_until_active(node: Child) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(ACTIVE in line for line in node.last_words()):
+        gave_up = any(GAVE_UP in line for line in node.last_words())
+        if gave_up or node.status() is not None or time.monotonic() > deadline:
+            raise _failed(node)
+        time.sleep(POLL_S)
+
+
+def _failed(node: Child, *more: str) -> InferenceError:
+    words = [line for line in node.last_words() if '[ERROR]' in line] or node.last_words()[-3:]
+    return InferenceError('the node did not answer: ' + ' | '.join([*words, *more]))
+
+
+def _answers(host: PluginHost, model: Model) -> str:
+    tasks = set(getattr(host.decoders[model.manifest.decoder], 'tasks', ()))
+    if model.manifest.object_points:
+        tasks.add('detections')
+    return next((topic for task, topic in ANSWERS if task in tasks), 'detections')
+
+
+def _print(
+    found: dict[str, dict[str, float]], peak_hz: float, over_budget: int, wish: NodeBench
+) -> None:
+    table = new_table('rate', 'sent', 'missed', 'mean ms', 'max ms', 'jitter ms')
+    names: Sequence[str] = ('MEAN_LATENCY', 'MAX_LATENCY', 'MEAN_JITTER')
+    for name, metrics in found.items():
+        if not metrics:
+            continue
+        label = f'peak {peak_hz:g} Hz' if name == 'peak' else name.replace('fps', ' Hz')
+        counts = [str(metrics[PREFIX + key]) for key in ('NUM_FRAMES_SENT', 'NUM_MISSED_FRAMES')]
+        cells = [
+            f'{metrics[PREFIX + key]:.1f}' if PREFIX + key in metrics else '' for key in names
+        ]
+        table.add_row(*map(Text, (label, *counts, *cells)))
+    console = result_console()
+    console.print(table)
+    kind = 'compressed' if wish.compressed else 'raw'
+    console.print(
+        f'{wish.width}x{wish.height} {kind}, budget {wish.budget_ms:g} ms: '
+        f'{over_budget} results over it',
+        highlight=False,
+    )

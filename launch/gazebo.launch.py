@@ -1,0 +1,69 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Fly down to the landing pad in Gazebo: ``ros2 launch edge_perception gazebo.launch.py``.
+
+Starts Gazebo, what brings it into ROS, the perception node and the score, which ends everything
+and leaves its report in build/score.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+import tempfile
+
+from launch.actions import DeclareLaunchArgument
+from launch.actions import ExecuteProcess
+from launch.actions import OpaqueFunction
+from launch.actions import Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from edge_perception.ros.gazebo_launch import starts
+from launch import LaunchDescription
+
+# Name, default, description.
+ARGUMENTS = (
+    ('simulator', 'gz', 'gz (Garden and later), ignition (Fortress) or classic (Gazebo 11)'),
+    ('world', 'grass', 'grass, asphalt or roof, or the path of a world of yours'),
+    ('gui', 'true', 'show the world'),
+    ('model', 'landing_pad', 'path of a model folder, or name of a model'),
+    ('engine', '', 'name of the inference engine'),
+    ('approach', '1', 'number of the way down'),
+)
+SWITCHES = ('true', 'false', 'True', 'False')
+
+
+def action(start):
+    """Turn a start into an action of launch."""
+    end = [Shutdown(reason=f'{start.name} has ended')] if start.ends_all else None
+    if start.command:
+        return ExecuteProcess(cmd=list(start.command), output='screen', on_exit=end)
+    return Node(
+        package=start.package,
+        executable=start.executable,
+        name=start.name,
+        parameters=[dict(start.parameters)],
+        output='screen',
+        on_exit=end,
+    )
+
+
+def flight(context):
+    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    gui = given.pop('gui').lower() == 'true'
+    folder = Path(tempfile.mkdtemp(prefix='edge_perception_gazebo_'))
+    return [action(start) for start in starts(folder, gui=gui, **given)]
+
+
+def generate_launch_description():
+    declared = [
+        DeclareLaunchArgument(
+            name,
+            default_value=default,
+            description=description,
+            choices=SWITCHES if name == 'gui' else None,
+        )
+        for name, default, description in ARGUMENTS
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=flight)])

@@ -1,0 +1,90 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edge_perception.tooling.engine_bench import figures
+from edge_perception.tooling.engine_bench import Measured
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path / 'data'))
+
+
+def test_average_precision_is_the_golden_one(invoke, yolox, shared_data):
+    pytest.importorskip('pycocotools', reason='pycocotools is not installed')
+    golden = json.loads((shared_data / 'golden' / 'coco_cc20_ap.json').read_text())
+    folder = shared_data / 'coco_cc20'
+    result = invoke(
+        *('evaluate', yolox, '--dataset', folder / 'instances_val2017_cc20.json'),
+        *('--images', folder / 'images', '--engine', 'onnxruntime', '--json'),
+    )
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    expected = golden['yolox_nano.onnx|onnxruntime']
+    assert [row[name] for name in expected] == pytest.approx(list(expected.values()), abs=0.005)
+
+
+def test_a_dataset_that_is_none_is_a_sentence(invoke, yolox, tmp_path):
+    pytest.importorskip('pycocotools', reason='pycocotools is not installed')
+    (tmp_path / 'labels.json').write_text('[]')
+    result = invoke(
+        'evaluate', yolox, '--dataset', tmp_path / 'labels.json', '--images', tmp_path
+    )
+    assert result.exit_code == 2
+    assert 'is not a file of COCO annotations' in result.stderr
+
+
+def test_bench_writes_figures_and_a_report(invoke, yolox, tmp_path):
+    pytest.importorskip('matplotlib', reason='matplotlib is not installed')
+    report = tmp_path / 'bench.html'
+    result = invoke(
+        *('bench', yolox, '--engine', 'onnxruntime', '--threads', '1,2', '--frames', '3'),
+        *('--report', report, '--json'),
+    )
+    assert result.exit_code == 0, result.output
+    runs = json.loads(result.stdout)['runs']
+    assert [run['threads'] for run in runs] == [1, 2]
+    for run in runs:
+        assert run['trouble'] == ''
+        assert run['BasicPerformanceMetrics.NUM_FRAMES_SENT'] == 3
+        assert run['P50_LATENCY'] <= run['P95_LATENCY'] <= run['P99_LATENCY']
+        assert run['RSS_MB'] > 20
+    assert report.read_text().count('<svg') == 2
+
+
+def test_figures_of_known_times():
+    values = figures(Measured(infer_ms=(10.0, 20.0, 10.0), cpu_share=1.5, rss_mb=90.0))
+    assert values['BasicPerformanceMetrics.MEAN_FRAME_RATE'] == pytest.approx(75)
+    assert values['BasicPerformanceMetrics.MEAN_JITTER'] == 10
+    assert values['BasicPerformanceMetrics.STD_DEV_JITTER'] == 0
+    assert values['ResourceMetrics.MEAN_OVERALL_CPU_UTILIZATION'] == 150
+    assert values['P50_LATENCY'] == 10
+
+
+def test_threads_that_are_no_numbers(invoke, yolox):
+    result = invoke('bench', yolox, '--threads', 'many')
+    assert result.exit_code == 2
+    assert "got 'many', expected numbers such as 1,2" in result.stderr
+
+
+def test_the_toolchain_says_what_it_needs_before_it_does_anything(invoke, tmp_path):
+    result = invoke('toolchain', 'install', 'tflite', '--python', tmp_path / 'no_python')
+    assert result.exit_code == 2
+    assert 'needs Python 3.12 or newer, and' in result.stderr
+    result = invoke('toolchain', 'install', 'tflit')
+    assert result.exit_code == 2
+    assert "did you mean 'tflite'?" in result.stderr
+    result = invoke('toolchain', 'list')
+    assert 'tflite: 661 MB, not installed' in result.stdout
+
+
+def test_cache_of_nothing(invoke, tmp_path):
+    assert str(tmp_path / 'cache') in invoke('cache', 'path').stdout
+    assert json.loads(invoke('cache', 'list', '--json').stdout) == []
+    assert json.loads(invoke('cache', 'prune', '--json').stdout) == {'removed': 0, 'bytes': 0}

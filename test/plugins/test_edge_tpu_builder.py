@@ -1,0 +1,75 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_perception_litert.builder import TfliteBuilder
+from edge_perception_litert.edge_tpu_builder import EdgeTpuBuilder
+from edge_perception_litert.edge_tpu_builder import EdgeTpuBuilderOptions
+import pytest
+
+from edge_perception.contract import BuildError
+from edge_perception.contract import BuildPlan
+from edge_perception.contract import BuildReport
+from test.support.networks import manifest_for
+
+# Stands in for the compiler, which is no Python package; its log is that of version 16.
+COMPILER = """#!/bin/sh
+if [ "$1" = --version ]; then echo "Edge TPU Compiler version 16.0.384591198"; exit; fi
+echo "Number of operations that will run on Edge TPU: $ON_DEVICE"
+echo "Number of operations that will run on CPU: $ON_CPU"
+if [ -n "$BROKEN" ]; then echo "Internal compiler error. Aborting!"; exit 1; fi
+cp "$4" "$3/$(basename "$4" .tflite)_edgetpu.tflite"
+"""
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """Build with the stand-in, and with a file instead of the conversion that goes before it."""
+    tools = tmp_path / 'tools'
+    tools.mkdir()
+    (tools / 'edgetpu_compiler').write_text(COMPILER)
+    (tools / 'edgetpu_compiler').chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tools}:/usr/bin:/bin')
+
+    def converted(self, plan: BuildPlan, workspace: Path) -> BuildReport:
+        (workspace / 'net_int8.tflite').write_bytes(b'net')
+        return BuildReport(workspace / 'net_int8.tflite', {'converter': '1'})
+
+    monkeypatch.setattr(TfliteBuilder, 'build', converted)
+
+    def call(*, on_device: int, on_cpu: int, **extra: str) -> BuildReport:
+        for name, value in {'ON_DEVICE': on_device, 'ON_CPU': on_cpu, **extra}.items():
+            monkeypatch.setenv(name, str(value))
+        workspace = tmp_path / 'workspace'
+        workspace.mkdir()
+        plan = BuildPlan(
+            manifest_for(), tmp_path / 'net.onnx', 'int8', options=EdgeTpuBuilderOptions()
+        )
+        return EdgeTpuBuilder().build(plan, workspace)
+
+    return call
+
+
+def test_what_stays_on_the_cpu_is_said(build):
+    report = build(on_device=90, on_cpu=10)
+    assert report.artifact.name == 'net_int8_edgetpu.tflite'
+    assert report.notes[-1] == '10 of 100 operators stay on the CPU'
+    assert report.versions['edgetpu_compiler'] == '16.0.384591198'
+
+
+def test_too_much_on_the_cpu_fails_the_build(build):
+    with pytest.raises(BuildError, match='60 of 100 operators stay on the CPU, expected at most'):
+        build(on_device=40, on_cpu=60)
+
+
+def test_a_compiler_that_fails_is_a_sentence(build):
+    with pytest.raises(BuildError, match='failed on net_int8.tflite: Internal compiler error'):
+        build(on_device=1, on_cpu=1, BROKEN='1')
+
+
+def test_a_compiler_that_is_missing_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert not EdgeTpuBuilder().probe().available

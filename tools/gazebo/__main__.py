@@ -1,0 +1,28 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Says whether ``make test-gazebo`` can run here: ``python -m tools.gazebo``, for CI."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from tools.gazebo.folder import why_not
+
+
+def main() -> int:
+    """
+    Print what is there, or why nothing is.
+
+    :return: exit status: 0 when the tests can run.
+    """
+    if shutil.which('gzserver'):
+        print('Gazebo is installed')
+        return 0
+    problem = why_not()
+    print(f'Not run: {problem}' if problem else 'a folder with Gazebo 11 is used, or made')
+    return 1 if problem else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
