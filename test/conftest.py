@@ -57,6 +57,9 @@ os.environ[f'{"FASTRTPS" if OLD_FAST_DDS else "FASTDDS"}_DEFAULT_PROFILES_FILE']
     ROOT / 'test' / 'support' / 'fastdds.xml'
 )
 os.environ['ROS_LOG_DIR'] = str(ROOT / 'build' / 'ros-log')
+# The node looks for artifacts in the user's cache; what lies there is no part of a test.
+_cache = tempfile.TemporaryDirectory(prefix='edge_perception_test_cache_')
+os.environ['XDG_CACHE_HOME'] = _cache.name
 
 
 @pytest.fixture(scope='session')
