@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +81,8 @@ class FakeCuda:
         self.library.fake_cuda_first_violation.restype = ctypes.c_char_p
         self.library.fake_cuda_reset(devices, integrated)
         self.integrated = integrated
-        self._callbacks: list[Any] = []
+        # A deque, because threads of two engines append at once, and no callback may be lost.
+        self._callbacks: deque[Any] = deque(maxlen=1024)
 
     @contextmanager
     def failing(self, call: str, code: int, *, after: int = 0) -> Iterator[None]:
@@ -126,7 +128,7 @@ class FakeCuda:
         once = [kernel]
         callback = CALLBACK(lambda _: once.pop()())
         # It must outlive the stream's work; what it runs, and knows, must not.
-        self._callbacks = [*self._callbacks[-64:], callback]
+        self._callbacks.append(callback)
         self.library.fake_cuda_launch(ctypes.c_void_p(stream), callback, None)
 
     def synchronize(self, stream: int) -> None:

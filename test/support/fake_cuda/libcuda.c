@@ -98,9 +98,16 @@ static Block *find(Kind kind, const void *at, size_t size) {
   return NULL;
 }
 
+static int known(Kind kind, const void *at, size_t size) {
+  pthread_mutex_lock(&lock);
+  int found = find(kind, at, size) != NULL;
+  pthread_mutex_unlock(&lock);
+  return found;
+}
+
 // What a kernel does: run a function when the stream comes to it.
 int fake_cuda_launch(Stream *stream, Callback call, void *argument) {
-  if (!find(STREAM, stream, 1) || stream->length == 64) { violation("launch on no stream"); return INVALID_VALUE; }
+  if (!known(STREAM, stream, 1) || stream->length == 64) { violation("launch on no stream"); return INVALID_VALUE; }
   stream->work[stream->length++] = (Work){0, 0, 0, call, argument};
   return OK;
 }
@@ -227,7 +234,7 @@ CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr *seen, void *at, unsigned flag
   CURRENT("cuMemHostGetDevicePointer")
   (void)flags;
   *seen = (CUdeviceptr)at;
-  return find(HOST, at, 1) ? OK : INVALID_VALUE;
+  return known(HOST, at, 1) ? OK : INVALID_VALUE;
 }
 CUresult cuStreamCreate(Stream **stream, unsigned flags) {
   CURRENT("cuStreamCreate")
@@ -241,7 +248,7 @@ CUresult cuStreamCreate(Stream **stream, unsigned flags) {
 CUresult cuStreamDestroy_v2(Stream *stream) { CURRENT("cuStreamDestroy") return give(STREAM, stream, context); }
 CUresult cuStreamSynchronize(Stream *stream) {
   CURRENT("cuStreamSynchronize")
-  if (!find(STREAM, stream, 1)) { violation("wait for no stream"); return INVALID_VALUE; }
+  if (!known(STREAM, stream, 1)) { violation("wait for no stream"); return INVALID_VALUE; }
   for (int i = 0; i < stream->length; i++) {
     Work *work = &stream->work[i];
     if (work->call) work->call(work->argument);
@@ -251,8 +258,8 @@ CUresult cuStreamSynchronize(Stream *stream) {
   return OK;
 }
 static CUresult copy(Stream *stream, void *to, Kind to_kind, const void *from, Kind from_kind, size_t size, Context *context) {
-  if (!find(STREAM, stream, 1) || stream->context != context || stream->length == 64 ||
-      !find(to_kind, to, size) || !find(from_kind, from, size)) {
+  if (!known(STREAM, stream, 1) || stream->context != context || stream->length == 64 ||
+      !known(to_kind, to, size) || !known(from_kind, from, size)) {
     violation("copy outside of what was allocated, or from memory that is not page-locked");
     return ILLEGAL_ADDRESS;
   }
