@@ -39,8 +39,11 @@ from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
 from edge_perception.pose import planar_stages
 from edge_perception.tooling.assumptions import assume
+from edge_perception.tooling.evaluation import Dataset
+from edge_perception.tooling.evaluation import evaluate
 from edge_perception.tooling.gate import Gate
 from edge_perception.tooling.gate import Verdict
+from edge_perception.tooling.gate import with_labels
 from edge_perception.tooling.thresholds import limits_for
 
 GOLDEN = 'golden'  # folder of a model with a few pictures
@@ -191,11 +194,13 @@ def judge(
     reference: Side,
     candidate: Side,
     sources: Sequence[tuple[str, Source]],
+    dataset: Dataset | None = None,
 ) -> Verdict:
     """
     Run both sides over the pictures, with a progress bar, and judge.
 
     :param candidate: with its precision.
+    :param dataset: labelled pictures, by which both are judged as well.
     :raises EdgePerceptionError: a side, a picture or a limit cannot be used.
     """
     limits = limits_for(model.manifest, candidate.precision)
@@ -208,9 +213,18 @@ def judge(
             for name, frame in frames(sources):
                 gate.add(name, frame)
                 advance()
-        return gate.verdict()
+        verdict = gate.verdict()
+        if dataset is None:
+            return verdict
+        ours, theirs = (_average_precision(each, dataset) for each in sides)
+        return with_labels(verdict, reference_ap=ours, candidate_ap=theirs, limits=limits)
     finally:
         for side in sides:
             # What cannot be given back must not hide what went wrong before.
             with suppress(Exception):
                 side.pipeline.engine.deactivate()
+
+
+def _average_precision(assembled: Assembled, dataset: Dataset) -> float:
+    with progress_bar(Console(stderr=True), total=len(dataset.pictures)) as advance:
+        return evaluate(assembled, dataset, advance=advance)['AP']

@@ -74,9 +74,7 @@ COUNT = click.IntRange(min=1)
     help='Inference engine; auto: the best that can load MODEL; all: every one, side by side.',
 )
 @click.option('--artifact', default='', metavar='FILE', help='File that the engine loads.')
-@click.option(
-    '--precision', type=click.Choice(PRECISIONS), help='Precision of the artifact.'
-)
+@click.option('--precision', type=click.Choice(PRECISIONS), help='Precision of the artifact.')
 @click.option(
     '-o',
     '--option',

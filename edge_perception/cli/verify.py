@@ -36,6 +36,8 @@ from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.proofs import proof_path
 from edge_perception.core.proofs import write_proof
+from edge_perception.tooling.evaluation import Dataset
+from edge_perception.tooling.evaluation import read_dataset
 from edge_perception.tooling.gate import Verdict
 from edge_perception.tooling.precision import precision_of
 from edge_perception.tooling.thresholds import standard_limits
@@ -65,6 +67,12 @@ Exit status: 0 passed, 3 rejected, 2 wrong usage or configuration.
     multiple=True,
     metavar='FOLDER',
     help='Pictures and videos of what the model is for; else those in golden/ of the model.',
+)
+@click.option(
+    '--dataset',
+    type=click.Path(path_type=Path),
+    metavar='COCO.json',
+    help='Annotations of the pictures in --images; AP may not fall by more than its limit.',
 )
 @click.option('--engine', default='', help='Engine that loads ARTIFACT; else the first that can.')
 @click.option(
@@ -108,8 +116,14 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     model = offline_model(host, given['reference'], given['manifest'])
     candidate = _candidate(host, artifact, given)
     reference = _reference(model, candidate, given['reference_engine'])
-    sources = pictures(model, given['images'])
-    verdict = judge(host, model, reference=reference, candidate=candidate, sources=sources)
+    verdict = judge(
+        host,
+        model,
+        reference=reference,
+        candidate=candidate,
+        sources=pictures(model, given['images']),
+        dataset=_labelled(given),
+    )
     told = reference_in_words(model, reference.engine)
     report = write_report(
         verdict,
@@ -128,6 +142,16 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         print_verdict(result_console(), verdict)
         click.echo(f'proof: {proof}' if proof else f'rejected, see {report}')
     ctx.exit(0 if verdict.passed else REJECTED)
+
+
+def _labelled(given: dict[str, Any]) -> Dataset | None:
+    if given['dataset'] is None:
+        return None
+    if len(given['images']) != 1:
+        raise ConfigurationError(
+            '--dataset', ['expected one --images FOLDER, in which its pictures lie']
+        )
+    return read_dataset(given['dataset'], Path(given['images'][0]))
 
 
 def _candidate(host: PluginHost, artifact: Path, given: dict[str, Any]) -> Side:

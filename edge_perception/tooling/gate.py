@@ -13,6 +13,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -101,6 +102,22 @@ class Verdict:
             'checks': [asdict(check) for check in self.checks],
             'agreement': asdict(self.agreement),
         }
+
+
+def with_labels(
+    verdict: Verdict, *, reference_ap: float, candidate_ap: float, limits: Limits
+) -> Verdict:
+    """Return a verdict that also judges by labelled pictures; AP from 0 to 1."""
+    drop, limit = reference_ap - candidate_ap, limits['labels']['ap_drop']
+    check = Check('labels', 'ap_drop', drop, limit, passes('ap_drop', drop, limit))
+    problems = verdict.problems if check.passed else (*verdict.problems, check.sentence())
+    note = f'AP is {candidate_ap:.4f}, that of the reference {reference_ap:.4f}'
+    return replace(
+        verdict,
+        checks=(*verdict.checks, check),
+        problems=problems,
+        notes=(*verdict.notes, note),
+    )
 
 
 class Gate:

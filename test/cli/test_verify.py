@@ -135,3 +135,15 @@ def test_a_model_without_pictures_says_how_to_name_some(yolox, invoke, shared_da
     result = invoke('verify', artifact, '--reference', yolox)
     assert result.exit_code == 2
     assert 'name them with --images FOLDER' in result.stderr
+
+
+def test_labels_decide_as_well(verify, shared_data):
+    labels = shared_data / 'coco_cc20' / 'instances_val2017_cc20.json'
+    _, good = verify('yolox_nano_float16_quantize.tflite', '--dataset', labels, '--json')
+    assert good.exit_code == 0
+    (drop,) = [each for each in json.loads(good.stdout)['checks'] if each['name'] == 'ap_drop']
+    assert drop['subject'] == 'labels'
+    assert drop['passed']
+    _, bad = verify('yolox_nano_int8_quantize.tflite', '--dataset', labels, '--json')
+    assert bad.exit_code == 3
+    assert any('labels: ap_drop is' in each for each in json.loads(bad.stdout)['problems'])
