@@ -125,6 +125,7 @@ Examples:
   edge-perception bench models/yolox_nano --engine all
   edge-perception cache list
   edge-perception toolchain install tflite
+  edge-perception score --camera /camera --thresholds mine.yaml
   edge-perception pad --size 0.6 --out pad.pdf
 
 Exit status: 0 all done, 1 something could not be read or failed while it ran, 2 wrong usage or
