@@ -62,9 +62,7 @@ def build(invoke, folder: Path, *extra: object, target: str = 'onnxruntime'):
 
 
 @pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8'])
-def test_an_artifact_is_built_proven_and_taken_from_the_cache_next_time(
-    invoke, folder, precision
-):
+def test_an_artifact_is_built_proven_and_taken_from_the_cache_next_time(invoke, folder, precision):
     extra = ('--precision', precision, '--calibration', folder / 'golden', '--json')
     result = build(invoke, folder, *extra)
     assert result.exit_code == 0, result.output

@@ -33,9 +33,7 @@ def test_average_precision_is_the_golden_one(invoke, yolox, shared_data):
 def test_a_dataset_that_is_none_is_a_sentence(invoke, yolox, tmp_path):
     pytest.importorskip('pycocotools', reason='pycocotools is not installed')
     (tmp_path / 'labels.json').write_text('[]')
-    result = invoke(
-        'evaluate', yolox, '--dataset', tmp_path / 'labels.json', '--images', tmp_path
-    )
+    result = invoke('evaluate', yolox, '--dataset', tmp_path / 'labels.json', '--images', tmp_path)
     assert result.exit_code == 2
     assert 'is not a file of COCO annotations' in result.stderr
 
