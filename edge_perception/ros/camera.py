@@ -60,7 +60,13 @@ REMEDIES = {
     'stale': 'raise latency_budget_ms (0 accepts any age, e.g. for a recording), use a faster '
     'engine, or check that the clocks of camera and node agree',
     'overrun': 'raise latency_budget_ms, use a faster engine or model, or set publish_late',
-    'bad_stamp': 'mend the driver of the camera, or set on_bad_stamp to arrival',
+}
+# The same for stamps, by the policy that is in force.
+BAD_STAMP_REMEDIES = {
+    'drop': 'on_bad_stamp is drop: such frames are dropped; mend the driver of the camera or the '
+    'clocks of the machines, or set it to arrival',
+    'arrival': 'on_bad_stamp is arrival: the age of such frames is counted from their arrival; '
+    'mend the driver of the camera or the clocks of the machines',
 }
 
 
@@ -86,6 +92,7 @@ class Camera:
         self.budget_ms = own.latency_budget_ms
         self._node = node
         self._frame_id = own.frame_id
+        self._stamp_remedy = BAD_STAMP_REMEDIES[config.on_bad_stamp]
         self._clock = clock
         self._activated_ns = 0
         self._worker: Worker[ImageMessage] | None = None
@@ -226,7 +233,8 @@ class Camera:
             now_ns=self._node.get_clock().now().nanoseconds,
         )
         if arrival.stamp_problem:
-            self.say('bad_stamp', f'the stamp of an image {arrival.stamp_problem}')
+            sentence = f'the stamp of an image {arrival.stamp_problem}; {self._stamp_remedy}'
+            self.say('bad_stamp', sentence)
         if arrival.deadline is None:
             accounts.drop('bad_stamp')
             return

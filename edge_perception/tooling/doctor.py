@@ -28,6 +28,8 @@ from edge_perception.core.health import Level
 from edge_perception.core.models import PATH_VARIABLE
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
+from edge_perception.core.shelves import cache_root
+from edge_perception.tooling.cache import entries
 
 SUPPORTED_PYTHON = ((3, 10), (3, 13))
 OPENCV_PACKAGES = (
@@ -85,6 +87,7 @@ def machine_checks(host: PluginHost, root: Path = ROOT) -> list[Callable[[], Seq
         lambda: network_buffers(root),
         shared_memory,
         model_path,
+        cache,
         disk,
     ]
 
@@ -274,6 +277,14 @@ def model_path() -> list[Check]:
         else Check(f'models in {folder}', Level.YELLOW, 'no such folder', f'mend {PATH_VARIABLE}')
         for folder in folders
     ]
+
+
+def cache() -> list[Check]:
+    """Name the artifacts that were built on this machine."""
+    root = cache_root(os.environ)
+    sizes = [entry.size for entry, _ in entries(root)] if root.is_dir() else []
+    found = f'{len(sizes)} artifacts, {sum(sizes) >> 20} MiB in {root}'
+    return [green('cache', found if sizes else f'nothing was built on this machine ({root})')]
 
 
 def disk() -> list[Check]:

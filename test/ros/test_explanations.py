@@ -4,16 +4,24 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
+
 from diagnostic_msgs.msg import DiagnosticArray
 import pytest
+from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
+from rclpy.time import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from edge_perception.ros.camera_watch import PATIENCE_NS
+from edge_perception.ros.node import PerceptionNode
 from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
+from test.support.graph import graph
 from test.support.graph import until
+from test.support.world import World
 
 
 @pytest.fixture
@@ -149,3 +157,64 @@ def test_diagnostics_have_the_same_sentence(world, clock):
         return [each.message for each in statuses if each.name == '/perception: camera']
 
     until(said, lambda messages: any('nobody publishes it' in each for each in messages))
+
+
+@pytest.mark.parametrize(
+    ('policy', 'words'),
+    [
+        ('drop', 'on_bad_stamp is drop: such frames are dropped; mend the driver'),
+        ('arrival', 'on_bad_stamp is arrival: the age of such frames is counted from'),
+    ],
+)
+def test_clocks_that_are_apart_are_told_with_the_offset_and_the_policy(world, policy, words):
+    here = world(on_bad_stamp=policy)
+    camera = here.start()
+    ahead = here.tester.node.get_clock().now().nanoseconds + 5 * 10**9
+    camera.publish(picture(Time(nanoseconds=ahead).to_msg()))
+    sentence = here.logged('ms in the future; ' + words)
+    assert re.search(r'the stamp of an image is \d+\.\d ms in the future', sentence)
+
+
+def refusal(parameters, *, about):
+    """Return what a node with the real plugins says of a thing when it is configured in vain."""
+    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+
+    def make(context):
+        return PerceptionNode(context=context, parameter_overrides=overrides)
+
+    context = graph(make)
+    here = World(*context.__enter__())
+    try:
+        assert not here.tester.transition('configure')
+        return here.logged(about)
+    finally:
+        context.__exit__(None, None, None)
+
+
+def test_an_artifact_that_is_missing_comes_with_the_command_that_makes_it():
+    pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+    sentence = refusal({'model': 'landing_pad', 'engine': 'litert'}, about='has nothing that')
+    assert sentence.startswith('configure [artifact_unusable]: ')
+    assert 'has nothing that the engine litert reads (.tflite)' in sentence
+    assert re.search(r'build it: edge-perception build \S*landing_pad --target tflite$', sentence)
+
+
+def test_an_artifact_that_was_not_proven_comes_with_the_command_that_proves_it(tmp_path):
+    pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+    artifact = tmp_path / 'pad.tflite'
+    artifact.write_bytes(b'anything')
+    wishes = {'model': 'landing_pad', 'engine': 'litert', 'artifact': str(artifact)}
+    sentence = refusal(wishes, about='nobody has compared it')
+    assert f'verify it: edge-perception verify {artifact} --reference ' in sentence
+    assert sentence.endswith('--engine litert, or set allow_unverified')
+
+
+def test_a_library_that_is_missing_comes_with_the_engines_that_would_work():
+    if importlib.util.find_spec('tensorrt'):
+        pytest.skip('TensorRT is installed')
+    sentence = refusal({'model': 'landing_pad', 'engine': 'tensorrt'}, about="engine 'tensorrt'")
+    assert sentence.startswith(
+        "configure [engine_unavailable]: engine 'tensorrt' is not available"
+    )
+    assert 'install it' in sentence
+    assert re.search(r', or set engine to .*onnxruntime.*, which would work here$', sentence)
