@@ -212,7 +212,7 @@ def test_an_artifact_that_was_not_proven_comes_with_the_command_that_proves_it(t
 def test_a_library_that_is_missing_comes_with_the_engines_that_would_work():
     if importlib.util.find_spec('tensorrt'):
         pytest.skip('TensorRT is installed')
-    sentence = refusal({'model': 'landing_pad', 'engine': 'tensorrt'}, about="engine 'tensorrt'")
+    sentence = refusal({'model': 'landing_pad', 'engine': 'tensorrt'}, about="'tensorrt' is not")
     assert sentence.startswith(
         "configure [engine_unavailable]: engine 'tensorrt' is not available"
     )
