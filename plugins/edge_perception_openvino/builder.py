@@ -32,8 +32,11 @@ from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception_openvino.library import ENGINE
 from edge_perception_openvino.library import load_library
+from edge_perception_openvino.library import release
 from edge_perception_openvino.library import runtime_version
 
+# The first release whose Python package has the names that NNCF wants.
+NNCF_NEEDS = (2023, 1)
 VERSION = '1'  # rises when the same source would become another artifact
 FORMS = {'fp32': 'float32', 'fp16': 'float16', 'int8': 'float32'}
 
@@ -140,7 +143,13 @@ def _quantise(plan: BuildPlan, artifact: Path) -> None:
         raise BuildError('the Python package nncf is missing; install it: pip install nncf onnx')
     assert plan.samples is not None
     assert isinstance(plan.options, OpenVinoBuilderOptions)
-    load_library()  # first, because it hides the package that reports to its vendor
+    library = load_library()  # first, because it hides the package that reports to its vendor
+    if release(library) < NNCF_NEEDS:
+        raise BuildError(
+            f'8 bits are made by NNCF, which needs OpenVINO 2023.1 or newer, and this is '
+            f'{runtime_version(library)}; build on a machine with a newer one, or take '
+            '--precision fp16'
+        )
     with _quiet():
         import nncf
         import onnx
