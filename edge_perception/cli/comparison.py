@@ -24,10 +24,10 @@ from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import Perception
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
-from edge_perception.core.assembly import Request
 from edge_perception.core.engine_choice import AUTO
 from edge_perception.core.engine_choice import engines_for
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.request import Request
 from edge_perception.pose import planar_stages
 from edge_perception.tooling.agreement import Agreement
 from edge_perception.tooling.agreement import compare

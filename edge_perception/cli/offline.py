@@ -28,7 +28,6 @@ from edge_perception.contract import ManifestError
 from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
-from edge_perception.core.assembly import Request
 from edge_perception.core.engine_choice import AUTO
 from edge_perception.core.engine_choice import choose_engine
 from edge_perception.core.engine_choice import describe_artifact
@@ -37,6 +36,7 @@ from edge_perception.core.models import find_model
 from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
+from edge_perception.core.request import Request
 from edge_perception.pose import planar_stages
 from edge_perception.tooling.assumptions import assume
 from edge_perception.tooling.evaluation import Dataset

@@ -39,10 +39,10 @@ from edge_perception.core.artifacts import PRECISIONS
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.assembly import collect
-from edge_perception.core.assembly import Request
 from edge_perception.core.drawing import draw
 from edge_perception.core.engine_choice import AUTO
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.request import Request
 from edge_perception.pose import planar_stages
 
 # Paragraphs that begin with a backspace are not wrapped by click.

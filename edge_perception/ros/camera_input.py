@@ -19,6 +19,7 @@ from sensor_msgs.msg import Image
 from edge_perception.contract import Frame
 from edge_perception.ros import qos
 from edge_perception.ros.compressed_images import compressed_to_frame
+from edge_perception.ros.endpoints import is_reliable
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.losses import Losses
 from edge_perception.ros.rclpy_versions import ClockType
@@ -147,7 +148,7 @@ class CameraInput:
         self.topic = self._topics[transport]
         if self._reliability == 'auto':
             publishers = self._node.get_publishers_info_by_topic(self.topic)
-            self.reliable = bool(publishers) and all(map(qos.is_reliable, publishers))
+            self.reliable = bool(publishers) and all(map(is_reliable, publishers))
         message_type = Image if transport == 'raw' else CompressedImage
         self._subscription = self._node.create_subscription(
             message_type, self.topic, self._take, qos.camera(reliable=self.reliable)

@@ -18,13 +18,16 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.core.budget import Clock
-from edge_perception.ros import qos
 from edge_perception.ros.camera_input import CameraInput
 from edge_perception.ros.camera_input import ImageMessage
+from edge_perception.ros.endpoints import is_reliable
+from edge_perception.ros.endpoints import owner
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 # How long a camera may be silent before something is said.
 PATIENCE_NS = 3_000_000_000
+# So many different changes of an image are told of in one activation.
+MOST_CHANGES = 8
 LARGE_IMAGES = (
     'images that are too large for the transport are lost: set FASTDDS_DEFAULT_PROFILES_FILE to '
     'config/fastdds_large_images.xml of edge_perception in the process of the camera driver'
@@ -57,6 +60,8 @@ class CameraWatch:
         self._since_ns = 0
         self._came = False
         self._look_of_image: tuple[object, ...] | None = None
+        self._patience_ns = PATIENCE_NS
+        self._changes: set[str] = set()
         self.problem = ''
 
     def begin(self) -> None:
@@ -64,18 +69,22 @@ class CameraWatch:
         self._since_ns = self._clock()
         self._came = False
         self._look_of_image = None
+        self._patience_ns = PATIENCE_NS
+        self._changes.clear()
         self.problem = ''
 
     def image(self, message: ImageMessage) -> None:
         """Take note of an image."""
         now_ns = self._clock()
         if self._came and self.problem:
-            silent_s = (now_ns - self._since_ns) / 1e9
-            self._tell(f'{self._camera.topic}: images come again after {silent_s:.1f} s')
+            silent_ns = now_ns - self._since_ns
+            self._tell(f'{self._camera.topic}: images come again after {silent_ns / 1e9:.1f} s')
+            # A camera that is as slow as that by nature is not told of with each image.
+            self._patience_ns = max(self._patience_ns, 2 * silent_ns)
         self._since_ns, self._came, self.problem = now_ns, True, ''
         look = _look(message)
         if self._look_of_image not in (None, look):
-            self._say(
+            self._say_change(
                 f'{self._camera.topic}: images are {_words(look)} from now on, '
                 f'they were {_words(self._look_of_image)}'
             )
@@ -84,13 +93,19 @@ class CameraWatch:
     def check(self) -> None:
         """Look whether images come, and say once why they do not."""
         silent_ns = self._clock() - self._since_ns
-        if silent_ns < PATIENCE_NS:
+        if silent_ns < self._patience_ns:
             return
         problem = self._why_silent(silent_ns / 1e9)
         # How long it has been silent is said once, with the first sentence.
         if problem.partition(' (')[0] != self.problem.partition(' (')[0]:
             self._say(problem)
         self.problem = problem
+
+    def _say_change(self, sentence: str) -> None:
+        """Say each change once: two cameras on one topic change with every image."""
+        if sentence not in self._changes and len(self._changes) < MOST_CHANGES:
+            self._changes.add(sentence)
+            self._say(sentence)
 
     def _why_silent(self, silent_s: float) -> str:
         publishers = [
@@ -102,21 +117,21 @@ class CameraWatch:
         topic = self._camera.topic
         if wrong:
             return (
-                f'{topic}: is published by {_owner(wrong[0])} as {wrong[0].topic_type}, expected '
+                f'{topic}: is published by {owner(wrong[0])} as {wrong[0].topic_type}, expected '
                 f'{IMAGE_TYPES[0]}; set image_topic to the topic of a camera'
             )
         if not publishers:
             return self._nobody(topic)
-        deaf = self._camera.reliable and [each for each in publishers if not qos.is_reliable(each)]
+        deaf = self._camera.reliable and [each for each in publishers if not is_reliable(each)]
         if deaf:
             return (
-                f'{topic}: {_owner(deaf[0])} publishes best effort, this node asks for reliable, '
+                f'{topic}: {owner(deaf[0])} publishes best effort, this node asks for reliable, '
                 'so they do not connect; set qos to auto or best_effort'
             )
         if self._came:
             return f'{topic}: the camera has stopped (no image for {silent_s:.0f} s)'
         return (
-            f'{topic}: {_owner(publishers[0])} publishes it and no image arrives '
+            f'{topic}: {owner(publishers[0])} publishes it and no image arrives '
             f'({silent_s:.0f} s); {LARGE_IMAGES}'
         )
 
@@ -140,7 +155,7 @@ class CameraWatch:
         )
 
     def _of_others(self, publisher: TopicEndpointInfo) -> bool:
-        return _owner(publisher) != self._node.get_fully_qualified_name()
+        return owner(publisher) != self._node.get_fully_qualified_name()
 
 
 def _look(message: ImageMessage) -> tuple[object, ...]:
@@ -155,7 +170,3 @@ def _words(look: tuple[object, ...] | None) -> str:
     width, height, kind, frame_id = look
     size = f'{width}x{height} ' if width is not None else ''
     return f'{size}{kind} in {frame_id or "no frame"}'
-
-
-def _owner(publisher: TopicEndpointInfo) -> str:
-    return f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'

@@ -12,12 +12,13 @@ import time
 
 import rclpy
 from rclpy.node import Node
-from rclpy.qos import QoSReliabilityPolicy
 from rclpy.utilities import get_rmw_implementation_identifier
 
 from edge_perception.core.health import Check
 from edge_perception.core.health import green
 from edge_perception.core.health import Level
+from edge_perception.ros.endpoints import is_reliable
+from edge_perception.ros.endpoints import owner
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 DETECTIONS_TYPE = 'vision_msgs/msg/Detection2DArray'
@@ -128,8 +129,7 @@ def _cameras(node: Node) -> list[Check]:
             )
             continue
         for publisher in publishers:
-            reliable = publisher.qos_profile.reliability == QoSReliabilityPolicy.RELIABLE
-            words = 'reliable' if reliable else 'best effort'
+            words = 'reliable' if is_reliable(publisher) else 'best effort'
             report.append(green(f'topic {name}', f'published by {publisher.node_name}, {words}'))
     return report or [Check('cameras', Level.YELLOW, 'no topic with images', 'start the camera')]
 
@@ -141,7 +141,6 @@ def _nodes(node: Node) -> list[Check]:
         if DETECTIONS_TYPE not in types or not name.endswith('/detections'):
             continue
         for publisher in node.get_publishers_info_by_topic(name):
-            owner = f'{publisher.node_namespace.rstrip("/")}/{publisher.node_name}'
             readers = len(node.get_subscriptions_info_by_topic(name))
-            report.append(green(f'node {owner}', f'publishes {name}, {readers} listen'))
+            report.append(green(f'node {owner(publisher)}', f'publishes {name}, {readers} listen'))
     return report

@@ -12,8 +12,8 @@ from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.artifacts import PRECISIONS
-from edge_perception.core.assembly import Request
 from edge_perception.core.budget import BAD_STAMP_POLICIES
+from edge_perception.core.request import Request
 from edge_perception.ros.messages import CLASS_ID_FORMATS
 from edge_perception.ros.qos import RELIABILITIES
 

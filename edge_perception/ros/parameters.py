@@ -107,7 +107,8 @@ class Parameters:
         :param pending: values that are about to be set.
         """
         self._declare_cameras(self._node.get_parameter('cameras').value)
-        problems = self._unknown()
+        # Said when configured; not again with every value that is set.
+        problems = [] if pending else self._unknown()
         values = self._values(self._specs, problems, pending)
         config = NodeConfig(**{name: values[name] for name in self._own})
         options: dict[str, dict[str, Any]] = {}

@@ -8,83 +8,51 @@ from rclpy.qos import DurabilityPolicy
 from rclpy.qos import HistoryPolicy
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
-from rclpy.topic_endpoint_info import TopicEndpointInfo
-
-# Best effort connects to every camera; a depth of one because only the newest image counts.
-CAMERA = QoSProfile(
-    reliability=ReliabilityPolicy.BEST_EFFORT,
-    durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST,
-    depth=1,
-)
 
 # What the parameter `qos` may say.
 RELIABILITIES = ('best_effort', 'reliable', 'auto')
 
 
-def camera(*, reliable: bool) -> QoSProfile:
-    """Return how a camera is subscribed to."""
-    return RELIABLE_CAMERA if reliable else CAMERA
+def _newest(
+    reliability: ReliabilityPolicy,
+    depth: int,
+    durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
+) -> QoSProfile:
+    """Return a profile that keeps the newest so many messages."""
+    return QoSProfile(
+        reliability=reliability,
+        durability=durability,
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+    )
 
 
-def is_reliable(endpoint: TopicEndpointInfo) -> bool:
-    """Tell whether a publisher repeats what is lost."""
-    return bool(endpoint.qos_profile.reliability == ReliabilityPolicy.RELIABLE)
-
+# Best effort connects to every camera; a depth of one because only the newest image counts.
+CAMERA = _newest(ReliabilityPolicy.BEST_EFFORT, 1)
 
 # For transports that lose parts of large images: repeats them, and so delays those behind.
-RELIABLE_CAMERA = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST,
-    depth=1,
-)
+RELIABLE_CAMERA = _newest(ReliabilityPolicy.RELIABLE, 1)
 
 # Reliable and volatile connects to both kinds of subscribers. No lifespan: it counts from
 # publishing, and hosts whose clocks differ would lose everything without a word.
-RESULT = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST,
-    depth=5,
-)
+RESULT = _newest(ReliabilityPolicy.RELIABLE, 5)
 
 # Pictures for people: reliable connects to every viewer, and only the newest counts.
-PICTURE = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST,
-    depth=1,
-)
+PICTURE = _newest(ReliabilityPolicy.RELIABLE, 1)
 
 # Best effort with room: for those who want every message of a simulator or a camera.
-EVERY = QoSProfile(
-    reliability=ReliabilityPolicy.BEST_EFFORT,
-    durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST,
-    depth=100,
-)
+EVERY = _newest(ReliabilityPolicy.BEST_EFFORT, 100)
 
 # As RESULT with room: for those who want every result.
-RECORD = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST,
-    depth=100,
-)
+RECORD = _newest(ReliabilityPolicy.RELIABLE, 100)
 
 # As every broadcaster of /tf has it.
-TF = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.VOLATILE,
-    history=HistoryPolicy.KEEP_LAST,
-    depth=100,
-)
+TF = _newest(ReliabilityPolicy.RELIABLE, 100)
 
 # Latched: whoever subscribes later still gets it.
-LATCHED = QoSProfile(
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    history=HistoryPolicy.KEEP_LAST,
-    depth=1,
-)
+LATCHED = _newest(ReliabilityPolicy.RELIABLE, 1, DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def camera(*, reliable: bool) -> QoSProfile:
+    """Return how a camera is subscribed to."""
+    return RELIABLE_CAMERA if reliable else CAMERA

@@ -36,7 +36,7 @@ class Services:
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         session = self._session()
-        if session is None or not (session.active or not session.enabled):
+        if session is None or not session.active:
             response.message = 'the node is not active; activate it first'
             return response
         session.enable(request.data)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from rclpy.node import Node
 
 from edge_perception.core.assembly import Assembled
-from edge_perception.core.assembly import make_selection
 from edge_perception.core.budget import Clock
+from edge_perception.core.request import make_selection
 from edge_perception.core.worker import do_nothing
 from edge_perception.core.worker import Worker
 from edge_perception.ros.camera import Camera
@@ -75,15 +75,21 @@ class Session:
 
     def activate(self) -> None:
         """Publish the labels and let frames in."""
-        self.active = True
+        self.active = self.enabled = True
+        self._open()
+
+    def deactivate(self) -> None:
+        """Let no frame in and no result out; does not wait for a busy engine."""
+        self.active = False
+        self._shut()
+
+    def _open(self) -> None:
         self._simulated_time.open()
         self._worker.resume()
         for camera in self.cameras:
             camera.activate(self._worker)
 
-    def deactivate(self) -> None:
-        """Let no frame in and no result out; does not wait for a busy engine."""
-        self.active = False
+    def _shut(self) -> None:
         self._simulated_time.close()
         for camera in self.cameras:
             camera.deactivate()
@@ -108,23 +114,28 @@ class Session:
         selection = make_selection(make_request(config, {}), self.model)
 
         def apply() -> None:
-            for camera, own in zip(self.cameras, cameras):
-                camera.update(own, config, selection)
+            # By name: `cameras` itself may be set, and takes effect with the next configure.
+            known = {own.name: own for own in cameras}
+            for camera in self.cameras:
                 camera.debug_image.options = debug
+                if camera.name in known:
+                    camera.update(known[camera.name], config, selection)
 
         return apply
 
     def enable(self, wanted: bool) -> None:
-        """Let frames in, or none, without a transition."""
-        if wanted and not self.enabled:
-            self.activate()
-        elif not wanted and self.enabled:
-            self.deactivate()
+        """Let frames in, or none, while active; the next activation lets them in."""
+        if wanted == self.enabled:
+            return
         self.enabled = wanted
+        if wanted:
+            self._open()
+        else:
+            self._shut()
 
     def check(self) -> None:
         """Look whether images come."""
-        if self.active:
+        if self.active and self.enabled:
             for camera in self.cameras:
                 camera.check()
 

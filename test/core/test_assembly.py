@@ -32,10 +32,10 @@ from edge_perception.contract import TensorSpec
 from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
-from edge_perception.core.assembly import Request
 from edge_perception.core.engine_choice import choose_engine
 from edge_perception.core.engine_choice import describe_artifact
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.request import Request
 from edge_perception.testing import FakeClock
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType

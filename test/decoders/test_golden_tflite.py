@@ -13,8 +13,8 @@ import pytest
 from edge_perception.contract import Frame
 from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.assembly import assemble
-from edge_perception.core.assembly import Request
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.request import Request
 from test.decoders.network import LiteNetwork
 
 pytest.importorskip(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from types import SimpleNamespace
 
 from diagnostic_msgs.msg import DiagnosticArray
 import pytest
@@ -15,6 +16,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
+from edge_perception.ros.camera_watch import CameraWatch
 from edge_perception.ros.camera_watch import PATIENCE_NS
 from edge_perception.ros.node import PerceptionNode
 from edge_perception.testing import FakeClock
@@ -144,6 +146,38 @@ def test_a_camera_that_changes_what_it_sends(world):
         '/image_raw: images are 96x48 mono8 in camera_optical_frame from now on, they were 64x48 '
         'bgr8 in camera_optical_frame'
     )
+
+
+def watch(clock):
+    """Return a watch whose camera never had a problem with the graph, and what it said."""
+    said, told = [], []
+    camera = SimpleNamespace(topic='/image_raw', topics=('/image_raw',), reliable=False)
+    publisher = SimpleNamespace(
+        topic_type='sensor_msgs/msg/Image', node_namespace='/', node_name='camera'
+    )
+    node = SimpleNamespace(get_publishers_info_by_topic=lambda topic: [publisher])
+    found = CameraWatch(node, camera, say=said.append, tell=told.append, clock=clock)
+    found.begin()
+    return found, said, told
+
+
+def test_a_camera_that_is_slow_by_nature_is_told_of_once(clock):
+    slow, said, told = watch(clock)
+    for _ in range(10):
+        slow.image(picture(None))
+        clock.now_ns += 5_000_000_000
+        slow.check()
+    assert len(said) == len(told) == 1
+    clock.now_ns += 20_000_000_000
+    slow.check()
+    assert len(said) == 2, 'but that it has stopped is told'
+
+
+def test_two_cameras_on_one_topic_do_not_fill_the_log(clock):
+    mixed, said, _ = watch(clock)
+    for number in range(20):
+        mixed.image(picture(None, width=64 + 32 * (number % 2)))
+    assert len(said) == 2
 
 
 def test_diagnostics_have_the_same_sentence(world, clock):

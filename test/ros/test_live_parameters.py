@@ -108,6 +108,33 @@ def test_an_inactive_node_is_not_switched(world):
     )
 
 
+def test_the_switch_and_the_lifecycle_do_not_confuse_each_other(world):
+    here = world()
+    camera = here.start()
+    assert call(here, SetBool, 'enable', SetBool.Request(data=False)).success
+    assert here.tester.transition('deactivate')
+    answer = call(here, SetBool, 'enable', SetBool.Request(data=True))
+    assert not answer.success, 'an inactive node lets no frame in'
+    assert not here.node.session.cameras[0].input.subscribed
+    assert here.tester.transition('activate')
+    camera.wait(here.node)
+    camera.publish(picture(here.now()))
+    assert here.detections.get(timeout=30) is not None
+    assert call(here, SetBool, 'enable', SetBool.Request(data=False)).success
+    assert not here.node.session.cameras[0].input.subscribed
+
+
+def test_budgets_stay_with_their_cameras_when_the_list_of_cameras_is_set(world):
+    here = world(
+        cameras=['front', 'down'],
+        **{'front.latency_budget_ms': 70.0, 'down.latency_budget_ms': 300.0},
+    )
+    assert here.tester.transition('configure')
+    assert set_parameters(here, cameras=['down', 'front']).successful
+    budgets = {camera.name: camera.budget_ms for camera in here.node.session.cameras}
+    assert budgets == {'front': 70.0, 'down': 300.0}
+
+
 def test_a_frame_is_kept_with_its_result(world, tmp_path):
     here = world(save_folder=str(tmp_path / 'kept'))
     camera = here.start()
