@@ -3,33 +3,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from edge_perception.contract import ArtifactError
-from edge_perception.contract import Availability
 from edge_perception.contract import CombinedError
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import DecoderMismatchError
-from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import Frame
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelNotFoundError
-from edge_perception.contract import option
 from edge_perception.contract import OptionError
-from edge_perception.contract import Options
 from edge_perception.contract import PluginError
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
-from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.engine_choice import choose_engine
@@ -37,92 +29,9 @@ from edge_perception.core.engine_choice import describe_artifact
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.request import Request
 from edge_perception.testing import FakeClock
-from edge_perception.testing import FakeDecoder
-from edge_perception.testing import FakeEngineType
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions(Options):
-    threads: int = option(0, 'threads', minimum=0)
-
-
-@dataclass(frozen=True, slots=True)
-class DecoderOptions(Options):
-    top_k: int = option(10, 'how many', minimum=1)
-
-
-class Tunable(FakeEngineType):
-    options_type = EngineOptions
-
-
-class Picky(FakeDecoder):
-    options_type = DecoderOptions
-
-    def _bind(self):
-        if self.options.top_k == 13:
-            raise self.mismatch('anything else')
-
-
-class Unplugged(FakeEngineType):
-    name = 'unplugged'
-
-    def probe(self) -> Availability:
-        return Availability(available=False, reason='no device', remedy='plug it in')
-
-
-class Rude(FakeEngineType):
-    """Breaks its promise that ``probe`` never raises."""
-
-    name = 'a_rude_one'
-
-    def probe(self) -> Availability:
-        raise RuntimeError('driver\nmismatch')
-
-
-@pytest.fixture
-def engine_type() -> Tunable:
-    return Tunable()
-
-
-@pytest.fixture
-def host(engine_type) -> PluginHost:
-    broken = EntryPoint(name='npu', value='not_installed_module', group='edge_perception')
-    host = PluginHost(candidates=[broken], environ={})
-    for each in (engine_type, Unplugged(), Rude()):
-        host.engines[each.name] = each
-    host.decoders['fake'] = Picky
-    return host
-
-
-@pytest.fixture
-def model(tmp_path, monkeypatch):
-    """Return a function that writes a model folder, some of its values changed."""
-    monkeypatch.setenv('EDGE_PERCEPTION_MODEL_PATH', str(tmp_path))
-
-    def write(**changes: object) -> str:
-        values = {
-            'manifest_version': 1,
-            'name': 'tiny',
-            'source': {'file': 'net.onnx'},
-            'input': {'width': 4, 'height': 4},
-            'decoder': {'name': 'fake'},
-            'labels': ['person', 'car', 'traffic light'],
-            'selection': {'score_threshold': 0.4, 'max_detections': 7},
-            **changes,
-        }
-        folder = tmp_path / 'tiny'
-        folder.mkdir(exist_ok=True)
-        (folder / 'net.onnx').touch()
-        (folder / 'model.yaml').write_text(yaml.safe_dump(values), encoding='utf-8')
-        return str(folder)
-
-    return write
-
-
-def sentences(host: PluginHost, request: Request, **options: object) -> list[tuple[str, str]]:
-    with pytest.raises(EdgePerceptionError) as raised:
-        assemble(host, request, **options)
-    return list(raised.value.sentences())
+from test.support.assembly_rig import DecoderOptions
+from test.support.assembly_rig import EngineOptions
+from test.support.assembly_rig import sentences
 
 
 def classes_error(host: PluginHost, folder: str, *classes: str) -> list[str]:
@@ -402,50 +311,3 @@ def test_what_the_author_of_an_engine_did_not_foresee_is_a_sentence(host, engine
         "engine 'fake' cannot read the model: ZeroDivisionError: no layers; "
         'report it to its author'
     )
-
-
-class Second(Tunable):
-    """Another engine for the same files, which cannot load this one."""
-
-    name = 'a_second'
-
-    def create(self, manifest, artifact, options):
-        raise ArtifactError(artifact, reason='is too new', remedy='install a newer one')
-
-
-def test_auto_takes_the_first_engine_that_can_load_the_model_and_says_why_not_the_others(
-    host, model
-):
-    host.engines['a_second'] = Second()
-    assembled = assemble(host, Request(model=model(), engine='auto'))
-    assert assembled.engine == 'fake'
-    assert [sentence.split(': ')[0] for sentence in assembled.passed_over] == [
-        "engine 'a_rude_one' is not available",
-        "engine 'unplugged' is not available",
-        f'artifact {assembled.artifact.path}',
-    ]
-
-
-def test_auto_without_an_engine_that_can_is_an_error_with_every_reason(host, model):
-    del host.engines['fake']
-    host.engines['a_second'] = Second()
-    with pytest.raises(EngineUnavailableError) as raised:
-        assemble(host, Request(model=model(), engine='auto'))
-    assert 'no device' in str(raised.value)
-    assert 'is too new' in str(raised.value)
-
-
-def test_an_engine_that_was_named_is_never_replaced_by_another(host, model):
-    host.engines['a_second'] = Second()
-    with pytest.raises(ArtifactError, match='is too new'):
-        assemble(host, Request(model=model(), engine='a_second'))
-
-
-def test_an_unverified_artifact_is_a_warning_for_as_long_as_it_runs(host, model):
-    folder = model(source={'file': 'net.fake'})
-    (Path(folder) / 'net.fake').touch()
-    with pytest.raises(ArtifactError, match='nobody has compared it on fake'):
-        assemble(host, Request(model=folder, engine='fake'))
-    wish = ArtifactWish(allow_unverified=True)
-    assembled = assemble(host, Request(model=folder, engine='fake', artifact=wish))
-    assert any('nobody has compared it' in warning for warning in assembled.warnings())
