@@ -19,6 +19,7 @@ from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Quantization
 from edge_perception.contract import TensorSpec
+from edge_perception.testing.conformance.resources import check_growth
 from test.support.lite_networks import LiteOperator
 from test.support.lite_networks import LiteTensor
 from test.support.lite_networks import save
@@ -309,35 +310,28 @@ def test_walking_through_the_states_leaves_nothing_behind(tmp_path):
         ],
     )
 
-    def resources() -> tuple[int, int]:
-        return len(os.listdir('/proc/self/task')), len(os.listdir('/proc/self/fd'))
-
-    def resident_bytes() -> int:
-        pages = int(Path('/proc/self/statm').read_text().split()[1])
-        return pages * os.sysconf('SC_PAGE_SIZE')
-
     engine = create(path, threads=2)
-    for cycle in range(25):
+
+    def live() -> None:
         engine.activate()
         results = engine.infer({'image': np.ones(SHAPE, np.float32)})
         assert results['result'][0, 0, 0, 0] == 3
         engine.deactivate()
-        if cycle == 4:
-            before, memory_before = resources(), resident_bytes()
-    assert resources() == before
-    assert resident_bytes() - memory_before < 60e6  # 20 leaked interpreters would be 200 MB
+
+    # 20 leaked interpreters would be 200 MB.
+    check_growth(live, times=20, settle=5, memory=60e6)
 
 
 def test_many_frames_do_not_grow(tmp_path):
     shape = (1, 128, 128, 3)
     with create(save_where(tmp_path / 'net.tflite', shape), manifest_for(shape)) as engine:
-        for frame in range(600):
-            engine.infer({'image': np.ones(shape, np.float32)})
-            if frame == 99:
-                before = int(Path('/proc/self/statm').read_text().split()[1])
-        after = int(Path('/proc/self/statm').read_text().split()[1])
-    # An output has 1.5 MB: 500 that stayed would be 750 MB.
-    assert (after - before) * os.sysconf('SC_PAGE_SIZE') < 50e6
+        # An output has 1.5 MB: 500 that stayed would be 750 MB.
+        check_growth(
+            lambda: engine.infer({'image': np.ones(shape, np.float32)}),
+            times=500,
+            settle=100,
+            memory=50e6,
+        )
 
 
 def test_equals_an_interpreter_of_the_vendor_on_yolox(shared_data):

@@ -21,6 +21,7 @@ from edge_perception.contract import EngineStateError
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import TensorSpec
+from edge_perception.testing.conformance.resources import check_growth
 from test.support.networks import manifest_for
 from test.support.networks import save
 from test.support.networks import save_conv
@@ -213,22 +214,15 @@ def test_a_failure_of_the_runtime_is_an_error_and_the_next_frame_works(tmp_path,
 def test_walking_through_the_states_leaves_nothing_behind(tmp_path):
     path = save_conv(tmp_path / 'net.onnx', channels=100_000)  # 10 MB of weights, so a leak shows
 
-    def resources() -> tuple[int, int]:
-        return len(os.listdir('/proc/self/task')), len(os.listdir('/proc/self/fd'))
-
-    def resident_bytes() -> int:
-        pages = int(Path('/proc/self/statm').read_text().split()[1])
-        return pages * os.sysconf('SC_PAGE_SIZE')
-
     engine = OnnxRuntimeEngineType().create(manifest_for(), path, OnnxRuntimeOptions(threads=2))
-    for cycle in range(25):
+
+    def live() -> None:
         engine.activate()
         engine.warm_up(1)
         engine.deactivate()
-        if cycle == 4:
-            before, memory_before = resources(), resident_bytes()
-    assert resources() == before
-    assert resident_bytes() - memory_before < 60e6  # 20 leaked sessions would be 200 MB
+
+    # 20 leaked sessions would be 200 MB.
+    check_growth(live, times=20, settle=5, memory=60e6)
 
 
 def test_deactivate_gives_the_session_back(tmp_path):
@@ -245,14 +239,14 @@ def test_many_frames_do_not_grow(tmp_path):
     shape = (1, 3, 128, 128)
     path = save(tmp_path / 'net.onnx', nodes, [tensor('image', shape)], outputs)
     with create(path, manifest_for(shape)) as engine:
-        for frame in range(600):
-            engine.input_buffers()['image'].fill(1)
-            engine.infer(engine.input_buffers())
-            if frame == 99:
-                before = int(Path('/proc/self/statm').read_text().split()[1])
-        after = int(Path('/proc/self/statm').read_text().split()[1])
-    # An output has 1.5 MB: 500 that stayed would be 750 MB.
-    assert (after - before) * os.sysconf('SC_PAGE_SIZE') < 50e6
+        engine.input_buffers()['image'].fill(1)
+        # An output has 1.5 MB: 500 that stayed would be 750 MB.
+        check_growth(
+            lambda: engine.infer(engine.input_buffers()),
+            times=500,
+            settle=100,
+            memory=50e6,
+        )
 
 
 def test_equals_a_session_of_the_vendor_on_yolox(shared_data):
