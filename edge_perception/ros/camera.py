@@ -194,6 +194,8 @@ class Camera:
 
     def say(self, reason: str, sentence: str) -> None:
         """Say once why frames are dropped. Thread: any."""
+        if not self._node.context.ok():
+            return  # a signal ends the process: ROS goes first, and what is at work then fails
         remedy = REMEDIES.get(reason)
         advice = f'; {remedy}' if remedy else ''
         self._warnings.say(reason, f'{self.input.topic}: {sentence}{advice}')

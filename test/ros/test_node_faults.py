@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import threading
 
 import pytest
@@ -198,3 +199,29 @@ def test_mistake_in_a_transition_is_logged_and_not_swallowed(world, monkeypatch)
     here.tester.transition('deactivate')
     assert 'ZeroDivisionError' in here.logged('on_deactivate failed')
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize('failing', ['compose', 'afterwards'])
+def test_frame_that_is_at_work_when_ros_ends_is_no_warning(world, failing, capfd):
+    entered, release = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        assert release.wait(PATIENCE_S)
+
+    here = world(engine_type=FakeEngineType(wait))
+    camera = here.start()
+    lane = here.node.session.cameras[0].lane
+    if failing == 'afterwards':
+        # Published just before the end; the picture for people comes after it.
+        lane._hooks = replace(lane._hooks, compose=lambda delivery: lambda: None)
+    camera.publish(picture(here.now()))
+    assert entered.wait(PATIENCE_S)
+    capfd.readouterr()
+    here.node.context.handle.shutdown()  # as the handler of signals does
+    session = here.node.session
+    release.set()
+    here.settled(received=1)
+    session.close()
+    assert session.join(PATIENCE_S)
+    assert 'WARN' not in ''.join(capfd.readouterr())
