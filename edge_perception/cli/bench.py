@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 import json
@@ -121,8 +122,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     ]
     with steps() as step:
         for index, row in enumerate(rows):
-            step('measuring', index / len(rows))
-            _run(row, given['frames'])
+
+            def advance(share: float, before: int = index) -> None:
+                step('measuring', (before + share) / len(rows))
+
+            advance(0.0)
+            _run(row, given['frames'], advance)
     if given['report']:
         _write_report(given['report'], rows, model.manifest.name)
     if given['as_json']:
@@ -169,7 +174,8 @@ def _threaded(variant: Variant, host: PluginHost, count: int) -> Variant:
     return variant.with_options({'threads': count}) if _has_threads(host, variant) else variant
 
 
-def _run(row: Row, frames: int) -> None:
+def _run(row: Row, frames: int, advance: Callable[[float], object]) -> None:
+    """Let a process of its own fill a row; ``advance`` takes the share that is behind us."""
     model = row.variant.model
     order = {
         'manifest': dump_manifest(model.manifest),
@@ -181,14 +187,24 @@ def _run(row: Row, frames: int) -> None:
         'options': row.variant.options,
         'frames': frames,
     }
-    done = subprocess.run(
-        CHILD, input=json.dumps(order), capture_output=True, text=True, check=False
-    )
-    lines = done.stdout.splitlines()
-    if done.returncode or not lines:
-        row.trouble = f'its process ended with {done.returncode}'
+    answer: dict[str, Any] = {}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        CHILD, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None
+        try:
+            child.stdin.write(json.dumps(order))
+            child.stdin.close()
+            for line in child.stdout:
+                answer = json.loads(line)
+                advance(answer.get('done', frames) / frames)
+        except BaseException:
+            child.kill()
+            raise
+    if child.returncode or 'done' in answer or not answer:
+        row.trouble = f'its process ended with {child.returncode}'
         return
-    answer = json.loads(lines[-1])
     row.trouble = answer.pop('trouble', '')
     if not row.trouble:
         row.device = answer.pop('device')

@@ -3,14 +3,15 @@
 """
 One run of bench in a process of its own, so that memory and threads are those of one engine.
 
-Reads what to run as JSON from standard input, and writes what came out as the last line of
-standard output.
+Reads what to run as JSON from standard input. Writes lines of JSON to standard output: how many
+frames are done now and then, and in the end what came out.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
 import json
+import os
 from pathlib import Path
 import sys
 
@@ -25,6 +26,9 @@ from edge_perception.tooling.engine_bench import measure
 
 def main() -> None:
     """Run once."""
+    # What vendor libraries print must not get between the answers.
+    answers = os.fdopen(os.dup(1), 'w', encoding='utf-8')
+    os.dup2(2, 1)
     order = json.load(sys.stdin)
     folder = Path(order['folder'])
     manifest = parse_manifest(order['manifest'], folder=folder, subject=order['engine'])
@@ -34,11 +38,15 @@ def main() -> None:
     )
     try:
         with load(PluginHost(), variant) as assembled:
-            measured = measure(assembled.pipeline.engine, frames=order['frames'])
+            measured = measure(
+                assembled.pipeline.engine,
+                frames=order['frames'],
+                advance=lambda done: print(json.dumps({'done': done}), file=answers, flush=True),
+            )
             answer = {**asdict(measured), 'device': assembled.pipeline.engine.device}
     except EdgePerceptionError as error:
         answer = {'trouble': ' '.join(sentence for _, sentence in error.sentences())}
-    print(json.dumps(answer), flush=True)
+    print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == '__main__':

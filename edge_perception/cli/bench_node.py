@@ -145,7 +145,7 @@ class _Runs:
 
     def _parameters(self) -> dict[str, Any]:
         return {
-            'model': str(self._model.folder.absolute()),
+            'model': str(self._model.place.absolute()),
             'engine': self._wish.engine,
             'image_topic': IMAGES,
             'latency_budget_ms': self._wish.budget_ms,

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+import shlex
 from typing import Any
 
 import click
@@ -23,6 +25,7 @@ from edge_perception.cli.steps import result_console
 from edge_perception.cli.verdicts import print_verdict
 from edge_perception.contract import parse_options
 from edge_perception.core.artifacts import PRECISIONS
+from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.tooling.build import Order
 from edge_perception.tooling.calibration import find_calibration
@@ -98,7 +101,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         ),
         whole=given['whole'],
     )
-    job = Job(host, order, images=given['images'], report=given['report'])
+    job = Job(
+        host, order, images=given['images'], report=given['report'], command=_again(given, model)
+    )
     done = job.run(rebuild=given['rebuild'], keep_rejected=given['keep_rejected'])
     if given['output'] and done.artifact is not None and done.passed:
         done = done.copied(given['output'])
@@ -107,6 +112,19 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     else:
         _print(done, result_console())
     ctx.exit(0 if done.passed else REJECTED)
+
+
+def _again(given: dict[str, Any], model: Model) -> str:
+    """Return the command that builds the same, from wherever it is typed."""
+    words = ['edge-perception', 'build', os.path.abspath(model.place)]
+    words += ['--target', given['target'], '--precision', given['precision']]
+    for name in ('calibration', 'images', 'manifest', 'output'):
+        values = given[name] if isinstance(given[name], tuple) else (given[name],)
+        for value in filter(None, values):
+            words += [f'--{name}', os.path.abspath(os.path.expanduser(value))]
+    for assignment in given['assignments']:
+        words += ['--option', assignment]
+    return shlex.join([*words, *(['--whole'] if given['whole'] else [])])
 
 
 def _print(done: Done, console: Console) -> None:

@@ -26,18 +26,23 @@ from edge_perception.cli.proving import proof_of
 from edge_perception.cli.proving import write_report
 from edge_perception.cli.sources import Source
 from edge_perception.cli.steps import steps
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildReport
 from edge_perception.contract import EngineType
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.core.artifacts import ArtifactWish
+from edge_perception.core.artifacts import choose_artifact
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
 from edge_perception.core.proofs import proof_path
 from edge_perception.core.proofs import write_proof
+from edge_perception.core.shelves import ENTRY_FILE
 from edge_perception.core.shelves import model_shelf
 from edge_perception.tooling.build import build
 from edge_perception.tooling.build import Order
+from edge_perception.tooling.cache import Entry
 from edge_perception.tooling.cache import locked
 from edge_perception.tooling.cache import make_current
 from edge_perception.tooling.cache import publish
@@ -90,7 +95,7 @@ class Done:
         """
         assert self.artifact is not None
         for file in sorted(self.artifact.parent.iterdir()):
-            if file.name != 'entry.json' and file.is_file():
+            if file.name != ENTRY_FILE and file.is_file():
                 with replacing(folder / file.name) as part, writing(folder / file.name):
                     shutil.copyfile(file, part)
         return replace(self, artifact=folder / self.artifact.name)
@@ -117,12 +122,20 @@ class Job:
     """
     One order, its pictures for the gate, and the engines that have to pass.
 
+    :param command: what a user types to have the same built again.
     :raises EdgePerceptionError: there is no picture, or no engine here can run the result.
     """
 
     def __init__(
-        self, host: PluginHost, order: Order, *, images: Sequence[str], report: Path | None
+        self,
+        host: PluginHost,
+        order: Order,
+        *,
+        images: Sequence[str],
+        report: Path | None,
+        command: str = '',
     ) -> None:
+        self._command = command
         self._host = host
         self._order = order
         self._report = report
@@ -143,7 +156,7 @@ class Job:
 
         with locked(shelf, name, waiting=waiting):
             entry = None if rebuild else read_entry(shelf / name)
-            if entry is not None and entry.values.get('passed'):
+            if entry is not None and self._is_good_here(entry):
                 make_current(shelf, name)
                 return Done(entry.artifact, True, cached=True, ingredients=ingredients)
             with workspace(shelf, name) as folder:
@@ -157,6 +170,7 @@ class Job:
                 values = {
                     'passed': passed,
                     'model': self._order.model.manifest.name,
+                    'command': self._command,
                     'made': datetime.now(timezone.utc).isoformat(timespec='seconds'),
                     'versions': dict(report.versions),
                     'ingredients': ingredients,
@@ -164,6 +178,21 @@ class Job:
                 made = report.artifact.parent
                 stored = publish(made, shelf, name, artifact=report.artifact.name, values=values)
                 return replace(done, artifact=stored.artifact)
+
+    def _is_good_here(self, entry: Entry) -> bool:
+        """Tell whether every engine would load an entry; it may have been updated since."""
+        try:
+            for each in self._engines:
+                choose_artifact(
+                    self._order.model,
+                    each,
+                    each.options_type(),
+                    wish=ArtifactWish(path=str(entry.artifact)),
+                    shelves=[entry.folder],
+                )
+        except ArtifactError:
+            return False
+        return bool(entry.values.get('passed'))
 
     def _build(self, folder: Path) -> tuple[BuildReport, dict[str, Verdict]]:
         """Build and judge; what fails in 8 bits gets another try with layers in float."""

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from edge_perception.cli.failures import FAILED
 from edge_perception.cli.offline import offline_model
-from edge_perception.cli.reporters import progress_bar
 from edge_perception.cli.sources import be_quiet
+from edge_perception.cli.steps import counted
 from edge_perception.cli.steps import result_console
+from edge_perception.cli.steps import Step
+from edge_perception.cli.steps import steps
 from edge_perception.cli.tables import new_table
 from edge_perception.cli.variants import load
 from edge_perception.cli.variants import Variant
@@ -72,8 +73,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     dataset = read_dataset(given['dataset'], given['images'])
     model = offline_model(host, given['model'], given['manifest'])
     rows = [Row(each) for each in variants(host, model, given['engine'], files=given['artifacts'])]
-    for row in rows:
-        _fill(host, row, dataset)
+    with steps() as step:
+        for row in rows:
+            _fill(host, row, dataset, step)
     if given['as_json']:
         click.echo(json.dumps([_values(row) for row in rows], indent=2))
     else:
@@ -81,12 +83,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     ctx.exit(0 if any(row.figures for row in rows) else FAILED)
 
 
-def _fill(host: PluginHost, row: Row, dataset: Dataset) -> None:
+def _fill(host: PluginHost, row: Row, dataset: Dataset, step: Step) -> None:
+    name = f'{row.variant.engine} {row.variant.path.name}'
+    advance = counted(step, name, of=len(dataset.pictures), then='average precision')
     try:
-        with (
-            load(host, row.variant) as assembled,
-            progress_bar(Console(stderr=True), total=len(dataset.pictures)) as advance,
-        ):
+        step(f'loading {name}', None)
+        with load(host, row.variant) as assembled:
             row.figures = evaluate(assembled, dataset, advance=advance)
     except EdgePerceptionError as error:
         row.trouble = ' '.join(sentence for _, sentence in error.sentences())

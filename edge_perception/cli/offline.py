@@ -14,18 +14,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from edge_perception.cli.failures import note
-from edge_perception.cli.reporters import progress_bar
 from edge_perception.cli.sources import find_sources
 from edge_perception.cli.sources import Source
+from edge_perception.cli.steps import counted
+from edge_perception.cli.steps import Step
+from edge_perception.cli.steps import steps
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
 from edge_perception.contract import load_manifest
 from edge_perception.contract import ManifestError
 from edge_perception.core.artifacts import ArtifactWish
+from edge_perception.core.artifacts import GOLDEN_FOLDER
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.engine_choice import AUTO
@@ -46,7 +47,6 @@ from edge_perception.tooling.gate import Verdict
 from edge_perception.tooling.gate import with_labels
 from edge_perception.tooling.thresholds import limits_for
 
-GOLDEN = 'golden'  # folder of a model with a few pictures
 REFERENCE_ENGINE = 'onnxruntime'
 FRAMES_OF_A_VIDEO = 16
 MANIFEST_SUFFIXES = ('.yaml', '.yml')
@@ -88,7 +88,7 @@ def offline_model(host: PluginHost, name: str, manifest: Path | None = None) -> 
                 error.subject, [*error.problems, 'or name one with --manifest']
             ) from error
         note(assumed.said)
-        return Model(folder=path.parent, manifest=assumed.manifest, source=path)
+        return Model(folder=path.parent, manifest=assumed.manifest, source=path, named=path)
 
 
 def _with_manifest(source: Path, manifest: Path) -> Model:
@@ -96,7 +96,8 @@ def _with_manifest(source: Path, manifest: Path) -> Model:
         raise ArtifactError(
             source, reason='no such file', remedy='give the ONNX file that --manifest describes'
         )
-    return Model(folder=source.parent, manifest=load_manifest(manifest), source=source)
+    read = load_manifest(manifest)
+    return Model(folder=source.parent, manifest=read, source=source, named=source)
 
 
 def pictures(model: Model, names: Sequence[str]) -> list[tuple[str, Source]]:
@@ -105,7 +106,7 @@ def pictures(model: Model, names: Sequence[str]) -> list[tuple[str, Source]]:
 
     :raises ConfigurationError: there are none, or one cannot be read.
     """
-    golden = model.folder / GOLDEN
+    golden = model.folder / GOLDEN_FOLDER
     if not names:
         if not golden.is_dir():
             raise ConfigurationError(
@@ -206,17 +207,19 @@ def judge(
     limits = limits_for(model.manifest, candidate.precision)
     sides: list[Assembled] = []
     try:
-        for each in (reference, candidate):
-            sides.append(load_side(host, model, each))
-        gate = Gate(*sides, precision=candidate.precision, limits=limits)
-        with progress_bar(Console(stderr=True), total=count(sources)) as advance:
+        with steps() as step:
+            for each in (reference, candidate):
+                step(f'loading {(each.path or model.source).name} on {each.engine}', None)
+                sides.append(load_side(host, model, each))
+            gate = Gate(*sides, precision=candidate.precision, limits=limits)
+            advance = counted(step, 'comparing pictures', of=count(sources), then='judging')
             for name, frame in frames(sources):
                 gate.add(name, frame)
                 advance()
-        verdict = gate.verdict()
-        if dataset is None:
-            return verdict
-        ours, theirs = (_average_precision(each, dataset) for each in sides)
+            verdict = gate.verdict()
+            if dataset is None:
+                return verdict
+            ours, theirs = (_average_precision(each, dataset, step) for each in sides)
         return with_labels(verdict, reference_ap=ours, candidate_ap=theirs, limits=limits)
     finally:
         for side in sides:
@@ -225,6 +228,7 @@ def judge(
                 side.pipeline.engine.deactivate()
 
 
-def _average_precision(assembled: Assembled, dataset: Dataset) -> float:
-    with progress_bar(Console(stderr=True), total=len(dataset.pictures)) as advance:
-        return evaluate(assembled, dataset, advance=advance)['AP']
+def _average_precision(assembled: Assembled, dataset: Dataset, step: Step) -> float:
+    what = f'labelled pictures on {assembled.engine}'
+    advance = counted(step, what, of=len(dataset.pictures), then='average precision')
+    return evaluate(assembled, dataset, advance=advance)['AP']

@@ -55,6 +55,26 @@ def steps() -> Iterator[Step]:
         yield step
 
 
+def counted(step: Step, what: str, *, of: int, then: str) -> Callable[[], object]:
+    """
+    Return what counts one of many.
+
+    :param of: how many there are.
+    :param then: what is done when all are behind us.
+    """
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if done < of:
+            step(what, done / of)
+        else:
+            step(then, None)
+
+    return advance
+
+
 def result_console() -> Console:
     """Return standard output; where nobody looks, lines are as long as they need to be."""
     console = Console()

@@ -15,6 +15,7 @@ from typing import Any
 
 from edge_perception.cli.offline import load_side
 from edge_perception.cli.offline import Side
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.core.artifacts import ARTIFACTS_FOLDER
@@ -57,8 +58,12 @@ def variants(
 
     :param engine: a name, or ``all``.
     :param files: these artifacts instead, proven or not.
+    :raises ArtifactError: one of them does not exist.
     :raises EngineUnavailableError: the engine does not work here, or none can load the model.
     """
+    for path in files:
+        if not path.is_file():
+            raise ArtifactError(path, reason='no such file', remedy='correct the path')
     engines = engines_for(host, AUTO) if engine == ALL else [choose_engine(host, engine)]
     found = [
         Variant(model, each.name, path, precision)

@@ -21,8 +21,10 @@ from edge_perception.core.external_data import model_sha256
 from edge_perception.core.models import Model
 from edge_perception.core.proofs import file_sha256
 from edge_perception.core.proofs import read_proof
+from edge_perception.core.shelves import build_command
 
 ARTIFACTS_FOLDER = 'artifacts'
+GOLDEN_FOLDER = 'golden'  # of a model, with a few pictures of what it is for
 REFERENCE_SUFFIX = '.onnx'
 # The most exact first: who wants speed asks for a precision.
 PRECISIONS = ('fp32', 'fp16', 'int8')
@@ -78,6 +80,8 @@ def choose_artifact(
     found = list(_candidates(model, engine_type, wish, shelves))
     if wish.path and wish.unjudged:
         return Artifact(found[0], wish.precision)
+    if wish.precision and not wish.path:
+        found = [each for each in found if _may_be(each, engine_type, wish.precision)]
     judged: list[Artifact] = []
     refused: list[ArtifactError] = []
     for path in found:
@@ -130,6 +134,15 @@ def _candidates(
                 yield path
 
 
+def _may_be(path: Path, engine_type: EngineType, precision: str) -> bool:
+    """Tell whether nothing says that a file computes in another precision."""
+    try:
+        proof = read_proof(path, engine_type.name)
+    except ArtifactError:  # whoever judges the file says what is wrong with its proof
+        return True
+    return proof is None or proof.precision == precision
+
+
 def _judge(
     path: Path, model: Model, engine_type: EngineType, options: Options, *, same_runtime: bool
 ) -> Artifact:
@@ -147,7 +160,8 @@ def _judge(
         how = f', computed in {computed},' if computed != 'fp32' else ''
         reason = f'nobody has compared it{how} on {engine_type.name} with the reference'
         return Artifact(path, '', warning=reason)
-    build = f'build it again: {_build(model, engine_type)}'
+    made_here = build_command(path.parent) if same_runtime else ''
+    build = f'build it again: {made_here or _build(model, engine_type, proof.precision)}'
     if not proof.passed:
         raise ArtifactError(
             path, reason=f'was compared with {proof.reference} and rejected', remedy=build
@@ -181,22 +195,24 @@ def _rank(artifact: Artifact, model: Model) -> tuple[bool, int]:
 
 def _verify(path: Path, model: Model, engine_type: EngineType) -> str:
     return (
-        f'verify it: edge-perception verify {path} --reference {model.folder} '
+        f'verify it: edge-perception verify {path} --reference {model.place} '
         f'--engine {engine_type.name}'
     )
 
 
 def _missing(model: Model, engine_type: EngineType, wish: ArtifactWish) -> ArtifactError:
     kind = f'in {wish.precision} ' if wish.precision else ''
-    precision = f' --precision {wish.precision}' if wish.precision else ''
     return ArtifactError(
         model.folder,
         reason=f'has nothing {kind}that the engine {engine_type.name} reads '
         f'({", ".join(engine_type.artifact_suffixes)})',
-        remedy=f'build it: {_build(model, engine_type)}{precision}',
+        remedy=f'build it: {_build(model, engine_type, wish.precision)}',
     )
 
 
-def _build(model: Model, engine_type: EngineType) -> str:
+def _build(model: Model, engine_type: EngineType, precision: str) -> str:
     target = engine_type.build_target or engine_type.name
-    return f'edge-perception build {model.folder} --target {target}'
+    more = {'': '', 'fp32': '', 'int8': ' --precision int8 --calibration FOLDER'}
+    command = f'edge-perception build {model.place} --target {target}'
+    images = '' if (model.folder / GOLDEN_FOLDER).is_dir() else ' --images FOLDER'
+    return command + more.get(precision, f' --precision {precision}') + images

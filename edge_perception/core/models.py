@@ -35,11 +35,18 @@ class Model:
 
     :param folder: where its files lie.
     :param source: the ONNX or other file that the manifest names; it exists.
+    :param named: the manifest or the bare file by which it was found; None for the folder.
     """
 
     folder: Path
     manifest: ModelManifest
     source: Path
+    named: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """What a command has to be given to find it again."""
+        return self.named or self.folder
 
 
 def find_model(
@@ -56,6 +63,7 @@ def find_model(
     :raises ArtifactError: the source is missing, or not the file that the manifest describes.
     """
     path = _locate(name, os.environ if environ is None else environ)
+    named = path
     if path.is_dir():
         path = path / MANIFEST_NAME
     if path.suffix in ('.yaml', '.yml'):
@@ -65,7 +73,7 @@ def find_model(
         manifest = _drafted(path, describe(path))
     source = path.parent / manifest.source
     _check_source(source, manifest)
-    return Model(folder=path.parent, manifest=manifest, source=source)
+    return Model(folder=path.parent, manifest=manifest, source=source, named=named)
 
 
 def _say_what_to_draft_from(manifest: Path) -> None:

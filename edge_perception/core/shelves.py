@@ -27,6 +27,7 @@ from edge_perception.core.external_data import model_sha256
 from edge_perception.core.models import Model
 
 CURRENT_SUFFIX = '.current'
+ENTRY_FILE = 'entry.json'
 
 
 def cache_root(environ: Mapping[str, str] | None = None) -> Path:
@@ -62,6 +63,15 @@ def current_entries(shelf: Path) -> list[Path]:
         if entry.parent == shelf and entry.is_dir():
             entries.append(entry)
     return entries
+
+
+def build_command(entry: Path) -> str:
+    """Return the command that made an entry; empty where it does not say."""
+    try:
+        values = json.loads((entry / ENTRY_FILE).read_text(encoding='utf-8'))
+        return str(values.get('command', ''))
+    except (OSError, ValueError, AttributeError):  # pruned meanwhile, or damaged
+        return ''
 
 
 def key_of(values: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
+from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.core.models import Model
 from edge_perception.core.shelves import key_of
 from edge_perception.tooling.calibration import CalibrationSet
+from edge_perception.tooling.calibration import count_samples
 from edge_perception.tooling.calibration import sampler
 from edge_perception.tooling.half import to_half
 from edge_perception.tooling.layers import Layers
@@ -39,10 +42,12 @@ from edge_perception.tooling.simplify import simplify
 from edge_perception.tooling.thresholds import limits_for
 
 # Rises when the same model would become another artifact without any version changing.
-RECIPE = 1
+RECIPE = 2
 TOOLS = ('onnx', 'onnxslim', 'onnxruntime', 'onnxconverter-common')
 
 Progress = Callable[[str, float | None], object]  # what is done; which share of it, if known
+Samples = Callable[[], Iterator[Tensors]]
+AFTERWARDS = ('computing 8 bits', None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ def build(
     notes = [simplify(order.model.source, source, manifest)]
     samples = None
     if order.calibration is not None and order.precision == 'int8':
-        samples = sampler(order.calibration.files, manifest, _image_input(source, manifest))
+        samples = _counted(order.calibration, _image_input(source, manifest), manifest, progress)
     form = order.builder.source_form(order.precision)
     prepared = source
     if form == 'float16':
@@ -172,6 +177,23 @@ def build(
     report = order.builder.build(plan, folder)
     _check(report, folder, order.builder)
     return replace(report, notes=(*notes, *report.notes))
+
+
+def _counted(
+    calibration: CalibrationSet, spec: TensorSpec, manifest: ModelManifest, progress: Progress
+) -> Samples:
+    """Return what gives the samples; quantisers work on each as they take it, so it tells."""
+    total = count_samples(calibration.files)
+    samples = sampler(calibration.files, manifest, spec)
+
+    def counted() -> Iterator[Tensors]:
+        for index, sample in enumerate(samples(), start=1):
+            # Who takes the last one may not ask whether there are more.
+            progress(*(('calibrating', index / total) if index < total else AFTERWARDS))
+            yield sample
+        progress(*AFTERWARDS)
+
+    return counted
 
 
 def _image_input(source: Path, manifest: ModelManifest) -> TensorSpec:

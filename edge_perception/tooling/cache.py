@@ -29,8 +29,8 @@ from edge_perception.contract import BuildError
 from edge_perception.core.proofs import file_sha256
 from edge_perception.core.shelves import current_entries
 from edge_perception.core.shelves import CURRENT_SUFFIX
+from edge_perception.core.shelves import ENTRY_FILE
 
-ENTRY_FILE = 'entry.json'
 BUILDING = '.building'
 LOCK = '.lock'
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

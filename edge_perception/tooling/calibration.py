@@ -67,6 +67,12 @@ def find_calibration(folders: tuple[Path, ...]) -> CalibrationSet:
     return CalibrationSet(tuple(files), hashlib.sha256('\n'.join(digests).encode()).hexdigest())
 
 
+def count_samples(files: tuple[Path, ...]) -> int:
+    """Return how many samples files give, if no video is short."""
+    frames = (FRAMES_OF_A_VIDEO if _is_video(each) else 1 for each in files)
+    return min(MOST_SAMPLES, sum(frames))
+
+
 def sampler(
     files: tuple[Path, ...], manifest: ModelManifest, spec: TensorSpec
 ) -> Callable[[], Iterator[Tensors]]:
@@ -122,6 +128,10 @@ def read_frames(file: Path) -> Iterator[Frame]:
             raise BuildError(f'calibration: {file} is not a video that OpenCV can read')
     finally:
         capture.release()
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEOS
 
 
 def _is_usable(path: Path) -> bool:

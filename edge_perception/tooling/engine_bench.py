@@ -8,6 +8,7 @@ Names of the figures are those of ros2_benchmark, so that its readers read ours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from edge_perception.contract import Engine
 
 NS_PER_MS = 1e6
 WARM_UP = 10  # frames that are not counted: caches, clocks and memory settle
+TELL_EVERY_S = 0.5
 PAGE_KB = os.sysconf('SC_PAGE_SIZE') / 1024
 STATM = Path('/proc/self/statm')
 
@@ -41,10 +43,13 @@ class Measured:
     rss_mb: float
 
 
-def measure(engine: Engine, *, frames: int) -> Measured:
+def measure(
+    engine: Engine, *, frames: int, advance: Callable[[int], object] = lambda done: None
+) -> Measured:
     """
     Run an active engine on noise, warm-up apart.
 
+    :param advance: takes the number of frames behind us now and then, between two frames.
     :raises InferenceError: it failed.
     """
     noise = np.random.default_rng(0)
@@ -61,9 +66,14 @@ def measure(engine: Engine, *, frames: int) -> Measured:
     for _ in range(WARM_UP):
         once()
     wall, cpu = time.monotonic(), time.process_time()
-    times = tuple(once() / NS_PER_MS for _ in range(frames))
+    times, told = [], wall
+    for index in range(frames):
+        times.append(once() / NS_PER_MS)
+        if time.monotonic() - told > TELL_EVERY_S:
+            told = time.monotonic()
+            advance(index + 1)
     share = (time.process_time() - cpu) / max(1e-9, time.monotonic() - wall)
-    return Measured(times, share, _rss_mb())
+    return Measured(tuple(times), share, _rss_mb())
 
 
 def figures(measured: Measured) -> dict[str, float]:

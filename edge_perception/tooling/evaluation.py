@@ -32,6 +32,7 @@ LEAST_SCORE = 0.001
 IOU_THRESHOLD = 0.65
 MOST_DETECTIONS = 300  # in a picture; of these the evaluation takes the best 100 of each class
 FIGURES = ('AP', 'AP50', 'AP75')
+COCO_KEYPOINTS = 17  # of a body; pycocotools knows how exactly people mark each
 
 See = Callable[[Frame], Perception]
 
@@ -44,12 +45,15 @@ class Dataset:
     :param coco: the parsed annotations.
     :param pictures: path by the id of the image.
     :param kind: bbox or keypoints.
+    :param categories: id by name.
+    :param sigmas: of keypoints: how far each may be off, over the root of the object's area.
     """
 
     coco: Any
     pictures: Mapping[int, Path]
     kind: str
     categories: Mapping[str, int]
+    sigmas: Any = None
 
 
 def read_dataset(annotations: Path, images: Path) -> Dataset:
@@ -64,22 +68,56 @@ def read_dataset(annotations: Path, images: Path) -> Dataset:
         rows = {each['id']: images / each['file_name'] for each in values['images']}
         categories = {each['name']: each['id'] for each in values['categories']}
         keypoints = any('keypoints' in each for each in values['annotations'])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        coco = coco_module.COCO()
+        coco.dataset = values
+        with redirect_stdout(io.StringIO()):
+            coco.createIndex()
+    except OSError as error:
+        raise ConfigurationError(
+            str(annotations), [f'cannot be read: {error.strerror}; give COCO annotations']
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        lacks = f'lacks {error}' if isinstance(error, KeyError) else ' '.join(str(error).split())
         raise ConfigurationError(
             str(annotations),
-            [f'is not a file of COCO annotations: {type(error).__name__}: {error}'],
+            [
+                f'is not a file of COCO annotations ({lacks}); it needs images, categories and '
+                'annotations'
+            ],
         ) from error
     missing = [path.name for path in rows.values() if not path.is_file()]
-    if missing or not rows:
+    if not rows:
+        raise ConfigurationError(str(annotations), ['lists no picture, expected some'])
+    if missing:
         raise ConfigurationError(
             str(images),
             [f'lacks {len(missing)} of {len(rows)} pictures, e.g. {", ".join(missing[:1])}'],
         )
-    coco = coco_module.COCO()
-    coco.dataset = values
-    with redirect_stdout(io.StringIO()):
-        coco.createIndex()
-    return Dataset(coco, rows, 'keypoints' if keypoints else 'bbox', categories)
+    if not keypoints:
+        return Dataset(coco, rows, 'bbox', categories)
+    return Dataset(coco, rows, 'keypoints', categories, _sigmas(values))
+
+
+def _sigmas(values: Any) -> Any:
+    """
+    Return how far each keypoint may be off: what a category says, else what COCO says of bodies.
+
+    :raises ConfigurationError: the keypoints are others than COCO's and nothing is said of them.
+    """
+    counts = {len(each.get('keypoints', ())) // 3 for each in values['annotations']}
+    said = [each['sigmas'] for each in values['categories'] if 'sigmas' in each]
+    if said and counts == {len(said[0])}:
+        return np.asarray(said[0], float)
+    if not said and counts == {COCO_KEYPOINTS}:
+        return library('pycocotools.cocoeval').Params(iouType='keypoints').kpt_oks_sigmas
+    raise ConfigurationError(
+        '--dataset',
+        [
+            f'has objects of {", ".join(map(str, sorted(counts)))} keypoints, and OKS needs a '
+            f'spread for each; COCO has those of its {COCO_KEYPOINTS}, for others add "sigmas": '
+            '[...] to the category'
+        ],
+    )
 
 
 def evaluate(
@@ -189,6 +227,8 @@ def _figures(
         with redirect_stdout(io.StringIO()):
             judged = coco_eval.COCOeval(dataset.coco, dataset.coco.loadRes(results), dataset.kind)
             judged.params.catIds = sorted(set(categories))
+            if dataset.kind == 'keypoints':
+                judged.params.kpt_oks_sigmas = dataset.sigmas
             judged.evaluate()
             judged.accumulate()
             judged.summarize()

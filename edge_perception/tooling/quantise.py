@@ -30,6 +30,7 @@ from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.tooling.layer_noise import layer_noise
 from edge_perception.tooling.layer_noise import run
+from edge_perception.tooling.layers import HEAVY
 from edge_perception.tooling.layers import Layers
 from edge_perception.tooling.output_groups import GroupMeter
 from edge_perception.tooling.output_groups import groups_of
@@ -45,15 +46,23 @@ Progress = Callable[[str, float], object]  # what is done, and which share of it
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """How tensors are quantised."""
+    """
+    How tensors are quantised.
+
+    :param operators: those whose inputs are quantised; None: all that the runtime has in 8 bits,
+        with their outputs.
+    """
 
     activations: str
     weights: str
     options: dict[str, Any]
+    operators: tuple[str, ...] | None = None
 
 
+WEIGHTED = tuple(sorted(HEAVY))
 FLAVOURS = {
     'qdq_unsigned': Flavour('QUInt8', 'QInt8', {}),
+    # Where an output is not quantised, TensorRT fuses what follows a convolution into it.
     'qdq_symmetric': Flavour(
         'QInt8',
         'QInt8',
@@ -63,7 +72,9 @@ FLAVOURS = {
             'QuantizeBias': False,
             'AddQDQPairToWeight': True,
             'DedicatedQDQPair': True,
+            'OpTypesToExcludeOutputQuantization': list(WEIGHTED),
         },
+        WEIGHTED,
     ),
 }
 
@@ -135,16 +146,27 @@ def _ranked(job: _Job, progress: Progress) -> list[tuple[float, list[str]]]:
 
 
 def _spare(job: _Job, target: Path, head: Sequence[str], progress: Progress) -> tuple[int, float]:
-    """Leave layers in float, the worst first, until the outputs are good; return how many."""
+    """
+    Leave layers in float, the worst first, until the outputs are good; return how many.
+
+    :raises BuildError: none could stay in 8 bits.
+    """
     noise = _ranked(job, progress)
-    kept = _first_guess([each for each, _ in noise], WANTED_SNR_DB)
-    while True:
-        spared = [name for _, layer in noise[:kept] for name in layer]
-        job.write(target, [*head, *spared])
-        snr = job.snr(target)
-        if snr >= WANTED_SNR_DB or kept == len(noise):
-            return kept, snr
-        kept = min(len(noise), kept + max(2, kept // 3))
+    # Sums and joins cost little, but in 8 bits they alone may lose more than is allowed.
+    for between in ((), job.between_layers()):
+        kept = _first_guess([each for each, _ in noise], WANTED_SNR_DB)
+        while kept < len(noise):
+            spared = [name for _, layer in noise[:kept] for name in layer]
+            job.write(target, [*head, *between, *spared])
+            snr = job.snr(target)
+            if snr >= WANTED_SNR_DB:
+                return kept, snr
+            kept += max(2, kept // 3)
+    raise BuildError(
+        f'8 bits carry none of the {len(noise)} layers: the outputs on calibration pictures stay '
+        f'below {WANTED_SNR_DB:g} dB; calibrate with more of what the camera will see, or take '
+        '--precision fp16'
+    )
 
 
 def _first_guess(noise: Sequence[float], wanted_db: float) -> int:
@@ -195,6 +217,7 @@ class _Job:
                     activation_type=kinds[self._flavour.activations],
                     weight_type=kinds[self._flavour.weights],
                     per_channel=True,
+                    op_types_to_quantize=self._flavour.operators,
                     nodes_to_exclude=list(excluded),
                     extra_options=dict(self._flavour.options),
                 )
@@ -211,6 +234,11 @@ class _Job:
     def noise(self) -> Iterator[float]:
         """Give the noise of each heavy layer on the trial pictures, as noise over signal."""
         return layer_noise(self._source, self.layers, self._trials, measure=self._worst)
+
+    def between_layers(self) -> list[str]:
+        """Return the names of the nodes that belong to no layer."""
+        inside = {name for heavy in self.layers.heavy for name in self.layers.layer(heavy)}
+        return [node.name for node in self.layers.nodes if node.name not in inside]
 
     def snr(self, path: Path) -> float:
         """Return the worst signal to noise ratio of all groups of the outputs, in dB."""

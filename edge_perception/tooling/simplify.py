@@ -39,7 +39,8 @@ def simplify(source: Path, target: Path, manifest: ModelManifest) -> str:
         raise BuildError(
             f'{source}: is not an ONNX file, or is damaged: {_line(error)}; export it again'
         ) from error
-    _check_opset(onnx, source, model)
+    _check_versions(onnx, source, model)
+    _check_operators(onnx, source, model)
     nodes = len(model.graph.node)
     _drop_weights_from_inputs(model)
     _fix_shapes(source, model, manifest)
@@ -104,13 +105,28 @@ def _opset(model: Any) -> int:
     return next((e.version for e in model.opset_import if e.domain in ('', 'ai.onnx')), 0)
 
 
-def _check_opset(onnx: Any, source: Path, model: Any) -> None:
+def _check_versions(onnx: Any, source: Path, model: Any) -> None:
+    if model.ir_version > onnx.IR_VERSION:
+        raise BuildError(
+            f'{source}: has version {model.ir_version} of the file format, expected at most '
+            f'{onnx.IR_VERSION}, which onnx {onnx.__version__} knows; export it with opset {OPSET}'
+        )
     opset, newest = _opset(model), onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         known = f'{OLDEST_OPSET} to {newest}, which onnx {onnx.__version__} knows'
         raise BuildError(
             f'{source}: has opset {opset}, expected {known}; export it with opset {OPSET}'
         )
+
+
+def _check_operators(onnx: Any, source: Path, model: Any) -> None:
+    """Those of other domains are for the engine to judge; it may have them."""
+    for node in model.graph.node:
+        if node.domain in ('', 'ai.onnx') and not onnx.defs.has(node.op_type):
+            raise BuildError(
+                f'{source}: uses the operator {node.op_type!r}, which ONNX does not have; export '
+                'it with standard operators'
+            )
 
 
 def _drop_weights_from_inputs(model: Any) -> None:
@@ -123,26 +139,9 @@ def _drop_weights_from_inputs(model: Any) -> None:
 
 def _fix_shapes(source: Path, model: Any, manifest: ModelManifest) -> None:
     """Put the size of the manifest where the file leaves one open."""
-    images = [
-        each
-        for each in model.graph.input
-        if each.name == manifest.input.name or not manifest.input.name
-    ]
-    if len(images) != 1 or len(model.graph.input) != 1:
-        names = ', '.join(each.name for each in model.graph.input) or 'none'
-        raise BuildError(
-            f'{source}: has the inputs {names}, expected the image alone'
-            + (f' as {manifest.input.name!r}' if manifest.input.name else '')
-            + '; correct input.name of the manifest or export it again'
-        )
-    dimensions = images[0].type.tensor_type.shape.dim
-    if len(dimensions) != 4:
-        raise BuildError(
-            f'{source}: the input {images[0].name!r} has {len(dimensions)} dimensions, expected '
-            '4; export it with an image as input'
-        )
+    image = _image_input(source, model, manifest)
     fixed = False
-    for dimension, size in zip(dimensions, manifest.input.shape):
+    for dimension, size in zip(image.type.tensor_type.shape.dim, manifest.input.shape):
         if not dimension.HasField('dim_value') or dimension.dim_value <= 0:
             dimension.ClearField('dim_param')
             dimension.dim_value = size
@@ -150,11 +149,37 @@ def _fix_shapes(source: Path, model: Any, manifest: ModelManifest) -> None:
         elif dimension.dim_value != size:
             given = 'x'.join(map(str, manifest.input.shape))
             raise BuildError(
-                f'{source}: the input {images[0].name!r} has {dimension.dim_value} where the '
+                f'{source}: the input {image.name!r} has {dimension.dim_value} where the '
                 f'manifest says {given}; correct input.width, height, layout or colour'
             )
     if fixed:
         _forget_old_shapes(model)
+
+
+def _image_input(source: Path, model: Any, manifest: ModelManifest) -> Any:
+    """Return the input of a model that takes one image and nothing else."""
+    wanted = manifest.input.name
+    images = [each for each in model.graph.input if wanted in ('', each.name)]
+    if len(images) != 1 or len(model.graph.input) != 1:
+        names = ', '.join(each.name for each in model.graph.input) or 'none'
+        raise BuildError(
+            f'{source}: has the inputs {names}, expected the image alone'
+            + (f' as {wanted!r}' if wanted else '')
+            + '; correct input.name of the manifest or export it again'
+        )
+    (image,) = images
+    dimensions = image.type.tensor_type.shape.dim
+    if len(dimensions) != 4:
+        raise BuildError(
+            f'{source}: the input {image.name!r} has {len(dimensions)} dimensions, expected '
+            '4; export it with an image as input'
+        )
+    if dimensions[0].dim_value > 1:
+        raise BuildError(
+            f'{source}: the input {image.name!r} takes {dimensions[0].dim_value} images at a '
+            'time, expected 1; export it with a batch of 1'
+        )
+    return image
 
 
 def _forget_old_shapes(model: Any) -> None:

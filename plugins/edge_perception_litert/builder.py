@@ -10,21 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from importlib.util import find_spec
-import io
-import logging
 import os
 from pathlib import Path
 import re
 import shutil
 import subprocess
-import sys
 from typing import Any
-import warnings
 
 import numpy as np
 
@@ -33,14 +27,15 @@ from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
+from edge_perception_litert.eight_bits import put_into_8_bits
+from edge_perception_litert.eight_bits import quiet_quantiser
 from edge_perception_litert.tflite_graph import head_tensors
 from edge_perception_litert.tflite_graph import layer_tensors
 from edge_perception_litert.tflite_graph import read_model
 from edge_perception_litert.tflite_graph import straighten_outputs
 from edge_perception_litert.tflite_graph import write_model
 
-VERSION = '1'  # rises when the same source would become another artifact
-SIGNATURE = 'serving_default'
+VERSION = '2'  # rises when the same source would become another artifact
 INSTALL = 'run: edge-perception toolchain install tflite'
 
 
@@ -73,7 +68,7 @@ class TfliteBuilder(Builder):
         notes = convert(plan, artifact)
         versions = {'converter': _requirement()}
         if plan.precision != 'fp32':
-            notes.append(quantise(plan, artifact))
+            notes += quantise(plan, artifact)
             versions['ai-edge-quantizer'] = _version('ai-edge-quantizer')
         return BuildReport(artifact, versions, tuple(notes))
 
@@ -118,9 +113,9 @@ def convert(plan: BuildPlan, artifact: Path) -> list[str]:
     return [f'{changed} outputs are transposed back to the order of the ONNX'] if changed else []
 
 
-def quantise(plan: BuildPlan, artifact: Path) -> str:
+def quantise(plan: BuildPlan, artifact: Path) -> tuple[str, ...]:
     """
-    Put the weights of a TFLite into float16, or all into 8 bits; return what stayed in float32.
+    Put the weights of a TFLite into float16, or all into 8 bits; say what stayed in float32.
 
     :raises BuildError: the quantiser is missing or fails.
     """
@@ -132,25 +127,26 @@ def quantise(plan: BuildPlan, artifact: Path) -> str:
     model = read_model(artifact)
     head = head_tensors(model) if plan.head else []
     spared = layer_tensors(model, plan.spared)
-    with _quiet():
-        try:
-            if plan.precision == 'fp16':
-                result = _half(artifact)
-            else:
-                result = _in_8_bits(plan, artifact, [*head, *spared])
-        except Exception as error:
-            words = ' '.join(str(error).split())[:300]
-            raise BuildError(
-                f'ai-edge-quantizer cannot quantise {plan.manifest.name}: {words}'
-            ) from error
-    artifact.write_bytes(bytes(result.quantized_model))
     if plan.precision == 'fp16':
-        return 'weights are in float16; LiteRT computes with them in float32'
+        _half(plan, artifact)
+        return ('weights are in float16; LiteRT computes with them in float32',)
+    samples = list(_channels_last(plan))
+    try:
+        notes = put_into_8_bits(artifact, samples=samples, in_float=[*head, *spared])
+    except BuildError as error:
+        raise _failed(plan, str(error)) from error
     more = f', and {len(spared)} that 8 bits did not carry' if spared else ''
-    return f'{len(head)} operators behind the last convolutions stay in float{more}'
+    return (f'{len(head)} operators behind the last convolutions stay in float{more}', *notes)
 
 
-def _half(artifact: Path) -> Any:
+def _failed(plan: BuildPlan, words: str) -> BuildError:
+    return BuildError(
+        f'ai-edge-quantizer cannot quantise {plan.manifest.name}: {words}; take --precision fp16, '
+        'or another target in 8 bits'
+    )
+
+
+def _half(plan: BuildPlan, artifact: Path) -> None:
     """Put weights into float16. What onnx2tf calls float16 has operators that LiteRT lacks."""
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer import quantizer
@@ -170,23 +166,12 @@ def _half(artifact: Path) -> Any:
             ),
             algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
         )
-    return worker.quantize(enable_progress_bar=False, enable_progress_report=False)
-
-
-def _in_8_bits(plan: BuildPlan, artifact: Path, head: Sequence[str]) -> Any:
-    from ai_edge_quantizer import quantizer
-    from ai_edge_quantizer import recipe
-
-    worker = quantizer.Quantizer(str(artifact), recipe.static_wi8_ai8())
-    for name in head:
-        worker.update_quantization_recipe(
-            regex=f'(^|;){re.escape(name)}(;|$)',
-            operation_name=recipe.TFLOperationName.ALL_SUPPORTED,
-            algorithm_key=recipe.AlgorithmName.NO_QUANTIZE,
-        )
-    samples = list(_channels_last(plan))
-    ranges = worker.calibrate({SIGNATURE: samples}, num_threads=2)
-    return worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+    try:
+        with quiet_quantiser():
+            result = worker.quantize(enable_progress_bar=False, enable_progress_report=False)
+    except Exception as error:
+        raise _failed(plan, ' '.join(str(error).split())[:300]) from error
+    artifact.write_bytes(bytes(result.quantized_model))
 
 
 def _channels_last(plan: BuildPlan) -> Iterator[dict[str, Any]]:
@@ -209,21 +194,6 @@ def _output_shapes(source: Path) -> dict[str, list[int]]:
         each.name: [int(size.dim_value) for size in each.type.tensor_type.shape.dim]
         for each in graph.output
     }
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the quantiser prints, and its bars, away from our own output."""
-    level, streams = logging.root.manager.disable, (sys.stdout, sys.stderr)
-    logging.disable(logging.WARNING)
-    sys.stdout = sys.stderr = io.StringIO()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            yield
-    finally:
-        sys.stdout, sys.stderr = streams
-        logging.disable(level)
 
 
 def _plain(text: str) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,14 +24,21 @@ def read_model(path: Path) -> Any:
     :raises BuildError: LiteRT is missing, or this is no such file.
     """
     try:
-        schema = _schema()
-        return schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+        content = path.read_bytes()
+        model = load_schema().ModelT.InitFromPackedBuf(content, 0)
     except ImportError as error:
         raise BuildError(
             'the Python package ai-edge-litert is missing; install it: pip install ai-edge-litert'
         ) from error
     except Exception as error:
         raise BuildError(f'{path.name}: is not a TFLite file: {error}') from error
+    for buffer in model.buffers:
+        # Some tools put weights behind the FlatBuffer; they move when it is written again.
+        if buffer.data is None and buffer.size:
+            whole = np.frombuffer(content, np.uint8)
+            buffer.data = whole[buffer.offset : buffer.offset + buffer.size]
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def write_model(model: Any, path: Path) -> None:
@@ -75,10 +83,27 @@ def straighten_outputs(model: Any, shapes: Mapping[str, Sequence[int]]) -> int:
     return changed
 
 
+def output_names(model: Any) -> list[str]:
+    """Return the names of the outputs, in their order."""
+    graph = model.subgraphs[0]
+    return [tensor_name(graph, index) for index in graph.outputs]
+
+
+def rename_outputs(model: Any, names: Sequence[str]) -> None:
+    """Give the outputs the names that decoders ask for; who had one before gets another."""
+    graph = model.subgraphs[0]
+    outputs = [graph.tensors[int(index)] for index in graph.outputs]
+    for tensor in graph.tensors:
+        if tensor.name.decode() in names:
+            tensor.name += b'/inside'
+    for tensor, name in zip(outputs, names):
+        tensor.name = name.encode()
+
+
 def head_tensors(model: Any) -> list[str]:
     """Return the names of what is computed behind the last convolutions."""
     graph = model.subgraphs[0]
-    kinds = _operator_names(model)
+    kinds = operator_names(model)
     leads_on: set[int] = set()
     names = []
     for operator in reversed(graph.operators):
@@ -97,7 +122,7 @@ def layer_tensors(model: Any, nodes: Sequence[str]) -> list[str]:
     :param nodes: names of nodes of the ONNX; the converter names the weights of a convolution
         after its node.
     """
-    graph, kinds = model.subgraphs[0], _operator_names(model)
+    graph, kinds = model.subgraphs[0], operator_names(model)
     wanted = tuple(f'{node}_' for node in nodes)
     constant = {
         index
@@ -121,6 +146,22 @@ def layer_tensors(model: Any, nodes: Sequence[str]) -> list[str]:
     return names
 
 
+def tensors_of_kinds(model: Any, chosen: Callable[[str], bool]) -> list[str]:
+    """Return the names of what operators give whose kind is chosen."""
+    graph, kinds = model.subgraphs[0], operator_names(model)
+    return [
+        tensor_name(graph, each)
+        for operator in graph.operators
+        if chosen(kinds[operator.opcodeIndex])
+        for each in operator.outputs
+    ]
+
+
+def tensor_name(graph: Any, index: int) -> str:
+    """Return the name of a tensor."""
+    return str(graph.tensors[int(index)].name.decode())
+
+
 def _order_back(got: list[int], wanted: list[int]) -> list[int] | None:
     """Return the axes of a transpose from channels last to channels first; None if none fits."""
     if len(got) >= 3:
@@ -131,7 +172,7 @@ def _order_back(got: list[int], wanted: list[int]) -> list[int] | None:
 
 
 def _append_transpose(model: Any, index: int, order: list[int], shape: list[int]) -> None:
-    schema = _schema()
+    schema = load_schema()
     graph = model.subgraphs[0]
     model.buffers.append(_buffer(schema, np.array(order, np.int32)))
     axes = schema.TensorT()
@@ -175,15 +216,17 @@ def _transpose_code(schema: Any, model: Any) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _operator_names(model: Any) -> list[str]:
-    names = {value: name for name, value in vars(_schema().BuiltinOperator).items()}
+def operator_names(model: Any) -> list[str]:
+    """Return the kind of each operator code."""
+    names = {value: name for name, value in vars(load_schema().BuiltinOperator).items()}
     return [
         str(names.get(max(code.builtinCode, code.deprecatedBuiltinCode), ''))
         for code in model.operatorCodes
     ]
 
 
-def _schema() -> Any:
+def load_schema() -> Any:
+    """Return the classes of a TFLite file."""
     from ai_edge_litert import schema_py_generated
 
     return schema_py_generated

@@ -10,13 +10,16 @@ YOLOX-nano keeps 74 of its 76 objects on 20 photographs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from importlib.util import find_spec
+import io
 import logging
 from pathlib import Path
 import shutil
@@ -30,6 +33,7 @@ from edge_perception.contract import BuildReport
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import option
 from edge_perception.contract import Options
+from edge_perception.contract import Tensors
 from edge_perception_openvino.library import ENGINE
 from edge_perception_openvino.library import load_library
 from edge_perception_openvino.library import release
@@ -154,7 +158,7 @@ def _quantise(plan: BuildPlan, artifact: Path) -> None:
         import nncf
         import onnx
 
-        samples = [{name: t.copy() for name, t in each.items()} for each in plan.samples()]
+        samples = _Samples(plan.samples)
         scope: dict[str, Any] = {}
         kept = list(dict.fromkeys((*plan.head, *plan.spared)))
         if kept:
@@ -173,13 +177,29 @@ def _quantise(plan: BuildPlan, artifact: Path) -> None:
         onnx.save(model, str(artifact))
 
 
+class _Samples:
+    """Calibration pictures as NNCF takes them: as often as it likes, one at a time."""
+
+    def __init__(self, samples: Callable[[], Iterator[Tensors]]) -> None:
+        self._samples = samples
+        self._count = sum(1 for _ in samples())
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Tensors]:
+        for sample in self._samples():
+            yield {name: tensor.copy() for name, tensor in sample.items()}
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep NNCF from writing warnings and progress bars of its own."""
+    """Keep NNCF from writing warnings, and progress bars into the results of a command."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with redirect_stdout(io.StringIO()):
+            yield
     finally:
         logging.disable(level)
 

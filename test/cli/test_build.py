@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+import shlex
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from edge_perception.core.proofs import read_proof
+from edge_perception.core.shelves import build_command
 from test.support.networks import save_conv
 from test.support.networks import tensor
 
@@ -74,6 +76,31 @@ def test_an_artifact_is_built_proven_and_taken_from_the_cache_next_time(invoke, 
     again = json.loads(build(invoke, folder, *extra).stdout)
     assert again['cached']
     assert again['artifact'] == first['artifact']
+
+
+def test_json_is_all_that_comes_out_even_when_nncf_has_progress_bars(invoke, folder):
+    pytest.importorskip('nncf', reason='NNCF is not installed')
+    extra = ('--precision', 'int8', '--calibration', folder / 'golden', '--json')
+    result = build(invoke, folder, *extra, target='openvino')
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)['passed']
+
+
+def test_the_command_that_made_an_entry_is_kept_and_makes_it_again(invoke, folder, tmp_path):
+    made = build(
+        invoke,
+        *('net', '--precision', 'int8', '--calibration', 'net/golden', '--images', 'net/golden'),
+        *('--whole', '--json'),
+    )
+    artifact = Path(json.loads(made.stdout)['artifact'])
+    command = build_command(artifact.parent)
+    assert command == (
+        f'edge-perception build {folder} --target onnxruntime --precision int8 '
+        f'--calibration {folder}/golden --images {folder}/golden --whole'
+    )
+    again = invoke(*shlex.split(command)[1:], '--json')
+    assert json.loads(again.stdout)['artifact'] == str(artifact)
+    assert json.loads(again.stdout)['cached']
 
 
 def test_what_was_built_is_what_an_engine_loads(invoke, folder):
@@ -169,6 +196,33 @@ def test_an_opset_that_is_too_new(invoke, folder, left):
     model.opset_import[0].version = 999
     (folder / 'net.onnx').write_bytes(model.SerializeToString())
     assert 'has opset 999, expected 7 to' in refused(build(invoke, folder), left)
+
+
+def newer_format(model):
+    model.ir_version = 99
+
+
+def foreign_operator(model):
+    model.graph.node[0].op_type = 'MyConv'
+
+
+def several_images(model):
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 8
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'complaint'),
+    [
+        (newer_format, 'has version 99 of the file format, expected at most'),
+        (foreign_operator, "uses the operator 'MyConv', which ONNX does not have"),
+        (several_images, "the input 'image' takes 8 images at a time, expected 1"),
+    ],
+)
+def test_an_onnx_that_nothing_can_be_made_of(invoke, folder, left, spoil, complaint):
+    model = onnx.load(folder / 'net.onnx')
+    spoil(model)
+    (folder / 'net.onnx').write_bytes(model.SerializeToString())
+    assert complaint in refused(build(invoke, folder), left)
 
 
 def test_sizes_that_are_open_come_from_the_manifest_or_are_asked_for(invoke, folder, left):

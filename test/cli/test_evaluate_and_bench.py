@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from contextlib import contextmanager
 import json
+import sys
 
 import pytest
 
+from edge_perception.cli import bench
 from edge_perception.tooling.engine_bench import figures
 from edge_perception.tooling.engine_bench import Measured
 
@@ -56,6 +59,33 @@ def test_bench_writes_figures_and_a_report(invoke, yolox, tmp_path):
     assert report.read_text().count('<svg') == 2
 
 
+def test_bench_tells_how_far_each_run_is(invoke, yolox, monkeypatch):
+    shares = []
+
+    @contextmanager
+    def steps():
+        yield lambda what, share: shares.append(share)
+
+    answer = {'infer_ms': [1.0, 2.0], 'cpu_share': 1.0, 'rss_mb': 1.0, 'device': 'cpu'}
+    lines = [json.dumps({'done': 50}), json.dumps(answer)]
+    code = f'import sys; sys.stdin.read(); print({lines[0]!r}); print({lines[1]!r})'
+    monkeypatch.setattr(bench, 'steps', steps)
+    monkeypatch.setattr(bench, 'CHILD', (sys.executable, '-c', code))
+    wanted = ('--engine', 'onnxruntime', '--threads', '1,2', '--json')
+    result = invoke('bench', yolox, *wanted)
+    assert [run['P50_LATENCY'] for run in json.loads(result.stdout)['runs']] == [1.5, 1.5]
+    assert shares == [0.0, 0.25, 0.5, 0.5, 0.75, 1.0]
+
+
+def test_a_run_that_dies_is_said_and_the_others_go_on(invoke, yolox, monkeypatch):
+    code = 'import os, sys; sys.stdin.read(); print(\'{"done": 1}\', flush=True); os._exit(3)'
+    monkeypatch.setattr(bench, 'CHILD', (sys.executable, '-c', code))
+    result = invoke('bench', yolox, '--engine', 'onnxruntime', '--threads', '1,2', '--json')
+    assert result.exit_code == 1
+    troubles = [run['trouble'] for run in json.loads(result.stdout)['runs']]
+    assert troubles == ['its process ended with 3'] * 2
+
+
 def test_figures_of_known_times():
     values = figures(Measured(infer_ms=(10.0, 20.0, 10.0), cpu_share=1.5, rss_mb=90.0))
     assert values['BasicPerformanceMetrics.MEAN_FRAME_RATE'] == pytest.approx(75)
@@ -63,6 +93,18 @@ def test_figures_of_known_times():
     assert values['BasicPerformanceMetrics.STD_DEV_JITTER'] == 0
     assert values['ResourceMetrics.MEAN_OVERALL_CPU_UTILIZATION'] == 150
     assert values['P50_LATENCY'] == 10
+
+
+@pytest.mark.parametrize('command', ['bench', 'evaluate'])
+def test_an_artifact_that_does_not_exist_is_a_sentence(invoke, yolox, shared_data, command):
+    pytest.importorskip('pycocotools', reason='pycocotools is not installed')
+    folder = shared_data / 'coco_cc20'
+    labels = ('--dataset', folder / 'instances_val2017_cc20.json', '--images', folder / 'images')
+    more = labels if command == 'evaluate' else ()
+    result = invoke(command, yolox, '--artifact', 'none.onnx', *more, '--json')
+    assert result.exit_code == 2
+    assert 'artifact none.onnx: no such file; correct the path' in result.stderr
+    assert result.stdout == ''
 
 
 def test_threads_that_are_no_numbers(invoke, yolox):

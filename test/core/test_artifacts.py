@@ -112,9 +112,19 @@ def test_the_same_onnx_computed_in_less_needs_one(model):
 def test_a_model_that_was_never_built_says_how_to_build_it(model):
     assert refusal(model, Planner()) == (
         'artifact M: has nothing that the engine planner reads (.plan); '
-        'build it: edge-perception build M --target planner'
+        'build it: edge-perception build M --target planner --images FOLDER'
     )
-    assert refusal(model, Planner(), precision='int8').endswith('planner --precision int8')
+    assert refusal(model, Planner(), precision='int8').endswith(
+        'planner --precision int8 --calibration FOLDER --images FOLDER'
+    )
+    (model.folder / 'golden').mkdir()
+    assert refusal(model, Planner(), precision='fp16').endswith('planner --precision fp16')
+
+
+def test_a_model_without_a_folder_of_its_own_is_called_by_its_file(model):
+    bare = replace(model, named=model.source)
+    command = 'edge-perception build M/net.onnx --target planner'
+    assert f'build it: {command}' in refusal(bare, Planner())
 
 
 def test_a_proven_artifact_is_taken(model, add):
@@ -161,8 +171,14 @@ def test_an_artifact_of_an_older_model_is_never_loaded(model, add):
     model.source.write_bytes(b'a better network')
     assert refusal(model, Planner(), allow_unverified=True) == (
         'artifact M/artifacts/net.plan: was made from another version of net.onnx; '
-        'build it again: edge-perception build M --target planner'
+        'build it again: edge-perception build M --target planner --precision fp16 --images FOLDER'
     )
+
+
+def test_what_is_of_another_precision_than_the_one_wanted_is_not_complained_about(model, add):
+    add('net.plan', device='GPU 8')
+    sentence = refusal(model, Planner(), precision='int8')
+    assert 'has nothing in int8 that the engine planner reads' in sentence
 
 
 def test_an_artifact_of_another_device_is_never_loaded(model, add):

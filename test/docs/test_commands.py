@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import json
 import os
 from pathlib import Path
 import re
@@ -27,14 +28,21 @@ from test.docs.markdown import Block
 from test.docs.markdown import fenced
 from test.support.graph import until
 from test.support.process import PROFILE_VARIABLES
+from tools.engines.landing_pad import render_pictures
 from tools.reference_tables import documents
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a document needs beside files that a reader makes with its own blocks.
 CHECKOUT = ('config', 'docs')
 GETTING_STARTED = ROOT / 'docs' / 'getting_started.md'
+BUILDING = 'docs/building.md'
+# What its commands need.
+OFFLINE = (
+    'ai_edge_litert', 'matplotlib', 'onnxconverter_common', 'onnxruntime', 'onnxslim',
+    'pycocotools',
+)  # fmt: skip
 REFERENCES = (
-    'docs/building.md',
+    BUILDING,
     'docs/models.md',
     'docs/node.md',
     'docs/records/README.md',
@@ -42,7 +50,8 @@ REFERENCES = (
 )
 # By tests of their own: test/cli/test_pad.py.
 ELSEWHERE = ('docs/demo.md',)
-PATIENCE_S = 60
+PATIENCE_S = 120
+PHOTOS = 6
 BOX_PIXELS, SCORE = 1.0, 0.01  # as much as versions of OpenCV differ
 NUMBER = re.compile(r'-?\d+(?:\.\d+)?')
 
@@ -186,6 +195,24 @@ def own_files(checkout: Path, shared_data: Path) -> None:
         shutil.copy(shared_data / 'yolox_nano' / name, checkout)
 
 
+@pytest.fixture
+def own_pictures(checkout: Path, shared_data: Path) -> None:
+    """Give the reader photographs with labels, flights over the pad, and somebody's TFLite."""
+    source = shared_data / 'coco_cc20'
+    labels = json.loads((source / 'instances_val2017_cc20.json').read_text())
+    labels['images'] = labels['images'][:PHOTOS]
+    known = {each['id'] for each in labels['images']}
+    labels['annotations'] = [each for each in labels['annotations'] if each['image_id'] in known]
+    (checkout / 'instances.json').write_text(json.dumps(labels))
+    (checkout / 'photos').mkdir()
+    for each in labels['images']:
+        shutil.copy(source / 'images' / each['file_name'], checkout / 'photos')
+    tflite = shared_data / 'yolox_nano' / 'yolox_nano_float16_quantize.tflite'
+    shutil.copy(tflite, checkout / 'yolox_nano.tflite')
+    for seed, name in enumerate(('flights', 'pads'), start=1):
+        render_pictures(checkout / name, seed=seed)
+
+
 def test_every_document_with_commands_is_followed() -> None:
     with_commands = {
         str(path.relative_to(ROOT))
@@ -209,7 +236,13 @@ def test_getting_started(reader: Reader, own_files: None) -> None:
 
 
 @pytest.mark.parametrize('name', REFERENCES)
-def test_reference(name: str, reader: Reader, checkout: Path, own_files: None) -> None:
+def test_reference(
+    name: str, reader: Reader, checkout: Path, own_files: None, request: pytest.FixtureRequest
+) -> None:
+    if name == BUILDING:
+        for library in OFFLINE:
+            pytest.importorskip(library, reason=f'{library} is not installed')
+        request.getfixturevalue('own_pictures')
     model = checkout / 'models' / 'yolox_nano'
     model.mkdir(parents=True)
     for file in ('yolox_nano.onnx', 'coco_classes.txt'):

@@ -230,7 +230,8 @@ def test_an_artifact_that_is_missing_comes_with_the_command_that_makes_it():
     sentence = refusal({'model': 'landing_pad', 'engine': 'litert'}, about='has nothing that')
     assert sentence.startswith('configure [artifact_unusable]: ')
     assert 'has nothing that the engine litert reads (.tflite)' in sentence
-    assert re.search(r'build it: edge-perception build \S*landing_pad --target tflite$', sentence)
+    command = r'edge-perception build \S*landing_pad --target tflite --images FOLDER$'
+    assert re.search(f'build it: {command}', sentence)
 
 
 def test_an_artifact_that_was_not_proven_comes_with_the_command_that_proves_it(tmp_path):

@@ -1,0 +1,150 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a build does to the ONNX before a builder has it, and what it says of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+from onnx import helper
+from onnx import numpy_helper
+import pytest
+
+from edge_perception.contract import BuildError
+from edge_perception.core.models import Model
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.tooling import quantise as quantisation
+from edge_perception.tooling.build import build
+from edge_perception.tooling.build import Order
+from edge_perception.tooling.calibration import find_calibration
+from edge_perception.tooling.quantise import quantise
+from test.support.networks import manifest_for
+from test.support.networks import save
+from test.support.networks import save_conv
+from test.support.networks import SHAPE
+from test.support.networks import tensor
+
+PICTURES = 4
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    pytest.importorskip('onnxslim', reason='onnxslim is not installed')
+    return Model(tmp_path, manifest_for(), save_conv(tmp_path / 'net.onnx'))
+
+
+@pytest.fixture
+def order(model: Model) -> Callable[..., Order]:
+    """Make an order for 8 bits, with pictures for calibration."""
+    pictures = model.folder / 'pictures'
+    pictures.mkdir()
+    chance = np.random.default_rng(1)
+    for index in range(PICTURES):
+        cv2.imwrite(str(pictures / f'{index}.png'), chance.integers(0, 256, (40, 60, 3), np.uint8))
+    host = PluginHost()
+
+    def make(target: str, *, whole: bool) -> Order:
+        builder = host.builders[target]
+        calibration = find_calibration((pictures,))
+        options = builder.options_type()
+        return Order(model, builder, 'int8', calibration, options=options, whole=whole)
+
+    return make
+
+
+@pytest.mark.parametrize('target', ['onnxruntime', 'openvino'])
+@pytest.mark.parametrize('whole', [False, True])
+def test_calibration_tells_how_far_it_is(order, tmp_path, target, whole):
+    if target == 'openvino' and not find_spec('nncf'):
+        pytest.skip('NNCF is not installed')
+    said: list[tuple[str, float | None]] = []
+    (tmp_path / 'work').mkdir()
+    build(
+        order(target, whole=whole),
+        tmp_path / 'work',
+        lambda what, share: said.append((what, share)),
+    )
+    shares = [share for what, share in said if what == 'calibrating']
+    last = shares[-(PICTURES - 1) :]
+    assert last == [index / PICTURES for index in range(1, PICTURES)]
+    # What follows takes as long as it takes; the bar must not stand still at the end of its way.
+    assert ('computing 8 bits', None) in said[said.index(('calibrating', last[-1])) :]
+
+
+def three_layers(path: Path) -> Path:
+    """Save three convolutions with a sum and a join between them, as small YOLOs have them."""
+    chance = np.random.default_rng(2)
+    shapes = {'w1': (4, 3, 3, 3), 'w2': (4, 3, 1, 1), 'w3': (2, 8, 1, 1), 'b1': (4,), 'b3': (2,)}
+    constants = [
+        numpy_helper.from_array(chance.normal(size=shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    nodes = [
+        helper.make_node('Conv', ['image', 'w1', 'b1'], ['a'], 'conv1', pads=[1, 1, 1, 1]),
+        helper.make_node('LeakyRelu', ['a'], ['b'], 'slope', alpha=0.1),
+        helper.make_node('Conv', ['image', 'w2'], ['c'], 'conv2'),
+        helper.make_node('Add', ['b', 'c'], ['d'], 'sum'),
+        helper.make_node('Concat', ['c', 'd'], ['e'], 'join', axis=1),
+        helper.make_node('Conv', ['e', 'w3', 'b3'], ['sums'], 'conv3'),
+    ]
+    outputs = [tensor('sums', (1, 2, 4, 6))]
+    return save(path, nodes, [tensor('image', SHAPE)], outputs, constants=constants)
+
+
+@pytest.fixture
+def in_8_bits(tmp_path: Path) -> Callable[..., tuple[str, ...]]:
+    """Quantise three layers in a flavour; return what stayed in float, in words."""
+    pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed')
+    source = three_layers(tmp_path / 'net.onnx')
+    chance = np.random.default_rng(3)
+    pictures = [chance.normal(size=SHAPE).astype(np.float32) for _ in range(PICTURES)]
+
+    def call(form: str) -> tuple[str, ...]:
+        return quantise(
+            source,
+            tmp_path / 'quantised.onnx',
+            form=form,
+            samples=lambda: ({'image': each} for each in pictures),
+            manifest=manifest_for(),
+        )
+
+    return call
+
+
+@pytest.mark.parametrize('form', ['qdq_unsigned', 'qdq_symmetric'])
+def test_a_network_of_which_8_bits_carry_nothing_is_not_called_int8(in_8_bits, monkeypatch, form):
+    monkeypatch.setattr(quantisation, 'WANTED_SNR_DB', 1000.0)
+    with pytest.raises(BuildError, match='8 bits carry none of the 3 layers'):
+        in_8_bits(form)
+
+
+def test_sums_and_joins_are_left_in_float_before_every_layer_is(in_8_bits, monkeypatch):
+    written: list[list[str]] = []
+    job = quantisation._Job
+    monkeypatch.setattr(job, 'write', lambda self, target, excluded: written.append([*excluded]))
+    monkeypatch.setattr(job, 'snr', lambda self, target: 20.0 if 'sum' in written[-1] else 1.0)
+    monkeypatch.setattr(quantisation, '_first_guess', lambda noise, wanted_db: 0)
+    notes = in_8_bits('qdq_unsigned')
+    assert {'sum', 'join'} <= set(written[-1])
+    assert not {'conv1', 'conv2', 'conv3'} & set(written[-1])
+    assert notes[-1].startswith('0 of 3 layers stay in float')
+
+
+def test_what_tensorrt_gets_is_symmetric_and_only_inputs_are_in_8_bits(in_8_bits, tmp_path):
+    in_8_bits('qdq_symmetric')
+    graph = onnx.load(tmp_path / 'quantised.onnx').graph
+    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    pairs = [node for node in graph.node if node.op_type == 'DequantizeLinear']
+    assert len(pairs) == 6  # input and weights of each of the three convolutions
+    for node in pairs:
+        assert constants[node.input[2]].dtype == np.int8
+        assert not constants[node.input[2]].any()
+        (reader,) = [each for each in graph.node if node.output[0] in each.input]
+        # Elsewhere they would cost exactness, and keep TensorRT from fusing.
+        assert reader.op_type == 'Conv'
+        assert node.output[0] in reader.input[:2]
