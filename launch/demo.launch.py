@@ -29,7 +29,12 @@ from launch import LaunchDescription
 # Name, default, description.
 ARGUMENTS = (
     ('model', 'landing_pad', 'path of a model folder, or name of a model'),
-    ('source', '', 'path of a picture or video, or camera:NUMBER; empty: the landing pad'),
+    (
+        'source',
+        '',
+        'path of a picture, a folder of pictures or a video, or camera:NUMBER; '
+        'empty: the landing pad',
+    ),
     ('seconds', '0.0', 'how long the camera lives; 0: for ever'),
     ('field_of_view', '0.0', 'horizontal, of source, degrees; gives it intrinsics; 0: unknown'),
     ('discovery', 'localhost', 'localhost: everything stays on this machine; subnet: it does not'),

@@ -59,9 +59,10 @@ class Row:
     def values(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
-            'label': f'{self.variant.engine} {self.variant.path.name}',
+            'label': f'{self.variant.engine} {self.variant.shown}',
             'engine': self.variant.engine,
             'artifact': self.variant.path.name,
+            'path': str(self.variant.path),
             'precision': self.variant.precision,
             'bytes': self.variant.path.stat().st_size,
             'threads': self.threads,
@@ -236,7 +237,7 @@ def _print(rows: list[Row]) -> None:
     for row in rows:
         digits = (2, 2, 2, 2, 0, 0)
         cells = [f'{row.figures[name]:.{n}f}' for name, n in zip(names, digits) if row.figures]
-        first = (row.variant.engine, row.variant.path.name, row.variant.precision)
+        first = (row.variant.engine, row.variant.shown, row.variant.precision)
         table.add_row(*map(Text, first), str(row.threads), *cells)
     console = result_console()
     console.print(table)

@@ -19,12 +19,19 @@ from edge_perception.cli.building import Done
 from edge_perception.cli.building import Job
 from edge_perception.cli.failures import note
 from edge_perception.cli.failures import REJECTED
+from edge_perception.cli.loading import say_how_to_load
 from edge_perception.cli.offline import offline_model
+from edge_perception.cli.offline import pictures
 from edge_perception.cli.sources import be_quiet
+from edge_perception.cli.sources import Source
 from edge_perception.cli.steps import result_console
 from edge_perception.cli.verdicts import print_verdict
+from edge_perception.contract import Builder
+from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import parse_options
 from edge_perception.core.artifacts import PRECISIONS
+from edge_perception.core.assembly import collect
+from edge_perception.core.assembly import raise_all
 from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.tooling.build import Order
@@ -88,22 +95,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     host = PluginHost()
     builder = choose_builder(host, given['target'])
     model = offline_model(host, given['model'], given['manifest'])
-    calibrated = given['calibration'] and given['precision'] == 'int8'
-    order = Order(
-        model=model,
-        builder=builder,
-        precision=given['precision'],
-        calibration=find_calibration(given['calibration']) if calibrated else None,
-        options=parse_options(
-            builder.options_type,
-            assign(given['assignments'], builder.options_type),
-            owner=f'target {builder.name!r}',
-        ),
-        whole=given['whole'],
-    )
-    job = Job(
-        host, order, images=given['images'], report=given['report'], command=_again(given, model)
-    )
+    order, sources = _order(model, builder, given)
+    job = Job(host, order, sources=sources, report=given['report'], command=_again(given, model))
     done = job.run(rebuild=given['rebuild'], keep_rejected=given['keep_rejected'])
     if given['output'] and done.artifact is not None and done.passed:
         done = done.copied(given['output'])
@@ -111,7 +104,45 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         click.echo(json.dumps(done.values(), indent=2, default=str))
     else:
         _print(done, result_console())
+        if done.passed and done.artifact is not None:
+            for engine_type in job.engines:
+                say_how_to_load(
+                    host, model, engine_type, done.artifact, given['precision'],
+                    pictures=given['images'],
+                )  # fmt: skip
     ctx.exit(0 if done.passed else REJECTED)
+
+
+def _order(
+    model: Model, builder: Builder, given: dict[str, Any]
+) -> tuple[Order, list[tuple[str, Source]]]:
+    """
+    Return what is to be built and the pictures for the gate.
+
+    :raises EdgePerceptionError: with all that is missing, not only the first.
+    """
+    errors: list[EdgePerceptionError] = []
+    order = None
+    sources: list[tuple[str, Source]] = []
+    with collect(errors):
+        calibrated = given['calibration'] and given['precision'] == 'int8'
+        order = Order(
+            model=model,
+            builder=builder,
+            precision=given['precision'],
+            calibration=find_calibration(given['calibration']) if calibrated else None,
+            options=parse_options(
+                builder.options_type,
+                assign(given['assignments'], builder.options_type),
+                owner=f'target {builder.name!r}',
+            ),
+            whole=given['whole'],
+        )
+    with collect(errors):
+        sources = pictures(model, given['images'])
+    raise_all(errors)
+    assert order is not None
+    return order, sources
 
 
 def _again(given: dict[str, Any], model: Model) -> str:

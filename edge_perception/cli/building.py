@@ -19,7 +19,6 @@ from edge_perception.cli.failures import note
 from edge_perception.cli.files import replacing
 from edge_perception.cli.files import writing
 from edge_perception.cli.offline import judge
-from edge_perception.cli.offline import pictures
 from edge_perception.cli.offline import REFERENCE_ENGINE
 from edge_perception.cli.offline import Side
 from edge_perception.cli.proving import proof_of
@@ -122,8 +121,9 @@ class Job:
     """
     One order, its pictures for the gate, and the engines that have to pass.
 
+    :param sources: the pictures for the gate.
     :param command: what a user types to have the same built again.
-    :raises EdgePerceptionError: there is no picture, or no engine here can run the result.
+    :raises BuildError: no engine here can run the result.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Job:
         host: PluginHost,
         order: Order,
         *,
-        images: Sequence[str],
+        sources: Sequence[tuple[str, Source]],
         report: Path | None,
         command: str = '',
     ) -> None:
@@ -139,8 +139,8 @@ class Job:
         self._host = host
         self._order = order
         self._report = report
-        self._sources: list[tuple[str, Source]] = pictures(order.model, images)
-        self._engines = _engines_of(host, order.builder)
+        self._sources = sources
+        self.engines = _engines_of(host, order.builder)
 
     def run(self, *, rebuild: bool, keep_rejected: bool) -> Done:
         """
@@ -182,7 +182,7 @@ class Job:
     def _is_good_here(self, entry: Entry) -> bool:
         """Tell whether every engine would load an entry; it may have been updated since."""
         try:
-            for each in self._engines:
+            for each in self.engines:
                 choose_artifact(
                     self._order.model,
                     each,
@@ -217,7 +217,7 @@ class Job:
                 candidate=Side(engine_type.name, artifact, self._order.precision),
                 sources=self._sources,
             )
-            for engine_type in self._engines
+            for engine_type in self.engines
         }
 
     def _write_reports(self, artifact: Path, verdicts: Mapping[str, Verdict]) -> tuple[Path, ...]:
@@ -231,7 +231,7 @@ class Job:
         return tuple(paths)
 
     def _prove(self, report: BuildReport, verdicts: Mapping[str, Verdict]) -> None:
-        for engine_type in self._engines:
+        for engine_type in self.engines:
             proof = proof_of(
                 self._order.model,
                 report.artifact,

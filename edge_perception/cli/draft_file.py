@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 import hashlib
 import os
 from pathlib import Path
@@ -40,15 +39,17 @@ def write_draft(draft: Draft, *, model: Path, path: Path, force: bool) -> None:
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     values = {**draft.values, 'source': {'file': source, 'sha256': digest}}
     with replacing(path) as temporary, writing(path):
-        temporary.write_text(render(values, draft.unknown, source), encoding='utf-8')
+        temporary.write_text(render(values, draft, source), encoding='utf-8')
 
 
-def render(values: dict[str, Any], unknown: Sequence[str], source: str) -> str:
+def render(values: dict[str, Any], draft: Draft, source: str) -> str:
     """Return the text of a draft; every unknown thing is a comment at its top."""
     comments = [f'Drafted from {source}.']
-    if unknown:
-        comments += ['The file does not say:', *(f'  - {each}' for each in unknown)]
+    if draft.unknown:
+        comments += ['The file does not say:', *(f'  - {each}' for each in draft.unknown)]
         comments.append(f'Put the answer wherever a value is {UNANSWERED!r}, and check the rest.')
+    if draft.optional:
+        comments += ['It may be left out:', *(f'  - {each}' for each in draft.optional)]
     body = yaml.dump(
         values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=95, indent=2
     )

@@ -84,7 +84,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _fill(host: PluginHost, row: Row, dataset: Dataset, step: Step) -> None:
-    name = f'{row.variant.engine} {row.variant.path.name}'
+    name = f'{row.variant.engine} {row.variant.shown}'
     advance = counted(step, name, of=len(dataset.pictures), then='average precision')
     try:
         step(f'loading {name}', None)
@@ -98,6 +98,7 @@ def _values(row: Row) -> dict[str, Any]:
     return {
         'engine': row.variant.engine,
         'artifact': row.variant.path.name,
+        'path': str(row.variant.path),
         'precision': row.variant.precision,
         **(row.figures or {}),
         'trouble': row.trouble,
@@ -109,7 +110,7 @@ def _print(rows: list[Row], dataset: Dataset) -> None:
     for row in rows:
         figures = row.figures or {}
         cells = [f'{figures[name]:.4f}' if figures else '' for name in FIGURES]
-        names = (row.variant.engine, row.variant.path.name, row.variant.precision)
+        names = (row.variant.engine, row.variant.shown, row.variant.precision)
         table.add_row(*map(Text, names), *cells)
     console = result_console()
     console.print(table)

@@ -33,7 +33,7 @@ from edge_perception.tooling.onnx_graph import REMEDY
 EXAMPLES = """\b
 Examples:
   edge-perception inspect yolo11n.onnx
-  edge-perception inspect yolo11n.onnx --draft
+  edge-perception inspect yolox_nano.onnx --draft --output model_draft.yaml
   edge-perception inspect models/yolox_nano --json
 """
 LONGEST_VALUE = 200  # characters of one value of the metadata on a terminal
@@ -103,6 +103,7 @@ def as_values(found: Inspection) -> dict[str, Any]:
         'problems': list(found.problems),
         'draft': found.draft.values,
         'unknown': list(found.draft.unknown),
+        'optional': list(found.draft.optional),
     }
 
 
@@ -138,6 +139,8 @@ def _print(console: Console, found: Inspection) -> None:
         console.print('the file does not say', style='bold')
         for each in found.draft.unknown:
             console.print(Text(f'  - {each}'), soft_wrap=True)
+    for each in found.draft.optional:
+        note(f'the file does not say {each}')
 
 
 def _graph_facts(found: Inspection) -> dict[str, str]:

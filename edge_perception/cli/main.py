@@ -115,7 +115,7 @@ def _end(ctx: click.Context, error: Exception) -> None:
 EXAMPLES = """\b
 Examples:
   edge-perception run models/yolox_nano street.jpg
-  edge-perception inspect yolo11n.onnx --draft
+  edge-perception inspect yolox_nano.onnx --draft --output model_draft.yaml
   edge-perception plugins
   edge-perception doctor
   edge-perception demo
@@ -144,7 +144,8 @@ def main() -> None:
     Detections and poses from camera images, on whatever accelerator is there.
 
     MODEL is a model folder, a manifest, a model file that says enough of itself, or the name of a
-    model in one of the folders of EDGE_PERCEPTION_MODEL_PATH.
+    model: of one in the folders of EDGE_PERCEPTION_MODEL_PATH, or of one that comes with the
+    package.
     """
 
 

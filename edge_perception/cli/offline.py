@@ -23,7 +23,6 @@ from edge_perception.cli.steps import steps
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
-from edge_perception.contract import load_manifest
 from edge_perception.contract import ManifestError
 from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.artifacts import GOLDEN_FOLDER
@@ -35,6 +34,7 @@ from edge_perception.core.engine_choice import describe_artifact
 from edge_perception.core.engine_choice import engines_for
 from edge_perception.core.models import find_model
 from edge_perception.core.models import Model
+from edge_perception.core.models import read_manifest
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
 from edge_perception.core.request import Request
@@ -96,7 +96,7 @@ def _with_manifest(source: Path, manifest: Path) -> Model:
         raise ArtifactError(
             source, reason='no such file', remedy='give the ONNX file that --manifest describes'
         )
-    read = load_manifest(manifest)
+    read = read_manifest(manifest)
     return Model(folder=source.parent, manifest=read, source=source, named=source)
 
 

@@ -98,10 +98,14 @@ def _print(console: Console, plugins: list[dict[str, Any]]) -> None:
     table = new_table('engine', 'option', 'default', 'meaning')
     for engine in engines:
         for spec in engine['options']:
-            default = str(spec['default']).lower()
-            row = (engine['name'], spec['name'], default, spec['description'])
+            row = (engine['name'], spec['name'], _yaml(spec['default']), spec['description'])
             table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _yaml(value: object) -> str:
+    """Return a default as the files of parameters have it."""
+    return json.dumps(value) if isinstance(value, (bool, tuple)) else str(value)
 
 
 def _lack(thing: dict[str, Any]) -> str:

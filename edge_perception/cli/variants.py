@@ -26,8 +26,10 @@ from edge_perception.core.engine_choice import engines_for
 from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
+from edge_perception.core.proofs import file_sha256
 from edge_perception.core.proofs import read_proof
 from edge_perception.core.shelves import current_entries
+from edge_perception.core.shelves import ENTRY_FILE
 from edge_perception.core.shelves import model_shelf
 from edge_perception.tooling.precision import precision_of
 
@@ -44,6 +46,13 @@ class Variant:
     precision: str
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    @property
+    def shown(self) -> str:
+        """Name of the file with where it lies: the folder artifacts, or the cache."""
+        inside = self.path.parent == self.model.folder / ARTIFACTS_FOLDER
+        shelf = 'cache' if (self.path.parent / ENTRY_FILE).is_file() else ''
+        return '/'.join(filter(None, (ARTIFACTS_FOLDER if inside else shelf, self.path.name)))
+
     def with_options(self, values: Mapping[str, Any]) -> Variant:
         """Return the same with other options of its engine."""
         options = {self.engine: {**self.options.get(self.engine, {}), **values}}
@@ -55,6 +64,8 @@ def variants(
 ) -> list[Variant]:
     """
     Return what can be run here: for each engine the source, and each artifact with a proof.
+
+    A copy of the same artifact is left out.
 
     :param engine: a name, or ``all``.
     :param files: these artifacts instead, proven or not.
@@ -102,9 +113,15 @@ def _files(
         return
     if model.source.suffix in suffixes:
         yield model.source, engine_type.precision(engine_type.options_type())
+    seen: set[str] = set()
     for shelf in (model.folder / ARTIFACTS_FOLDER, *current_entries(model_shelf(model))):
         for path in sorted(shelf.glob('*')) if shelf.is_dir() else ():
             if path.suffix in suffixes:
                 proof = read_proof(path, engine_type.name)
-                if proof is not None and proof.passed:
+                if (
+                    proof is not None
+                    and proof.passed
+                    and (digest := file_sha256(path)) not in seen
+                ):
+                    seen.add(digest)
                     yield path, proof.precision

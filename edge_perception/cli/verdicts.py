@@ -29,14 +29,19 @@ def as_values(verdict: Verdict, *, artifact: Path, engine: str, reference: str) 
     }
 
 
-def print_verdict(console: Console, verdict: Verdict) -> None:
-    """Print every figure beside its limit."""
+def print_verdict(console: Console, verdict: Verdict, *, whence: str = '') -> None:
+    """
+    Print every figure beside its limit.
+
+    :param whence: how the precision was found, by which the limits were chosen.
+    """
     table = new_table('of', 'figure', 'measured', 'limit', '')
     for check in verdict.checks:
         words = Text('passes', 'green') if check.passed else Text('fails', 'bold red')
-        numbers = (f'{check.value:.4g}', f'{check.limit:g}')
+        numbers = (check.measured, f'{check.limit:g}')
         table.add_row(Text(check.subject), check.name, *numbers, words)
     console.print(table)
+    console.print(f'limits of {verdict.precision}{whence}', highlight=False)
     for each in verdict.notes:
         note(each)
     agreement = verdict.agreement

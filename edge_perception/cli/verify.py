@@ -14,6 +14,7 @@ from edge_perception.cli.assignments import parse_assignments
 from edge_perception.cli.failures import note
 from edge_perception.cli.failures import REJECTED
 from edge_perception.cli.files import writing
+from edge_perception.cli.loading import say_how_to_load
 from edge_perception.cli.offline import engine_for
 from edge_perception.cli.offline import judge
 from edge_perception.cli.offline import offline_model
@@ -106,7 +107,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """
     Compare ARTIFACT with its reference on real pictures, and write its proof when it passes.
 
-    The proof is a small file beside ARTIFACT; with it the node loads ARTIFACT.
+    The proof is a small file beside ARTIFACT. The node looks for both in the folder artifacts of
+    MODEL and in the cache; elsewhere its parameter artifact has to name ARTIFACT.
     """
     be_quiet()
     artifact: Path = given['artifact']
@@ -139,8 +141,14 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         values |= {'proof': str(proof or ''), 'report': str(report or '')}
         click.echo(json.dumps(values, indent=2))
     else:
-        print_verdict(result_console(), verdict)
+        whence = '' if given['precision'] else ' (read from the file; --precision changes it)'
+        print_verdict(result_console(), verdict, whence=whence)
         click.echo(f'proof: {proof}' if proof else f'rejected, see {report}')
+        if proof:
+            say_how_to_load(
+                host, model, host.engines[candidate.engine], artifact, verdict.precision,
+                pictures=given['images'], assignments=given['assignments'],
+            )  # fmt: skip
     ctx.exit(0 if verdict.passed else REJECTED)
 
 

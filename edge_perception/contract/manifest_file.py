@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+import os
 from pathlib import Path
 from pathlib import PurePosixPath
 from typing import Any
@@ -24,6 +25,7 @@ from edge_perception.contract.manifest import INPUT_DTYPES
 from edge_perception.contract.manifest import InputRecipe
 from edge_perception.contract.manifest import INTERPOLATIONS
 from edge_perception.contract.manifest import LAYOUTS
+from edge_perception.contract.manifest import MANIFEST_NAME
 from edge_perception.contract.manifest import MANIFEST_VERSION
 from edge_perception.contract.manifest import ModelManifest
 from edge_perception.contract.manifest import PoseRecipe
@@ -52,9 +54,11 @@ def load_manifest(path: Path) -> ModelManifest:
     """
     Read and check a manifest.
 
-    :param path: the file, usually ``model.yaml`` of a model folder.
+    :param path: the file, or a model folder with a ``model.yaml``.
     :raises ManifestError: with every problem of the file.
     """
+    if os.path.isdir(path):  # that of Path raises where nobody may look
+        path = path / MANIFEST_NAME
     try:
         text = path.read_text(encoding='utf-8')
     except (OSError, ValueError) as error:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+import shlex
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineType
@@ -20,6 +21,7 @@ from edge_perception.contract import Options
 from edge_perception.core.external_data import model_sha256
 from edge_perception.core.models import Model
 from edge_perception.core.proofs import file_sha256
+from edge_perception.core.proofs import proof_path
 from edge_perception.core.proofs import read_proof
 from edge_perception.core.shelves import build_command
 
@@ -194,10 +196,8 @@ def _rank(artifact: Artifact, model: Model) -> tuple[bool, int]:
 
 
 def _verify(path: Path, model: Model, engine_type: EngineType) -> str:
-    return (
-        f'verify it: edge-perception verify {path} --reference {model.place} '
-        f'--engine {engine_type.name}'
-    )
+    command = shlex.join(['edge-perception', 'verify', str(path), '--reference', str(model.place)])
+    return f'verify it: {command}{_images(model)} --engine {engine_type.name}'
 
 
 def _missing(model: Model, engine_type: EngineType, wish: ArtifactWish) -> ArtifactError:
@@ -205,14 +205,36 @@ def _missing(model: Model, engine_type: EngineType, wish: ArtifactWish) -> Artif
     return ArtifactError(
         model.folder,
         reason=f'has nothing {kind}that the engine {engine_type.name} reads '
-        f'({", ".join(engine_type.artifact_suffixes)})',
-        remedy=f'build it: {_build(model, engine_type, wish.precision)}',
+        f'({", ".join(engine_type.artifact_suffixes)}), neither in its folder '
+        f'{ARTIFACTS_FOLDER} nor in the cache',
+        remedy=f'{_beside(model, engine_type, wish)}build it: '
+        f'{_build(model, engine_type, wish.precision)}',
     )
+
+
+def _beside(model: Model, engine_type: EngineType, wish: ArtifactWish) -> str:
+    """Return what to do with a file that lies where nothing looks; nothing if there is none."""
+    for path in sorted(model.folder.glob('*')):
+        fits = path.suffix in engine_type.artifact_suffixes and path != model.source
+        if not fits or (wish.precision and not _may_be(path, engine_type, wish.precision)):
+            continue
+        shelf = model.folder / ARTIFACTS_FOLDER
+        proven = proof_path(path, engine_type.name).is_file()
+        first = '' if proven else f'{_verify(path, model, engine_type)}, then '
+        return (
+            f'{path.name} beside the model is not looked at: {first}move it and its proof to '
+            f'{shelf}, or name it (artifact, for commands --artifact); or '
+        )
+    return ''
 
 
 def _build(model: Model, engine_type: EngineType, precision: str) -> str:
     target = engine_type.build_target or engine_type.name
     more = {'': '', 'fp32': '', 'int8': ' --precision int8 --calibration FOLDER'}
-    command = f'edge-perception build {model.place} --target {target}'
-    images = '' if (model.folder / GOLDEN_FOLDER).is_dir() else ' --images FOLDER'
-    return command + more.get(precision, f' --precision {precision}') + images
+    command = f'edge-perception build {shlex.quote(str(model.place))} --target {target}'
+    return command + more.get(precision, f' --precision {precision}') + _images(model)
+
+
+def _images(model: Model) -> str:
+    """Return the option that the gate needs where a model has no pictures of its own."""
+    return '' if (model.folder / GOLDEN_FOLDER).is_dir() else ' --images FOLDER'

@@ -238,7 +238,7 @@ def _with_alternatives(
         and model.source.suffix in each.artifact_suffixes
         and probe(each).available
     ]
-    if not able:
+    if not able or error.remedy.endswith('?'):  # a misspelt name needs no other engine
         return error
     words = f'or set engine to {" or ".join(able)}, which would work here'
     remedy = f'{error.remedy}, {words}' if error.remedy else words.removeprefix('or ')

@@ -16,10 +16,30 @@ from dataclasses import dataclass
 Clock = Callable[[], int]
 
 NS_PER_MS = 1_000_000
+NS_PER_MINUTE = 60_000 * NS_PER_MS
+# Above a minute milliseconds say nothing to anybody; a year is the mean one.
+LARGE_UNITS = (
+    ('years', 525_960 * NS_PER_MINUTE),
+    ('days', 1440 * NS_PER_MINUTE),
+    ('hours', 60 * NS_PER_MINUTE),
+    ('minutes', NS_PER_MINUTE),
+)
 BAD_STAMP_POLICIES = ('drop', 'arrival')
 # A camera without a budget has its turn as if it had this one: somebody who takes results of any
 # age must neither starve nor starve others.
 TURN_WITHOUT_BUDGET_NS = 1000 * NS_PER_MS
+
+
+def age_in_words(age_ns: int, *, digits: int = 0) -> str:
+    """
+    Return a time in the unit that people would choose: milliseconds, minutes ... years.
+
+    :param digits: of milliseconds, after the point.
+    """
+    for unit, unit_ns in LARGE_UNITS:
+        if age_ns >= unit_ns:
+            return f'{age_ns / unit_ns:.1f} {unit}'
+    return f'{age_ns / NS_PER_MS:.{digits}f} ms'
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +130,10 @@ class LatencyBudget:
         elif stamp_ns == 0:
             problem = 'is zero'
         elif age_ns < -self.tolerance_ns:
-            problem = f'is {-age_ns / NS_PER_MS:.1f} ms in the future'
+            problem = f'is {age_in_words(-age_ns, digits=1)} in the future'
         elif stamp_ns < self._last_stamp_ns:
-            back_ms = (self._last_stamp_ns - stamp_ns) / NS_PER_MS
-            problem = f'is {back_ms:.1f} ms older than the one before'
+            back = age_in_words(self._last_stamp_ns - stamp_ns, digits=1)
+            problem = f'is {back} older than the one before'
         # Kept for bad stamps as well: after a camera or a recording starts anew, only the first
         # frame is older than the one before it.
         # A stamp from the future is no measure for those that come after it.

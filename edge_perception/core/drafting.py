@@ -43,10 +43,12 @@ class Draft:
         missing.
     :param unknown: what the file does not say, in words that complete "the file does not say ...";
         empty when the values are complete.
+    :param optional: what it does not say either, and a model works without.
     """
 
     values: dict[str, Any]
     unknown: tuple[str, ...]
+    optional: tuple[str, ...] = ()
 
 
 def draft_manifest(description: ModelDescription, *, source: str) -> Draft:
@@ -68,21 +70,22 @@ def draft_manifest(description: ModelDescription, *, source: str) -> Draft:
         'input': recipe,
     }
     if exported is None:
-        _guess(values, description.outputs, unknown)
-        return Draft(values=values, unknown=tuple(unknown))
+        optional = _guess(values, description.outputs, unknown)
+        return Draft(values, tuple(unknown), optional)
     values.update(exported.names())
     decoder = exported.decoder(recipe, description.outputs)
+    optional = ()
     if decoder is not None:
         values['decoder'] = decoder
     elif isinstance(exported, Ultralytics):
         values['decoder'] = {'name': UNANSWERED}
         unknown.append(exported.open_question(description.outputs))
     else:
-        _guess(values, description.outputs, unknown)
+        optional = _guess(values, description.outputs, unknown)
     if values['decoder']['name'] == 'yolo' and PurePath(source).suffix == TFLITE_SUFFIX:
         # Whoever wrote this metadata divides boxes by the size of the input for this format only.
         values['decoder'].setdefault('options', {})['box_units'] = 'normalised'
-    return Draft(values=values, unknown=tuple(unknown))
+    return Draft(values, tuple(unknown), optional)
 
 
 def _exported(metadata: Mapping[str, str], unknown: list[str]) -> Exported | None:
@@ -160,17 +163,23 @@ def _normalisation(
     if known is not None:
         recipe.update(known)
         return
-    for key in ('scale', 'mean', 'std', 'resize'):
+    for key in ('scale', 'mean', 'std', 'resize', 'fill'):
         recipe[key] = UNANSWERED
     unknown.append('scale, mean and std of the input')
     unknown.append(
         'how an image is resized to the input (letterbox_top_left or letterbox_center, with which '
-        'fill, or stretch)'
+        'fill; or stretch, then delete the line fill)'
     )
 
 
-def _guess(values: dict[str, Any], outputs: tuple[TensorSpec, ...], unknown: list[str]) -> None:
-    """Put the decoder that the shapes suggest into the values, and say that it is a guess."""
+def _guess(
+    values: dict[str, Any], outputs: tuple[TensorSpec, ...], unknown: list[str]
+) -> tuple[str, ...]:
+    """
+    Put the decoder that the shapes suggest into the values, and say that it is a guess.
+
+    :return: what may stay open.
+    """
     recipe = values['input']
     sizes = [recipe[name] if recipe[name] != UNANSWERED else -1 for name in ('width', 'height')]
     guess = guess_decoder(outputs, width=sizes[0], height=sizes[1])
@@ -184,10 +193,11 @@ def _guess(values: dict[str, Any], outputs: tuple[TensorSpec, ...], unknown: lis
             f'how the outputs are decoded; outputs are {_listed(outputs)}, which looks like '
             f'{guess.family}: the decoder {guess.decoder!r} is a guess'
         )
-    _names(values, guess, unknown)
+    return _names(values, guess, unknown)
 
 
-def _names(values: dict[str, Any], guess: Guess | None, unknown: list[str]) -> None:
+def _names(values: dict[str, Any], guess: Guess | None, unknown: list[str]) -> tuple[str, ...]:
+    """Put the names that belong to a family into the values, and return what may stay open."""
     decoder = guess.decoder if guess else ''
     if decoder == 'movenet':
         values['keypoints'] = list(COCO_PERSON)
@@ -199,7 +209,8 @@ def _names(values: dict[str, Any], guess: Guess | None, unknown: list[str]) -> N
         unknown.append('the keypoint names')
     elif not values.get('labels'):
         count = f' (there are {guess.classes})' if guess and guess.classes else ''
-        unknown.append(f'the class names{count}; without them results carry numbers')
+        return (f'the class names{count}; without them results carry numbers',)
+    return ()
 
 
 def _listed(specs: tuple[TensorSpec, ...]) -> str:

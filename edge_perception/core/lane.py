@@ -21,8 +21,10 @@ from edge_perception.contract import Selection
 from edge_perception.contract.errors import in_words
 from edge_perception.core.accounts import FrameAccounts
 from edge_perception.core.admission import Admission
+from edge_perception.core.budget import age_in_words
 from edge_perception.core.budget import Clock
 from edge_perception.core.budget import Deadline
+from edge_perception.core.budget import NS_PER_MINUTE
 from edge_perception.core.budget import NS_PER_MS
 from edge_perception.core.pipeline import Pipeline
 from edge_perception.core.pipeline import Processed
@@ -35,6 +37,8 @@ Message = TypeVar('Message')
 # more than this share is kept back: one hiccup must not silence a camera.
 PUBLISHING_SHARE = 20
 PUBLISHING_WINDOW = 64
+# No camera is so far behind, and few clocks are.
+RECORDING_NS = 60 * NS_PER_MINUTE
 STAGE_FIELDS = tuple(each.name for each in fields(StageTimes))
 
 
@@ -51,6 +55,7 @@ class Delivery(Generic[Message]):
     """A result that is ready to be published."""
 
     message: Message
+    deadline: Deadline
     frame: Frame
     processed: Processed
 
@@ -129,8 +134,9 @@ class Lane(Generic[Message]):
     def refusal(self, deadline: Deadline, *, now_ns: int) -> str:
         """Return why a frame is not worth starting, in words; empty when it is, and is started."""
         if deadline.passed(now_ns):
-            age_ms = deadline.age_ns(now_ns) / NS_PER_MS
-            return f'the frame was {age_ms:.0f} ms old before it was started'
+            age_ns = deadline.age_ns(now_ns)
+            guess = ' (a recording?)' if age_ns > RECORDING_NS else ''
+            return f'the frame was {age_in_words(age_ns)} old before it was started{guess}'
         left_ns = deadline.left_ns(now_ns)
         if not deadline.budget_ns or self.policy.publish_late:
             return ''
@@ -165,8 +171,8 @@ class Lane(Generic[Message]):
         except Exception as error:  # a mistake of ours or of a plugin must not end the thread
             self.drop('decode_failed', f'a stage failed unexpectedly: {in_words(error)}')
         else:
-            delivery = Delivery(message=parcel.message, frame=frame, processed=processed)
-            published, in_time = self._finish(delivery, parcel.deadline, current)
+            delivery = Delivery(parcel.message, parcel.deadline, frame, processed)
+            published, in_time = self._finish(delivery, current)
             now_ns = self._clock()
             self.admission.record(now_ns - started_ns, in_time=in_time, now_ns=now_ns)
             self.stage_ms['convert'].add((converted_ns - started_ns) / NS_PER_MS)
@@ -189,10 +195,10 @@ class Lane(Generic[Message]):
             raise ImageError(f'cannot be read: {in_words(error)}') from error
 
     def _finish(
-        self, delivery: Delivery[Message], deadline: Deadline, current: Callable[[], bool]
+        self, delivery: Delivery[Message], current: Callable[[], bool]
     ) -> tuple[bool, bool]:
         """Publish a result, unless it is late or unwanted; tells both, published and in time."""
-        begun_ns = self._clock()
+        deadline, begun_ns = delivery.deadline, self._clock()
         try:
             publish = self._hooks.compose(delivery)
             now_ns = self._clock()
@@ -200,8 +206,8 @@ class Lane(Generic[Message]):
             if not current():
                 self.accounts.drop('inactive')
             elif late and not self.policy.publish_late:
-                age_ms = deadline.age_ns(now_ns) / NS_PER_MS
-                self.drop('overrun', f'the result was {age_ms:.0f} ms old when it was ready')
+                age = age_in_words(deadline.age_ns(now_ns))
+                self.drop('overrun', f'the result was {age} old when it was ready')
             else:
                 publish()
                 done_ns = self._clock()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import os
 from pathlib import Path
+import shlex
 
 import edge_perception
 from edge_perception.contract import ArtifactError
@@ -20,10 +21,13 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import parse_manifest
 from edge_perception.core.drafting import draft_manifest
+from edge_perception.core.drafting import UNANSWERED
 from edge_perception.core.proofs import file_sha256
 
 PATH_VARIABLE = 'EDGE_PERCEPTION_MODEL_PATH'
 ZOO = Path(edge_perception.__file__).parent / 'zoo'
+# Not the name of a manifest: an unfinished draft must not make a model of its folder.
+DRAFT_NAME = 'model_draft.yaml'
 
 Describe = Callable[[Path], ModelDescription]
 
@@ -68,12 +72,37 @@ def find_model(
         path = path / MANIFEST_NAME
     if path.suffix in ('.yaml', '.yml'):
         _say_what_to_draft_from(path)
-        manifest = load_manifest(path)
+        manifest = read_manifest(path)
     else:
         manifest = _drafted(path, describe(path))
     source = path.parent / manifest.source
     _check_source(source, manifest)
     return Model(folder=path.parent, manifest=manifest, source=source, named=named)
+
+
+def read_manifest(path: Path) -> ModelManifest:
+    """
+    Read a manifest, and say of a draft that it is one.
+
+    :raises ManifestError: it is not valid, or a question of a draft is still open.
+    """
+    got = f'got {UNANSWERED!r}'
+    try:
+        manifest = load_manifest(path)
+    except ManifestError as error:
+        unfinished = '; the draft is unfinished, put in the answer'
+        problems = [f'{each}{unfinished if got in each else ""}' for each in error.problems]
+        raise ManifestError(error.subject, problems) from error
+    if manifest.decoder == UNANSWERED:
+        problem = f'decoder.name: {got}, expected the name of a decoder'
+        raise ManifestError(str(path), [f'{problem}; the draft is unfinished, put in the answer'])
+    return manifest
+
+
+def draft_command(model: Path, output: Path | None = None) -> str:
+    """Return what a user types to have the manifest of a model file drafted."""
+    words = ['edge-perception', 'inspect', str(model), '--draft', '--output']
+    return shlex.join([*words, str(output or model.with_name(DRAFT_NAME))])
 
 
 def _say_what_to_draft_from(manifest: Path) -> None:
@@ -82,7 +111,7 @@ def _say_what_to_draft_from(manifest: Path) -> None:
     if files:
         raise ManifestError(
             str(manifest),
-            [f'no such file; write it: edge-perception inspect {files[0]} --draft'],
+            [f'no such file; let it be drafted: {draft_command(files[0], manifest)}'],
         )
 
 
@@ -128,7 +157,8 @@ def _drafted(path: Path, description: ModelDescription) -> ModelManifest:
             str(path),
             [
                 *(f'the file does not say {what}' for what in draft.unknown),
-                f'write a manifest: edge-perception inspect {path} --draft',
+                'give a manifest with the answers in place of the file; this drafts one: '
+                + draft_command(path),
             ],
         )
     return parse_manifest(draft.values, folder=path.parent, subject=str(path))

@@ -93,6 +93,11 @@ class Worker(Generic[Message]):
         """Whether a frame is being worked on."""
         return self._busy_since_ns is not None
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is served any more: it was stopped, or a plugin ended its thread."""
+        return self._stopping
+
     def busy_ns(self) -> int:
         """Return for how long the frame at hand has been worked on; 0 when none is."""
         since_ns = self._busy_since_ns

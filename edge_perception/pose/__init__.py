@@ -7,6 +7,7 @@ from __future__ import annotations
 from edge_perception.pose.estimator import PlanarPoseEstimator
 from edge_perception.pose.estimator import PoseEstimate
 from edge_perception.pose.intrinsics import Intrinsics
+from edge_perception.pose.size import object_width
 from edge_perception.pose.stage import planar_stages
 from edge_perception.pose.stage import PlanarObjectStage
 
@@ -15,5 +16,6 @@ __all__ = [
     'PlanarObjectStage',
     'PlanarPoseEstimator',
     'PoseEstimate',
+    'object_width',
     'planar_stages',
 ]

@@ -53,6 +53,11 @@ def pose_anew(observed: Observations) -> tuple[Pose, Bools] | None:
     return None if pose is None else _settled(pose, observed, agreed)
 
 
+def supported(pose: Pose, observed: Observations) -> bool:
+    """Tell whether enough observations agree with a pose, not only with a homography."""
+    return bool((_distances(pose, observed) < _OUTLIER).sum() >= MINIMUM_POINTS)
+
+
 def _settled(pose: Pose, observed: Observations, agreed: Bools) -> tuple[Pose, Bools]:
     """Choose again: a pose is stiffer than a homography, and knows how sure each keypoint is."""
     for _ in range(_CHOICES):

@@ -27,6 +27,7 @@ from edge_perception.pose.consensus import Bools
 from edge_perception.pose.consensus import MINIMUM_POINTS
 from edge_perception.pose.consensus import pose_anew
 from edge_perception.pose.consensus import pose_near
+from edge_perception.pose.consensus import supported
 from edge_perception.pose.intrinsics import Floats
 from edge_perception.pose.intrinsics import Intrinsics
 from edge_perception.pose.pattern import Pattern
@@ -145,10 +146,14 @@ class PlanarPoseEstimator:
             confirmed by the image although they should.
         """
         seen = (score > 0) & np.isfinite(xy).all(axis=1)
+        if seen.sum() < MINIMUM_POINTS:
+            return None
         sigma = self._keypoint_sigma * scale / np.sqrt(np.clip(score, 0.05, 1.0))
         fit = self._fit(np.asarray(xy, np.float64), sigma, seen, intrinsics)
-        if fit is None or grey is None:
-            return None if fit is None else _summary(fit)
+        if fit is None:
+            return None
+        if grey is None:
+            return _summary(fit) if supported(fit.pose, fit.observed) else None
         if self._refine:
             fit = self._refined(fit, sigma, intrinsics, grey)
         return _summary(fit) if self._confirmed(fit, intrinsics, grey) else None

@@ -147,7 +147,7 @@ class Intrinsics:
         # lens, and how to ask for more depends on its version.
         for _ in range(_NEWTON_STEPS):
             there, slopes = self._projected(_at_unit_depth(rays))
-            rays = rays - (np.linalg.inv(slopes) @ (there - wanted)[..., None])[..., 0]
+            rays = rays - _solved(slopes, there - wanted)
         return np.asarray(rays, np.float64), slopes
 
     def pixels(self, points: Floats) -> Floats:
@@ -222,6 +222,20 @@ def _checked_distortion(numbers: Sequence[float], model: str) -> Floats:
             'calibrate the camera'
         )
     return distortion
+
+
+def _solved(slopes: Floats, offsets: Floats) -> Floats:
+    """
+    Return what slopes (N, 2, 2) turn into offsets (N, 2); not finite where nothing does.
+
+    Behind the edge of a fisheye, at 90 degrees, a pixel has no ray at z = 1 and no slope: one such
+    pixel must not cost the others theirs, as it does with ``np.linalg.inv``, which raises.
+    """
+    (a, b), (c, d) = slopes.transpose(1, 2, 0)
+    x, y = offsets.T
+    with np.errstate(all='ignore'):
+        steps = np.stack([d * x - b * y, a * y - c * x], axis=-1) / (a * d - b * c)[:, None]
+    return np.asarray(steps, np.float64)
 
 
 def _at_unit_depth(rays: Floats) -> Floats:

@@ -23,6 +23,7 @@ from rclpy.node import Node
 from edge_perception.ros import qos
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.pad_truth import matrix
+from edge_perception.ros.unknown_parameters import warn_of_unknown
 from edge_perception.simulation.gazebo import World
 from edge_perception.simulation.pursuit import velocities
 
@@ -32,6 +33,7 @@ class ApproachPilot(Node):
 
     def __init__(self, **node_arguments: Any) -> None:
         super().__init__('approach_pilot', **node_arguments)
+        warn_of_unknown(self, ['approach'])
         free = ParameterDescriptor(dynamic_typing=True)
         approach = int(self.declare_parameter('approach', 1, free).value)
         self._waypoints = World(approach=approach).waypoints()

@@ -262,14 +262,14 @@ class Camera:
             return
         header = self._header(delivery.message)
         perception, frame = delivery.processed.perception, delivery.frame
-        age_ns = self._node.get_clock().now().nanoseconds - stamp_ns(header)
+        now_ns = self._clock()
         axes = [self._planar[0].axes(frame, pose) for pose in perception.poses if self._planar]
         self.debug_image.publish(
             frame,
             perception,
             header=header,
-            age_ms=age_ns / NS_PER_MS,
-            now_ns=self._clock(),
+            age_ms=delivery.deadline.age_ns(now_ns) / NS_PER_MS,
+            now_ns=now_ns,
             axes=axes,
         )
 

@@ -26,8 +26,8 @@ from edge_perception.ros.rclpy_versions import ClockType
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
-# How often ``auto`` looks whether a camera has appeared or changed; a look is one or two questions
-# to the local graph.
+# How often ``auto`` looks whether a camera has appeared or changed; a look is a few questions to
+# the local graph.
 SEARCH_PERIOD_S = 0.5
 
 
@@ -104,10 +104,11 @@ class CameraInput:
 
     def open(self) -> None:
         """Subscribe, or look for a publisher from now on."""
+        self._compressed_seen = False
         if self._transport != 'auto':
             self._subscribe(self._transport)
-            return
-        self._compressed_seen = False
+            if self._reliability != 'auto':
+                return
         self._look()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._search = self._node.create_timer(SEARCH_PERIOD_S, self._look, clock=steady)
@@ -127,9 +128,12 @@ class CameraInput:
         """
         Subscribe to what is published; raw is preferred because it costs no decoding.
 
-        A camera may come back with the other transport, so looking never ends.
+        A camera may come back with the other transport or reliability, so looking never ends.
         """
         if self.subscribed and self.publishers():
+            self._follow_reliability()
+            return
+        if self._transport != 'auto':
             return
         published = {
             transport: bool(self._node.count_publishers(topic))
@@ -147,12 +151,22 @@ class CameraInput:
         self._unsubscribe()
         self.topic = self._topics[transport]
         if self._reliability == 'auto':
-            publishers = self._node.get_publishers_info_by_topic(self.topic)
-            self.reliable = bool(publishers) and all(map(is_reliable, publishers))
+            self.reliable = bool(self._all_reliable())
         message_type = Image if transport == 'raw' else CompressedImage
         self._subscription = self._node.create_subscription(
             message_type, self.topic, self._take, qos.camera(reliable=self.reliable)
         )
+
+    def _follow_reliability(self) -> None:
+        """Subscribe anew where the publishers are not what they were: no profile can change."""
+        if self._reliability == 'auto' and self._all_reliable() not in (None, self.reliable):
+            self._unsubscribe()
+            self._subscribe('raw' if self.topic == self._topics['raw'] else 'compressed')
+
+    def _all_reliable(self) -> bool | None:
+        """Tell whether all publishers repeat what is lost; None where there are none."""
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        return all(map(is_reliable, publishers)) if publishers else None
 
     def _take(self, message: ImageMessage, info: Mapping[str, Any]) -> None:
         self._losses.note(info)

@@ -13,6 +13,7 @@ from edge_perception.contract import option
 from edge_perception.contract import option_specs
 from edge_perception.contract import Options
 from edge_perception.contract import OptionSpec
+from edge_perception.ros.node_config import MOST_MS
 
 # As the parameter of the node with the same name says.
 AS_THE_NODE = -1
@@ -33,6 +34,7 @@ class CameraOptions(Options):
         AS_THE_NODE * 1.0,
         'how old its results may be, ms; 0: any age; -1: latency_budget_ms of the node',
         minimum=-1.0,
+        maximum=MOST_MS,
     )
     frame_id: str = option('', 'frame_id of its results; empty: frame_id of the node')
     rotate: int = option(

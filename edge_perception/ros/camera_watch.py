@@ -26,6 +26,8 @@ from edge_perception.ros.endpoints import owner
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 # How long a camera may be silent before something is said.
 PATIENCE_NS = 3_000_000_000
+# The longest that a camera can earn by being slow: one that was unplugged for an hour is not slow.
+LONGEST_PATIENCE_NS = 60_000_000_000
 # So many different changes of an image are told of in one activation.
 MOST_CHANGES = 8
 LARGE_IMAGES = (
@@ -80,7 +82,7 @@ class CameraWatch:
             silent_ns = now_ns - self._since_ns
             self._tell(f'{self._camera.topic}: images come again after {silent_ns / 1e9:.1f} s')
             # A camera that is as slow as that by nature is not told of with each image.
-            self._patience_ns = max(self._patience_ns, 2 * silent_ns)
+            self._patience_ns = max(self._patience_ns, min(2 * silent_ns, LONGEST_PATIENCE_NS))
         self._since_ns, self._came, self.problem = now_ns, True, ''
         look = _look(message)
         if self._look_of_image not in (None, look):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 
 import cv2
 import numpy as np
@@ -54,13 +55,15 @@ class DebugImage:
         self._engine = engine
         self._raw = node.create_publisher(Image, topic, qos.PICTURE)
         self._jpeg = node.create_publisher(CompressedImage, f'{topic}/compressed', qos.PICTURE)
-        self._next_ns = 0
+        self._drawn_ns = -math.inf
         # May be replaced while running.
         self.options = DebugOptions()
 
     def wanted(self, now_ns: int) -> bool:
         """Tell whether somebody looks, and enough time has passed since the last picture."""
-        if now_ns < self._next_ns:
+        # From the rate of now: a slow one that is given up must not delay the next picture.
+        rate = self.options.max_rate
+        if rate and now_ns - self._drawn_ns < NS_PER_S / rate:
             return False
         return bool(self._raw.get_subscription_count() or self._jpeg.get_subscription_count())
 
@@ -80,9 +83,7 @@ class DebugImage:
         :param axes: for each pose the origin and the ends of x, y, z, (4, 2), pixels.
         :param now_ns: monotonic.
         """
-        self._next_ns = (
-            now_ns + round(NS_PER_S / self.options.max_rate) if self.options.max_rate else now_ns
-        )
+        self._drawn_ns = now_ns
         picture = draw(
             frame,
             perception,

@@ -31,6 +31,8 @@ from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.rclpy_versions import ClockType
+from edge_perception.ros.unknown_parameters import refuse_misspelt
+from edge_perception.ros.unknown_parameters import warn_of_arguments
 from edge_perception.simulation.faults import Fault
 from edge_perception.simulation.faults import FaultLine
 from edge_perception.simulation.faults import parse_faults
@@ -41,11 +43,12 @@ class FaultInjector(Node):
     """
     Passes images on, with faults. All methods run in the thread of the executor.
 
-    :raises ConfigurationError: the schedule is wrong.
+    :raises ConfigurationError: the schedule is wrong, or a parameter is misspelt.
     """
 
     def __init__(self, **node_arguments: Any) -> None:
         super().__init__('fault_injector', **node_arguments)
+        refuse_misspelt(self, ['faults'])
         free = ParameterDescriptor(dynamic_typing=True)
         given: Any = self.declare_parameter('faults', [''], free).value
         # Images that came, for those who have to know that one was swallowed.
@@ -140,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     Run the node until it is shut down.
 
-    :return: exit status: 0, or 2 when the schedule is wrong.
+    :return: exit status: 0, or 2 when the schedule is wrong or a parameter misspelt.
     """
     rclpy.init(args=arguments)
     try:
@@ -150,6 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f'error [{code}]: {sentence}', file=sys.stderr)  # noqa: T201
         rclpy.try_shutdown()
         return 2
+    warn_of_arguments(node, arguments)
     try:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         from edge_perception.core.garbage import Collector
         from edge_perception.ros.node import PerceptionNode
+        from edge_perception.ros.unknown_parameters import warn_of_arguments
     except ModuleNotFoundError as error:
         sys.stderr.write(
             f'perception_node: the package {error.name} is missing; install it, see '
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
+        warn_of_arguments(node, arguments)
         node.autostart()
         executor.spin_until_future_complete(node.finished)
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import wraps
 import time
 from traceback import format_exception
@@ -31,6 +32,7 @@ from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.plugin_host import probe
 from edge_perception.core.realtime import Realtime
 from edge_perception.core.worker import do_nothing
+from edge_perception.pose import object_width
 from edge_perception.pose import planar_stages
 from edge_perception.ros import diagnostics
 from edge_perception.ros.camera_parameters import CameraConfig
@@ -105,7 +107,7 @@ class PerceptionNode(LifecycleNode):
         self.finished: Future = Future()
         self._give_up_signal = self.create_guard_condition(self._on_give_up)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._offers = Services(self, session=lambda: self._session)
+        self._offers = Services(self, session=lambda: self._session, clock=clock)
         # A steady clock, so that paused simulation time does not silence the diagnostics.
         self._steady_clock = RosClock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(
@@ -121,10 +123,7 @@ class PerceptionNode(LifecycleNode):
         """Configure and activate when the parameter ``autostart`` says so."""
         name = self.get_fully_qualified_name()
         if not self.get_parameter('autostart').value:
-            self.get_logger().info(
-                f'unconfigured; waiting for a lifecycle manager, for ros2 lifecycle set {name} '
-                'configure, or start with the parameter autostart'
-            )
+            self._tell_waiting(name)
             return
         if self.trigger_configure() == SUCCESS:
             self.trigger_activate()
@@ -133,6 +132,13 @@ class PerceptionNode(LifecycleNode):
                 'autostart: the node stays unconfigured; mend the parameters and call '
                 f'ros2 lifecycle set {name} configure, or start anew'
             )
+
+    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
+        """Set parameters; an unknown name is refused in words, where rclpy raises."""
+        problems = [self._declared.undeclared(each.name) for each in parameter_list]
+        if reason := '; '.join(filter(None, problems)):
+            return SetParametersResult(successful=False, reason=reason)
+        return super().set_parameters_atomically(parameter_list)
 
     @_guarded
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -154,6 +160,9 @@ class PerceptionNode(LifecycleNode):
         """Subscribe."""
         session = self._session
         assert session is not None
+        if session.ended:
+            self._die()  # while it was inactive, and nobody was there to be told
+            return ERROR
         session.activate()
         self._active = True
         words = '; '.join(camera.input.describe() for camera in session.cameras)
@@ -166,7 +175,10 @@ class PerceptionNode(LifecycleNode):
         self._active = False
         if self._session is not None:
             self._session.deactivate()
-        return ERROR if self._engine_died else SUCCESS
+        if self._engine_died:
+            return ERROR
+        self.get_logger().info('inactive, no images are subscribed to; the engine stays loaded')
+        return SUCCESS
 
     @_guarded
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -261,14 +273,31 @@ class PerceptionNode(LifecycleNode):
             raise
         return session
 
+    def _tell_waiting(self, name: str) -> None:
+        """Say what is waited for, and what `configure` is going to complain of."""
+        log = self.get_logger()
+        misspelt, foreign = self._declared.unknown()
+        for sentence in (*misspelt, *foreign):
+            log.warning(sentence)
+        model = self.get_parameter('model').value
+        heading = f'{name.removeprefix("/")}: or /**:'
+        nothing = f'no model was given; is the parameter file headed {heading}?'
+        words = f'model {model!r}' if model else nothing
+        log.info(
+            f'unconfigured ({words}); waiting for a lifecycle manager, for ros2 lifecycle set '
+            f'{name} configure, or start with the parameter autostart'
+        )
+
     def _tell(self, assembled: Assembled, session: Session) -> None:
         log = self.get_logger()
         for sentence in assembled.passed_over:
             log.info(f'engine auto: {sentence}')
         budgets = (f'{each.name} {each.budget_ms:g} ms'.strip() for each in session.cameras)
+        width = object_width(assembled.model.manifest)
+        size = f', object {width:.4g} m wide' if width else ''
         log.info(
             f'configured: model {assembled.model.manifest.name} from '
-            f'{assembled.model.folder.absolute()}, '
+            f'{assembled.model.folder.absolute()}{size}, '
             f'engine {assembled.engine} ({self._runtime(assembled)}) with '
             f'{assembled.artifact.path.name}, budget {", ".join(budgets)}'
         )
@@ -307,10 +336,13 @@ class PerceptionNode(LifecycleNode):
     def _on_give_up(self) -> None:
         if not self._active:
             return  # deactivated meanwhile; the next activation counts anew
+        self._die()
+        self.trigger_deactivate()
+
+    def _die(self) -> None:
         self._trouble = self._death
         self.get_logger().error(f'{self._trouble}; the node ends, so that it can be respawned')
         self._engine_died = True
-        self.trigger_deactivate()
 
     def _finish(self, status: int) -> None:
         if not self.finished.done():
@@ -326,6 +358,9 @@ class PerceptionNode(LifecycleNode):
     def _apply(self, session: Session, values: dict[str, Any]) -> str:
         """Make parameters take effect, or return why not one of them does."""
         config, _, _ = self._declared.read(values)
+        # Of the cameras that there are; others are there with the next configure.
+        names = (camera.name for camera in session.cameras)
+        config = replace(config, cameras=tuple(filter(None, names)))
         cameras, _ = self._declared.read_cameras(config, values)
         try:
             take_effect = session.prepare(config, cameras, self._declared.read_debug(values))
@@ -333,7 +368,10 @@ class PerceptionNode(LifecycleNode):
             return '; '.join(sentence for _, sentence in error.sentences())
         take_effect()
         later = [name for name in values if self._declared.known(name)]
-        later = [name for name in later if not self._declared.live(name)]
+        # One that is not there yet is being declared, not set by a user.
+        later = [
+            name for name in later if self.has_parameter(name) and not self._declared.live(name)
+        ]
         if later:
             self.get_logger().info(f'{", ".join(later)}: takes effect with the next configure')
         return ''

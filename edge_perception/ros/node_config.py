@@ -21,6 +21,8 @@ from edge_perception.ros.qos import RELIABILITIES
 FROM_MODEL = -1
 # Without simulated time; with it one period of /clock.
 STAMP_TOLERANCE_MS = 20.0
+# A day; what is far beyond it overflows as nanoseconds.
+MOST_MS = 86_400_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,15 @@ class NodeConfig(Options):
     engine: str = option(
         'onnxruntime', 'name of the inference engine; auto: the best that can load the model'
     )
-    artifact: str = option('', 'file that the engine loads; empty: found beside the model')
+    artifact: str = option(
+        '',
+        'file that the engine loads; empty: the file of the model, or a proven one in its folder '
+        'artifacts or in the cache',
+    )
     precision: str = option(
         '',
-        'precision of the artifact; empty: the most exact that there is',
+        'precision of what is loaded; empty: the most exact that there is, which is the model in '
+        'float32 where the engine reads it',
         choices=('', *PRECISIONS),
     )
     allow_unverified: bool = option(
@@ -69,10 +76,16 @@ class NodeConfig(Options):
         0.0, 'frames processed in a second at most, Hz; 0: as many as possible', minimum=0.0
     )
     max_image_megapixels: float = option(
-        50.0, 'larger compressed images are refused before they are decoded', minimum=0.01
+        50.0,
+        'larger compressed images are refused before they are decoded',
+        minimum=0.01,
+        maximum=10_000.0,
     )
     latency_budget_ms: float = option(
-        500.0, 'how old a published result may be, ms from its stamp; 0: any age', minimum=0.0
+        500.0,
+        'how old a published result may be, ms from its stamp; 0: any age',
+        minimum=0.0,
+        maximum=MOST_MS,
     )
     publish_late: bool = option(False, 'publish results although their budget is used up')
     on_bad_stamp: str = option(
@@ -85,6 +98,7 @@ class NodeConfig(Options):
         'a stamp so far in the future counts as now, ms; '
         f'-1: {STAMP_TOLERANCE_MS:g}, and with use_sim_time one period of /clock',
         minimum=-1.0,
+        maximum=MOST_MS,
     )
     score_threshold: float = option(
         FROM_MODEL * 1.0,

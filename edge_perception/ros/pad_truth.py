@@ -25,6 +25,7 @@ from sensor_msgs.msg import CameraInfo
 from edge_perception.pose.solver import quaternion
 from edge_perception.ros import qos
 from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.unknown_parameters import warn_of_unknown
 from edge_perception.simulation.camera import Floats
 from edge_perception.simulation.gazebo import OPTICAL_IN_BODY
 from edge_perception.simulation.gazebo import PAD_HEIGHT
@@ -44,6 +45,7 @@ class PadTruth(Node):
 
     def __init__(self, **node_arguments: Any) -> None:
         super().__init__('pad_truth', **node_arguments)
+        warn_of_unknown(self, [])
         self._places: deque[tuple[int, Floats, Floats]] = deque(maxlen=REMEMBERED)
         self._waiting: deque[CameraInfo] = deque(maxlen=WAITING)
         self._truths = self.create_publisher(PoseStamped, 'ground_truth/pose', qos.RESULT)

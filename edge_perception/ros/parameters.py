@@ -22,7 +22,6 @@ from edge_perception.contract import EngineType
 from edge_perception.contract import option_specs
 from edge_perception.contract import OptionError
 from edge_perception.contract import OptionSpec
-from edge_perception.contract.fields import did_you_mean
 from edge_perception.ros.camera_parameters import camera_specs
 from edge_perception.ros.camera_parameters import CameraConfig
 from edge_perception.ros.camera_parameters import CameraOptions
@@ -31,7 +30,8 @@ from edge_perception.ros.camera_parameters import usable
 from edge_perception.ros.debug_image import DebugOptions
 from edge_perception.ros.node_config import FROM_MODEL
 from edge_perception.ros.node_config import NodeConfig
-from edge_perception.ros.rclpy_versions import parameter_overrides
+from edge_perception.ros.unknown_parameters import unknown_parameter
+from edge_perception.ros.unknown_parameters import unknown_parameters
 
 # Parameters that hold the name of a topic.
 TOPICS = ('image_topic', 'camera_info_topic')
@@ -55,9 +55,6 @@ LIVE = (
 )
 DEBUG = 'debug.'
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-# Parameters that rclpy itself reads.
-RCLPY = ('use_sim_time', 'start_type_description_service')
-RCLPY_PREFIX = 'qos_overrides.'
 
 
 def engine_parameters(engines: Mapping[str, EngineType]) -> tuple[OptionSpec, ...]:
@@ -108,7 +105,7 @@ class Parameters:
         """
         self._declare_cameras(self._node.get_parameter('cameras').value)
         # Said when configured; not again with every value that is set.
-        problems = [] if pending else self._unknown()
+        problems = [] if pending else self._warn_of_unknown()
         values = self._values(self._specs, problems, pending)
         config = NodeConfig(**{name: values[name] for name in self._own})
         options: dict[str, dict[str, Any]] = {}
@@ -170,18 +167,34 @@ class Parameters:
         """Tell whether a parameter is one of the node's own or of an engine."""
         return name in self._specs or name in self._cameras
 
+    def unknown(self) -> tuple[list[str], list[str]]:
+        """Return what was given and looks misspelt, and what was given for nothing else."""
+        return unknown_parameters(self._node, [*self._specs, *self._cameras])
+
+    def undeclared(self, name: str) -> str:
+        """Return that there is no such parameter, in words; empty when there is."""
+        if self._node.has_parameter(name):
+            return ''
+        return unknown_parameter(name, [*self._specs, *self._cameras])
+
     def _values(
         self, specs: Mapping[str, OptionSpec], problems: list[str], pending: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return the values of parameters, and add what is wrong with them to the problems."""
         values: dict[str, Any] = {}
         for name, spec in specs.items():
-            given = pending[name] if name in pending else self._node.get_parameter(name).value
-            value = _plain(given, spec)
+            value = _plain(self._given(spec, pending), spec)
             problem = self.check(name, value)
             values[name] = spec.default if problem else spec.check(value)
             problems += [problem] if problem else []
         return values
+
+    def _given(self, spec: OptionSpec, pending: Mapping[str, Any]) -> Any:
+        if spec.name in pending:
+            return pending[spec.name]
+        # The parameters of a camera that is about to be named are declared later.
+        there = self._node.has_parameter(spec.name)
+        return self._node.get_parameter(spec.name).value if there else spec.default
 
     def _declare_cameras(self, names: Any) -> None:
         """Declare the parameters of cameras that were not known before."""
@@ -206,17 +219,12 @@ class Parameters:
             )
         return ''
 
-    def _unknown(self) -> list[str]:
-        """Return what looks misspelt; a file may hold parameters of other nodes as well."""
-        problems = []
-        for name in parameter_overrides(self._node):
-            if self.known(name) or name in RCLPY or name.startswith(RCLPY_PREFIX):
-                continue
-            if hint := did_you_mean(name, [*self._specs, *self._cameras]):
-                problems.append(f'{name}: unknown parameter{hint}')
-            else:
-                self._node.get_logger().warning(f'{name}: unknown parameter, not used')
-        return problems
+    def _warn_of_unknown(self) -> list[str]:
+        """Warn of parameters that are not used, and return what looks misspelt."""
+        misspelt, foreign = self.unknown()
+        for sentence in foreign:
+            self._node.get_logger().warning(sentence)
+        return misspelt
 
 
 def _the_only_camera(config: NodeConfig) -> CameraConfig:

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a camera without hardware shows: the rendered approach, a picture, a video, a webcam."""
+"""What a camera without hardware shows: the rendered approach, pictures, a video, a webcam."""
 
 from __future__ import annotations
 
@@ -76,6 +76,22 @@ class StillPicture(PictureSource):
         return self._picture, None
 
 
+class PictureFolder(PictureSource):
+    """The pictures of a folder in the order of their names, and from the start again."""
+
+    def __init__(self, folder: Path) -> None:
+        readable = (path for path in sorted(folder.iterdir()) if _is_picture(path))
+        self._paths = list(readable)
+        if not self._paths:
+            raise ImageError(f'{folder}: the folder holds no image that OpenCV can read')
+        self._shown = 0
+
+    def take(self, time: float) -> tuple[Picture, View | None]:
+        path = self._paths[self._shown % len(self._paths)]
+        self._shown += 1
+        return StillPicture(path).take(time)
+
+
 class MovingPictures(PictureSource):
     """
     A video, from the start again when it has ended, or a camera.
@@ -116,7 +132,8 @@ def open_pictures(source: str, *, approach: Approach, seed: int) -> PictureSourc
     """
     Open what a parameter names.
 
-    :param source: empty for the approach; else path of a picture or video, or ``camera:NUMBER``.
+    :param source: empty for the approach; else path of a picture, of a folder of pictures or of a
+        video, or ``camera:NUMBER``.
     :raises ImageError: it cannot be read.
     """
     if not source:
@@ -126,6 +143,15 @@ def open_pictures(source: str, *, approach: Approach, seed: int) -> PictureSourc
     if source.startswith(DEVICE) and number.isdecimal():
         return MovingPictures(int(number))
     path = Path(source).expanduser()
+    if path.is_dir():
+        return PictureFolder(path)
     if not path.is_file():
-        raise ImageError(f'{source}: no such file, expected a picture, a video or {DEVICE}NUMBER')
-    return StillPicture(path) if cv2.haveImageReader(str(path)) else MovingPictures(str(path))
+        raise ImageError(
+            f'{source}: no such file or folder, expected a picture, a folder of pictures, a video '
+            f'or {DEVICE}NUMBER'
+        )
+    return StillPicture(path) if _is_picture(path) else MovingPictures(str(path))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.is_file() and bool(cv2.haveImageReader(str(path)))

@@ -3,8 +3,8 @@
 """
 A camera that needs no hardware: ``python -m edge_perception.ros.rendered_camera``.
 
-It shows the approach to a landing pad together with the truth about it, or the pictures of a file
-or of a camera that OpenCV knows. The parameters are those of ``CameraConfig``.
+It shows the approach to a landing pad together with the truth about it, or the pictures of a
+file, of a folder or of a camera that OpenCV knows. The parameters are those of ``CameraConfig``.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from edge_perception.ros import qos
 from edge_perception.ros.picture_sources import open_pictures
 from edge_perception.ros.picture_sources import PictureSource
 from edge_perception.ros.rclpy_versions import ClockType
+from edge_perception.ros.unknown_parameters import refuse_misspelt
+from edge_perception.ros.unknown_parameters import warn_of_arguments
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.camera import Camera
 from edge_perception.simulation.textures import Picture
@@ -50,7 +52,9 @@ class CameraConfig(Options):
     """Values of the parameters."""
 
     source: str = option(
-        '', 'path of a picture or video, or camera:NUMBER; empty: the approach to the landing pad'
+        '',
+        'path of a picture, a folder of pictures or a video, or camera:NUMBER; empty: the '
+        'approach to the landing pad',
     )
     seconds: float = option(
         20.0, 'how long the approach takes, and the process lives; 0: for ever', minimum=0.0
@@ -87,6 +91,7 @@ class RenderedCamera(Node):
         self._pictures: PictureSource | None = None
         super().__init__('rendered_camera', **node_arguments)
         self.finished: Future = Future()
+        refuse_misspelt(self, (spec.name for spec in option_specs(CameraConfig)))
         # The types are checked with the values, in sentences.
         free = ParameterDescriptor(dynamic_typing=True)
         values: dict[str, Any] = {
@@ -243,6 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f'error [{code}]: {sentence}', file=sys.stderr)  # noqa: T201
         rclpy.try_shutdown()
         return 2
+    warn_of_arguments(node, arguments)
     executor.add_node(node)
     try:
         executor.spin_until_future_complete(node.finished)

@@ -19,9 +19,11 @@ FOLDER = Path('edge_perception') / 'frames'
 TO_BGR = {'rgb8': cv2.COLOR_RGB2BGR}
 
 
-def save(delivery: Delivery[Any], *, folder: str, camera: str, manifest: ModelManifest) -> Path:
+def save(
+    delivery: Delivery[Any], *, folder: str, camera: str, manifest: ModelManifest
+) -> tuple[Path, Path]:
     """
-    Write a frame as PNG, untouched, and its result beside it; returns the path of the picture.
+    Write a frame as PNG, untouched, and its result beside it; returns both paths.
 
     :param folder: empty for that of the user's data.
     :raises OSError: it cannot be written; nothing is left behind.
@@ -38,9 +40,10 @@ def save(delivery: Delivery[Any], *, folder: str, camera: str, manifest: ModelMa
         'frame_id': frame.frame_id,
         **_values(delivery.processed.perception, manifest),
     }
-    _write(base / f'{name}.json', (json.dumps(values, indent=2) + '\n').encode())
-    _write(base / f'{name}.png', png.tobytes())
-    return base / f'{name}.png'
+    picture, result = base / f'{name}.png', base / f'{name}.json'
+    _write(result, (json.dumps(values, indent=2) + '\n').encode())
+    _write(picture, png.tobytes())
+    return picture, result
 
 
 def _values(perception: Perception, manifest: ModelManifest) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 
 from edge_perception.contract.errors import in_words
+from edge_perception.core.budget import age_in_words
+from edge_perception.core.budget import Clock
 from edge_perception.ros.saved_frame import save
 from edge_perception.ros.session import Session
 
@@ -23,10 +25,12 @@ class Services:
     Callbacks run in the thread of the executor and do not wait; files are written by another.
 
     :param session: returns what is configured, or None.
+    :param clock: monotonic nanoseconds, the one that the session counts ages with.
     """
 
-    def __init__(self, node: Node, *, session: Callable[[], Session | None]) -> None:
+    def __init__(self, node: Node, *, session: Callable[[], Session | None], clock: Clock) -> None:
         self._node = node
+        self._clock = clock
         self._session = session
         node.create_service(SetBool, '~/enable', self._enable)
         # In a group of its own: while it is awaited, the others of a group may not run.
@@ -39,9 +43,11 @@ class Services:
         if session is None or not session.active:
             response.message = 'the node is not active; activate it first'
             return response
-        session.enable(request.data)
         response.success = True
         response.message = 'perception is ' + ('on' if request.data else 'off')
+        if request.data != session.enabled:
+            self._node.get_logger().info(f'{response.message}, switched by ~/enable')
+        session.enable(request.data)
         return response
 
     async def _save_frame(
@@ -61,11 +67,12 @@ class Services:
 
         def work() -> None:
             try:
-                paths = [
-                    save(delivery, folder=folder, camera=name, manifest=manifest)
-                    for name, delivery in last.items()
-                ]
-                done.set_result((True, ', '.join(map(str, paths))))
+                saved = []
+                for name, delivery in last.items():
+                    age = age_in_words(delivery.deadline.age_ns(self._clock()))
+                    paths = save(delivery, folder=folder, camera=name, manifest=manifest)
+                    saved.append(f'{paths[0]} and {paths[1]}, of a frame that is {age} old')
+                done.set_result((True, '; '.join(saved)))
             except Exception as error:  # e.g. a folder that may not be written, or a full disk
                 done.set_result((False, f'the frame could not be saved: {in_words(error)}'))
             # A future that is done does not by itself end the wait of the executor.

@@ -114,7 +114,7 @@ class Session:
         selection = make_selection(make_request(config, {}), self.model)
 
         def apply() -> None:
-            # By name: `cameras` itself may be set, and takes effect with the next configure.
+            # By name, so that each camera has its own whatever their order is.
             known = {own.name: own for own in cameras}
             for camera in self.cameras:
                 camera.debug_image.options = debug
@@ -142,6 +142,11 @@ class Session:
     def join(self, timeout_s: float) -> bool:
         """Wait until the engine is free; False when it is still busy after the time."""
         return self._worker.join(timeout_s)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no frame can be served any more, because a plugin ended the worker."""
+        return self._worker.ended
 
     @property
     def busy_s(self) -> float:

@@ -9,12 +9,12 @@ skipped in silence: an output that cannot be paired, and pictures that show noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
-from statistics import median
+from math import ceil
 from typing import Any
 
 from edge_perception.contract import ConfigurationError
@@ -27,6 +27,8 @@ from edge_perception.core.quantization import real_outputs
 from edge_perception.tooling.agreement import Agreement
 from edge_perception.tooling.agreement import compare
 from edge_perception.tooling.agreement import generous
+from edge_perception.tooling.measures import MEASURES
+from edge_perception.tooling.measures import Share
 from edge_perception.tooling.output_groups import compare_outputs
 from edge_perception.tooling.output_groups import GroupFigures
 from edge_perception.tooling.output_groups import GroupMeter
@@ -56,6 +58,8 @@ class Check:
     One figure beside its limit.
 
     :param subject: what was measured: a task, or a group of an output.
+    :param count: where the value is a share: how many; None elsewhere.
+    :param of: and of how many.
     """
 
     subject: str
@@ -63,11 +67,25 @@ class Check:
     value: float
     limit: float
     passed: bool
+    count: int | None = None
+    of: int | None = None
+
+    @property
+    def measured(self) -> str:
+        """The value in words, with the count behind a share."""
+        counted = '' if self.count is None else f' ({self.count} of {self.of})'
+        return f'{self.value:.4g}{counted}'
+
+    @property
+    def needed(self) -> int:
+        """How many objects it takes that a single one does not break the limit."""
+        counts = self.of is not None and self.limit > 0
+        return ceil(round(1 / self.limit, 6)) if counts else 0
 
     def sentence(self) -> str:
         """Return the figure in words, for one that fails."""
         bound = 'at least' if self.name in AT_LEAST else 'at most'
-        return f'{self.subject}: {self.name} is {self.value:.4g}, expected {bound} {self.limit:g}'
+        return f'{self.subject}: {self.name} is {self.measured}, expected {bound} {self.limit:g}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,7 @@ class Gate:
             'decoded from it'
             for name in self._unpaired
         )
+        notes = (*notes, *_too_few(checks))
         return Verdict(
             precision=self._precision,
             pictures=len(self._agreements),
@@ -220,7 +239,11 @@ class Gate:
                 counted = task == 'keypoints' and 'detections' in self._tasks
                 if not (counted and name in MEASURES['detections']):
                     value = measure(total, self._agreements)
-                    yield self._check(task, name, value, self._limits[task])
+                    check = self._check(task, name, value, self._limits[task])
+                    if isinstance(measure, Share):
+                        count, of = measure.parts(total)
+                        check = replace(check, count=count, of=of)
+                    yield check
 
     @staticmethod
     def _check(subject: str, name: str, value: float, limits: Any) -> Check:
@@ -256,48 +279,17 @@ class _Tap:
         return self._decoder.decode(tensors, **rest)
 
 
-Agreements = list[tuple[Agreement, float]]
-Measure = Callable[[Agreement, Agreements], float]
-
-
-def _share(name: str, of: str) -> Measure:
-    """Return how many of a kind there are over all pictures, as a share of another kind."""
-    return lambda total, _: float(getattr(total, name) / max(1, getattr(total, of)))
-
-
-def _typical(name: str, *, per_side: bool = False) -> Measure:
-    """Return the median over the pictures of the worst in each."""
-
-    def measure(total: Agreement, each: Agreements) -> float:
-        counted = [row for row in each if row[0].matched or not total.matched]
-        return float(median(getattr(a, name) / (side if per_side else 1) for a, side in counted))
-
-    return measure
-
-
-MEASURES: dict[str, dict[str, Measure]] = {
-    'detections': {
-        'lost': _share('lost', 'reference'),
-        'invented': _share('invented', 'reference'),
-        'class_flips': _share('class_flips', 'matched'),
-        'iou': _typical('worst_iou'),
-        'score_drift': _typical('score_drift'),
-    },
-    'keypoints': {
-        'lost': _share('lost', 'reference'),
-        'invented': _share('invented', 'reference'),
-        'keypoint_share': _typical('keypoint_px', per_side=True),
-    },
-    'classes': {
-        'class_flips': _share('class_flips', 'reference'),
-        'score_drift': _typical('score_drift'),
-    },
-    'mask': {'mask_share': _typical('mask_share')},
-    'poses': {
-        'position_share': _typical('position_share'),
-        'rotation_deg': _typical('rotation_deg'),
-    },
-}
+def _too_few(checks: Iterable[Check]) -> Iterator[str]:
+    """Say of which shares a single object is more than the limit: they decide by chance."""
+    weak = [each for each in checks if each.of is not None and each.of < each.needed]
+    for subject in dict.fromkeys(each.subject for each in weak):
+        those = [each for each in weak if each.subject == subject]
+        what = 'pictures' if subject == 'classes' else 'objects'
+        yield (
+            f'{subject}: {max(each.of or 0 for each in those)} {what} are too few for '
+            f'{", ".join(each.name for each in those)}, a single one breaks the limit; give '
+            f'pictures with {max(each.needed for each in those)} {what} or more'
+        )
 
 
 def _badness(agreement: Agreement) -> tuple[float, ...]:

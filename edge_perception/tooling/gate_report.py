@@ -69,7 +69,7 @@ def page(
 def _checks(checks: Iterable[Check]) -> str:
     lines = ''.join(
         f'<tr{"" if check.passed else " class=bad"}><td>{html.escape(check.subject)}</td>'
-        f'<td>{check.name}</td><td>{check.value:.4g}</td><td>{check.limit:g}</td>'
+        f'<td>{check.name}</td><td>{check.measured}</td><td>{check.limit:g}</td>'
         f'<td>{"passes" if check.passed else "fails"}</td></tr>\n'
         for check in checks
     )

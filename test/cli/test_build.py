@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -110,6 +112,26 @@ def test_what_was_built_is_what_an_engine_loads(invoke, folder):
     assert 'nobody has compared' not in result.stderr
 
 
+def test_it_is_said_how_to_load_what_was_built(invoke, folder):
+    result = build(invoke, folder, '--precision', 'fp16')
+    (command,) = re.findall('^look at it: (.*)$', result.stdout, re.MULTILINE)
+    (parameters,) = re.findall('^parameters of the node: (.*)$', result.stdout, re.MULTILINE)
+    assert parameters == ('engine: onnxruntime, precision: fp16; without it net.onnx is loaded')
+    assert command == (
+        f'edge-perception run {folder} {folder}/golden --engine onnxruntime --precision fp16'
+    )
+    result = invoke(*shlex.split(command)[1:], '--json')
+    assert result.exit_code == 0, result.output
+    assert 'nobody has compared' not in result.stderr
+
+
+def test_what_no_precision_asks_for_is_named_by_its_path(invoke, folder):
+    result = build(invoke, folder)  # the model itself is as exact, and comes first
+    (artifact,) = re.findall('^artifact: (.*)$', result.stdout, re.MULTILINE)
+    assert f'--engine onnxruntime --artifact {artifact}' in result.stdout
+    assert f'engine: onnxruntime, artifact: {artifact}; without it net.onnx' in result.stdout
+
+
 def test_output_gets_the_artifact_and_its_proof(invoke, folder):
     result = build(invoke, folder, '--precision', 'fp16', '--output', folder / 'artifacts')
     assert result.exit_code == 0, result.output
@@ -149,6 +171,15 @@ def test_bad_calibration_is_a_sentence(invoke, folder, left, tmp_path):
     assert 'is not a picture that OpenCV can read' in refused(result, left)
     result = build(invoke, folder, '--precision', 'int8')
     assert 'name a folder with --calibration' in refused(result, left)
+
+
+def test_both_folders_that_int8_needs_are_asked_for_at_once(invoke, folder, left):
+    shutil.rmtree(folder / 'golden')
+    result = build(invoke, folder, '--precision', 'int8')
+    assert result.exit_code == 2
+    assert 'name a folder with --calibration' in result.stderr
+    assert 'name them with --images FOLDER' in result.stderr
+    assert left() == []
 
 
 def test_bad_targets_are_sentences(invoke, folder, left):

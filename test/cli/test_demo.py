@@ -136,9 +136,14 @@ def assert_needs_no_other_file(page: str) -> None:
     assert 'url(http' not in page and '@import' not in page
 
 
-def test_the_approach_to_the_pad_with_poses_against_the_truth(invoke, tmp_path):
-    out = tmp_path / 'out'
-    result = invoke('demo', '--seconds', 4, '--out', out)
+@pytest.mark.parametrize('size', [1.0, 0.6])
+def test_the_approach_to_the_pad_with_poses_against_the_truth(invoke, tmp_path, size):
+    out, model = tmp_path / 'out', tmp_path / 'landing_pad'
+    given = ()
+    if size != 1.0:  # then the pad of the approach is as large as the model takes it for
+        invoke('pad', '--size', size, '--model', model)
+        given = ('--model', model)
+    result = invoke('demo', '--seconds', 4, '--out', out, *given)
     assert result.exit_code == 0, result.stderr
     values = json.loads((out / 'summary.json').read_text())
     error = values['pose_error']

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 import json
+from pathlib import Path
+import re
+import shutil
 import sys
 
 import pytest
 
 from edge_perception.cli import bench
+from edge_perception.core.models import find_model
+from edge_perception.core.proofs import file_sha256
+from edge_perception.core.proofs import Proof
+from edge_perception.core.proofs import write_proof
+from edge_perception.core.shelves import model_shelf
 from edge_perception.tooling.engine_bench import figures
 from edge_perception.tooling.engine_bench import Measured
 
@@ -31,6 +39,28 @@ def test_average_precision_is_the_golden_one(invoke, yolox, shared_data):
     (row,) = json.loads(result.stdout)
     expected = golden['yolox_nano.onnx|onnxruntime']
     assert [row[name] for name in expected] == pytest.approx(list(expected.values()), abs=0.005)
+
+
+def test_files_of_one_name_are_told_apart_and_copies_are_left_out(invoke, yolox, shared_data):
+    pytest.importorskip('pycocotools', reason='pycocotools is not installed')
+    pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+    name = 'yolox_nano_float16_quantize.tflite'
+    entries = [yolox / 'artifacts', shelf_of(yolox) / 'fp16-a', shelf_of(yolox) / 'fp16-b']
+    for folder in entries:
+        folder.mkdir(parents=True)
+        shutil.copyfile(shared_data / 'yolox_nano' / name, folder / name)
+        (folder / 'entry.json').write_text('{}')
+        (folder.parent / f'{folder.name}.current').write_text(folder.name)
+    (entries[0] / 'entry.json').unlink()
+    with (entries[2] / name).open('ab') as file:
+        file.write(b'another build')
+    for folder in entries:
+        prove(folder / name, yolox)
+    data = shared_data / 'coco_cc20'
+    given = ('--dataset', data / 'instances_val2017_cc20.json', '--images', data / 'images')
+    result = invoke('evaluate', yolox, *given, '--engine', 'litert')
+    assert result.exit_code == 0, result.output
+    assert re.findall(rf'(\S+)/{name}', result.stdout) == ['artifacts', 'cache']
 
 
 def test_a_dataset_that_is_none_is_a_sentence(invoke, yolox, tmp_path):
@@ -128,3 +158,19 @@ def test_cache_of_nothing(invoke, tmp_path):
     assert str(tmp_path / 'cache') in invoke('cache', 'path').stdout
     assert json.loads(invoke('cache', 'list', '--json').stdout) == []
     assert json.loads(invoke('cache', 'prune', '--json').stdout) == {'removed': 0, 'bytes': 0}
+
+
+def shelf_of(folder: Path) -> Path:
+    return model_shelf(find_model(str(folder), describe=lambda _: None))
+
+
+def prove(artifact: Path, folder: Path) -> None:
+    proof = Proof(
+        artifact_sha256=file_sha256(artifact),
+        model_sha256=file_sha256(folder / 'yolox_nano.onnx'),
+        engine='litert',
+        precision='fp16',
+        reference='the model',
+        passed=True,
+    )
+    write_proof(artifact, proof)

@@ -80,6 +80,7 @@ def test_a_draft_with_the_answers_is_the_manifest(invoke, model, name):
     assert result.exit_code == 0, result.stderr
     text = (folder / 'model.yaml').read_text()
     assert '# The file does not say:' in text
+    assert "fill: '?'" in text
     assert 'the colour order of the input' in text
     with pytest.raises(ManifestError, match=r'input.colour: got .\?., expected one of'):
         load_manifest(folder / 'model.yaml')

@@ -52,6 +52,11 @@ def test_version(invoke):
     assert edge_perception.__version__ in invoke('--version').stdout
 
 
+def test_help_says_where_names_of_models_come_from(invoke):
+    words = ' '.join(invoke('--help').stdout.split())
+    assert 'EDGE_PERCEPTION_MODEL_PATH, or of one that comes with the package' in words
+
+
 def test_a_misspelt_command(invoke):
     result = invoke('inspct', 'model.onnx')
     assert result.exit_code == 2

@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Callable
+import errno
+import os
+from pathlib import Path
 import re
+import shlex
 import struct
 from xml.etree import ElementTree
 
@@ -10,7 +15,22 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_perception.cli import pad_model
+from edge_perception.contract import Frame
+from edge_perception.contract import load_manifest
+from edge_perception.core.assembly import assemble
+from edge_perception.core.models import find_model
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.request import Request
+from edge_perception.core.shelves import model_shelf
+from edge_perception.pose import Intrinsics
+from edge_perception.pose import object_width
+from edge_perception.pose import planar_stages
 from edge_perception.simulation import pad
+from edge_perception.simulation.approach import Approach
+from edge_perception.simulation.camera import Camera
+from edge_perception.simulation.quick_rendering import QuickRenderer
+from edge_perception.simulation.views import FIELD_OF_VIEW
 from test.docs.markdown import fenced
 
 POINTS_PER_MILLIMETRE = 72 / 25.4
@@ -75,6 +95,13 @@ def test_a_png_has_its_size_and_the_drawing(invoke, tmp_path, dpi):
         (('--size', 1, '--out', 'pad.svg', '--dpi', 100), '--dpi only goes with .png'),
         (('--size', 20, '--out', 'pad.png', '--dpi', 1200), 'million pixels, expected at most'),
         (('--out', 'pad.pdf'), "Missing option '--size'"),
+        (('--size', 0.6), 'got neither --out nor --model, expected a file for the drawing'),
+        (('--size', 0.6, '--model', 'm', '--paper', 'a4'), '--paper and --dpi only go with --out'),
+        (
+            ('--size', 0.6, '--model', 'm', '--out', 'm/pad.pdf'),
+            'expected a place outside of --mo',
+        ),
+        (('--size', 0.6, '--model', 'm', '--out', 'pad.jpg'), "--out got 'pad.jpg', expected"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_writes_nothing(
@@ -94,6 +121,134 @@ def test_a_file_that_cannot_be_written_is_a_sentence(invoke, tmp_path):
     assert 'cannot be written' in result.stderr
 
 
+def written(invoke, folder: Path, size: float) -> Path:
+    result = invoke('pad', '--size', size, '--model', folder)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ''
+    return folder
+
+
+def test_whoever_prints_another_size_is_told_what_it_does_to_distances(invoke, tmp_path):
+    result = invoke('pad', '--size', 0.6, '--out', tmp_path / 'pad.pdf')
+    assert 'takes this pad for 1 m wide' in result.stderr
+    assert 'distances come out 1.67 times what they are' in result.stderr
+    assert 'edge-perception pad --size 0.6 --model landing_pad_0.6m' in result.stderr
+
+
+def test_at_one_metre_and_with_a_model_there_is_nothing_to_be_told(invoke, tmp_path):
+    out = ('--out', tmp_path / 'pad.pdf')
+    assert invoke('pad', '--size', 1, *out).stderr == ''
+    assert invoke('pad', '--size', 0.6, *out, '--model', tmp_path / 'pad').stderr == ''
+
+
+def test_the_advice_can_be_followed(invoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    advice = invoke('pad', '--size', 0.6, '--out', 'pad.pdf').stderr
+    (program, *arguments) = shlex.split(advice.rpartition(': ')[2])
+    assert program == 'edge-perception'
+    result = invoke(*arguments)
+    (argument,) = shlex.split(result.stdout.rpartition('use it with ')[2])
+    folder = Path(argument.removeprefix('model:='))
+    assert folder == tmp_path / 'landing_pad_0.6m'
+    assert sorted(file.name for file in folder.iterdir()) == ['model.onnx', 'model.yaml']
+    assert sorted(file.name for file in tmp_path.iterdir()) == [folder.name, 'pad.pdf']
+
+
+@pytest.mark.parametrize('size', [0.2, 0.6, 1.0, 3.0])
+def test_the_model_knows_the_size_and_is_the_same_otherwise(invoke, tmp_path, size):
+    ours = load_manifest(written(invoke, tmp_path / 'pad', size) / 'model.yaml')
+    zoo = load_manifest(pad_model.MODEL / 'model.yaml')
+    assert object_width(ours) == pytest.approx(size)
+    assert np.array(ours.object_points) == pytest.approx(size * np.array(zoo.object_points))
+    assert f'--size {size:g}' in ours.description
+    for name in ('name', 'sha256', 'input', 'labels', 'keypoint_names', 'pose', 'selection'):
+        assert getattr(ours, name) == getattr(zoo, name)
+
+
+def test_artifacts_that_were_built_for_one_size_serve_all(invoke, tmp_path):
+    folder = written(invoke, tmp_path / 'pad', 0.6)
+    names = (str(folder), 'landing_pad')
+    ours, zoo = (find_model(name, describe=lambda path: None) for name in names)
+    assert ours.folder != zoo.folder
+    assert model_shelf(ours) == model_shelf(zoo)
+
+
+@pytest.fixture
+def distances() -> Callable[[str, float], list[tuple[float, float]]]:
+    """Return a function: a model and the size of a rendered pad to distances, found and true."""
+    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+
+    def measure(model: str, size: float) -> list[tuple[float, float]]:
+        camera = Camera.from_field_of_view(FIELD_OF_VIEW)
+        way = Approach(camera, start=8.8 * size, end=0.9 * size, side=size)
+        render = QuickRenderer(camera, side=size, seed=1)
+        request = Request(model=model, engine='onnxruntime')
+        assembled = assemble(PluginHost(), request, make_stages=planar_stages)
+        intrinsics = Intrinsics.from_camera_info(
+            width=camera.width, height=camera.height, k=camera.matrix.ravel()
+        )
+        (stage,) = assembled.pipeline.stages
+        stage.calibrate(intrinsics)
+        found = []
+        for time in (2.0, 8.0, 12.0, 17.0):
+            view = way.view(time)
+            picture = np.ascontiguousarray(render(view))
+            result = assembled.pipeline.process(Frame(picture), selection=assembled.selection)
+            poses = result.perception.poses
+            found += [(np.linalg.norm(pose.position), view.distance) for pose in poses]
+        assembled.pipeline.engine.deactivate()
+        assert len(found) >= 3
+        return found
+
+    return measure
+
+
+def test_poses_of_a_pad_of_another_size_are_right_with_its_model(invoke, tmp_path, distances):
+    model = written(invoke, tmp_path / 'pad', 0.6)
+    for found, true in distances(str(model), 0.6):
+        assert found == pytest.approx(true, rel=0.01)
+
+
+def test_without_it_they_are_wrong_by_the_factor_that_is_said(distances):
+    for found, true in distances('landing_pad', 0.6):
+        assert found == pytest.approx(true / 0.6, rel=0.01)
+
+
+@pytest.mark.parametrize('kind', ['folder', 'file', 'link'])
+def test_nothing_that_is_there_is_written_over(invoke, tmp_path, kind):
+    there, out = tmp_path / 'there', tmp_path / 'pad.pdf'
+    if kind == 'folder':
+        there.mkdir()
+    elif kind == 'file':
+        there.touch()
+    else:
+        there.symlink_to('nowhere')
+    result = invoke('pad', '--size', 0.6, '--model', there, '--out', out)
+    assert result.exit_code == 2
+    assert f'{there}: exists already, expected a folder that is not there yet' in result.stderr
+    assert list(tmp_path.iterdir()) == [there]
+
+
+def test_a_model_that_cannot_be_written_leaves_nothing(invoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(pad_model.shutil, 'copyfile', full_disk)
+    result = invoke('pad', '--size', 0.6, '--model', tmp_path / 'm', '--out', tmp_path / 'a.pdf')
+    assert result.exit_code == 2
+    assert f'{tmp_path / "m"}: cannot be written: No space left on device' in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def full_disk(*arguments: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_without_its_drawing_there_is_no_model_either(invoke, tmp_path):
+    (tmp_path / 'file').touch()
+    out = tmp_path / 'file' / 'pad.pdf'
+    result = invoke('pad', '--size', 0.6, '--out', out, '--model', tmp_path / 'm')
+    assert result.exit_code == 2
+    assert list(tmp_path.iterdir()) == [tmp_path / 'file']
+
+
 def test_the_commands_of_the_document(invoke, repository, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [
@@ -102,7 +257,7 @@ def test_the_commands_of_the_document(invoke, repository, tmp_path, monkeypatch)
         if block.language == 'sh' and 'not run' not in block.markers
         for line in block.text.splitlines()
     ]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for program, *arguments in lines:
         assert program == 'edge-perception'
         assert invoke(*arguments).exit_code == 0

@@ -32,6 +32,14 @@ def test_the_table_says_what_an_engine_and_its_options_are(invoke):
         assert word in result.stdout
 
 
+def test_defaults_are_shown_as_files_of_parameters_have_them(invoke):
+    rows = [line.split()[:3] for line in invoke('plugins').stdout.splitlines()]
+    assert ['openvino', 'device', 'CPU'] in rows
+    assert ['onnxruntime', 'spinning', 'false'] in rows
+    assert [row for row in rows if row[2:] == ['[]']]
+    assert not [row for row in rows if row[2:] == ['()']]
+
+
 def test_a_broken_plugin_is_listed_with_reason_and_remedy(invoke, monkeypatch):
     broken = EntryPoint(name='broken', value='no_such_module', group='edge_perception')
     monkeypatch.setattr(plugins, 'PluginHost', lambda: PluginHost(candidates=[broken]))

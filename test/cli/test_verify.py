@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+import re
 import shutil
 
 import pytest
@@ -49,12 +50,51 @@ def test_a_good_artifact_passes_and_is_proven(verify):
     assert proof.figures['pictures'] == 20
 
 
+def test_a_proof_outside_of_the_model_folder_comes_with_what_to_do(
+    yolox, invoke, shared_data, here, street
+):
+    pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+    source = shared_data / 'yolox_nano' / 'yolox_nano_float16_quantize.tflite'
+    artifact = Path(shutil.copy(source, yolox))
+    result = invoke('verify', artifact, '--reference', yolox, '--images', street)
+    assert result.exit_code == 0, result.output
+    command = f'edge-perception run {yolox} {street} --engine litert --artifact {artifact}'
+    assert f'look at it: {command}' in result.stdout
+    assert f'parameters of the node: engine: litert, artifact: {artifact}' in result.stdout
+    assert f'copy it and its proof to {yolox}/artifacts' in result.stdout
+    result = invoke('run', yolox, street, '--engine', 'litert')
+    assert f'{artifact.name} beside the model is not looked at: move it' in result.stderr
+    (yolox / 'artifacts').mkdir()
+    for path in yolox.glob(f'{artifact.name}*'):
+        path.rename(yolox / 'artifacts' / path.name)
+    assert invoke('run', yolox, street, '--engine', 'litert').exit_code == 0
+    artifact = yolox / 'artifacts' / artifact.name
+    result = invoke('verify', artifact, '--reference', yolox, '--images', street)
+    assert 'parameters of the node: engine: litert\n' in result.stdout
+    assert 'copy it' not in result.stdout
+
+
+def test_the_limits_and_the_counts_behind_shares_are_said(verify):
+    name = 'yolox_nano_int8_quantize.tflite'  # its weights are in float
+    _, result = verify(name)
+    assert 'limits of fp32 (read from the file; --precision changes it)' in result.stdout
+    assert re.search(r'lost +0\.\d+ \(\d+ of 76\)', result.stdout)
+    assert '76 objects are too few for lost, invented, a single one breaks the limit' in (
+        result.stderr
+    )
+    assert 'give pictures with 100 objects or more' in result.stderr
+    _, result = verify(name, '--precision', 'int8')
+    assert 'limits of int8\n' in result.stdout
+    assert 'too few' not in result.stderr
+
+
 def test_what_is_assumed_of_a_bare_file_is_said(verify):
     _, result = verify('yolox_nano_float16_quantize.tflite')
     assert "yolox_nano.onnx has no manifest; as its outputs look like those of 'yolox'" in (
         result.stderr
     )
     assert 'resize letterbox_top_left' in result.stderr
+    assert 'before it can be loaded, yolox_nano.onnx needs a model.yaml' in result.stderr
 
 
 def test_a_bad_artifact_is_rejected_with_a_report_and_without_a_proof(verify, here):

@@ -128,6 +128,17 @@ def test_a_missing_manifest_is_said_in_words(tmp_path):
     assert str(raised.value) == f'{path}: cannot be read: No such file or directory'
 
 
+def test_the_folder_of_a_model_will_do(tmp_path):
+    with pytest.raises(ManifestError) as raised:
+        load_manifest(tmp_path)
+    assert str(raised.value) == f'{tmp_path}/model.yaml: cannot be read: No such file or directory'
+    text = 'manifest_version: 1\nname: net\nsource: {file: net.onnx}\ndecoder: {name: yolox}\n'
+    (tmp_path / 'model.yaml').write_text(f'{text}input: {{width: 8, height: 8}}\nlabels: a.txt\n')
+    (tmp_path / 'a.txt').write_text('cat\n')
+    assert load_manifest(tmp_path) == load_manifest(tmp_path / 'model.yaml')
+    assert load_manifest(tmp_path).labels.names == ('cat',)
+
+
 def test_a_file_that_is_not_yaml_is_said_in_one_line_with_its_place(tmp_path):
     path = tmp_path / 'model.yaml'
     path.write_text('name: [yolox\ninput: {}\n', encoding='utf-8')

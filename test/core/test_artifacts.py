@@ -104,15 +104,16 @@ def test_the_onnx_of_a_model_in_float32_needs_no_proof(model):
 def test_the_same_onnx_computed_in_less_needs_one(model):
     assert refusal(model, Reader(), Precise('bf16')) == (
         'artifact M/net.onnx: nobody has compared it, computed in bf16, on reader with the '
-        'reference; verify it: edge-perception verify M/net.onnx --reference M --engine reader, '
-        'or set allow_unverified'
+        'reference; verify it: edge-perception verify M/net.onnx --reference M --images FOLDER '
+        '--engine reader, or set allow_unverified'
     )
 
 
 def test_a_model_that_was_never_built_says_how_to_build_it(model):
     assert refusal(model, Planner()) == (
-        'artifact M: has nothing that the engine planner reads (.plan); '
-        'build it: edge-perception build M --target planner --images FOLDER'
+        'artifact M: has nothing that the engine planner reads (.plan), neither in its folder '
+        'artifacts nor in the cache; build it: edge-perception build M --target planner '
+        '--images FOLDER'
     )
     assert refusal(model, Planner(), precision='int8').endswith(
         'planner --precision int8 --calibration FOLDER --images FOLDER'
@@ -143,7 +144,8 @@ def test_an_unproven_artifact_is_refused_unless_the_user_says_so(model, add):
     path = add('net.plan', proven=False)
     assert refusal(model, Planner()).startswith(
         'artifact M/artifacts/net.plan: nobody has compared it on planner with the reference; '
-        'verify it: edge-perception verify M/artifacts/net.plan --reference M --engine planner'
+        'verify it: edge-perception verify M/artifacts/net.plan --reference M --images FOLDER '
+        '--engine planner'
     )
     chosen = choose(model, Planner(), allow_unverified=True)
     assert chosen.path == path
@@ -226,3 +228,23 @@ def test_a_proof_reads_back_as_it_was_written(add):
         '2026-01-01',
     )
     assert read_proof(path, 'somebody') is None
+
+
+def test_a_file_beside_the_model_is_named_with_what_to_do(model, add):
+    for path in add('net.plan').parent.iterdir():
+        path.rename(model.folder / path.name)
+    assert (
+        'net.plan beside the model is not looked at: move it and its proof to M/artifacts, or '
+        'name it (artifact, for commands --artifact); or build it: '
+    ) in refusal(model, Planner())
+    proof_path(model.folder / 'net.plan', 'planner').unlink()
+    (model.folder / 'golden').mkdir()
+    assert (
+        'net.plan beside the model is not looked at: verify it: edge-perception verify M/net.plan '
+        '--reference M --engine planner, then move it and its proof to M/artifacts, or name it'
+    ) in refusal(model, Planner())
+
+
+def test_commands_in_sentences_are_quoted_for_the_shell(model):
+    spaced = replace(model, named=model.folder / 'my net.onnx')
+    assert "edge-perception build 'M/my net.onnx' --target" in refusal(spaced, Planner())

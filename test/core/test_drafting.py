@@ -209,10 +209,20 @@ def test_without_metadata_the_tensor_answers_what_it_can():
         'mean',
         'std',
         'resize',
+        'fill',
     }
     said = '; '.join(made.unknown)
-    for what in ('the colour order', 'scale, mean and std', 'resized', 'the class names'):
+    for what in ('the colour order', 'scale, mean and std', 'resized', 'delete the line fill'):
         assert what in said
+
+
+def test_names_of_classes_may_stay_open():
+    made = draft((1, 1000))
+    assert made.optional == (
+        'the class names (there are 1000); without them results carry numbers',
+    )
+    assert 'class names' not in '; '.join(made.unknown)
+    assert exported((1, 6, CELLS)).optional == ()
 
 
 def test_inputs_that_are_no_single_image():

@@ -173,7 +173,7 @@ def test_what_metadata_leaves_open_is_asked(image, question):
 def test_without_labels_the_decoder_stays_a_guess():
     made = draft(said({}), (1, 2))
     assert "the decoder 'classifier' is a guess" in '; '.join(made.unknown)
-    assert 'the class names (there are 2)' in '; '.join(made.unknown)
+    assert 'the class names (there are 2)' in '; '.join(made.optional)
 
 
 def test_damaged_metadata_is_said_and_the_rest_is_drafted():

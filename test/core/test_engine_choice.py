@@ -53,6 +53,12 @@ def test_an_engine_that_was_named_is_never_replaced_by_another(host, model):
         assemble(host, Request(model=model(), engine='a_second'))
 
 
+def test_a_misspelt_engine_gets_the_nearest_name_alone(host, model):
+    with pytest.raises(EngineUnavailableError) as raised:
+        assemble(host, Request(model=model(), engine='fak'))
+    assert str(raised.value).endswith("; did you mean 'fake'?")
+
+
 def test_an_unverified_artifact_is_a_warning_for_as_long_as_it_runs(host, model):
     folder = model(source={'file': 'net.fake'})
     (Path(folder) / 'net.fake').touch()

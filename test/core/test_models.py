@@ -120,7 +120,10 @@ def test_a_bare_file_that_says_too_little_gets_all_questions_and_the_command(tmp
     *questions, advice = raised.value.problems
     assert len(questions) > 1
     assert all(each.startswith('the file does not say ') for each in questions)
-    assert advice == f'write a manifest: edge-perception inspect {path} --draft'
+    assert advice.endswith(
+        f'edge-perception inspect {path} --draft --output {tmp_path}/model_draft.yaml'
+    )
+    assert not any('class names' in each for each in questions)
 
 
 def test_a_name_is_looked_up_on_the_shelves_in_their_order_and_then_in_the_zoo(tmp_path):
@@ -225,4 +228,23 @@ def test_a_folder_with_a_model_and_no_manifest_says_how_to_write_one(tmp_path):
     (tmp_path / 'net.onnx').write_bytes(b'')
     with pytest.raises(ManifestError) as raised:
         find_model(str(tmp_path), describe=lambda _: None)
-    assert f'edge-perception inspect {tmp_path / "net.onnx"} --draft' in str(raised.value)
+    assert str(raised.value).endswith(
+        f'edge-perception inspect {tmp_path}/net.onnx --draft --output {tmp_path}/model.yaml'
+    )
+
+
+def test_a_draft_with_open_questions_is_called_unfinished(tmp_path):
+    folder = write_model(tmp_path / 'mine')
+    manifest = folder / 'model.yaml'
+    text = manifest.read_text()
+    manifest.write_text(text.replace('height: 64', "height: 64\n  fill: '?'\n  colour: green"))
+    with pytest.raises(ManifestError) as raised:
+        find(folder)
+    fill, colour = sorted(raised.value.problems, key=lambda each: 'colour' in each)
+    assert fill.startswith("input.fill: got '?'")
+    assert fill.endswith('; the draft is unfinished, put in the answer')
+    assert 'unfinished' not in colour
+    manifest.write_text(text.replace('name: yolo', "name: '?'"))
+    assert "decoder.name: got '?', expected the name of a decoder" in sentence(
+        ManifestError, folder
+    )

@@ -55,6 +55,23 @@ def test_a_frame_older_than_its_budget_is_not_started():
     assert rig.reports == [('stale', 'the frame was 101 ms old before it was started')]
 
 
+@pytest.mark.parametrize(
+    ('age_ms', 'words'),
+    [
+        (59_999, '59999 ms old before it was started'),
+        (90_000, '1.5 minutes old before it was started'),
+        (5_400_000, '1.5 hours old before it was started (a recording?)'),
+        (216_000_000, '2.5 days old before it was started (a recording?)'),
+        (295_371_459_237, '9.4 years old before it was started (a recording?)'),
+    ],
+)
+def test_a_great_age_is_said_in_great_units(age_ms, words):
+    with Rig() as rig:
+        rig.send(age_ms=age_ms, budget_ms=100)
+        rig.until_idle()
+    assert rig.reports == [('stale', f'the frame was {words}')]
+
+
 def test_a_frame_that_waits_too_long_for_the_engine_becomes_stale():
     gate = Gate()
     with Rig() as rig:

@@ -113,7 +113,8 @@ def check_shown(repository: Path, printed: str, text: str) -> None:
 
 def test_with_pip(folder: Path, repository: Path) -> None:
     path = fresh_environment(folder, repository)
-    run(folder, guide(repository, 'does, where nothing else is installed'), path=path)
+    checkout = folder / 'edge_perception'
+    run(checkout, guide(repository, 'does, where nothing else is installed'), path=path)
     plugin = folder / 'edge_perception_acme'
     assert 'myengine' not in ''.join(
         each.read_text().lower() + str(each.relative_to(plugin)).lower()
@@ -132,7 +133,8 @@ def test_with_pip(folder: Path, repository: Path) -> None:
 def test_with_colcon(folder: Path, repository: Path) -> None:
     if not (BIN / 'colcon').exists():
         pytest.skip('colcon is not installed beside this Python')
-    run(folder, guide(repository, 'does, where nothing else is installed'), path=BIN)
+    checkout = folder / 'edge_perception'
+    run(checkout, guide(repository, 'does, where nothing else is installed'), path=BIN)
     built = guide(repository, 'does; with colcon')
     away = 'cd src/edge_perception_acme\nrm -r edge_perception_acme\n'
     kit = guide(repository, 'does; the kit')

@@ -76,9 +76,16 @@ def test_keypoints_that_agree_with_nothing_give_no_pose():
     assert estimate(nonsense) is None
 
 
-def test_too_few_keypoints_give_no_pose():
+def test_keypoints_that_agree_with_a_homography_and_with_no_pose_give_none():
+    # A homography squeezes the whole object onto a line in the image.
+    line = np.linspace((0, 0), (600, 400), len(POINTS))
+    assert estimate(line) is None
+
+
+@pytest.mark.parametrize('count', [0, 1, 4])
+def test_too_few_keypoints_give_no_pose(count):
     score = np.zeros(len(POINTS))
-    score[:4] = 1
+    score[:count] = 1
     assert estimate(seen_at(ROTATION, POSITION), score) is None
 
 

@@ -113,6 +113,10 @@ def test_the_lens_models_are_those_of_opencv():
     [
         ({'width': 0}, 'got a size of 0x480'),
         ({'d': [float('nan')] * 5}, 'd: got [nan, nan, nan, nan, nan], expected finite numbers'),
+        (
+            {'model': 'rational_polynomial', 'd': [0, 1e290, 0, 0, 0, 1e290, 1e290, 1e290]},
+            'expected a lens that maps each pixel to one ray',
+        ),
     ],
 )
 def test_calibration_that_would_make_every_pose_impossible_is_refused(changes, words):
@@ -129,3 +133,19 @@ def test_size_that_differs_by_some_rows_is_another_picture():
     with pytest.raises(IntrinsicsError):
         camera.fitted(640, 484)
     assert camera.fitted(320, 240).matrix[0, 0] == 250
+
+
+def test_pixels_that_look_behind_the_camera_do_not_cost_the_others_their_rays():
+    # The ideal lens of a simulator, 204 degrees wide: r = f theta.
+    k = [180, 0, 319.5, 0, 180, 239.5, 0, 0, 1]
+    camera = Intrinsics.from_camera_info(
+        width=640, height=480, k=k, d=[0] * 4, model='equidistant'
+    )
+    pixels = np.stack(np.meshgrid(np.arange(0, 641, 20), np.arange(0, 481, 20)), -1).reshape(-1, 2)
+    away = np.linalg.norm(pixels - (320, 240), axis=1)
+    lengths = np.linalg.norm(camera.rays(pixels), axis=1)
+    ahead = away / 180 < 1.5
+    assert lengths[ahead] == pytest.approx(np.tan(away[ahead] / 180))
+    behind = away / 180 > 1.6
+    assert behind.any()
+    assert not (lengths[behind] < 100).any()

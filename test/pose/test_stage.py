@@ -137,3 +137,19 @@ def test_object_straight_below_the_camera(yaw):
     keypoints = Keypoints(xy, np.ones(xy.shape[:2], np.float32))
     result = stage_of()(FRAME, Perception(keypoints=keypoints), TRANSFORM)
     np.testing.assert_allclose(result.poses[0].position, (0, 0, 4.0), atol=1e-3)
+
+
+def test_an_instance_without_a_keypoint_does_not_cost_the_others_their_poses():
+    keypoints = seen((0, 0, 4.0), (1, 0, 5.0), scores=[1.0, 0.0])
+    keypoints.xy[1] = np.nan
+    result = stage_of()(FRAME, Perception(None, keypoints), TRANSFORM)
+    assert [pose.position[2].round(2) for pose in result.poses] == [4.0]
+
+
+def test_the_ideal_lens_of_a_simulator_that_sees_behind_itself_gives_poses():
+    lens = {'k': [180, 0, 320, 0, 180, 240, 0, 0, 1], 'd': [0] * 4, 'model': 'equidistant'}
+    camera = Intrinsics.from_camera_info(width=640, height=480, **lens)
+    keypoints = seen((0.3, 0.2, 2.0), camera=camera)
+    result = stage_of(**lens)(FRAME, Perception(None, keypoints), TRANSFORM)
+    assert [pose.position[2].round(2) for pose in result.poses] == [2.0]
+    assert np.isfinite(result.detections.xyxy).all()

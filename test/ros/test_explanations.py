@@ -123,6 +123,27 @@ def test_auto_does_as_the_publisher_does(world, reliable):
     assert here.detections.get(timeout=30) is not None
 
 
+@pytest.mark.parametrize('transport', ['raw', 'auto'])
+@pytest.mark.parametrize('reliable', [True, False])
+def test_auto_follows_a_camera_that_comes_back_with_the_other_reliability(
+    world, reliable, transport
+):
+    here = world(qos='auto', image_transport=transport)
+    profiles = (10, qos_profile_sensor_data) if reliable else (qos_profile_sensor_data, 10)
+    first = here.tester.publisher(Image, '/image_raw', profiles[0])
+    until(lambda: here.node.count_publishers('/image_raw'), bool)
+    activate(here)
+    first.wait(here.node)
+    first.destroy(here.node)
+    second = here.tester.publisher(Image, '/image_raw', profiles[1])
+    camera = here.node.session.cameras[0]
+    until(lambda: camera.input.reliable, lambda asked: asked == (not reliable))
+    second.wait(here.node)
+    here.detections.wait(here.node)
+    second.publish(picture(here.now()))
+    assert here.detections.get(timeout=30) is not None
+
+
 def test_a_camera_that_stops_and_comes_back(world, clock):
     here = world(clock=clock)
     camera = here.start()
@@ -171,6 +192,18 @@ def test_a_camera_that_is_slow_by_nature_is_told_of_once(clock):
     clock.now_ns += 20_000_000_000
     slow.check()
     assert len(said) == 2, 'but that it has stopped is told'
+
+
+def test_a_camera_that_was_away_for_an_hour_is_missed_again_within_minutes(clock):
+    found, said, _ = watch(clock)
+    found.image(picture(None))
+    clock.now_ns += 3600 * 1_000_000_000
+    found.check()
+    found.image(picture(None))
+    clock.now_ns += 120 * 1_000_000_000
+    found.check()
+    assert len(said) == 2
+    assert found.problem
 
 
 def test_two_cameras_on_one_topic_do_not_fill_the_log(clock):

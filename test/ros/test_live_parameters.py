@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+import re
 
 import cv2
 import numpy as np
 import pytest
+from rcl_interfaces.srv import SetParameters
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage
@@ -16,7 +19,9 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 
+from edge_perception.core.drawing import draw
 from edge_perception.ros.images import image_to_frame
+from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
 from test.support.graph import until
 
@@ -79,6 +84,20 @@ def test_a_value_out_of_range_is_refused(world):
     assert answer.reason == 'debug.jpeg_quality: got 101, expected a whole number from 1 to 100'
 
 
+def test_an_unknown_name_gets_the_nearest_one(world):
+    here = world()
+    here.start()
+    before = lane(here).selection
+    answer = set_parameters(here, scor_threshold=0.5, max_detections=3)
+    assert not answer.successful
+    assert answer.reason == ("scor_threshold: unknown parameter, did you mean 'score_threshold'?")
+    assert lane(here).selection == before
+    client = here.tester.node.create_client(SetParameters, '/perception/set_parameters')
+    request = SetParameters.Request(parameters=[Parameter('xyz', value=1).to_parameter_msg()])
+    (result,) = here.tester.call(client, request).results
+    assert (result.successful, result.reason) == (False, 'xyz: unknown parameter')
+
+
 def test_others_say_that_they_need_a_configure(world):
     here = world()
     here.start()
@@ -92,8 +111,11 @@ def test_perception_is_switched_off_and_on_without_a_transition(world):
     answer = call(here, SetBool, 'enable', SetBool.Request(data=False))
     assert (answer.success, answer.message) == (True, 'perception is off')
     until(lambda: here.node.session.cameras[0].input.subscribed, lambda there: not there)
+    here.logged('perception is off, switched by ~/enable')
+    assert here.camera_status('switched off by ~/enable')
     assert here.tester.state() == 'active'
     assert call(here, SetBool, 'enable', SetBool.Request(data=True)).success
+    here.logged('perception is on, switched by ~/enable')
     camera.wait(here.node)
     camera.publish(picture(here.now()))
     assert here.detections.get(timeout=30) is not None
@@ -113,6 +135,7 @@ def test_the_switch_and_the_lifecycle_do_not_confuse_each_other(world):
     camera = here.start()
     assert call(here, SetBool, 'enable', SetBool.Request(data=False)).success
     assert here.tester.transition('deactivate')
+    here.logged('inactive, no images are subscribed to; the engine stays loaded')
     answer = call(here, SetBool, 'enable', SetBool.Request(data=True))
     assert not answer.success, 'an inactive node lets no frame in'
     assert not here.node.session.cameras[0].input.subscribed
@@ -135,8 +158,23 @@ def test_budgets_stay_with_their_cameras_when_the_list_of_cameras_is_set(world):
     assert budgets == {'front': 70.0, 'down': 300.0}
 
 
+def test_other_cameras_wait_for_the_next_configure_and_the_one_at_work_keeps_its_parameters(world):
+    here = world()
+    assert here.tester.transition('configure')
+    answer = set_parameters(here, cameras=['front', 'down'])
+    assert answer.successful, answer.reason
+    here.logged('cameras: takes effect with the next configure')
+    assert set_parameters(here, score_threshold=0.9, latency_budget_ms=70.0).successful
+    (camera,) = here.node.session.cameras
+    assert (camera.lane.selection.score_threshold, camera.budget_ms) == (0.9, 70.0)
+    assert here.tester.transition('cleanup')
+    assert here.tester.transition('configure')
+    assert [camera.name for camera in here.node.session.cameras] == ['front', 'down']
+
+
 def test_a_frame_is_kept_with_its_result(world, tmp_path):
-    here = world(save_folder=str(tmp_path / 'kept'))
+    clock = FakeClock()
+    here = world(clock=clock, save_folder=str(tmp_path / 'kept'))
     camera = here.start()
     answer = call(here, Trigger, 'save_frame', Trigger.Request())
     assert not answer.success
@@ -146,11 +184,18 @@ def test_a_frame_is_kept_with_its_result(world, tmp_path):
     here.detections.get(timeout=30)
     answer = call(here, Trigger, 'save_frame', Trigger.Request())
     assert answer.success, answer.message
-    saved = cv2.imread(answer.message)
-    np.testing.assert_array_equal(saved, image_to_frame(message).image)
-    values = json.loads((tmp_path / 'kept').joinpath(answer.message[:-3] + 'json').read_text())
+    paths, _, age = answer.message.partition(', of a frame that is ')
+    saved, result = paths.split(' and ')
+    assert re.fullmatch(r'\d+ ms old', age)
+    np.testing.assert_array_equal(cv2.imread(saved), image_to_frame(message).image)
+    values = json.loads(Path(result).read_text())
     assert (values['model'], values['frame_id']) == ('fake', 'camera_optical_frame')
     assert isinstance(values['detections'], list)
+    # The last frame stays, but nobody can take it for a new one.
+    assert call(here, SetBool, 'enable', SetBool.Request(data=False)).success
+    clock.now_ns += 90_000_000_000
+    answer = call(here, Trigger, 'save_frame', Trigger.Request())
+    assert answer.success and answer.message.endswith('of a frame that is 1.5 minutes old')
 
 
 def test_a_frame_that_cannot_be_kept_says_why(world, tmp_path):
@@ -187,3 +232,32 @@ def test_the_debug_image_is_drawn_while_somebody_looks(world, compressed):
     assert image.shape == (48, 64, 3)
     # The caption is drawn on it.
     assert (image != image_to_frame(message).image).any()
+
+
+def test_a_faster_debug_image_need_not_wait_for_the_slow_one(world):
+    here = world(**{'debug.max_rate': 0.001})
+    camera = here.start()
+    viewer = here.tester.collect(Image, '/perception/debug_image')
+    viewer.wait(here.node)
+    camera.publish(picture(here.now()))
+    assert viewer.get(timeout=30) is not None
+    assert set_parameters(here, debug__max_rate=1000.0).successful
+    camera.publish(picture(here.now()))
+    assert viewer.get(timeout=30) is not None
+
+
+def test_the_debug_image_shows_the_age_that_the_budget_counts(world, monkeypatch):
+    captions = []
+
+    def noting(*arguments, caption, **others):
+        captions.append(caption)
+        return draw(*arguments, caption=caption, **others)
+
+    monkeypatch.setattr('edge_perception.ros.debug_image.draw', noting)
+    here = world(clock=FakeClock(), on_bad_stamp='arrival')
+    camera = here.start()
+    viewer = here.tester.collect(Image, '/perception/debug_image')
+    viewer.wait(here.node)
+    camera.publish(picture(None))  # its stamp is zero, so it counts from its arrival
+    assert viewer.get(timeout=30) is not None
+    assert captions == ['fake 0 ms']

@@ -111,7 +111,7 @@ def test_all_mistakes_are_said_at_once_and_the_node_stays(world, tmp_path):
         "latency_budget: unknown parameter, did you mean 'latency_budget_ms'?",
         "image_topic: got 'image raw', expected the name of a topic",
         'rotate: got 45, expected one of 0, 90, 180, 270',
-        'latency_budget_ms: got -1.0, expected a number of at least 0',
+        'latency_budget_ms: got -1.0, expected a number from 0 to 86400000',
         "model '/nowhere': no such file or folder",
         "did you mean 'fake'?",
     )
@@ -145,6 +145,7 @@ def test_wrong_value_is_refused_while_running(world):
     ('parameters', 'sentence'),
     [
         ({'use_sim_timee': True}, 'use_sim_timee: unknown parameter'),
+        ({'latency_budget_ms': 1e302}, 'latency_budget_ms: got 1e+302, expected a number from 0'),
         ({'score_threshold': -0.5}, 'score_threshold: got -0.5, expected -1 or a number from 0'),
         (
             {'max_detections': 0},
@@ -185,6 +186,27 @@ def test_engine_that_fails_after_deactivate_does_not_end_the_next_activation(wor
     assert here.result().detections
     assert here.tester.transition('deactivate')
     assert here.tester.state() == 'inactive'
+
+
+def test_engine_that_ends_its_thread_after_deactivate_is_not_activated_again(world):
+    entered, release = threading.Event(), threading.Event()
+
+    def leave() -> None:
+        entered.set()
+        assert release.wait(PATIENCE_S)
+        raise SystemExit(3)
+
+    here = world(engine_type=FakeEngineType(leave))
+    camera = here.start()
+    camera.publish(picture(here.now()))
+    assert entered.wait(PATIENCE_S)
+    assert here.tester.transition('deactivate')
+    release.set()
+    here.settled(received=1)
+    assert not here.tester.transition('activate')
+    here.logged('a plugin ended the thread of the worker')
+    assert until(here.node.finished.done, bool)
+    assert here.node.finished.result() == 1
 
 
 def test_mistake_in_a_transition_is_logged_and_not_swallowed(world, monkeypatch):

@@ -75,6 +75,36 @@ def test_without_autostart_it_waits_and_ends_with_a_signal(number, tmp_path, tes
         assert 'Traceback' not in process.log
 
 
+def test_while_it_waits_it_says_what_is_misspelt_and_which_model_it_has(tmp_path):
+    with node_process(tmp_path / 'log', autostrt=True, model='models/yolox') as process:
+        until(lambda: 'waiting for a lifecycle manager' in process.log, bool)
+        assert "autostrt: unknown parameter, did you mean 'autostart'?" in process.log
+        assert "unconfigured (model 'models/yolox'); waiting" in process.log
+        assert process.stop() == 0
+
+
+@pytest.mark.parametrize('mistake', ['heading', 'flag'])
+def test_parameters_that_do_not_reach_the_node_are_missed(tmp_path, mistake):
+    file = tmp_path / 'perception.yaml'
+    file.write_text('perception_node:\n  ros__parameters:\n    model: models/yolox\n')
+    arguments = {
+        'heading': ['--ros-args', '--params-file', str(file)],
+        'flag': ['-p', 'model:=models/yolox', '-p', 'autostart:=true'],
+    }
+    log = tmp_path / 'log'
+    with node_process(log, arguments=arguments[mistake]) as process:
+        until(lambda: 'waiting for a lifecycle manager' in process.log, bool)
+        assert (
+            'unconfigured (no model was given; is the parameter file headed perception: or /**:?)'
+            in process.log
+        )
+        assert process.log.count(
+            'arguments are not used: -p model:=models/yolox -p autostart:=true; parameters come '
+            'after --ros-args, as in --ros-args -p NAME:=VALUE'
+        ) == (mistake == 'flag')
+        assert process.stop() == 0
+
+
 def test_shutdown_transition_ends_the_process(tmp_path, tester):
     with node_process(tmp_path / 'log') as process:
         assert tester.state() == 'unconfigured'

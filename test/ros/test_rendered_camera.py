@@ -127,6 +127,34 @@ def test_a_picture_is_shown_as_it_is(tmp_path):
         assert arriving['truth'].empty() and arriving['info'].empty()
 
 
+def test_a_folder_is_shown_picture_by_picture_and_again(tmp_path):
+    for number, level in enumerate((40, 120, 200)):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), np.full((48, 64, 3), level, np.uint8))
+    (tmp_path / 'notes.txt').write_text('no picture')
+    with camera(source=str(tmp_path), rate=50.0) as (_, arriving, _):
+        levels = [
+            int(image_to_frame(arriving['image'].get(timeout=PATIENCE_S)).image.mean())
+            for _ in range(9)
+        ]
+    assert set(levels) == {40, 120, 200}
+
+
+def test_a_folder_without_pictures_is_a_sentence(tmp_path):
+    done = run_camera(f'source:={tmp_path}')
+    assert done.returncode == 2
+    assert f'{tmp_path}: the folder holds no image that OpenCV can read' in done.stderr
+
+
+def run_camera(parameter):
+    return subprocess.run(
+        [sys.executable, '-m', 'edge_perception.ros.rendered_camera']
+        + ['--ros-args', '-p', parameter],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
 def test_a_video_begins_again_when_it_has_ended(tmp_path):
     path = tmp_path / 'film.avi'
     film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 50, (64, 48))
@@ -145,17 +173,15 @@ def test_a_video_begins_again_when_it_has_ended(tmp_path):
     ('parameter', 'sentence'),
     [
         ('source:=/nowhere/film.mp4', '[bad_image]: /nowhere/film.mp4: no such file'),
+        (
+            'sorce:=film.mp4',
+            "[configuration_invalid]: parameter: sorce: unknown parameter, did you mean 'source'?",
+        ),
         ('rate:=500.0', '[option_invalid]: parameter: rate: got 500.0, expected a number from 1'),
     ],
 )
 def test_a_mistake_is_a_sentence(parameter, sentence):
-    done = subprocess.run(
-        [sys.executable, '-m', 'edge_perception.ros.rendered_camera']
-        + ['--ros-args', '-p', parameter],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
+    done = run_camera(parameter)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert 'Traceback' not in done.stderr

@@ -100,6 +100,15 @@ def test_the_node_says_what_is_wrong_with_its_schedule():
     assert done.stderr.count('error [') == 2 and 'Traceback' not in done.stderr
 
 
+def test_a_misspelt_parameter_of_the_node_is_a_sentence():
+    command = [sys.executable, '-m', 'edge_perception.ros.fault_injector', '--ros-args']
+    done = subprocess.run(
+        [*command, '-p', 'fault:=["black:1:2"]'], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "fault: unknown parameter, did you mean 'faults'?" in done.stderr
+
+
 @pytest.mark.parametrize('value', ['5', '"black:1:2"', '[1, 2]'])
 def test_a_schedule_that_is_no_list_of_texts_is_a_sentence(value):
     command = [sys.executable, '-m', 'edge_perception.ros.fault_injector', '--ros-args']

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 import os
 from pathlib import Path
@@ -25,19 +26,22 @@ class NodeProcess:
     publishes the images needs it.
 
     :param parameters: of the node.
+    :param arguments: in their place, as somebody typed them.
     :param log: file that receives what the process prints.
     """
 
-    def __init__(self, parameters: dict[str, Any], *, log: Path) -> None:
-        arguments = [f'{name}:={_yaml(value)}' for name, value in parameters.items()]
-        flags = [part for argument in arguments for part in ('-p', argument)]
+    def __init__(
+        self, parameters: dict[str, Any], *, log: Path, arguments: Sequence[str] = ()
+    ) -> None:
+        given = [f'{name}:={_yaml(value)}' for name, value in parameters.items()]
+        flags = ['--ros-args', *(part for each in given for part in ('-p', each))]
         environment = {
             name: value for name, value in os.environ.items() if name not in PROFILE_VARIABLES
         }
         self._log = log
         with log.open('w') as file:
             self._process = subprocess.Popen(
-                [sys.executable, '-m', 'edge_perception.ros.main', '--ros-args', *flags],
+                [sys.executable, '-m', 'edge_perception.ros.main', *(arguments or flags)],
                 env=environment,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -68,9 +72,11 @@ class NodeProcess:
 
 
 @contextmanager
-def node_process(log: Path, **parameters: Any) -> Iterator[NodeProcess]:
+def node_process(
+    log: Path, *, arguments: Sequence[str] = (), **parameters: Any
+) -> Iterator[NodeProcess]:
     """Run a node that is gone afterwards, whatever happens."""
-    process = NodeProcess(parameters, log=log)
+    process = NodeProcess(parameters, log=log, arguments=arguments)
     try:
         yield process
     finally:

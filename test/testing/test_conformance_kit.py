@@ -130,6 +130,23 @@ def test_known_failures_and_what_does_not_apply_are_told_in_the_summary(tmp_path
     assert outcomes[f'{name} E30'] == {'skipped'}
 
 
+@pytest.mark.parametrize(
+    ('kind', 'missing'),
+    [('Engine', 'engine_type'), ('Decoder', 'manifest, seen, unseen'), ('Builder', 'builder')],
+)
+def test_what_an_author_forgot_is_named_once(kind: str, missing: str, tmp_path: Path) -> None:
+    given = 'decoder_type = object' if kind == 'Decoder' else 'pass'
+    (tmp_path / 'test_mine.py').write_text(
+        f'from edge_perception.testing.conformance import {kind}Conformance as Kit\n\n\n'
+        f'class TestMine(Kit):\n    {given}\n'
+    )
+    outcomes, printed = run_kit(tmp_path, 'test_mine.py')
+    assert f'AssertionError: TestMine does not set {missing}, without which' in printed
+    assert f'the docstring of {kind}Conformance shows how' in printed
+    assert 'AttributeError' not in printed
+    assert list(outcomes.values()) == [{'error'}]
+
+
 @pytest.mark.parametrize('kind', KINDS.values())
 def test_every_clause_has_a_text(kind: type[Conformance]) -> None:
     for clause, text in clauses_of(kind).items():

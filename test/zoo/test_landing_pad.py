@@ -99,6 +99,7 @@ def test_the_manifest_has_the_keypoints_of_the_pad(manifest):
     assert manifest.keypoint_names == tuple(point.name for point in pad.KEYPOINTS)
     assert np.array(manifest.object_points) == pytest.approx(pad.object_points(1.0), abs=1e-6)
     assert manifest.pose.pattern == pad.pattern()
+    assert manifest.labels.names == (manifest.name,)
 
 
 def test_the_drawing_beside_the_model_is_the_pad(folder):

@@ -17,6 +17,7 @@ import yaml
 
 from edge_perception.contract import dump_manifest
 from edge_perception.contract import InputRecipe
+from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Selection
 from edge_perception.contract.manifest import PoseRecipe
@@ -66,6 +67,7 @@ def manifest(digest: str) -> ModelManifest:
             mean=(0.0,), std=(1.0,), resize='letterbox_center', interpolation='area',
         ),
         decoder='heatmap',
+        labels=LabelMap(('landing_pad',)),
         keypoint_names=tuple(point.name for point in pad.KEYPOINTS),
         skeleton=_skeleton(),
         object_points=tuple(

@@ -26,6 +26,8 @@ from edge_perception.cli.demo.screen import Rows
 from edge_perception.cli.demo.screen import rows
 from edge_perception.cli.demo.screen import Screen
 from edge_perception.contract import ModelManifest
+from edge_perception.pose import object_width
+from edge_perception.simulation import pad
 from edge_perception.tooling.demo_record import Sample
 
 if TYPE_CHECKING:
@@ -82,6 +84,12 @@ class Plan:
     def title(self) -> str:
         """What is shown, in words."""
         return f'{self.manifest.name}, {self.source or "approach to a landing pad"}'
+
+    @property
+    def pad_size(self) -> float:
+        """Side of the pad of the approach, metres: what the model takes it for."""
+        printed = self.manifest.pose.pattern == pad.pattern()
+        return round(object_width(self.manifest), 6) if printed else 1.0
 
     @property
     def with_truth(self) -> bool:
@@ -162,6 +170,7 @@ class Job:
                     'source': plan.source,
                     'field_of_view': plan.field_of_view,
                     'seconds': plan.seconds,
+                    'pad_size': plan.pad_size,
                     'seed': plan.seed,
                     'hold': True,
                 },

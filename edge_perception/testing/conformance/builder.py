@@ -71,6 +71,7 @@ class BuilderConformance(Conformance):
         reference, as a share of the greatest number.
     """
 
+    _needed = ('builder',)
     builder: ClassVar[Builder]
     plugin_module: ClassVar[str] = ''
     vendor_modules: ClassVar[tuple[str, ...]] = ()
@@ -120,6 +121,7 @@ class BuilderConformance(Conformance):
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Build in every precision that is declared."""
+        super().pytest_generate_tests(metafunc)
         if 'precision' in metafunc.fixturenames and metafunc.cls is not None:
             metafunc.parametrize('precision', list(metafunc.cls.builder.precisions))
 

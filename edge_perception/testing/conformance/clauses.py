@@ -41,6 +41,8 @@ class Conformance:
     """
 
     known_failures: ClassVar[Mapping[str, str]] = {}
+    # Attributes that have no default.
+    _needed: ClassVar[tuple[str, ...]] = ()
 
     facts: dict[str, Any]
 
@@ -58,6 +60,15 @@ class Conformance:
             if known in self.known_failures:
                 reason = self.known_failures[known]
                 request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Demand once, before there are any tests, what all of them need."""
+        missing = [name for name in self._needed if not hasattr(self, name)]
+        kit = next(each for each in type(self).__mro__ if each.__module__.startswith(__package__))
+        assert not missing, (
+            f'{type(self).__name__} does not set {", ".join(missing)}, without which nothing can '
+            f'be tested; the docstring of {kit.__name__} shows how'
+        )
 
     def subject(self) -> str:
         """Return who is tested, for the summary, e.g. ``engine onnxruntime``."""

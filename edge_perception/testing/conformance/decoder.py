@@ -59,6 +59,7 @@ class DecoderConformance(Conformance):
     :param selection: lets everything in ``seen`` pass.
     """
 
+    _needed = ('decoder_type', 'manifest', 'seen', 'unseen')
     decoder_type: ClassVar[type[Decoder]]
     manifest: ClassVar[ModelManifest]
     plugin_module: ClassVar[str] = ''
@@ -137,7 +138,7 @@ class DecoderConformance(Conformance):
             assert f'{spec.name} {spec.describe()}' in str(caught.value)
 
     def test_d04_its_tasks_are_filled(self) -> None:
-        """Every task is filled at every call, with the dtypes and shapes of the contract."""
+        """Every task is filled at every call, with the dtypes and shapes of ``Perception``."""
         decoder = self.make()
         for tensors in (self.seen, self.unseen):
             perception = self.decode(tensors, decoder=decoder)

@@ -35,6 +35,7 @@ class EngineFrameClauses(EngineSubject):
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Compare every precision that is declared."""
+        super().pytest_generate_tests(metafunc)
         if 'precision' in metafunc.fixturenames and metafunc.cls is not None:
             metafunc.parametrize('precision', list(metafunc.cls.parity))
 

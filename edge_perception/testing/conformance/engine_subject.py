@@ -41,6 +41,7 @@ class EngineSubject(Conformance):
         precisions, or ``dynamic_shapes``.
     """
 
+    _needed = ('engine_type',)
     engine_type: ClassVar[EngineType]
     plugin_module: ClassVar[str] = ''
     vendor_modules: ClassVar[tuple[str, ...]] = ()

@@ -1,0 +1,25 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""How large a model takes its object for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_perception.contract import ModelManifest
+
+
+def object_width(manifest: ModelManifest) -> float:
+    """
+    Return the width of the flat object that the poses of a model are of.
+
+    :return: metres; of the printed pattern, where the manifest knows none of the keypoints, and 0
+        without any.
+    """
+    points = np.array(manifest.object_points, np.float64).reshape(-1, 3)
+    if not manifest.pose.pattern or len(points) < 2:
+        return float(np.ptp(points, axis=0).max()) if len(points) else 0.0
+    apart = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    # See ``PoseRecipe``: a cell is as wide as the two nearest keypoints are apart.
+    return float(apart.min()) * len(manifest.pose.pattern)
