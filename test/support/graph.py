@@ -64,12 +64,12 @@ class Spinner:
         self._executor.shutdown()
         if self._thread.is_alive():
             self._thread.join(PATIENCE_S)
-        for node in self._nodes:
-            node.destroy_node()
+        while self._nodes:
+            self._nodes.pop().destroy_node()
         rclpy.try_shutdown(context=self.context)
         # A node of rclpy is part of cycles and lives until they are collected; until then the log
-        # of the next node with its name goes out through the publisher of the old one.
-        self._nodes.clear()
+        # of the next node with its name goes out through the publisher of the old one, to nobody.
+        # So nobody may hold it here: not the list above, no variable, and not `graph`.
         gc.collect()
 
     def _spin(self) -> None:
@@ -212,5 +212,6 @@ def graph(make_node: Callable[[Context], Node]) -> Iterator[tuple[Any, Tester, S
         tester.meet(node)
         yield node, tester, spinners[0]
     finally:
+        node = tester = None
         for spinner in spinners:
             spinner.close()
