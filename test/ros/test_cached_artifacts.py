@@ -16,18 +16,17 @@ from click.testing import CliRunner
 import cv2
 import numpy as np
 import pytest
-from rclpy.parameter import Parameter
 from vision_msgs.msg import Detection2DArray
 import yaml
 
 from edge_perception.cli.main import main
 from edge_perception.core.proofs import proof_path
-from edge_perception.ros.node import PerceptionNode
 from test.support.fake_node import picture
-from test.support.graph import graph
 from test.support.graph import PATIENCE_S
 from test.support.networks import save_conv
+from test.support.world import installed_node
 from test.support.world import World
+from test.support.world import worlds
 
 MANIFEST: dict[str, Any] = {
     'manifest_version': 1,
@@ -62,19 +61,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def node(folder: Path) -> Iterator[Callable[..., World]]:
     """Start a node with the real plugins that wants the model in float16."""
-    contexts = []
-
-    def start(**more: Any) -> World:
-        values = {'model': str(folder), **WANTED, **more}
-        overrides = [Parameter(name, value=value) for name, value in values.items()]
-        contexts.append(
-            graph(lambda context: PerceptionNode(context=context, parameter_overrides=overrides))
-        )
-        return World(*contexts[-1].__enter__())
-
-    yield start
-    for context in contexts:
-        context.__exit__(None, None, None)
+    values = {'model': str(folder), **WANTED}
+    with worlds() as make:
+        yield lambda **more: make(installed_node({**values, **more}))
 
 
 def write_manifest(folder: Path, **more: Any) -> None:

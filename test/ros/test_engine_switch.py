@@ -11,10 +11,10 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
-from edge_perception.ros.node import PerceptionNode
 from test.models import model_folder
-from test.support.graph import graph
+from test.support.world import installed_node
 from test.support.world import World
+from test.support.world import worlds
 
 # Edges in pixels and scores, as far from those of ONNX Runtime as an engine may be: LiteRT has
 # weights in float16.
@@ -79,21 +79,13 @@ def test_one_parameter_changes_the_engine_and_not_the_boxes(yolox, pictures):
         'latency_budget_ms': 0.0,
         'allow_unverified': True,
     }
-    overrides = [Parameter(name, value=value) for name, value in values.items()]
-
-    def make(context):
-        return PerceptionNode(context=context, parameter_overrides=overrides)
-
-    context = graph(make)
-    here = World(*context.__enter__())
-    try:
+    with worlds() as make:
+        here = make(installed_node(values))
         seen = {}
         for engine in TOLERANCES:
             switch(here, engine)
             seen[engine] = results(here, pictures)
             assert here.node.session.engine_name == engine
-    finally:
-        context.__exit__(None, None, None)
     assert sum(map(len, seen['onnxruntime'])) > 5
     for engine, (pixels, score) in TOLERANCES.items():
         for ours, reference in zip(seen[engine], seen['onnxruntime']):

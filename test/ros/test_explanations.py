@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 from diagnostic_msgs.msg import DiagnosticArray
 import pytest
-from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import Image
@@ -18,12 +17,11 @@ from std_msgs.msg import String
 
 from edge_perception.ros.camera_watch import CameraWatch
 from edge_perception.ros.camera_watch import PATIENCE_NS
-from edge_perception.ros.node import PerceptionNode
 from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
-from test.support.graph import graph
 from test.support.graph import until
-from test.support.world import World
+from test.support.world import installed_node
+from test.support.world import worlds
 
 
 @pytest.fixture
@@ -244,18 +242,10 @@ def test_clocks_that_are_apart_are_told_with_the_offset_and_the_policy(world, po
 
 def refusal(parameters, *, about):
     """Return what a node with the real plugins says of a thing when it is configured in vain."""
-    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-
-    def make(context):
-        return PerceptionNode(context=context, parameter_overrides=overrides)
-
-    context = graph(make)
-    here = World(*context.__enter__())
-    try:
+    with worlds() as make:
+        here = make(installed_node(parameters))
         assert not here.tester.transition('configure')
         return here.logged(about)
-    finally:
-        context.__exit__(None, None, None)
 
 
 def test_an_artifact_that_is_missing_comes_with_the_command_that_makes_it():

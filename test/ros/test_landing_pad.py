@@ -10,24 +10,23 @@ from collections.abc import Iterator
 from geometry_msgs.msg import PoseWithCovarianceStamped
 import numpy as np
 import pytest
-from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection3DArray
 
 from edge_perception.cli.pad_model import MODEL
 from edge_perception.cli.pad_model import new_model
-from edge_perception.ros.node import PerceptionNode
 from edge_perception.ros.rendered_camera import camera_info_message
 from edge_perception.ros.rendered_camera import image_message
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.camera import Camera
 from edge_perception.simulation.quick_rendering import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
-from test.support.graph import graph
 from test.support.graph import PATIENCE_S
 from test.support.graph import until
+from test.support.world import installed_node
 from test.support.world import World
+from test.support.world import worlds
 
 SIZE = 0.6
 
@@ -35,19 +34,9 @@ SIZE = 0.6
 @pytest.fixture
 def node() -> Iterator[Callable[[str], World]]:
     pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
-    contexts = []
-
-    def make(model: str) -> World:
-        values = {'model': model, 'engine': 'onnxruntime', 'latency_budget_ms': 0.0}
-        overrides = [Parameter(name, value=value) for name, value in values.items()]
-        contexts.append(
-            graph(lambda context: PerceptionNode(context=context, parameter_overrides=overrides))
-        )
-        return World(*contexts[-1].__enter__())
-
-    yield make
-    for context in contexts:
-        context.__exit__(None, None, None)
+    values = {'engine': 'onnxruntime', 'latency_budget_ms': 0.0}
+    with worlds() as make:
+        yield lambda model: make(installed_node({**values, 'model': model}))
 
 
 @pytest.mark.parametrize('size', [1.0, SIZE])

@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import ExitStack
 import queue
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.msg import Log
+from rclpy.context import Context
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
@@ -19,6 +24,7 @@ from vision_msgs.msg import Detection2DArray
 
 from edge_perception.core.accounts import FrameCounts
 from edge_perception.ros.node import PerceptionNode
+from test.support.graph import graph
 from test.support.graph import MatchedPublisher
 from test.support.graph import PATIENCE_S
 from test.support.graph import Spinner
@@ -95,3 +101,16 @@ class World:
             for status in statuses.get(timeout=PATIENCE_S).status:
                 if status.name == '/perception: camera' and words in status.message:
                     return status
+
+
+def installed_node(values: dict[str, Any]) -> Callable[[Context], PerceptionNode]:
+    """Return what makes a node with parameters and the plugins that are installed."""
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    return lambda context: PerceptionNode(context=context, parameter_overrides=overrides)
+
+
+@contextmanager
+def worlds() -> Iterator[Callable[[Callable[[Context], PerceptionNode]], World]]:
+    """Give what makes a world of what makes a node; all of them end with the block."""
+    with ExitStack() as stack:
+        yield lambda make_node: World(*stack.enter_context(graph(make_node)))
