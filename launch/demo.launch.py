@@ -37,10 +37,11 @@ ARGUMENTS = (
     ),
     ('seconds', '0.0', 'how long the camera lives; 0: for ever'),
     ('field_of_view', '0.0', 'horizontal, of source, degrees; gives it intrinsics; 0: unknown'),
+    ('pad_size', '1.0', 'side of the rendered pad, m: as large as the pad of the model'),
     ('discovery', 'localhost', 'localhost: everything stays on this machine; subnet: it does not'),
 )
 IMAGE_TOPIC = '/camera/image_raw'
-CAMERA_PARAMETERS = ('source', 'seconds', 'field_of_view')
+CAMERA_PARAMETERS = ('source', 'seconds', 'field_of_view', 'pad_size')
 
 
 def camera(context):

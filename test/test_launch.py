@@ -233,7 +233,7 @@ def test_the_demonstration_starts_a_camera_and_includes_perception(demo, percept
     assert set(passed) <= set(perception.arguments)
     assert passed['image_topic'] == '/camera/image_raw'
     assert set(demo.arguments) & set(perception.arguments) == {'model', 'discovery'}
-    command = camera_of(demo, source='7', seconds='5')['cmd']
+    command = camera_of(demo, source='7', seconds='5', pad_size='0.6')['cmd']
     assert command[:4] == [
         sys.executable,
         '-m',
@@ -242,10 +242,11 @@ def test_the_demonstration_starts_a_camera_and_includes_perception(demo, percept
     ]
     values = dict(each.split(':=') for each in command[5::2])
     values = {name: yaml.safe_load(value) for name, value in values.items()}
-    assert values == {'source': '7', 'seconds': 5, 'field_of_view': 0.0}
+    assert values == {'source': '7', 'seconds': 5, 'field_of_view': 0.0, 'pad_size': 0.6}
     assert parse_options(CameraConfig, values, owner='parameter')
     specs = {spec.name: spec.default for spec in option_specs(CameraConfig)}
-    assert demo.arguments['field_of_view']['default_value'] == str(specs['field_of_view'])
+    for name in ('field_of_view', 'pad_size'):
+        assert demo.arguments[name]['default_value'] == str(specs[name])
 
 
 # The unit for systemd

@@ -306,6 +306,7 @@ def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipel
     outputs = tuple(each.real() for each in engine.outputs)
     with mistakes_of(f'decoder {rest.decoder_type.name!r}'):
         decoder = rest.decoder_type(manifest, outputs=outputs, options=rest.decoder_options)
+    _check_stages(loader.model, decoder, rest.stages)
     preprocessor = Preprocessor(manifest.input, spec=spec, rotation=rotation)
     engine.activate()
     try:
@@ -322,6 +323,22 @@ def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipel
         warm_up_ns=warm_up_ns,
         clock=clock,
     )
+
+
+def _check_stages(model: Model, decoder: Decoder, stages: Sequence[Stage]) -> None:
+    """Refuse a decoder without what comes after it lives on: that would see nothing for ever."""
+    given = decoder.tasks
+    for stage in stages:
+        if missing := ', '.join(sorted(stage.needs - given)):
+            raise ManifestError(
+                str(model.folder),
+                [
+                    f'decoder.name: {decoder.name!r} gives {", ".join(sorted(given))}, but '
+                    f'object_points need {missing}; choose a decoder that gives them, or leave '
+                    'object_points out'
+                ],
+            )
+        given |= stage.tasks
 
 
 def _warm_up(engine: Engine, clock: Clock) -> int:

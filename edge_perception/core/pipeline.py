@@ -48,9 +48,11 @@ class Stage(Protocol):
     What comes after the decoder: pose, one day tracking. Called by the thread of the pipeline.
 
     :param tasks: fields of ``Perception`` that it fills.
+    :param needs: fields that somebody before it has to fill.
     """
 
     tasks: frozenset[str]
+    needs: frozenset[str]
 
     def __call__(
         self, frame: Frame, perception: Perception, transform: ImageTransform

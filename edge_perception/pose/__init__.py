@@ -7,7 +7,9 @@ from __future__ import annotations
 from edge_perception.pose.estimator import PlanarPoseEstimator
 from edge_perception.pose.estimator import PoseEstimate
 from edge_perception.pose.intrinsics import Intrinsics
+from edge_perception.pose.size import object_box
 from edge_perception.pose.size import object_width
+from edge_perception.pose.solver import rotation_matrix
 from edge_perception.pose.stage import planar_stages
 from edge_perception.pose.stage import PlanarObjectStage
 
@@ -16,6 +18,8 @@ __all__ = [
     'PlanarObjectStage',
     'PlanarPoseEstimator',
     'PoseEstimate',
+    'object_box',
     'object_width',
     'planar_stages',
+    'rotation_matrix',
 ]

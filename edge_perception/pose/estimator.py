@@ -152,11 +152,11 @@ class PlanarPoseEstimator:
         fit = self._fit(np.asarray(xy, np.float64), sigma, seen, intrinsics)
         if fit is None:
             return None
-        if grey is None:
-            return _summary(fit) if supported(fit.pose, fit.observed) else None
-        if self._refine:
+        if grey is not None and self._refine:
             fit = self._refined(fit, sigma, intrinsics, grey)
-        return _summary(fit) if self._confirmed(fit, intrinsics, grey) else None
+        elif not supported(fit.pose, fit.observed):
+            return None
+        return _summary(fit) if grey is None or self._confirmed(fit, intrinsics, grey) else None
 
     def _refined(
         self, fit: _Fit, sigma: Floats, intrinsics: Intrinsics, grey: npt.NDArray[np.uint8]
@@ -172,9 +172,9 @@ class PlanarPoseEstimator:
 
     def _confirmed(self, fit: _Fit, intrinsics: Intrinsics, grey: npt.NDArray[np.uint8]) -> bool:
         """Tell whether the image shows the object where the pose puts it."""
-        corners = not self._refine or _enough_corners(fit)
+        corners = self._refine and _enough_corners(fit)
         if self._pattern is None:
-            return corners
+            return corners or not self._refine
         agreement = self._pattern.agreement(grey, fit.pose, intrinsics)
         return agreement >= (_AGREEMENT_WITH_CORNERS if corners else _AGREEMENT)
 

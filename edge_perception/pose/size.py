@@ -1,12 +1,13 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""How large a model takes its object for."""
+"""How large a model takes its object for, and where it lies in its own frame."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edge_perception.contract import ModelManifest
+from edge_perception.pose.intrinsics import Floats
 
 
 def object_width(manifest: ModelManifest) -> float:
@@ -23,3 +24,18 @@ def object_width(manifest: ModelManifest) -> float:
     np.fill_diagonal(apart, np.inf)
     # See ``PoseRecipe``: a cell is as wide as the two nearest keypoints are apart.
     return float(apart.min()) * len(manifest.pose.pattern)
+
+
+def object_box(manifest: ModelManifest) -> tuple[Floats, Floats]:
+    """
+    Return centre and size of the object in its own frame, float64 (3,) each, metres.
+
+    The box holds the printed pattern, which lies around the origin, or all keypoints where there
+    is none; size 0 without any.
+    """
+    if manifest.object_points and manifest.pose.pattern:
+        width = object_width(manifest)
+        return np.zeros(3), np.array([width, width, 0.0])
+    points = np.array(manifest.object_points or [(0.0, 0.0, 0.0)], np.float64)
+    lowest, highest = points.min(axis=0), points.max(axis=0)
+    return (lowest + highest) / 2, highest - lowest

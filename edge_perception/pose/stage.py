@@ -64,6 +64,7 @@ class PlanarObjectStage:
     """
 
     tasks = frozenset({'detections', 'keypoints', 'poses'})
+    needs = frozenset({'keypoints'})
 
     def __init__(self, manifest: ModelManifest) -> None:
         recipe = manifest.pose
@@ -92,8 +93,9 @@ class PlanarObjectStage:
         :param why: why there are none, in words.
         """
         x, y, width, height = roi
-        self._calibration = _Calibration(intrinsics, (x, y, width, height), why)
+        # In this order: the thread of the pipeline writes what is wrong with the calibration.
         self.problem = why
+        self._calibration = _Calibration(intrinsics, (x, y, width, height), why)
 
     def __call__(
         self, frame: Frame, perception: Perception, transform: ImageTransform
@@ -101,7 +103,8 @@ class PlanarObjectStage:
         """Return the confirmed instances with boxes and, for a calibrated camera, poses."""
         camera = self._camera(frame)
         keypoints = perception.keypoints
-        if keypoints is None or not len(keypoints):
+        assert keypoints is not None
+        if not len(keypoints):
             return replace(perception, detections=Detections.empty(), poses=())
         found = self._look(frame, keypoints, camera, transform)
         found.sort(key=lambda instance: -instance.score)
@@ -146,10 +149,12 @@ class PlanarObjectStage:
     ) -> list[_Instance]:
         """Return the instances whose keypoints lie as on the object."""
         grey = self._grey(frame)
+        # Stretched pictures: the side on which a pixel of the network's is larger.
+        scale = 1 / min(transform.scale_x, transform.scale_y)
         found: list[_Instance] = []
         for row, (xy, score) in enumerate(zip(keypoints.xy, keypoints.score)):
             estimate = self._estimator.estimate(
-                xy, score, intrinsics=camera.intrinsics, scale=1 / transform.scale_x, grey=grey
+                xy, score, intrinsics=camera.intrinsics, scale=scale, grey=grey
             )
             if estimate is not None:
                 mean = float(score[estimate.used].mean())

@@ -23,6 +23,7 @@ from edge_perception.contract import Options
 from edge_perception.contract import Perception
 from edge_perception.core.drawing import draw
 from edge_perception.ros import qos
+from edge_perception.ros.messages import octets
 
 TOPIC = '~/debug_image'
 NS_PER_S = 1_000_000_000
@@ -97,14 +98,13 @@ class DebugImage:
             message = Image(
                 header=header, height=height, width=width, encoding='bgr8', step=3 * width
             )
-            # Bytes: an array of NumPy would be checked element by element.
-            message.data = picture.tobytes()
+            message.data = octets(picture)
             self._raw.publish(message)
         if self._jpeg.get_subscription_count():
             settings = [cv2.IMWRITE_JPEG_QUALITY, self.options.jpeg_quality]
             _, data = cv2.imencode('.jpg', picture, settings)
             compressed = CompressedImage(header=header, format='bgr8; jpeg compressed bgr8')
-            compressed.data = data.tobytes()
+            compressed.data = octets(data)
             self._jpeg.publish(compressed)
 
     def close(self) -> None:

@@ -118,16 +118,27 @@ def segmentation_message(mask: UInt8Array, *, header: Header) -> Image:
     :param mask: uint8 (height, width), of the size of the source image.
     :param header: of the image.
     """
-    data = array('B')
-    # An array of NumPy assigned to ``data`` would be checked element by element: 55 ms.
-    data.frombytes(np.ascontiguousarray(mask).data)
     message = Image()
     message.header = header
     message.height, message.width = mask.shape
     message.encoding = 'mono8'
     message.step = message.width
-    message.data = data
+    message.data = octets(mask)
     return message
+
+
+def octets(values: UInt8Array) -> array[int]:
+    """
+    Return bytes for a field of a message.
+
+    Anything else assigned to it, bytes and an array of NumPy alike, is checked element by element
+    where rclpy checks fields, as it always does in Humble: 55 ms for a picture.
+
+    :param values: uint8, of any shape; copied.
+    """
+    data = array('B')
+    data.frombytes(np.ascontiguousarray(values).data)
+    return data
 
 
 def label_info_message(labels: LabelMap, *, header: Header, threshold: float) -> LabelInfo:

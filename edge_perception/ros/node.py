@@ -163,6 +163,7 @@ class PerceptionNode(LifecycleNode):
         if session.ended:
             self._die()  # while it was inactive, and nobody was there to be told
             return ERROR
+        self._death = ''  # failures of the activation before count no more
         session.activate()
         self._active = True
         words = '; '.join(camera.input.describe() for camera in session.cameras)
@@ -183,6 +184,7 @@ class PerceptionNode(LifecycleNode):
     @_guarded
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the engine, as soon as it is idle."""
+        self._trouble = ''
         self._release()
         return SUCCESS
 
@@ -324,9 +326,9 @@ class PerceptionNode(LifecycleNode):
         if self._session is not None:
             self._closing, self._session = self._session, None
             self._closing.close()
-            self._realtime.restore()
             if self._collector is not None:
                 self._collector.give_back()
+        self._realtime.restore()
 
     def _give_up(self, sentence: str) -> None:
         """Remember that the engine died. Thread: the worker's."""
@@ -334,10 +336,11 @@ class PerceptionNode(LifecycleNode):
         self._give_up_signal.trigger()
 
     def _on_give_up(self) -> None:
-        if not self._active:
-            return  # deactivated meanwhile; the next activation counts anew
-        self._die()
-        self.trigger_deactivate()
+        if self._active and self._death:
+            self._die()
+            self.trigger_deactivate()
+        elif self._session is not None and self._session.ended:
+            self._trouble = self._death  # to be seen until the next activation ends the node
 
     def _die(self) -> None:
         self._trouble = self._death

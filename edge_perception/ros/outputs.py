@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
-import numpy as np
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
@@ -22,6 +21,7 @@ from vision_msgs.msg import VisionInfo
 
 from edge_perception.contract import Perception
 from edge_perception.core.assembly import Assembled
+from edge_perception.pose import object_box
 from edge_perception.ros import messages
 from edge_perception.ros import pose_messages
 from edge_perception.ros import qos
@@ -76,8 +76,7 @@ class Outputs:
             self._child_frame_id = f'{camera}_{self._child_frame_id}'
         self._score_threshold = assembled.selection.score_threshold
         tasks = assembled.pipeline.tasks
-        points = self._manifest.object_points or [(0.0, 0.0, 0.0)]
-        self._extent = np.ptp(np.array(points), axis=0).tolist()
+        self._object_box = object_box(self._manifest)
         makers: dict[str, Make] = {
             '~/detections': self._detections,
             '~/keypoints': self._keypoints,
@@ -182,7 +181,7 @@ class Outputs:
             perception.poses,
             detections=perception.detections,
             header=header,
-            extent=self._extent,
+            object_box=self._object_box,
             labels=self._manifest.labels,
             class_id_format=self._config.class_id_format,
         )

@@ -21,6 +21,8 @@ from vision_msgs.msg import ObjectHypothesisWithPose
 from edge_perception.contract import Detections
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ObjectPose
+from edge_perception.pose import rotation_matrix
+from edge_perception.pose.intrinsics import Floats
 from edge_perception.ros.messages import class_ids
 
 
@@ -41,7 +43,7 @@ def detections_3d_message(
     *,
     detections: Detections,
     header: Header,
-    extent: Sequence[float],
+    object_box: tuple[Floats, Floats],
     labels: LabelMap,
     class_id_format: str = 'name',
 ) -> Detection3DArray:
@@ -49,11 +51,12 @@ def detections_3d_message(
     Return one ``Detection3D`` for each object whose pose is known.
 
     :param detections: the rows that the poses belong to.
-    :param extent: size of the object along its own axes, metres.
+    :param object_box: centre and size in the frame of the object, (3,) each, metres.
     """
     names = class_ids(detections.class_id, labels=labels, class_id_format=class_id_format)
     message = Detection3DArray()
     message.header = header
+    centre, size = object_box
     for pose in poses:
         hypothesis = ObjectHypothesisWithPose()
         hypothesis.hypothesis.class_id = names[pose.instance]
@@ -62,9 +65,11 @@ def detections_3d_message(
         detection = Detection3D()
         detection.header = header
         detection.results = [hypothesis]
-        detection.bbox.center = hypothesis.pose.pose
-        size = detection.bbox.size
-        size.x, size.y, size.z = (float(length) for length in extent)
+        x, y, z = (rotation_matrix(pose) @ centre + pose.position).tolist()
+        detection.bbox.center.position = Point(x=x, y=y, z=z)
+        detection.bbox.center.orientation = hypothesis.pose.pose.orientation
+        x, y, z = size.tolist()
+        detection.bbox.size = Vector3(x=x, y=y, z=z)
         message.detections.append(detection)
     return message
 

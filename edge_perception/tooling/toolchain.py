@@ -95,14 +95,18 @@ def find_python(chain: Toolchain, wanted: str = '') -> str:
     """
     newest = range(chain.python[1] + 8, chain.python[1] - 1, -1)
     candidates = [wanted] if wanted else [sys.executable, *(f'python3.{n}' for n in newest)]
-    for candidate in candidates:
-        path = shutil.which(candidate)
-        if path and _python_version(path) >= chain.python:
+    mute = []  # those of version managers stand on the path without being switched on
+    for path in filter(None, map(shutil.which, candidates)):
+        version = _python_version(path)
+        if version >= chain.python:
             return path
+        if not version:
+            mute.append(path)
     needed = '.'.join(map(str, chain.python))
     raise BuildError(
         f'toolchain {chain.name}: needs Python {needed} or newer, and '
         + (f'{wanted} is none' if wanted else 'there is none on the path')
+        + (f' ({", ".join(mute)}: cannot be run)' if mute else '')
         + f'; install one, e.g. apt install python{needed} python{needed}-venv, or name it with '
         '--python'
     )

@@ -154,6 +154,15 @@ def test_the_toolchain_says_what_it_needs_before_it_does_anything(invoke, tmp_pa
     assert 'tflite: 661 MB, not installed' in result.stdout
 
 
+def test_a_python_that_stands_on_the_path_but_does_not_run_is_named(invoke, tmp_path):
+    shim = tmp_path / 'python3.12'
+    shim.write_text('#!/bin/sh\nexit 127\n')
+    shim.chmod(0o755)
+    result = invoke('toolchain', 'install', 'tflite', '--python', shim)
+    assert result.exit_code == 2
+    assert f'({shim}: cannot be run); install one, e.g. apt' in result.stderr
+
+
 def test_cache_of_nothing(invoke, tmp_path):
     assert str(tmp_path / 'cache') in invoke('cache', 'path').stdout
     assert json.loads(invoke('cache', 'list', '--json').stdout) == []

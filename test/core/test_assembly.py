@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -262,6 +263,14 @@ def test_what_does_not_fit_is_found_before_the_engine_takes_memory(
     with pytest.raises(TensorMismatchError, match='got 1x3x4x4 float32 from the manifest'):
         assemble(host, Request(model=model(), engine='fake'))
     assert [engine.active for engine in engine_type.engines] == [False, False]
+
+
+def test_a_decoder_without_what_comes_after_it_lives_on_is_refused(host, engine_type, model):
+    poses = SimpleNamespace(tasks=frozenset({'poses'}), needs=frozenset({'keypoints'}))
+    request = Request(model=model(), engine='fake')
+    with pytest.raises(ManifestError, match="'fake' gives detections, but object_points need key"):
+        assemble(host, request, make_stages=lambda manifest: [poses])
+    assert not engine_type.engines[0].active
 
 
 @pytest.mark.parametrize('rotation', [45, -90, 360])

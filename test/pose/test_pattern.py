@@ -92,3 +92,19 @@ def test_an_object_too_faint_for_its_corners_is_found_by_its_pattern():
         )
     assert found[False] is None
     assert np.linalg.norm(found[True].pose.position - far.position) < 0.02 * 8.5
+
+
+def test_a_pattern_alone_has_to_agree_as_well_as_one_without_corners():
+    random = np.random.default_rng(3)
+    flips = np.kron(random.permutation(36).reshape(6, 6) % 4 == 0, np.ones((128, 128)))
+    copy = np.where(flips, 255 - DRAWING, DRAWING).astype(np.uint8)
+    points = pad.object_points()
+    xy = CAMERA.pixels(POSE.transform(points))
+    estimator = PlanarPoseEstimator(points, pattern=pad.pattern())
+    found = [
+        estimator.estimate(xy, np.ones(len(xy)), intrinsics=CAMERA, grey=draw(drawing))
+        for drawing in (DRAWING, copy)
+    ]
+    assert 0.3 < agreement(draw(copy)) < 0.65
+    assert found[0] is not None
+    assert found[1] is None

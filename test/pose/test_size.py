@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""How wide a model takes its object for."""
+"""How large a model takes its object for, and where."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.manifest import PoseRecipe
+from edge_perception.pose import object_box
 from edge_perception.pose import object_width
 from edge_perception.simulation import pad
 
@@ -39,3 +40,15 @@ def test_without_a_pattern_it_is_what_the_keypoints_span():
 @pytest.mark.parametrize('pattern', [(), pad.pattern()])
 def test_what_has_no_keypoints_has_no_width(pattern):
     assert object_width(manifest((), pattern=pattern)) == 0
+
+
+def test_the_box_of_a_printed_pattern_lies_around_the_origin():
+    centre, size = object_box(manifest(pad.object_points(0.6), pattern=pad.pattern()))
+    assert centre == pytest.approx([0, 0, 0])
+    assert size == pytest.approx([0.6, 0.6, 0])
+
+
+def test_the_box_of_keypoints_lies_where_they_are():
+    centre, size = object_box(manifest(CORNERS))
+    assert centre == pytest.approx([0.15, 0.1, 0])
+    assert size == pytest.approx([0.3, 0.2, 0])

@@ -106,6 +106,18 @@ def test_instances_come_best_first_with_their_classes_and_tracks():
     assert [pose.instance for pose in result.poses] == [0, 1]
 
 
+def test_a_stretched_picture_is_as_uncertain_as_its_coarser_side():
+    def covariance(**scale):
+        perception = Perception(keypoints=seen((0, 0, 4.0)))
+        (pose,) = stage_of()(FRAME, perception, replace(TRANSFORM, **scale)).poses
+        return pose.covariance
+
+    coarse = covariance(scale_x=0.5, scale_y=0.5)
+    assert np.trace(coarse) > np.trace(covariance())
+    assert covariance(scale_x=0.5) == pytest.approx(coarse)
+    assert covariance(scale_y=0.5) == pytest.approx(coarse)
+
+
 def test_box_of_a_near_object_is_not_thrown_about_by_the_lens():
     lens = {'d': [-0.3, 0.1, 0.0, 0.0, 0.0]}
     camera = Intrinsics.from_camera_info(width=640, height=480, k=K, **lens)

@@ -71,5 +71,8 @@ def test_a_pad_of_another_size_has_its_name_and_its_distance(node, tmp_path):
     images.publish(image_message(picture, header=header))
     at = poses.get(timeout=PATIENCE_S).pose.pose.position
     assert np.linalg.norm([at.x, at.y, at.z]) == pytest.approx(view.distance, rel=0.01)
-    for (found,) in (here.result().detections, objects.get(timeout=PATIENCE_S).detections):
+    solid = objects.get(timeout=PATIENCE_S).detections
+    size = solid[0].bbox.size
+    assert (size.x, size.y, size.z) == pytest.approx((SIZE, SIZE, 0))
+    for (found,) in (here.result().detections, solid):
         assert found.results[0].hypothesis.class_id == 'landing_pad'

@@ -112,7 +112,7 @@ def test_perception_is_switched_off_and_on_without_a_transition(world):
     assert (answer.success, answer.message) == (True, 'perception is off')
     until(lambda: here.node.session.cameras[0].input.subscribed, lambda there: not there)
     here.logged('perception is off, switched by ~/enable')
-    assert here.camera_status('switched off by ~/enable')
+    assert here.status('camera', 'switched off by ~/enable')
     assert here.tester.state() == 'active'
     assert call(here, SetBool, 'enable', SetBool.Request(data=True)).success
     here.logged('perception is on, switched by ~/enable')

@@ -139,7 +139,7 @@ def test_diagnostics_account_for_every_frame(world):
     here.result()
     camera.publish(picture(here.now(), encoding='rgb9'))
     here.counted(lambda counts: counts.dropped['bad_image'] == 1)
-    values = {value.key: value.value for value in here.camera_status().values}
+    values = {value.key: value.value for value in here.status('camera').values}
     assert (values['received'], values['published']) == ('2', '1')
     assert values['dropped.bad_image'] == '1'
     assert float(values['age_ms.p50']) > 0
@@ -163,14 +163,14 @@ def test_queue_of_results_is_not_touched_by_a_cleanup(world):
 def test_diagnostics_judge_what_has_come_since_the_last_report(world):
     here = world()
     camera = here.start()
-    assert here.camera_status('no image since the last report').level == DiagnosticStatus.WARN
+    assert here.status('camera', 'no image since the last report').level == DiagnosticStatus.WARN
     camera.publish(picture(here.now(), encoding='rgb9'))
-    warning = here.camera_status('dropped since the last report: 1 bad_image')
+    warning = here.status('camera', 'dropped since the last report: 1 bad_image')
     assert warning.level == DiagnosticStatus.WARN
     camera.destroy(here.node)
-    assert here.camera_status('nobody publishes /image_raw').level == DiagnosticStatus.WARN
+    assert here.status('camera', 'nobody publishes /image_raw').level == DiagnosticStatus.WARN
     assert here.tester.transition('deactivate')
-    assert here.camera_status('not active').level == DiagnosticStatus.OK
+    assert here.status('camera', 'not active').level == DiagnosticStatus.OK
 
 
 def test_auto_follows_a_camera_that_comes_back_with_the_other_transport(world):

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 import threading
+from types import SimpleNamespace
 
+from diagnostic_msgs.msg import DiagnosticStatus
 import pytest
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
@@ -188,6 +190,30 @@ def test_engine_that_fails_after_deactivate_does_not_end_the_next_activation(wor
     assert here.tester.state() == 'inactive'
 
 
+def test_failures_that_are_noticed_only_after_the_next_activation_end_nothing(world, monkeypatch):
+    told = threading.Event()
+
+    def fail_once() -> None:
+        if not told.is_set():
+            raise RuntimeError('the stick vanished')
+
+    here = world(engine_type=FakeEngineType(fail_once), max_engine_failures=1)
+    camera = here.start()
+    wake_up = here.node._give_up_signal
+    # The executor is busy with the transitions and looks at the signal after them.
+    monkeypatch.setattr(here.node, '_give_up_signal', SimpleNamespace(trigger=told.set))
+    camera.publish(picture(here.now()))
+    assert told.wait(PATIENCE_S)
+    assert here.tester.transition('deactivate')
+    assert here.tester.transition('activate')
+    monkeypatch.undo()
+    wake_up.trigger()
+    camera.wait(here.node)
+    camera.publish(picture(here.now()))
+    assert here.result().detections
+    assert here.tester.state() == 'active'
+
+
 def test_engine_that_ends_its_thread_after_deactivate_is_not_activated_again(world):
     entered, release = threading.Event(), threading.Event()
 
@@ -203,6 +229,7 @@ def test_engine_that_ends_its_thread_after_deactivate_is_not_activated_again(wor
     assert here.tester.transition('deactivate')
     release.set()
     here.settled(received=1)
+    assert here.status('engine', 'a plugin ended').level == DiagnosticStatus.ERROR
     assert not here.tester.transition('activate')
     here.logged('a plugin ended the thread of the worker')
     assert until(here.node.finished.done, bool)

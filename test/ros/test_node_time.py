@@ -125,7 +125,7 @@ def test_a_budget_that_the_engine_cannot_keep_is_said_in_configure_and_in_diagno
     here.start()
     sentence = here.logged('latency_budget_ms is 20, but a frame takes 5')
     assert 'use a faster engine' in sentence and '/image_raw' in sentence
-    status = here.camera_status('latency_budget_ms is 20')
+    status = here.status('camera', 'latency_budget_ms is 20')
     assert status.level == DiagnosticStatus.WARN
     values = {value.key: value.value for value in status.values}
     assert values['budget_ms'] == '20'

@@ -94,13 +94,17 @@ class World:
             if text in heard[-1]:
                 return str(heard[-1])
 
-    def camera_status(self, words: str = '') -> DiagnosticStatus:
-        """Return the next diagnostic of the camera whose message has some words in it."""
+    def status(self, subject: str, words: str = '') -> DiagnosticStatus:
+        """Return the next diagnostic of the camera or engine with some words in its message."""
         statuses = self.tester.collect(DiagnosticArray, '/diagnostics')
-        while True:
+        heard = []
+        while len(heard) < PATIENCE_S:  # one a second comes, whatever it says
             for status in statuses.get(timeout=PATIENCE_S).status:
-                if status.name == '/perception: camera' and words in status.message:
-                    return status
+                if status.name == f'/perception: {subject}':
+                    heard.append(status.message)
+                    if words in status.message:
+                        return status
+        raise AssertionError(f'{words!r} was not said of the {subject}, but {heard}')
 
 
 def installed_node(values: dict[str, Any]) -> Callable[[Context], PerceptionNode]:
