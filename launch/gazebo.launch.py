@@ -9,6 +9,7 @@ and leaves its report in build/score.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 import tempfile
 
@@ -19,6 +20,7 @@ from launch.actions import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from edge_perception.ros.environment import for_large_images
 from edge_perception.ros.gazebo_launch import starts
 from launch import LaunchDescription
 
@@ -30,6 +32,7 @@ ARGUMENTS = (
     ('model', 'landing_pad', 'path of a model folder, or name of a model'),
     ('engine', '', 'name of the inference engine'),
     ('approach', '1', 'number of the way down'),
+    ('pad_size', '1.0', 'side of the pad, m: as large as the pad of the model'),
 )
 SWITCHES = ('true', 'false', 'True', 'False')
 
@@ -37,15 +40,19 @@ SWITCHES = ('true', 'false', 'True', 'False')
 def action(start):
     """Turn a start into an action of launch."""
     end = [Shutdown(reason=f'{start.name} has ended')] if start.ends_all else None
+    common = {
+        'additional_env': for_large_images(os.environ) if start.large_images else {},
+        'output': 'screen',
+        'on_exit': end,
+    }
     if start.command:
-        return ExecuteProcess(cmd=list(start.command), output='screen', on_exit=end)
+        return ExecuteProcess(cmd=list(start.command), **common)
     return Node(
         package=start.package,
         executable=start.executable,
         name=start.name,
         parameters=[dict(start.parameters)],
-        output='screen',
-        on_exit=end,
+        **common,
     )
 
 

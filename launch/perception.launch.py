@@ -47,6 +47,8 @@ SWITCH_PARAMETERS = ('autostart', 'use_sim_time')
 PRESETS = ('', 'coral', 'intel', 'jetson', 'multi_camera', 'myriad', 'raspberry_pi')
 # Anything else would silently mean false.
 SWITCHES = ('true', 'false', 'True', 'False')
+# As rcl reads them; it ends the node at any other, which would be started again for ever.
+LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 CHOICES = {
     'preset': PRESETS,
     'discovery': ('localhost', 'subnet'),
@@ -54,6 +56,7 @@ CHOICES = {
     'autostart': SWITCHES,
     'use_respawn': SWITCHES,
     'use_sim_time': ('', *SWITCHES),
+    'log_level': (*LOG_LEVELS, *map(str.upper, LOG_LEVELS)),
 }
 
 

@@ -50,6 +50,7 @@ from test.docs.mistakes import MISTAKES
 from test.docs.mistakes import WITHOUT_SENTENCE
 from test.support.fake_node import fake_node
 from test.support.fake_node import MANIFEST
+from test.support.fake_node import PointingDecoder
 from test.support.graph import Spinner
 from tools import reference_tables
 from tools.environment import matrix
@@ -291,7 +292,7 @@ def test_every_diagnostic_is_explained(tmp_path: Path) -> None:
     posed = f'{MANIFEST}keypoints: [a, b, c, d, e]\nobject_points: {square}\n'
     spinner = Spinner()
     try:
-        node = spinner.add(fake_node(tmp_path / 'model', manifest=posed))
+        node = spinner.add(fake_node(tmp_path / 'model', manifest=posed, decoder=PointingDecoder))
         assert spinner.call(node.trigger_configure).name == 'SUCCESS'
         statuses = diagnostics.statuses('/perception', session=node.session, trouble='')
     finally:

@@ -173,6 +173,12 @@ def test_defaults_are_among_the_choices(perception, demo):
         assert choices is None or declared['default_value'] in choices
 
 
+def test_a_level_that_rcl_does_not_know_is_refused(perception):
+    choices = perception.arguments['log_level']['choices']
+    assert {'debug', 'INFO', 'warn'} <= set(choices)
+    assert 'verbose' not in choices
+
+
 def test_debug_draws_every_image_and_says_where(perception):
     started = perception.start(debug='true', namespace='/drone1')
     values = node_of(started)['parameters'][-1]

@@ -52,6 +52,21 @@ def parse_assignments(
     return dict(values)
 
 
+def require_assignments(
+    assignments: Sequence[str], engines: Mapping[str, EngineType], *, chosen: str
+) -> dict[str, dict[str, Any]]:
+    """
+    Return what ``parse_assignments`` does.
+
+    :raises ConfigurationError: one has no equals sign, name or engine.
+    """
+    errors: list[EdgePerceptionError] = []
+    values = parse_assignments(assignments, engines, chosen=chosen, errors=errors)
+    if errors:
+        raise errors[0]
+    return values
+
+
 def assign(assignments: Sequence[str], options_type: type[Options]) -> dict[str, Any]:
     """
     Return values by name, in the types that the options of one thing have.
@@ -70,6 +85,15 @@ def assign(assignments: Sequence[str], options_type: type[Options]) -> dict[str,
     if wrong:
         raise ConfigurationError('--option', wrong)
     return values
+
+
+def assignment(name: str, value: Any) -> str:
+    """Return an option as it is typed."""
+    if isinstance(value, bool):
+        value = str(value).lower()
+    if isinstance(value, (list, tuple)):
+        value = ','.join(value)
+    return f'{name}={value}'
 
 
 def _kinds(engine: EngineType | None) -> dict[str, type]:

@@ -16,21 +16,28 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.text import Text
 
+from edge_perception.cli.assignments import require_assignments
 from edge_perception.cli.bench_node import bench_node
 from edge_perception.cli.bench_node import NodeBench
+from edge_perception.cli.demo.outputs import NO_PLOTS
 from edge_perception.cli.failures import FAILED
+from edge_perception.cli.failures import note
 from edge_perception.cli.files import replacing
 from edge_perception.cli.files import writing
 from edge_perception.cli.offline import offline_model
 from edge_perception.cli.steps import result_console
 from edge_perception.cli.steps import steps
 from edge_perception.cli.tables import new_table
+from edge_perception.cli.variants import ALL
 from edge_perception.cli.variants import Variant
 from edge_perception.cli.variants import variants
 from edge_perception.contract import dump_manifest
 from edge_perception.contract import option_specs
+from edge_perception.core.engine_choice import AUTO
+from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.tooling.demo_report import page
 from edge_perception.tooling.engine_bench import figures
@@ -43,6 +50,9 @@ Examples:
   edge-perception bench models/yolox_nano --engine onnxruntime --threads 1,2 --report bench.html
   edge-perception bench models/yolox_nano --node --rates 10,30
 """
+# What says something about the engine alone, and about the node.
+OF_THE_ENGINE = ('artifacts', 'manifest', 'threads', 'frames', 'report')
+OF_THE_NODE = ('rates', 'seconds', 'size', 'compressed', 'budget_ms')
 CHILD = (sys.executable, '-m', 'edge_perception.cli.bench_child')
 
 
@@ -75,11 +85,17 @@ class Row:
 @click.command('bench', epilog=EXAMPLES)
 @click.argument('model')
 @click.option(
-    '--engine', default='all', show_default=True, help='Engine, or all that can load MODEL.'
+    '--engine',
+    default='all',
+    show_default=True,
+    help='Engine, or all that can load MODEL; with --node the default is auto.',
 )
 @click.option('--artifact', 'artifacts', multiple=True, metavar='FILE',
               type=click.Path(path_type=Path),
               help='Files to look at; else all that are proven.')  # fmt: skip
+@click.option('-o', '--option', 'assignments', multiple=True, metavar='NAME=VALUE',
+              help='Option of the engine, e.g. device=GPU; with all engines: ENGINE.NAME=VALUE.',
+              )  # fmt: skip
 @click.option('--manifest', type=click.Path(path_type=Path), metavar='FILE',
               help='Manifest of a bare ONNX file.')  # fmt: skip
 @click.option('--threads', default='', metavar='N,N',
@@ -108,19 +124,13 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     The engine only: preprocessing and decoding are the same for all. Every run has a process of
     its own, and frames that warm it up are not counted.
     """
+    _refuse_what_does_not_count(ctx, node=given['node'])
     host = PluginHost()
     model = offline_model(host, given['model'], given['manifest'])
     if given['node']:
-        ctx.exit(
-            0 if bench_node(host, model, _node_bench(given), as_json=given['as_json']) else FAILED
-        )
-    counts = _thread_counts(given['threads'])
-    rows = [
-        Row(_threaded(variant, host, count), count)
-        for variant in variants(host, model, given['engine'], files=given['artifacts'])
-        for count in counts
-        if count == counts[0] or _has_threads(host, variant)
-    ]
+        wish = _node_bench(host, given)
+        ctx.exit(0 if bench_node(host, model, wish, as_json=given['as_json']) else FAILED)
+    rows = _rows(host, model, given)
     with steps() as step:
         for index, row in enumerate(rows):
 
@@ -129,24 +139,58 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
             advance(0.0)
             _run(row, given['frames'], advance)
-    if given['report']:
-        _write_report(given['report'], rows, model.manifest.name)
     if given['as_json']:
         click.echo(json.dumps({**_machine(), 'runs': [row.values() for row in rows]}, indent=2))
     else:
         _print(rows)
+    # After they were printed: a report that cannot be written must not cost the figures.
+    if given['report']:
+        _write_report(given['report'], rows, model.manifest.name)
     ctx.exit(0 if any(row.figures for row in rows) else FAILED)
 
 
-def _node_bench(given: dict[str, Any]) -> NodeBench:
+def _refuse_what_does_not_count(ctx: click.Context, *, node: bool) -> None:
+    names = OF_THE_ENGINE if node else OF_THE_NODE
+    wrong = [
+        each.opts[0]
+        for each in ctx.command.params
+        if each.name in names
+        and ctx.get_parameter_source(each.name) is not ParameterSource.DEFAULT
+    ]
+    if wrong and node:
+        raise click.UsageError(f'{", ".join(wrong)}: about the engine alone, expected no --node')
+    if wrong:
+        raise click.UsageError(f'{", ".join(wrong)}: about the node, expected --node as well')
+    given = ctx.get_parameter_source('engine') is not ParameterSource.DEFAULT
+    if node and given and ctx.params['engine'] == ALL:
+        raise click.UsageError("--engine: got 'all', a node has one; expected its name, or auto")
+
+
+def _rows(host: PluginHost, model: Model, given: dict[str, Any]) -> list[Row]:
+    engine = given['engine']
+    options = require_assignments(given['assignments'], host.engines, chosen=engine)
+    if any('threads' in values for values in options.values()):
+        raise click.UsageError('-o threads: has an option of its own, expected --threads N')
+    counts = _thread_counts(given['threads'])
+    return [
+        Row(_threaded(variant, host, count), count)
+        for variant in variants(host, model, engine, files=given['artifacts'], options=options)
+        for count in counts
+        if count == counts[0] or _has_threads(host, variant)
+    ]
+
+
+def _node_bench(host: PluginHost, given: dict[str, Any]) -> NodeBench:
     width, cross, height = given['size'].partition('x')
     if not (cross and width.isdecimal() and height.isdecimal() and int(width) * int(height)):
         raise click.BadParameter(f'--size: got {given["size"]!r}, expected e.g. 640x480')
     rates = [part.strip() for part in given['rates'].split(',') if part.strip()]
     if not all(part.replace('.', '', 1).isdecimal() and float(part) > 0 for part in rates):
         raise click.BadParameter(f'--rates: got {given["rates"]!r}, expected e.g. 10,30')
+    engine = AUTO if given['engine'] == ALL else given['engine']
     return NodeBench(
-        engine='auto' if given['engine'] == 'all' else given['engine'],
+        engine=engine,
+        options=require_assignments(given['assignments'], host.engines, chosen=engine),
         rates_hz=tuple(map(float, rates)),
         seconds=given['seconds'],
         width=int(width),
@@ -243,17 +287,24 @@ def _print(rows: list[Row]) -> None:
     console.print(table)
     for row in rows:
         if row.trouble:
-            console.print(f'{row.variant.engine}: {row.trouble}', highlight=False)
+            console.print(Text(f'{row.variant.engine}: {row.trouble}'), soft_wrap=True)
 
 
 def _write_report(path: Path, rows: list[Row], name: str) -> None:
     values = [row.values() for row in rows if row.figures]
     host = _machine()['host']
+    notes = [f'{row.variant.engine}: {row.trouble}' for row in rows if row.trouble]
+    plots: dict[str, str] = {}
+    try:
+        plots = plot(values)
+    except ModuleNotFoundError:
+        note(NO_PLOTS)
+        notes.append(NO_PLOTS)
     text = page(
         title=f'{name} on the engines of this machine',
         rows=[(key, str(value)) for key, value in host.items()],
-        plots=plot(values),
-        notes=[f'{row.variant.engine}: {row.trouble}' for row in rows if row.trouble],
+        plots=plots,
+        notes=notes,
     )
     with replacing(path) as temporary, writing(path):
         temporary.write_text(text, encoding='utf-8')

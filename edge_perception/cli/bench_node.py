@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from edge_perception.cli.demo.processes import for_camera
 from edge_perception.cli.demo.processes import interruptible
 from edge_perception.cli.demo.processes import isolate
 from edge_perception.cli.demo.processes import require_ros
+from edge_perception.cli.failures import note
 from edge_perception.cli.steps import result_console
 from edge_perception.cli.steps import Step
 from edge_perception.cli.steps import steps
@@ -36,6 +38,7 @@ from edge_perception.simulation.playback import performance
 from edge_perception.simulation.playback import PREFIX
 from edge_perception.simulation.playback import Shown
 
+CAMERA = 'edge_perception.ros.playback_camera'
 IMAGES = '/camera/image_raw'
 TARGET = '/perception'
 # What a model says decides on which topic its answers are; the first that it has is listened to.
@@ -45,6 +48,8 @@ ANSWERS = (
     ('keypoints', 'keypoints'),
     ('mask', 'segmentation'),
 )
+# Of the engine in the diagnostics of the node.
+LOADED = ('engine', 'artifact', 'precision', 'device')
 PEAK_RANGE_HZ = (2.0, 120.0)
 PEAK_STEP_HZ = 2.0
 # For discovery, the warm-up of the node, and the last answers.
@@ -59,11 +64,13 @@ class NodeBench:
     """
     What to show the node, and for how long.
 
+    :param options: by engine.
     :param rates_hz: fixed rates; the peak is looked for before them.
     :param seconds: of each rate.
     """
 
     engine: str
+    options: Mapping[str, Mapping[str, Any]]
     rates_hz: tuple[float, ...]
     seconds: float
     width: int
@@ -74,8 +81,9 @@ class NodeBench:
 
 def bench_node(host: PluginHost, model: Model, wish: NodeBench, *, as_json: bool) -> bool:
     """
-    Print what the node does with a model; False when it published a result over its budget.
+    Print what the node does with a model.
 
+    :return: False when it published a result over its budget, or no rate could be shown.
     :raises ConfigurationError: there is no ROS here.
     :raises InferenceError: the node or the camera ended early; the text has its last words.
     """
@@ -85,18 +93,23 @@ def bench_node(host: PluginHost, model: Model, wish: NodeBench, *, as_json: bool
         peak_hz = find_peak(
             runs.play, low_hz=PEAK_RANGE_HZ[0], high_hz=PEAK_RANGE_HZ[1], step_hz=PEAK_STEP_HZ
         )
-        found = {'peak': performance(runs.play(peak_hz)) if peak_hz else {}}
-        found |= {f'{rate:g}fps': performance(runs.play(rate)) for rate in wish.rates_hz}
+        shown = {'peak': runs.play(peak_hz) if peak_hz else []}
+        shown |= {f'{rate:g}fps': runs.play(rate) for rate in wish.rates_hz}
+    found = {name: performance(each) if each else {} for name, each in shown.items()}
     if as_json:
         values = {'peak_hz': peak_hz, 'over_budget': runs.over_budget, 'runs': found}
-        click.echo(json.dumps(values, indent=2))
+        click.echo(json.dumps({**runs.loaded, **values}, indent=2))
     else:
-        _print(found, peak_hz, runs.over_budget, wish)
-    return not runs.over_budget
+        _print(found, peak_hz, runs, wish)
+    return not runs.over_budget and any(found.values())
 
 
 class _Runs:
-    """Plays the camera at rates, each time with a new node."""
+    """
+    Plays the camera at rates, each time with a new node.
+
+    ``loaded`` is what the node reports of its engine, ``over_budget`` counts late results.
+    """
 
     def __init__(
         self, model: Model, wish: NodeBench, *, answers: str, folder: Path, step: Step
@@ -108,9 +121,10 @@ class _Runs:
         self._step = step
         self._environment = isolate({**os.environ, 'ROS_LOG_DIR': str(folder / 'ros')})
         self.over_budget = 0
+        self.loaded: dict[str, str] = {}
 
     def play(self, rate_hz: float) -> list[Shown]:
-        """Show images at a rate, and return what became of them."""
+        """Show images at a rate, and return what became of them; nothing if it is too high."""
         self._step(f'{rate_hz:g} Hz', None)
         output, begin = self._folder / 'shown.json', self._folder / 'begin'
         output.unlink(missing_ok=True)
@@ -125,23 +139,44 @@ class _Runs:
             )
             stack.callback(node.end)
             _wait_until_active(node)
-            camera = subprocess.run(
-                [sys.executable, '-m', 'edge_perception.ros.playback_camera', *self._flags(
-                    rate_hz, output=output, begin=begin
-                )],
-                env=for_camera({**os.environ, **self._environment}),
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE_S + self._wish.seconds,
-                check=False,
-            )  # fmt: skip
-            if camera.returncode or not output.exists():
-                raise _failed(node, *camera.stdout.splitlines()[-1:])
-        shown = [Shown(*each) for each in json.loads(output.read_text())['shown']]
+            flags = self._flags(rate_hz, output=output, begin=begin)
+            if not self._film(node, flags):
+                note(
+                    f'at {rate_hz:g} Hz the camera did not get its images out in '
+                    f'{self._patience_s:g} s, this machine is too slow for them'
+                )
+                return []
+            if not output.exists():
+                raise _failed(node)
+        values = json.loads(output.read_text())
+        self.loaded = {name: values['engine'].get(name, '') for name in LOADED}
+        shown = [Shown(*each) for each in values['shown']]
         limit_ns = self._wish.budget_ms * 1e6
         ages = [each.published_age_ns for each in shown if each.published_age_ns is not None]
         self.over_budget += sum(age > limit_ns for age in ages) if limit_ns else 0
         return shown
+
+    def _film(self, node: Child, flags: Sequence[str]) -> bool:
+        """Run the camera, and return whether it came to its end in time."""
+        try:
+            camera = subprocess.run(
+                [sys.executable, '-m', CAMERA, *flags],
+                env=for_camera({**os.environ, **self._environment}),
+                capture_output=True,
+                text=True,
+                timeout=self._patience_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        if camera.returncode:
+            words = (camera.stdout.splitlines()[-1:], camera.stderr.splitlines()[-1:])
+            raise _failed(node, *words[0], *words[1])
+        return True
+
+    @property
+    def _patience_s(self) -> float:
+        return PATIENCE_S + self._wish.seconds
 
     def _parameters(self) -> dict[str, Any]:
         return {
@@ -151,6 +186,11 @@ class _Runs:
             'latency_budget_ms': self._wish.budget_ms,
             'allow_unverified': True,
             'autostart': True,
+            **{
+                f'engine.{engine}.{name}': value
+                for engine, values in self._wish.options.items()
+                for name, value in values.items()
+            },
         }
 
     def _flags(self, rate_hz: float, *, output: Path, begin: Path) -> list[str]:
@@ -187,7 +227,7 @@ def _answers(host: PluginHost, model: Model) -> str:
 
 
 def _print(
-    found: dict[str, dict[str, float]], peak_hz: float, over_budget: int, wish: NodeBench
+    found: dict[str, dict[str, float]], peak_hz: float, runs: _Runs, wish: NodeBench
 ) -> None:
     table = new_table('rate', 'sent', 'missed', 'mean ms', 'max ms', 'jitter ms')
     names: Sequence[str] = ('MEAN_LATENCY', 'MAX_LATENCY', 'MEAN_JITTER')
@@ -202,9 +242,13 @@ def _print(
         table.add_row(*map(Text, (label, *counts, *cells)))
     console = result_console()
     console.print(table)
+    engine, artifact, precision, device = (runs.loaded.get(name, '') for name in LOADED)
+    if engine:
+        words = filter(None, (artifact, precision, device))
+        console.print(Text(f'engine {engine}: {", ".join(words)}'), soft_wrap=True)
     kind = 'compressed' if wish.compressed else 'raw'
     console.print(
         f'{wish.width}x{wish.height} {kind}, budget {wish.budget_ms:g} ms: '
-        f'{over_budget} results over it',
+        f'{runs.over_budget} results over it',
         highlight=False,
     )

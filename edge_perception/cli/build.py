@@ -22,8 +22,6 @@ from edge_perception.cli.failures import REJECTED
 from edge_perception.cli.loading import say_how_to_load
 from edge_perception.cli.offline import offline_model
 from edge_perception.cli.offline import pictures
-from edge_perception.cli.sources import be_quiet
-from edge_perception.cli.sources import Source
 from edge_perception.cli.steps import result_console
 from edge_perception.cli.verdicts import print_verdict
 from edge_perception.contract import Builder
@@ -36,6 +34,8 @@ from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.tooling.build import Order
 from edge_perception.tooling.calibration import find_calibration
+from edge_perception.tooling.sources import be_quiet
+from edge_perception.tooling.sources import Source
 
 EXAMPLES = """\b
 Examples:
@@ -43,8 +43,8 @@ Examples:
   edge-perception build models/nanodet --target onnxruntime --precision int8 \\
       --calibration drives --images photos
 
-Exit status: 0 built and proven, 2 wrong usage or configuration, or it could not be built,
-3 built and rejected.
+Exit status: 0 built and proven, 1 an engine failed while it was compared, 2 wrong usage or
+configuration, or it could not be built, 3 built and rejected.
 """
 FOLDER = click.Path(path_type=Path)
 
@@ -73,7 +73,9 @@ FOLDER = click.Path(path_type=Path)
     '-o', '--option', 'assignments', multiple=True, metavar='NAME=VALUE',
     help='Option of the target.',
 )  # fmt: skip
-@click.option('--whole', is_flag=True, help='Force the head and every layer into 8 bits.')
+@click.option(
+    '--whole', is_flag=True, help='Force the head and every layer into 8 bits; for int8.'
+)
 @click.option('--rebuild', is_flag=True, help='Build also what is in the cache.')
 @click.option(
     '--keep-rejected', is_flag=True,
@@ -92,6 +94,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     Only what passes the gate gets into the cache, from where the node takes it.
     """
     be_quiet()
+    _check_usage(given)
     host = PluginHost()
     builder = choose_builder(host, given['target'])
     model = offline_model(host, given['model'], given['manifest'])
@@ -109,8 +112,18 @@ def command(ctx: click.Context, /, **given: Any) -> None:
                 say_how_to_load(
                     host, model, engine_type, done.artifact, given['precision'],
                     pictures=given['images'],
+                    manifest=given['manifest'], options=job.engine_options,
                 )  # fmt: skip
     ctx.exit(0 if done.passed else REJECTED)
+
+
+def _check_usage(given: dict[str, Any]) -> None:
+    for name in ('calibration', 'whole'):
+        if given[name] and given['precision'] != 'int8':
+            raise click.UsageError(
+                f'--{name} is for 8 bits, got --precision {given["precision"]}, expected '
+                '--precision int8'
+            )
 
 
 def _order(
@@ -125,12 +138,11 @@ def _order(
     order = None
     sources: list[tuple[str, Source]] = []
     with collect(errors):
-        calibrated = given['calibration'] and given['precision'] == 'int8'
         order = Order(
             model=model,
             builder=builder,
             precision=given['precision'],
-            calibration=find_calibration(given['calibration']) if calibrated else None,
+            calibration=find_calibration(given['calibration']) if given['calibration'] else None,
             options=parse_options(
                 builder.options_type,
                 assign(given['assignments'], builder.options_type),
@@ -163,9 +175,7 @@ def _print(done: Done, console: Console) -> None:
         note(each)
     for verdict in done.verdicts.values():
         print_verdict(console, verdict)
-    if done.cached:
-        note('taken from the cache: nothing that it depends on has changed')
     if done.passed:
         click.echo(f'artifact: {done.artifact}')
     for report in done.reports:
-        click.echo(f'rejected, see {report}')
+        click.echo(f'report: {report}' if done.passed else f'rejected, see {report}')

@@ -23,13 +23,13 @@ from edge_perception.cli.offline import REFERENCE_ENGINE
 from edge_perception.cli.offline import Side
 from edge_perception.cli.proving import proof_of
 from edge_perception.cli.proving import write_report
-from edge_perception.cli.sources import Source
 from edge_perception.cli.steps import steps
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildReport
 from edge_perception.contract import EngineType
+from edge_perception.contract import parse_options
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.artifacts import choose_artifact
@@ -48,9 +48,14 @@ from edge_perception.tooling.cache import publish
 from edge_perception.tooling.cache import read_entry
 from edge_perception.tooling.cache import workspace
 from edge_perception.tooling.gate import Verdict
+from edge_perception.tooling.sources import Source
 
 # What the second and the third try aim at when 8 bits have failed the gate.
 SPARE_DB = (10.0, 15.0)
+CACHED = (
+    'taken from the cache, as it was judged when it was built: nothing that it depends on has '
+    'changed; to judge it anew, by other --images or for a --report, add --rebuild'
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Done:
 
     :param artifact: None where it was rejected and not kept.
     :param verdicts: by engine; empty where it came from the cache.
+    :param reports: those that were written; of what is rejected always.
     """
 
     artifact: Path | None
@@ -123,7 +129,8 @@ class Job:
 
     :param sources: the pictures for the gate.
     :param command: what a user types to have the same built again.
-    :raises BuildError: no engine here can run the result.
+    :ivar engine_options: values without which the engines cannot load the result, by name.
+    :raises EdgePerceptionError: no engine here can run the result.
     """
 
     def __init__(
@@ -141,6 +148,15 @@ class Job:
         self._report = report
         self._sources = sources
         self.engines = _engines_of(host, order.builder)
+        self.engine_options = order.engine_options()
+        self._parsed = {
+            each.name: parse_options(
+                each.options_type,
+                self.engine_options,
+                owner=f'target {order.builder.name!r}: engine {each.name!r}',
+            )
+            for each in self.engines
+        }
 
     def run(self, *, rebuild: bool, keep_rejected: bool) -> Done:
         """
@@ -158,7 +174,7 @@ class Job:
             entry = None if rebuild else read_entry(shelf / name)
             if entry is not None and self._is_good_here(entry):
                 make_current(shelf, name)
-                return Done(entry.artifact, True, cached=True, ingredients=ingredients)
+                return Done(entry.artifact, True, True, (CACHED,), ingredients=ingredients)
             with workspace(shelf, name) as folder:
                 report, verdicts = self._build(folder)
                 passed = all(each.passed for each in verdicts.values())
@@ -168,7 +184,6 @@ class Job:
                     return done
                 self._prove(report, verdicts)
                 values = {
-                    'passed': passed,
                     'model': self._order.model.manifest.name,
                     'command': self._command,
                     'made': datetime.now(timezone.utc).isoformat(timespec='seconds'),
@@ -176,7 +191,10 @@ class Job:
                     'ingredients': ingredients,
                 }
                 made = report.artifact.parent
-                stored = publish(made, shelf, name, artifact=report.artifact.name, values=values)
+                stored = publish(
+                    made, shelf, name,
+                    artifact=report.artifact.name, values=values, passed=passed,
+                )  # fmt: skip
                 return replace(done, artifact=stored.artifact)
 
     def _is_good_here(self, entry: Entry) -> bool:
@@ -186,7 +204,7 @@ class Job:
                 choose_artifact(
                     self._order.model,
                     each,
-                    each.options_type(),
+                    self._parsed[each.name],
                     wish=ArtifactWish(path=str(entry.artifact)),
                     shelves=[entry.folder],
                 )
@@ -214,7 +232,12 @@ class Job:
                 self._host,
                 self._order.model,
                 reference=Side(REFERENCE_ENGINE),
-                candidate=Side(engine_type.name, artifact, self._order.precision),
+                candidate=Side(
+                    engine_type.name,
+                    artifact,
+                    self._order.precision,
+                    {engine_type.name: dict(self.engine_options)},
+                ),
                 sources=self._sources,
             )
             for engine_type in self.engines
@@ -226,7 +249,7 @@ class Job:
             path = write_report(
                 verdict, self._order.model, artifact=artifact, engine=engine, path=self._report
             )
-            if path is not None and not verdict.passed:
+            if path is not None:
                 paths.append(path)
         return tuple(paths)
 
@@ -237,6 +260,7 @@ class Job:
                 report.artifact,
                 engine_type,
                 verdicts[engine_type.name],
+                options=self._parsed[engine_type.name],
                 versions=report.versions,
             )
             path = write_proof(report.artifact, proof)

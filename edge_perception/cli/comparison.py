@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -17,10 +18,13 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from edge_perception.cli.failures import say
 from edge_perception.cli.reporters import loading
-from edge_perception.cli.sources import Source
+from edge_perception.cli.steps import result_console
 from edge_perception.cli.tables import new_table
 from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageError
 from edge_perception.contract import Perception
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
@@ -32,6 +36,7 @@ from edge_perception.pose import planar_stages
 from edge_perception.tooling.agreement import Agreement
 from edge_perception.tooling.agreement import compare
 from edge_perception.tooling.agreement import generous
+from edge_perception.tooling.sources import Source
 
 NS_PER_MS = 1e6
 
@@ -55,38 +60,50 @@ class Column:
     agreement: Agreement | None = None
 
 
-def compare_engines(
-    host: PluginHost,
-    request: Request,
-    sources: Sequence[Source],
-    *,
-    every: int,
-    limit: int | None,
-    as_json: bool,
-) -> bool:
+@dataclass
+class Frames:
     """
-    Print what every engine makes of the sources, and return whether any could.
+    The frames that every engine sees.
+
+    :param unreadable: sources that cannot be read to their end; each is said once.
+    """
+
+    sources: Sequence[Source]
+    every: int
+    limit: int | None
+    unreadable: list[Source] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for source in self.sources:
+            try:
+                for _, frame in source.frames(every=self.every, limit=self.limit):
+                    yield frame
+            except ImageError as error:
+                if source not in self.unreadable:
+                    say(error.code, str(error))
+                    self.unreadable.append(source)
+
+
+def compare_engines(host: PluginHost, request: Request, frames: Frames, *, as_json: bool) -> bool:
+    """
+    Print what every engine makes of the frames, and return whether any could.
 
     The first engine that works is what the others are compared with, ONNX Runtime before others.
-
-    :raises EdgePerceptionError: the model, its options or a source cannot be used at all.
     """
     names = [each.name for each in engines_for(host, AUTO)]
     names.sort(key=lambda name: name != 'onnxruntime')
-    columns: list[Column] = []
+    columns = [Column(name) for name in names]
     reference: list[Perception] | None = None
-    for name in names:
-        column = Column(name)
-        columns.append(column)
+    for column in columns:
         try:
-            with loading(f'{request.model} on {name}'):
+            with loading(f'{request.model} on {column.engine}'):
                 assembled = assemble(
-                    host, replace(request, engine=name), make_stages=planar_stages
+                    host, replace(request, engine=column.engine), make_stages=planar_stages
                 )
+            seen = _run(assembled, frames, column)
         except EdgePerceptionError as error:
             column.trouble = ' '.join(sentence for _, sentence in error.sentences())
             continue
-        seen = _run(assembled, sources, column, every=every, limit=limit)
         if reference is None:
             reference = seen
         threshold = assembled.selection.score_threshold
@@ -96,30 +113,22 @@ def compare_engines(
     if as_json:
         click.echo(json.dumps([_values(column) for column in columns], indent=2))
     else:
-        _print(Console(), columns)
+        _print(result_console(), columns)
     return reference is not None
 
 
-def _run(
-    assembled: Assembled,
-    sources: Sequence[Source],
-    column: Column,
-    *,
-    every: int,
-    limit: int | None,
-) -> list[Perception]:
+def _run(assembled: Assembled, frames: Frames, column: Column) -> list[Perception]:
     column.artifact = assembled.artifact.path.name
     column.precision = assembled.artifact.precision
     column.device = assembled.pipeline.engine.device
     selection, threshold = generous(assembled.selection), assembled.selection.score_threshold
     seen = []
     try:
-        for source in sources:
-            for _, frame in source.frames(every=every, limit=limit):
-                processed = assembled.pipeline.process(frame, selection=selection)
-                column.infer_ms.append(processed.times.infer_ns / NS_PER_MS)
-                seen.append(processed.perception)
-                column.found += _count(processed.perception, threshold)
+        for frame in frames:
+            processed = assembled.pipeline.process(frame, selection=selection)
+            column.infer_ms.append(processed.times.infer_ns / NS_PER_MS)
+            seen.append(processed.perception)
+            column.found += _count(processed.perception, threshold)
     finally:
         assembled.pipeline.engine.deactivate()
     return seen
@@ -163,13 +172,18 @@ def _print(console: Console, columns: Sequence[Column]) -> None:
 
 def _words(column: Column) -> str:
     agreement = column.agreement
-    assert agreement is not None
+    if agreement is None or not column.infer_ms:
+        return ''
     figures = [
         f'{agreement.lost} lost' if agreement.lost else '',
         f'{agreement.invented} invented' if agreement.invented else '',
         f'{agreement.class_flips} of another class' if agreement.class_flips else '',
         f'boxes {agreement.box_px:.2f} px' if agreement.box_px else '',
         f'scores {agreement.score_drift:.4f}' if agreement.score_drift else '',
+        f'{agreement.keypoints_lost} keypoints lost' if agreement.keypoints_lost else '',
+        f'{agreement.keypoints_invented} keypoints invented'
+        if agreement.keypoints_invented
+        else '',
         f'keypoints {agreement.keypoint_px:.2f} px' if agreement.keypoint_px else '',
         f'mask {agreement.mask_share:.2%}' if agreement.mask_share else '',
         f'position {agreement.position_share:.2%}' if agreement.position_share else '',

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from edge_perception.cli.failures import FAILED
+from edge_perception.cli.steps import result_console
 from edge_perception.cli.tables import new_table
 from edge_perception.core.health import Check
 from edge_perception.core.health import Level
@@ -40,7 +41,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_values(check) for check in report], indent=2))
     else:
-        _print(Console(), report)
+        _print(result_console(), report)
     ctx.exit(FAILED if any(check.level is Level.RED for check in report) else 0)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import click
 from rich.text import Text
 
+from edge_perception.cli.assignments import require_assignments
 from edge_perception.cli.failures import FAILED
 from edge_perception.cli.offline import offline_model
-from edge_perception.cli.sources import be_quiet
 from edge_perception.cli.steps import counted
 from edge_perception.cli.steps import result_console
 from edge_perception.cli.steps import Step
@@ -29,6 +29,7 @@ from edge_perception.tooling.evaluation import Dataset
 from edge_perception.tooling.evaluation import evaluate
 from edge_perception.tooling.evaluation import FIGURES
 from edge_perception.tooling.evaluation import read_dataset
+from edge_perception.tooling.sources import be_quiet
 
 EXAMPLES = """\b
 Examples:
@@ -62,6 +63,9 @@ class Row:
 @click.option('--artifact', 'artifacts', multiple=True, metavar='FILE',
               type=click.Path(path_type=Path),
               help='Files to look at; else all that are proven.')  # fmt: skip
+@click.option('-o', '--option', 'assignments', multiple=True, metavar='NAME=VALUE',
+              help='Option of the engine, e.g. device=GPU; with all engines: ENGINE.NAME=VALUE.',
+              )  # fmt: skip
 @click.option('--manifest', type=click.Path(path_type=Path), metavar='FILE',
               help='Manifest of a bare ONNX file.')  # fmt: skip
 @click.option('--json', 'as_json', is_flag=True, help='Print a JSON list.')
@@ -72,7 +76,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     host = PluginHost()
     dataset = read_dataset(given['dataset'], given['images'])
     model = offline_model(host, given['model'], given['manifest'])
-    rows = [Row(each) for each in variants(host, model, given['engine'], files=given['artifacts'])]
+    engine, files = given['engine'], given['artifacts']
+    options = require_assignments(given['assignments'], host.engines, chosen=engine)
+    rows = [Row(each) for each in variants(host, model, engine, files=files, options=options)]
     with steps() as step:
         for row in rows:
             _fill(host, row, dataset, step)
@@ -116,6 +122,6 @@ def _print(rows: list[Row], dataset: Dataset) -> None:
     console.print(table)
     for row in rows:
         if row.trouble:
-            console.print(f'{row.variant.engine}: {row.trouble}', highlight=False)
+            console.print(Text(f'{row.variant.engine}: {row.trouble}'), soft_wrap=True)
     kind = 'keypoints (OKS)' if dataset.kind == 'keypoints' else 'boxes'
     console.print(f'{len(dataset.pictures)} pictures, {kind}', highlight=False)

@@ -21,6 +21,7 @@ from edge_perception.cli.inspection import inspect_model
 from edge_perception.cli.inspection import Inspection
 from edge_perception.cli.inspection import ONNX_SUFFIX
 from edge_perception.cli.inspection import sizes
+from edge_perception.cli.steps import result_console
 from edge_perception.cli.tables import new_table
 from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ManifestError
@@ -74,7 +75,7 @@ def command(
     if as_json:
         click.echo(json.dumps(as_values(found), ensure_ascii=False, indent=2))
     else:
-        _print(Console(), found)
+        _print(result_console(), found)
     for problem in found.problems:
         say(ManifestError.code, problem)
     if draft:

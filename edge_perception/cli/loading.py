@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
+import json
 import os
 from pathlib import Path
 import shlex
+from types import MappingProxyType
 from typing import Any
 
 import click
 
-from edge_perception.cli.assignments import assign
+from edge_perception.cli.assignments import assignment
 from edge_perception.cli.failures import note
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EdgePerceptionError
@@ -30,13 +33,15 @@ from edge_perception.core.artifacts import choose_artifact
 from edge_perception.core.artifacts import GOLDEN_FOLDER
 from edge_perception.core.artifacts import PRECISIONS
 from edge_perception.core.engine_choice import describe_artifact
+from edge_perception.core.external_data import artifact_sha256
 from edge_perception.core.models import draft_command
 from edge_perception.core.models import find_model
 from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.proofs import file_sha256
 from edge_perception.core.shelves import current_entries
 from edge_perception.core.shelves import model_shelf
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 def say_how_to_load(
@@ -47,53 +52,75 @@ def say_how_to_load(
     precision: str,
     *,
     pictures: Sequence[str],
-    assignments: Sequence[str] = (),
+    manifest: Path | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> None:
     """
     Print the command that runs a proven artifact, and the parameters that have the node load it.
 
     :param precision: in which the artifact was proven.
     :param pictures: what the command shall look at; none stands for the golden ones.
-    :param assignments: options of the engine, with which it was proven.
+    :param manifest: of a bare file, where it was named.
+    :param options: of the engine, with which it was proven.
     """
-    try:
-        model = find_model(str(model.place), describe=partial(describe_artifact, host))
-    except EdgePerceptionError:
-        note(
-            f'before it can be loaded, {model.source.name} needs a {MANIFEST_NAME} in its folder; '
-            f'let one be drafted: {draft_command(model.source)}'
-        )
+    found = _as_the_node_finds_it(host, model, manifest)
+    if found is None:
+        note(_lacking(model, manifest))
         return
-    values = assign(assignments, engine_type.options_type)
-    options = parse_options(engine_type.options_type, values, owner=f'engine {engine_type.name!r}')
-    plain = _chosen(model, engine_type, options, ArtifactWish())
-    wish = _wish(model, engine_type, options, artifact, precision)
-    place, engine = os.path.abspath(model.place), engine_type.name
-    words = ['edge-perception', 'run', place, *_pictures(model, pictures), '--engine', engine]
-    for name, value in wish.items():
-        words += [f'--{name}', value]
-    for assignment in assignments:
-        words += ['--option', assignment]
-    click.echo(f'look at it: {shlex.join(words)}')
-    parameters = ', '.join(f'{name}: {value}' for name, value in wish.items())
+    model = found
+    owner = f'engine {engine_type.name!r}'
+    parsed = parse_options(engine_type.options_type, options, owner=owner)
+    plain = _chosen(model, engine_type, parsed, ArtifactWish())
+    wish = _wish(model, engine_type, parsed, artifact, precision)
+    flags = [('--engine', engine_type.name), *((f'--{name}', each) for name, each in wish.items())]
+    flags += [('--option', assignment(name, value)) for name, value in options.items()]
+    words = ['edge-perception', 'run', os.path.abspath(model.place), *_pictures(model, pictures)]
+    click.echo(f'look at it: {shlex.join([*words, *chain.from_iterable(flags)])}')
     without = f'; without it {plain.path.name} is loaded' if wish and plain else ''
-    click.echo(f'parameters of the node: engine: {engine}, {parameters}'.rstrip(', ') + without)
+    click.echo(f'parameters of the node: {_parameters(engine_type.name, options, wish)}{without}')
     shelf = (model.folder / ARTIFACTS_FOLDER).absolute()
     if 'artifact' in wish and artifact.absolute().parent != shelf:
         click.echo(f'or copy it and its proof to {shelf}, where precision: {precision} finds it')
+
+
+def _as_the_node_finds_it(host: PluginHost, model: Model, manifest: Path | None) -> Model | None:
+    """Return the model by the manifest of its proof; None where that manifest lies elsewhere."""
+    with suppress(EdgePerceptionError):
+        place = str(manifest or model.place)
+        found = find_model(place, describe=partial(describe_artifact, host))
+        return found if found.source.samefile(model.source) else None
+    return None
+
+
+def _lacking(model: Model, manifest: Path | None) -> str:
+    name = model.source.name
+    remedy = f'let one be drafted: {draft_command(model.source)}'
+    if manifest is not None:
+        copy = shlex.join(['cp', str(manifest), str(model.source.with_name(MANIFEST_NAME))])
+        remedy = f'copy yours, with source.file {name}, and the labels that it names: {copy}'
+    return f'before it can be loaded, {name} needs a {MANIFEST_NAME} in its folder; {remedy}'
+
+
+def _parameters(engine: str, options: Mapping[str, Any], wish: Mapping[str, str]) -> str:
+    chosen = {
+        f'engine.{engine}.{name}': value if isinstance(value, str) else json.dumps(value)
+        for name, value in options.items()
+    }
+    named = {'engine': engine, **chosen, **wish}
+    return ', '.join(f'{name}: {value}' for name, value in named.items())
 
 
 def _wish(
     model: Model, engine_type: EngineType, options: Options, artifact: Path, precision: str
 ) -> Mapping[str, str]:
     """Return the fewest parameters by which an artifact, or a copy of it, is loaded."""
-    digest = file_sha256(artifact)
+    digest = artifact_sha256(artifact)
     wishes: list[dict[str, Any]] = [{}]
     if precision in PRECISIONS:
         wishes.append({'precision': precision})
     for wish in wishes:
         chosen = _chosen(model, engine_type, options, ArtifactWish(**wish))
-        if chosen is not None and file_sha256(chosen.path) == digest:
+        if chosen is not None and artifact_sha256(chosen.path) == digest:
             return wish
     return {'artifact': os.path.abspath(artifact)}
 

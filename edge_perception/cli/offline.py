@@ -10,13 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from edge_perception.cli.failures import note
-from edge_perception.cli.sources import find_sources
-from edge_perception.cli.sources import Source
 from edge_perception.cli.steps import counted
 from edge_perception.cli.steps import Step
 from edge_perception.cli.steps import steps
@@ -32,6 +29,7 @@ from edge_perception.core.engine_choice import AUTO
 from edge_perception.core.engine_choice import choose_engine
 from edge_perception.core.engine_choice import describe_artifact
 from edge_perception.core.engine_choice import engines_for
+from edge_perception.core.models import check_source
 from edge_perception.core.models import find_model
 from edge_perception.core.models import Model
 from edge_perception.core.models import read_manifest
@@ -45,10 +43,13 @@ from edge_perception.tooling.evaluation import evaluate
 from edge_perception.tooling.gate import Gate
 from edge_perception.tooling.gate import Verdict
 from edge_perception.tooling.gate import with_labels
+from edge_perception.tooling.sources import count_samples
+from edge_perception.tooling.sources import find_sources
+from edge_perception.tooling.sources import samples
+from edge_perception.tooling.sources import Source
 from edge_perception.tooling.thresholds import limits_for
 
 REFERENCE_ENGINE = 'onnxruntime'
-FRAMES_OF_A_VIDEO = 16
 MANIFEST_SUFFIXES = ('.yaml', '.yml')
 
 
@@ -64,6 +65,11 @@ class Side:
     path: Path | None = None
     precision: str = ''
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Options of its engine that were named."""
+        return self.options.get(self.engine, {})
 
 
 def offline_model(host: PluginHost, name: str, manifest: Path | None = None) -> Model:
@@ -97,6 +103,7 @@ def _with_manifest(source: Path, manifest: Path) -> Model:
             source, reason='no such file', remedy='give the ONNX file that --manifest describes'
         )
     read = read_manifest(manifest)
+    check_source(source, read)
     return Model(folder=source.parent, manifest=read, source=source, named=source)
 
 
@@ -132,14 +139,8 @@ def frames(sources: Sequence[tuple[str, Source]]) -> Iterator[tuple[str, Frame]]
     :raises ImageError: one cannot be read.
     """
     for name, source in sources:
-        every = max(1, (source.count(every=1, limit=None) or 1) // FRAMES_OF_A_VIDEO)
-        for index, frame in islice(source.frames(every=every, limit=None), FRAMES_OF_A_VIDEO):
+        for index, frame in samples(source):
             yield (f'{name} {index}' if source.moving else name), frame
-
-
-def count(sources: Sequence[tuple[str, Source]]) -> int:
-    """Return how many frames to expect, for a progress bar."""
-    return sum(FRAMES_OF_A_VIDEO if source.moving else 1 for _, source in sources)
 
 
 def engine_for(host: PluginHost, artifact: Path, wanted: str) -> str:
@@ -212,7 +213,8 @@ def judge(
                 step(f'loading {(each.path or model.source).name} on {each.engine}', None)
                 sides.append(load_side(host, model, each))
             gate = Gate(*sides, precision=candidate.precision, limits=limits)
-            advance = counted(step, 'comparing pictures', of=count(sources), then='judging')
+            of = count_samples(source for _, source in sources)
+            advance = counted(step, 'comparing pictures', of=of, then='judging')
             for name, frame in frames(sources):
                 gate.add(name, frame)
                 advance()

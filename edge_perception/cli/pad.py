@@ -18,6 +18,8 @@ from edge_perception.cli.pad_model import new_model
 from edge_perception.contract import ConfigurationError
 from edge_perception.simulation import pad_art
 from edge_perception.simulation import pad_pdf
+from edge_perception.simulation.pad import LARGEST
+from edge_perception.simulation.pad import SMALLEST
 
 EXAMPLES = """\b
 Examples:
@@ -26,9 +28,6 @@ Examples:
   edge-perception pad --size 0.2 --out pad.png --dpi 300
 """
 SUFFIXES = ('.pdf', '.svg', '.png')
-# Metres. From a pad of 2 cm a camera cannot keep the distance that it needs to be sharp; a pad of
-# 20 m is seen from 190 m.
-SMALLEST, LARGEST = 0.02, 20.0
 DOTS_PER_INCH = 150
 # A picture with more pixels opens in hardly any program; PDF and SVG have no pixels.
 MAX_PIXELS = 400e6

@@ -15,9 +15,9 @@ import cv2
 
 from edge_perception.cli.files import replacing
 from edge_perception.cli.files import writing
-from edge_perception.cli.sources import Source
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract.types import UInt8Array
+from edge_perception.tooling.sources import Source
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')
 CODEC = 'mp4v'  # in every OpenCV wheel and distribution package, unlike H.264

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from edge_perception.cli.steps import result_console
 from edge_perception.cli.tables import new_table
 from edge_perception.contract import EngineType
 from edge_perception.contract import option_specs
@@ -39,7 +40,7 @@ def command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plugins, ensure_ascii=False, indent=2))
     else:
-        _print(Console(), plugins)
+        _print(result_console(), plugins)
 
 
 def as_values(host: PluginHost, entry: PluginEntry) -> dict[str, Any]:

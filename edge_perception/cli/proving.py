@@ -14,18 +14,20 @@ from edge_perception.cli.files import writing
 from edge_perception.cli.offline import REFERENCE_ENGINE
 from edge_perception.contract import EngineType
 from edge_perception.contract import Options
+from edge_perception.core.external_data import artifact_sha256
 from edge_perception.core.external_data import model_sha256
 from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import probe
-from edge_perception.core.proofs import file_sha256
 from edge_perception.core.proofs import Proof
 from edge_perception.tooling import gate_report
 from edge_perception.tooling.gate import Verdict
+from edge_perception.tooling.precision import precision_of
 
 
 def reference_in_words(model: Model, engine: str = REFERENCE_ENGINE) -> str:
-    """Return what an artifact was compared with."""
-    return f'{model.source.name} on {engine}, fp32'
+    """Return what an artifact was compared with, and its precision where the file says it."""
+    precision = precision_of(model.source)
+    return f'{model.source.name} on {engine}' + (precision and f', {precision}')
 
 
 def proof_of(
@@ -44,17 +46,19 @@ def proof_of(
     :param options: of the engine; None stands for its defaults.
     :raises EdgePerceptionError: a file cannot be read, or the device is gone.
     """
+    options = options or engine_type.options_type()
     return Proof(
-        artifact_sha256=file_sha256(artifact),
+        artifact_sha256=artifact_sha256(artifact),
         model_sha256=model_sha256(model.source),
         engine=engine_type.name,
         precision=verdict.precision,
         reference=reference or reference_in_words(model),
         passed=verdict.passed,
-        device=engine_type.device_key(options or engine_type.options_type()),
+        device=engine_type.device_key(options),
         figures=verdict.figures(),
         versions={**(versions or {}), 'engine': probe(engine_type).runtime},
         made=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        computed=engine_type.precision(options),
     )
 
 

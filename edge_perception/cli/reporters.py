@@ -19,10 +19,10 @@ from rich.progress import TextColumn
 from rich.progress import TimeRemainingColumn
 
 from edge_perception.cli.records import record
-from edge_perception.cli.sources import Source
 from edge_perception.contract import Frame
 from edge_perception.contract import ModelManifest
 from edge_perception.core.pipeline import Processed
+from edge_perception.tooling.sources import Source
 
 
 class Reporter(Protocol):

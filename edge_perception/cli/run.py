@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from edge_perception.cli.assignments import parse_assignments
 from edge_perception.cli.comparison import compare_engines
+from edge_perception.cli.comparison import Frames
 from edge_perception.cli.failures import FAILED
 from edge_perception.cli.failures import note
 from edge_perception.cli.failures import say
@@ -25,11 +25,8 @@ from edge_perception.cli.reporters import JsonLines
 from edge_perception.cli.reporters import loading
 from edge_perception.cli.reporters import progress_bar
 from edge_perception.cli.reporters import Reporter
-from edge_perception.cli.sources import be_quiet
-from edge_perception.cli.sources import find_sources
-from edge_perception.cli.sources import Source
+from edge_perception.cli.steps import result_console
 from edge_perception.cli.tables import Tables
-from edge_perception.contract import CombinedError
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import Frame
@@ -39,11 +36,15 @@ from edge_perception.core.artifacts import PRECISIONS
 from edge_perception.core.assembly import assemble
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.assembly import collect
+from edge_perception.core.assembly import raise_all
 from edge_perception.core.drawing import draw
 from edge_perception.core.engine_choice import AUTO
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.request import Request
 from edge_perception.pose import planar_stages
+from edge_perception.tooling.sources import be_quiet
+from edge_perception.tooling.sources import find_sources
+from edge_perception.tooling.sources import Source
 
 # Paragraphs that begin with a backspace are not wrapped by click.
 EXAMPLES = """\b
@@ -115,21 +116,18 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         if not plugin.usable:
             note(f'plugin {plugin.name} of {plugin.distribution} {plugin.reason}; {plugin.remedy}')
     request = _request(host, given, errors)
-    if given['engine'] == 'all':
-        _refuse_to_draw(given['out'], errors)
-        if errors:
-            raise errors[0] if len(errors) == 1 else CombinedError(errors)
-        wishes = {name: given[name] for name in ('every', 'limit', 'as_json')}
-        ctx.exit(0 if compare_engines(host, request, sources, **wishes) else FAILED)
-    with loading(request.model):
-        assembled = assemble(host, request, found=errors, make_stages=planar_stages)
     for error in unreadable:
         say(error.code, str(error))
+    if given['engine'] == 'all':
+        complete = _compare(host, request, sources, given, errors)
+        ctx.exit(0 if complete and not unreadable else FAILED)
+    with loading(request.model):
+        assembled = assemble(host, request, found=errors, make_stages=planar_stages)
     for sentence in (*assembled.passed_over, *assembled.warnings()):
         note(sentence)
     if given['engine'] == AUTO:
         note(f'engine {assembled.engine} with {assembled.artifact.path.name}')
-    reporter: Reporter = Tables(Console(), assembled.model.manifest)
+    reporter: Reporter = Tables(result_console(), assembled.model.manifest)
     if given['as_json']:
         reporter = JsonLines(assembled.model.manifest)
     job = _Job(assembled, reporter, outputs, every=given['every'], limit=given['limit'])
@@ -163,9 +161,27 @@ def _request(
     )
 
 
-def _refuse_to_draw(folder: Path | None, errors: list[EdgePerceptionError]) -> None:
-    if folder is not None:
+def _compare(
+    host: PluginHost,
+    request: Request,
+    sources: list[Source],
+    given: dict[str, Any],
+    errors: list[EdgePerceptionError],
+) -> bool:
+    """
+    Show the sources to every engine, and return whether all could be read and any engine could.
+
+    :raises ConfigurationError: only one engine can be shown them.
+    """
+    if given['out'] is not None:
         errors.append(ConfigurationError('--out', ['draws what one engine sees; name an engine']))
+    if any(source.live for source in sources):
+        problem = 'a camera never gives the same picture twice; record a video, or name an engine'
+        errors.append(ConfigurationError('--engine all', [problem]))
+    raise_all(errors)
+    frames = Frames(sources, every=given['every'], limit=given['limit'])
+    able = bool(sources) and compare_engines(host, request, frames, as_json=given['as_json'])
+    return able and not frames.unreadable
 
 
 @dataclass(frozen=True)

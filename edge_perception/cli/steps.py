@@ -17,7 +17,7 @@ from rich.progress import TimeRemainingColumn
 
 from edge_perception.cli.failures import note
 
-WIDE = 200  # columns of a file or a pipe
+WIDE = 1000  # columns of a file or a pipe; tables take what they need
 
 Step = Callable[[str, 'float | None'], object]
 

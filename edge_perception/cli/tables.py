@@ -15,12 +15,12 @@ from rich.text import Text
 from edge_perception.cli.records import keypoint_name
 from edge_perception.cli.records import mask_shares
 from edge_perception.cli.records import milliseconds
-from edge_perception.cli.sources import Source
 from edge_perception.contract import Frame
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
 from edge_perception.core.pipeline import Processed
+from edge_perception.tooling.sources import Source
 
 NUMBER_COLUMNS = frozenset({'score', 'x', 'y', 'x1', 'y1', 'x2', 'y2', 'pixels', 'share'})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from edge_perception.cli.assignments import parse_assignments
+from edge_perception.cli.assignments import require_assignments
 from edge_perception.cli.failures import note
 from edge_perception.cli.failures import REJECTED
 from edge_perception.cli.files import writing
@@ -24,15 +24,12 @@ from edge_perception.cli.offline import Side
 from edge_perception.cli.proving import proof_of
 from edge_perception.cli.proving import reference_in_words
 from edge_perception.cli.proving import write_report
-from edge_perception.cli.sources import be_quiet
 from edge_perception.cli.steps import result_console
 from edge_perception.cli.verdicts import as_values
 from edge_perception.cli.verdicts import print_verdict
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import ConfigurationError
-from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import parse_options
-from edge_perception.core.assembly import raise_all
 from edge_perception.core.models import Model
 from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.proofs import proof_path
@@ -41,6 +38,7 @@ from edge_perception.tooling.evaluation import Dataset
 from edge_perception.tooling.evaluation import read_dataset
 from edge_perception.tooling.gate import Verdict
 from edge_perception.tooling.precision import precision_of
+from edge_perception.tooling.sources import be_quiet
 from edge_perception.tooling.thresholds import standard_limits
 
 EXAMPLES = """\b
@@ -117,38 +115,31 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     host = PluginHost()
     model = offline_model(host, given['reference'], given['manifest'])
     candidate = _candidate(host, artifact, given)
-    reference = _reference(model, candidate, given['reference_engine'])
+    reference, engine = _reference(model, candidate, given['reference_engine']), candidate.engine
+    sources, dataset = pictures(model, given['images']), _labelled(given)
     verdict = judge(
-        host,
-        model,
-        reference=reference,
-        candidate=candidate,
-        sources=pictures(model, given['images']),
-        dataset=_labelled(given),
+        host, model, reference=reference, candidate=candidate, sources=sources, dataset=dataset
     )
     told = reference_in_words(model, reference.engine)
-    report = write_report(
-        verdict,
-        model,
-        artifact=artifact,
-        engine=candidate.engine,
-        path=given['report'],
-        reference=told,
-    )
     proof = _prove(host, model, artifact, candidate, verdict, told)
-    if given['as_json']:
-        values = as_values(verdict, artifact=artifact, engine=candidate.engine, reference=told)
-        values |= {'proof': str(proof or ''), 'report': str(report or '')}
-        click.echo(json.dumps(values, indent=2))
-    else:
+    if not given['as_json']:
         whence = '' if given['precision'] else ' (read from the file; --precision changes it)'
         print_verdict(result_console(), verdict, whence=whence)
-        click.echo(f'proof: {proof}' if proof else f'rejected, see {report}')
-        if proof:
-            say_how_to_load(
-                host, model, host.engines[candidate.engine], artifact, verdict.precision,
-                pictures=given['images'], assignments=given['assignments'],
-            )  # fmt: skip
+    # After the verdict was printed: a report that cannot be written must not cost it.
+    report = write_report(
+        verdict, model, artifact=artifact, engine=engine, path=given['report'], reference=told
+    )
+    if given['as_json']:
+        values = as_values(verdict, artifact=artifact, engine=engine, reference=told)
+        values |= {'proof': str(proof or ''), 'report': str(report or '')}
+        click.echo(json.dumps(values, indent=2))
+        ctx.exit(0 if verdict.passed else REJECTED)
+    click.echo(f'proof: {proof}' if proof else f'rejected, see {report}')
+    if proof:
+        say_how_to_load(
+            host, model, host.engines[engine], artifact, verdict.precision,
+            pictures=given['images'], manifest=given['manifest'], options=candidate.chosen,
+        )  # fmt: skip
     ctx.exit(0 if verdict.passed else REJECTED)
 
 
@@ -164,9 +155,7 @@ def _labelled(given: dict[str, Any]) -> Dataset | None:
 
 def _candidate(host: PluginHost, artifact: Path, given: dict[str, Any]) -> Side:
     engine = engine_for(host, artifact, given['engine'])
-    errors: list[EdgePerceptionError] = []
-    options = parse_assignments(given['assignments'], host.engines, chosen=engine, errors=errors)
-    raise_all(errors)
+    options = require_assignments(given['assignments'], host.engines, chosen=engine)
     precision = given['precision'] or precision_of(artifact)
     engine_type = host.engines[engine]
     parsed = parse_options(
@@ -215,7 +204,7 @@ def _prove(
     engine_type = host.engines[candidate.engine]
     options = parse_options(
         engine_type.options_type,
-        candidate.options.get(candidate.engine, {}),
+        candidate.chosen,
         owner=f'engine {candidate.engine!r}',
     )
     proof = proof_of(model, artifact, engine_type, verdict, reference=told, options=options)

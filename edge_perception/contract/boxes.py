@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Boxes for authors of decoders: formats, overlap, non-maximum suppression, selection.
+Boxes for authors of decoders: formats, overlap, non-maximum suppression, selection, checks.
 
 A box is ``x1, y1, x2, y2`` in pixels. Coordinates are continuous, so that its area is
 ``(x2 - x1) * (y2 - y1)``.
@@ -25,6 +25,11 @@ Indices = npt.NDArray[np.intp]
 # Beyond so many candidates suppression would cost more than a network; the best ones are kept.
 # 3000 is far above what remains at any threshold that is of use on a vehicle.
 MAX_CANDIDATES = 3000
+
+MAX_CLASS_ID = 2**31 - 1
+# How far beyond 0 and 1 rounding may carry a score: half a step of 8 bits is 0.02 where a head has
+# scores and logarithms of sizes in one tensor, -4.2 to 5.8. Logits go much farther.
+SCORE_TOLERANCE = 0.05
 
 
 def centre_size_to_xyxy(boxes: Floats) -> Float32Array:
@@ -108,9 +113,12 @@ def select(
     :param suppressed: the network did its own suppression.
     :return: detections in pixels of the source image, and the rows that they came from.
     :raises FloatingPointError: a score, or a box that would be reported, is not finite.
+    :raises ValueError: a score is outside of 0 to 1 by more than rounding explains, or the class
+        of a box above the threshold is none.
     """
-    _check_finite(score, 'scores')
+    check_scores(score)
     wanted = score >= selection.score_threshold
+    _check_class_ids(class_id[wanted])
     if selection.class_ids is not None:
         wanted &= np.isin(class_id, list(selection.class_ids))
     rows = np.flatnonzero(wanted)
@@ -127,15 +135,56 @@ def select(
             )
         ]
     rows = rows[: selection.max_detections]
-    _check_finite(xyxy[rows], 'boxes')
+    boxes = transform.boxes_to_source(xyxy[rows])
+    # Not before: what a small input can hold may be infinite in a large source.
+    check_finite(boxes, 'boxes')
     detections = Detections(
-        xyxy=transform.boxes_to_source(xyxy[rows]),
-        score=score[rows].astype(np.float32),
+        xyxy=boxes,
+        score=np.clip(score[rows], 0, 1).astype(np.float32),
         class_id=class_id[rows].astype(np.int32),
     )
     return detections, rows
 
 
-def _check_finite(numbers: Floats, what: str) -> None:
-    if not np.isfinite(numbers).all():
-        raise FloatingPointError(f'the network gave {what} that are not finite')
+def check_finite(values: npt.NDArray[Any], what: str) -> None:
+    """
+    Refuse numbers that nothing can be made of.
+
+    :raises FloatingPointError: a value is NaN or infinite. Comparisons with NaN are false, so
+        that a broken engine would otherwise look like an empty street.
+    """
+    if not np.isfinite(values).all():
+        raise FloatingPointError(
+            f'the network gave {what} that are not finite (NaN or infinite), most often because '
+            'its precision is too low for it; try fp32'
+        )
+
+
+def check_scores(
+    score: Floats,
+    *,
+    tolerance: float = SCORE_TOLERANCE,
+    remedy: str = 'export it with its sigmoid',
+) -> None:
+    """
+    Refuse what is no score, such as the logits of a network without its last layer.
+
+    :param tolerance: how far beyond 0 and 1 a score may be.
+    :param remedy: what to do when one is farther out.
+    :raises FloatingPointError: a score is NaN or infinite.
+    :raises ValueError: a score is outside of 0 to 1.
+    """
+    if not score.size:
+        return
+    low, high = score.min(), score.max()
+    if -tolerance <= low and high <= 1 + tolerance:  # false for NaN
+        return
+    check_finite(score, 'scores')
+    found = f'up to {high:.3g}' if high > 1 + tolerance else f'down to {low:.3g}'
+    raise ValueError(f'the network gave scores {found}, expected 0 to 1; {remedy}')
+
+
+def _check_class_ids(class_id: npt.NDArray[Any]) -> None:
+    strange = class_id[~((class_id >= 0) & (class_id <= MAX_CLASS_ID))]
+    if strange.size:
+        raise ValueError(f'the network gave class {strange[0]}, expected 0 to {MAX_CLASS_ID}')

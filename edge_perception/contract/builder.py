@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 from typing import ClassVar
 
 from edge_perception.contract.manifest import ModelManifest
@@ -30,7 +31,7 @@ class BuildPlan:
     """
     Everything that decides what an artifact will be.
 
-    :param source: the ONNX file in the form that the builder wants; weights may lie beside it.
+    :param source: the ONNX file in the form that the builder wants, with its weights inside.
     :param precision: fp32, fp16 or int8.
     :param calibration: pictures for int8, in a fixed order; empty otherwise.
     :param options: an instance of the builder's ``options_type``.
@@ -74,6 +75,7 @@ class Builder(ABC):
     :param suffix: of the artifacts that it makes, with the dot.
     :param precisions: of fp32, fp16, int8.
     :param engine: which engine loads the artifacts, if that has another name.
+    :param spares: whether it leaves the nodes in float that a plan names as ``spared``.
     """
 
     name: ClassVar[str]
@@ -81,6 +83,7 @@ class Builder(ABC):
     precisions: ClassVar[tuple[str, ...]] = ('fp32',)
     options_type: ClassVar[type[Options]] = Options
     engine: ClassVar[str] = ''
+    spares: ClassVar[bool] = False
 
     @abstractmethod
     def probe(self) -> Availability:
@@ -90,12 +93,25 @@ class Builder(ABC):
         """Return which of ``SOURCE_FORMS`` the builder wants for a precision."""
         return 'float32'
 
+    def engine_options(self, options: Options) -> Mapping[str, Any]:
+        """
+        Return the options, by name, without which the engine cannot load the artifact.
+
+        The gate and the proof are made with them; others keep their default.
+
+        :param options: an instance of the builder's ``options_type``.
+        """
+        return {}
+
     @abstractmethod
     def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
         """
         Return what the artifact depends on besides the plan: versions of tools, and the device.
 
         Two equal fingerprints of equal plans promise interchangeable artifacts.
+
+        :param plan: before the host has prepared anything: its ``source`` is that of the model,
+            and ``samples``, ``head`` and ``spared`` are empty.
         """
 
     @abstractmethod

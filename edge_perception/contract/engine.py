@@ -20,6 +20,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
+from contextlib import nullcontext
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
@@ -115,8 +116,12 @@ class Engine(ABC):
 
     @final
     def deactivate(self) -> None:
-        """Give everything back that ``activate`` took. Does nothing when inactive."""
-        with self._one_thread('deactivate'):
+        """
+        Give everything back that ``activate`` took. Does nothing when inactive.
+
+        :raises InferenceError: the runtime failed; the engine is inactive all the same.
+        """
+        with self._one_thread('deactivate'), self._errors_of_the_runtime():
             if not self._active:
                 return
             self._active = False
@@ -220,7 +225,9 @@ class Engine(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.deactivate()
+        # What ended the block must not be hidden by what cannot be given back.
+        with suppress(EngineError) if error else nullcontext():
+            self.deactivate()
 
     @contextmanager
     def _one_thread(self, method: str) -> Iterator[None]:
@@ -312,6 +319,7 @@ class EngineType(ABC):
         :raises ArtifactError: the file is missing, damaged, foreign or stale.
         :raises TensorMismatchError: the input is not what the manifest says.
         :raises EngineUnavailableError: the library or the device is missing.
+        :raises OptionError: an option without effect beside the others, or of no use here.
         """
 
 

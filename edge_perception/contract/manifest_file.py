@@ -15,6 +15,7 @@ import os
 from pathlib import Path
 from pathlib import PurePosixPath
 from typing import Any
+from unicodedata import category
 
 import yaml
 
@@ -85,7 +86,7 @@ def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManife
     source, decoder = fields.inner('source'), fields.inner('decoder')
     keypoint_names = fields.texts('keypoints')
     manifest = ModelManifest(
-        name=fields.text('name'),
+        name=_name(fields),
         source=_file_inside(source, 'file'),
         sha256=_digest(source),
         input=_input_recipe(fields.inner('input')),
@@ -97,7 +98,7 @@ def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManife
         object_points=_object_points(fields, len(keypoint_names)),
         pose=_pose_recipe(fields.inner('pose')),
         selection=_selection(fields.inner('selection')),
-        gate=_mapping(fields, 'gate'),
+        gate=_gate(fields),
         licence=fields.text('licence', ''),
         description=fields.text('description', ''),
     )
@@ -215,6 +216,23 @@ def _selection(fields: Fields) -> Selection:
     )
     fields.finish()
     return selection
+
+
+def _name(fields: Fields) -> str:
+    """Return a name that files can have."""
+    name = fields.text('name')
+    if name.startswith('.') or any(each in '/\\' or category(each) == 'Cc' for each in name):
+        expected = 'a text without /, \\ and control characters, and no dot in front'
+        fields.problem('name', name, expected)
+    return name
+
+
+def _gate(fields: Fields) -> Mapping[str, Any]:
+    gate = _mapping(fields, 'gate')
+    for precision, limits in gate.items():
+        if not isinstance(limits, dict):
+            fields.problem(f'gate.{precision}', limits, 'a mapping of limits')
+    return gate
 
 
 def _file_inside(fields: Fields, key: str) -> str:

@@ -17,10 +17,12 @@ import shlex
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineType
+from edge_perception.contract import option_specs
 from edge_perception.contract import Options
+from edge_perception.core.external_data import artifact_sha256
 from edge_perception.core.external_data import model_sha256
 from edge_perception.core.models import Model
-from edge_perception.core.proofs import file_sha256
+from edge_perception.core.proofs import Proof
 from edge_perception.core.proofs import proof_path
 from edge_perception.core.proofs import read_proof
 from edge_perception.core.shelves import build_command
@@ -56,11 +58,13 @@ class Artifact:
 
     :param precision: in what it computes; empty where nobody says.
     :param warning: why it should not be trusted, in words; empty when it was proven.
+    :param device: for which it was proven; ``any`` where it runs on all.
     """
 
     path: Path
     precision: str
     warning: str = ''
+    device: str = 'any'
 
 
 def choose_artifact(
@@ -84,32 +88,22 @@ def choose_artifact(
         return Artifact(found[0], wish.precision)
     if wish.precision and not wish.path:
         found = [each for each in found if _may_be(each, engine_type, wish.precision)]
-    judged: list[Artifact] = []
-    refused: list[ArtifactError] = []
-    for path in found:
-        try:
-            judged.append(
-                _judge(path, model, engine_type, options, same_runtime=path.parent in shelves)
-            )
-        except ArtifactError as error:
-            refused.append(error)
+    judged, refused = _judge_all(found, model, engine_type, options, shelves)
     if wish.precision:
         judged = [each for each in judged if each.precision == wish.precision or each.warning]
-    judged.sort(key=lambda each: _rank(each, model))
-    proven = [each for each in judged if not each.warning]
-    if proven:
-        return proven[0]
-    if judged and wish.allow_unverified:
+    judged.sort(key=lambda each: (bool(each.warning), _rank(each, model)))
+    if judged and (wish.allow_unverified or not judged[0].warning):
         return judged[0]
     if judged:
+        verify = _verify(judged[0].path, model, engine_type, options)
         raise ArtifactError(
             judged[0].path,
             reason=judged[0].warning,
-            remedy=f'{_verify(judged[0].path, model, engine_type)}, or set allow_unverified',
+            remedy=f'{verify}, or set allow_unverified',
         )
     if refused:
         raise refused[0]
-    raise _missing(model, engine_type, wish)
+    raise _missing(model, engine_type, options, wish)
 
 
 def _candidates(
@@ -145,6 +139,26 @@ def _may_be(path: Path, engine_type: EngineType, precision: str) -> bool:
     return proof is None or proof.precision == precision
 
 
+def _judge_all(
+    found: Sequence[Path],
+    model: Model,
+    engine_type: EngineType,
+    options: Options,
+    shelves: Sequence[Path],
+) -> tuple[list[Artifact], list[ArtifactError]]:
+    """Return what may be loaded, with what speaks against it, and why others must not be."""
+    judged: list[Artifact] = []
+    refused: list[ArtifactError] = []
+    for path in found:
+        try:
+            judged.append(
+                _judge(path, model, engine_type, options, same_runtime=path.parent in shelves)
+            )
+        except ArtifactError as error:
+            refused.append(error)
+    return judged, refused
+
+
 def _judge(
     path: Path, model: Model, engine_type: EngineType, options: Options, *, same_runtime: bool
 ) -> Artifact:
@@ -162,57 +176,70 @@ def _judge(
         how = f', computed in {computed},' if computed != 'fp32' else ''
         reason = f'nobody has compared it{how} on {engine_type.name} with the reference'
         return Artifact(path, '', warning=reason)
-    made_here = build_command(path.parent) if same_runtime else ''
-    build = f'build it again: {made_here or _build(model, engine_type, proof.precision)}'
-    if not proof.passed:
-        raise ArtifactError(
-            path, reason=f'was compared with {proof.reference} and rejected', remedy=build
-        )
-    if proof.artifact_sha256 != file_sha256(path):
+    if proof.passed and proof.artifact_sha256 != artifact_sha256(path):
         return Artifact(path, proof.precision, warning='was changed after it was proven')
+    if reason := _why_not(proof, model, engine_type, options, same_runtime=same_runtime):
+        made_here = build_command(path.parent) if same_runtime else ''
+        build = made_here or _build(model, engine_type, proof.precision)
+        raise ArtifactError(path, reason=reason, remedy=f'build it again: {build}')
+    if computed not in ('fp32', proof.computed):
+        reason = f'was compared in {proof.computed}, not in {computed}'
+        return Artifact(path, '', warning=reason)
+    return Artifact(path, proof.precision, device=proof.device)
+
+
+def _why_not(
+    proof: Proof, model: Model, engine_type: EngineType, options: Options, *, same_runtime: bool
+) -> str:
+    """Return why an artifact must not be loaded here; empty when it may be."""
+    if not proof.passed:
+        return f'was compared with {proof.reference} and rejected'
     if proof.model_sha256 != model_sha256(model.source):
-        raise ArtifactError(
-            path, reason=f'was made from another version of {model.source.name}', remedy=build
-        )
+        return f'was made from another version of {model.source.name}'
     device = engine_type.device_key(options)
     if proof.device not in ('any', device):
-        raise ArtifactError(
-            path, reason=f'was made for {proof.device}, this is {device}', remedy=build
-        )
+        return f'was made for {proof.device}, this is {device}'
     runtime = engine_type.probe().runtime
     if same_runtime and proof.versions.get('engine') != runtime:
-        raise ArtifactError(
-            path,
-            reason=f'was built for {proof.versions.get("engine")}, this is {runtime}',
-            remedy=build,
-        )
-    return Artifact(path, proof.precision)
+        return f'was built for {proof.versions.get("engine")}, this is {runtime}'
+    return ''
 
 
-def _rank(artifact: Artifact, model: Model) -> tuple[bool, int]:
+def _rank(artifact: Artifact, model: Model) -> tuple[bool, int, bool]:
     known = artifact.precision in PRECISIONS
     place = PRECISIONS.index(artifact.precision) if known else len(PRECISIONS)
-    return artifact.path != model.source, place
+    return artifact.path != model.source, place, artifact.device == 'any'
 
 
-def _verify(path: Path, model: Model, engine_type: EngineType) -> str:
+def _verify(path: Path, model: Model, engine_type: EngineType, options: Options) -> str:
     command = shlex.join(['edge-perception', 'verify', str(path), '--reference', str(model.place)])
-    return f'verify it: {command}{_images(model)} --engine {engine_type.name}'
+    words = shlex.join(['--engine', engine_type.name, *_assignments(engine_type, options)])
+    return f'verify it: {command}{_images(model)} {words}'
 
 
-def _missing(model: Model, engine_type: EngineType, wish: ArtifactWish) -> ArtifactError:
+def _assignments(engine_type: EngineType, options: Options) -> Iterator[str]:
+    """Return the options of a command that set what is not the default."""
+    for spec in option_specs(engine_type.options_type):
+        value = getattr(options, spec.name)
+        if value != spec.default:
+            yield from ('-o', f'{spec.name}={",".join(value) if spec.kind is tuple else value}')
+
+
+def _missing(
+    model: Model, engine_type: EngineType, options: Options, wish: ArtifactWish
+) -> ArtifactError:
     kind = f'in {wish.precision} ' if wish.precision else ''
     return ArtifactError(
         model.folder,
         reason=f'has nothing {kind}that the engine {engine_type.name} reads '
         f'({", ".join(engine_type.artifact_suffixes)}), neither in its folder '
         f'{ARTIFACTS_FOLDER} nor in the cache',
-        remedy=f'{_beside(model, engine_type, wish)}build it: '
+        remedy=f'{_beside(model, engine_type, options, wish)}build it: '
         f'{_build(model, engine_type, wish.precision)}',
     )
 
 
-def _beside(model: Model, engine_type: EngineType, wish: ArtifactWish) -> str:
+def _beside(model: Model, engine_type: EngineType, options: Options, wish: ArtifactWish) -> str:
     """Return what to do with a file that lies where nothing looks; nothing if there is none."""
     for path in sorted(model.folder.glob('*')):
         fits = path.suffix in engine_type.artifact_suffixes and path != model.source
@@ -220,7 +247,7 @@ def _beside(model: Model, engine_type: EngineType, wish: ArtifactWish) -> str:
             continue
         shelf = model.folder / ARTIFACTS_FOLDER
         proven = proof_path(path, engine_type.name).is_file()
-        first = '' if proven else f'{_verify(path, model, engine_type)}, then '
+        first = '' if proven else f'{_verify(path, model, engine_type, options)}, then '
         return (
             f'{path.name} beside the model is not looked at: {first}move it and its proof to '
             f'{shelf}, or name it (artifact, for commands --artifact); or '

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 import time
@@ -25,6 +26,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
+from edge_perception.contract import PluginError
 from edge_perception.contract import Selection
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.core.artifacts import Artifact
@@ -137,8 +139,7 @@ def assemble(
     :raises CombinedError: several things are wrong.
     :raises EdgePerceptionError: one thing is wrong.
     """
-    errors = list(found)
-    rest = None
+    errors, rest = list(found), None
     loaders: list[_Loader] = []
     passed_over: list[str] = []
     with collect(errors):
@@ -150,25 +151,8 @@ def assemble(
     with collect(errors):
         rest = _make_rest(host, request, model, make_stages) if model else None
     raise_all(errors)
-    assert model is not None and rest is not None
-    for loader in loaders:
-        name = loader.engine_type.name
-        try:
-            pipeline = _load(loader, rest, rotation=request.rotation, clock=clock)
-        except EngineError as error:
-            if request.engine != AUTO:
-                raise
-            passed_over.append(str(error))
-            continue
-        return Assembled(
-            model=model,
-            engine=name,
-            artifact=loader.artifact,
-            pipeline=pipeline,
-            selection=rest.selection,
-            passed_over=tuple(passed_over),
-        )
-    raise EngineUnavailableError(AUTO, reason='no engine can load it: ' + '; '.join(passed_over))
+    assert rest is not None
+    return _load_first(loaders, rest, request, passed_over=passed_over, clock=clock)
 
 
 def raise_all(errors: Sequence[EdgePerceptionError]) -> None:
@@ -203,7 +187,7 @@ def _make_loaders(
         assert model is not None
         try:
             loaders.append(_make_loader(choose_engine(host, engine_type.name), request, model))
-        except EngineError as error:
+        except (EngineError, PluginError) as error:
             passed_over.append(str(error))
     return loaders, passed_over
 
@@ -297,6 +281,39 @@ def _choose_decoder(host: PluginHost, model: Model) -> type[Decoder]:
     return host.decoders[name]
 
 
+def _load_first(
+    loaders: Sequence[_Loader],
+    rest: _Rest,
+    request: Request,
+    *,
+    passed_over: Sequence[str],
+    clock: Clock,
+) -> Assembled:
+    """
+    Load the first of some engines that can.
+
+    :param passed_over: why others before them may not be tried.
+    """
+    passed_over = list(passed_over)
+    for loader in loaders:
+        try:
+            pipeline = _load(loader, rest, rotation=request.rotation, clock=clock)
+        except (EngineError, PluginError) as error:
+            if request.engine != AUTO:
+                raise
+            passed_over.append(str(error))
+            continue
+        return Assembled(
+            model=loader.model,
+            engine=loader.engine_type.name,
+            artifact=loader.artifact,
+            pipeline=pipeline,
+            selection=rest.selection,
+            passed_over=tuple(passed_over),
+        )
+    raise EngineUnavailableError(AUTO, reason='no engine can load it: ' + '; '.join(passed_over))
+
+
 def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipeline:
     """Return a pipeline whose engine is active and warm."""
     manifest, path = loader.model.manifest, loader.artifact.path
@@ -312,7 +329,8 @@ def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipel
     try:
         warm_up_ns = _warm_up(engine, clock)
     except BaseException:
-        engine.deactivate()
+        with suppress(EngineError):  # what cannot be given back must not hide why
+            engine.deactivate()
         raise
     return Pipeline(
         engine,

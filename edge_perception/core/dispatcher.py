@@ -124,14 +124,14 @@ class Dispatcher(Generic[Message]):
             turn.lane.drop('stale', turn.refusal)
             return
         try:
-            done = turn.lane.serve(turn.parcel, started_ns=turn.started_ns, current=current)
+            worked = turn.lane.serve(turn.parcel, started_ns=turn.started_ns, current=current)
         except EngineError as error:
             if current():
                 self._engine_failed(turn.lane, error)
             else:
                 turn.lane.accounts.drop('inactive')
         else:
-            self._failures = 0 if done else self._failures
+            self._failures = 0 if worked else self._failures
 
     def give_up(self, turn: Turn[Message], sentence: str) -> None:
         """Serve nothing any more, because the frame that was served ended everything."""

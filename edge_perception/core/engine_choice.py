@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import ModelDescription
@@ -20,6 +21,8 @@ AUTO = 'auto'
 # Accelerators first, then by the speed of YOLOX-nano on an x86-64 processor (docs/engines.md);
 # engines of others come behind, by name.
 AUTO_ORDER = ('tensorrt', 'openvino', 'onnxruntime', 'litert')
+# Who is asked what a file says of itself: those first that read the metadata of the training tool.
+READER_ORDER = ('onnxruntime', 'litert', 'openvino', 'tensorrt')
 
 
 def engines_for(host: PluginHost, name: str) -> Sequence[EngineType]:
@@ -30,8 +33,7 @@ def engines_for(host: PluginHost, name: str) -> Sequence[EngineType]:
     """
     if name != AUTO:
         return [choose_engine(host, name)]
-    first = [host.engines[each] for each in AUTO_ORDER if each in host.engines]
-    return [*first, *(host.engines[each] for each in sorted(set(host.engines) - set(AUTO_ORDER)))]
+    return _in_order(host, AUTO_ORDER)
 
 
 def choose_engine(host: PluginHost, name: str) -> EngineType:
@@ -60,17 +62,30 @@ def describe_artifact(host: PluginHost, path: Path) -> ModelDescription:
     """
     Read what a model file says of itself, by the first engine that can.
 
-    :raises ArtifactError: no engine here reads such files, or the file is damaged.
+    :raises EdgePerceptionError: what the first engine said that could not.
+    :raises ArtifactError: no engine here reads such files.
     """
-    readers = [host.engines[name] for name in sorted(host.engines)]
-    readers = [each for each in readers if path.suffix in each.artifact_suffixes]
+    every = _in_order(host, READER_ORDER)
+    readers = [each for each in every if path.suffix in each.artifact_suffixes]
+    problems: list[EdgePerceptionError] = []
     for engine_type in readers:
         if probe(engine_type).available:
-            with mistakes_of(f'engine {engine_type.name!r}'):
-                return engine_type.describe(path)
+            try:
+                with mistakes_of(f'engine {engine_type.name!r}'):
+                    return engine_type.describe(path)
+            except EdgePerceptionError as error:
+                problems.append(error)
+    if problems:
+        raise problems[0]
     names = ', '.join(each.name for each in readers)
     raise ArtifactError(
         path,
         reason=f'no engine that works here reads {path.suffix or "such"} files',
         remedy=f'install what {names} needs' if names else 'give an ONNX file or a model folder',
     )
+
+
+def _in_order(host: PluginHost, known: Sequence[str]) -> list[EngineType]:
+    """Return all engine types: known ones in this order, those of others behind them by name."""
+    names = [name for name in known if name in host.engines]
+    return [host.engines[each] for each in (*names, *sorted(set(host.engines) - set(names)))]

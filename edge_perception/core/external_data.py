@@ -1,9 +1,9 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which files beside an ONNX hold its weights, and a digest over all of them.
+Which files beside a network hold its weights, and a digest over all of them.
 
-The node needs the digest and has no library for ONNX, so this walks the fields of the file that
+The node needs the digest and has no library for ONNX, so of such a file this walks the fields that
 lead to weights, and nothing else. The numbers are those of onnx.proto3 (ONNX 1.23).
 """
 
@@ -67,6 +67,22 @@ def model_sha256(source: Path) -> str:
         return digest
     files = [_inside(source, name) for name in names]
     parts = [digest, *(f'{file.name} {file_sha256(file)}' for file in files)]
+    return hashlib.sha256('\n'.join(parts).encode()).hexdigest()
+
+
+def artifact_sha256(artifact: Path) -> str:
+    """
+    Return the hex digest of an artifact: of the file, and of the files with its weights.
+
+    Those are the ones that an ONNX names, and beside all others a ``.bin`` of the same name, where
+    OpenVINO and ncnn look. A file without such is as ``file_sha256`` has it.
+
+    :raises ArtifactError: a file is missing or cannot be read.
+    """
+    digest, weights = model_sha256(artifact), artifact.with_suffix('.bin')
+    if artifact.suffix == '.onnx' or weights == artifact or not weights.is_file():
+        return digest
+    parts = [digest, f'{weights.suffix} {file_sha256(weights)}']
     return hashlib.sha256('\n'.join(parts).encode()).hexdigest()
 
 

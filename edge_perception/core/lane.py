@@ -155,7 +155,7 @@ class Lane(Generic[Message]):
 
         :param started_ns: monotonic time at which its turn came.
         :param current: tells whether results are still wanted.
-        :return: whether it came through the pipeline.
+        :return: whether the engine is known to have worked.
         :raises EngineError: the engine failed; the frame is not accounted for yet.
         """
         try:
@@ -166,6 +166,7 @@ class Lane(Generic[Message]):
             self.drop('bad_image', str(error))
         except DecoderError as error:
             self.drop('decode_failed', str(error))
+            return True
         except EngineError:
             raise
         except Exception as error:  # a mistake of ours or of a plugin must not end the thread

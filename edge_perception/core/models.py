@@ -76,7 +76,7 @@ def find_model(
     else:
         manifest = _drafted(path, describe(path))
     source = path.parent / manifest.source
-    _check_source(source, manifest)
+    check_source(source, manifest)
     return Model(folder=path.parent, manifest=manifest, source=source, named=named)
 
 
@@ -164,7 +164,12 @@ def _drafted(path: Path, description: ModelDescription) -> ModelManifest:
     return parse_manifest(draft.values, folder=path.parent, subject=str(path))
 
 
-def _check_source(source: Path, manifest: ModelManifest) -> None:
+def check_source(source: Path, manifest: ModelManifest) -> None:
+    """
+    Check that the file of a model is there, and the one that its manifest was written for.
+
+    :raises ArtifactError: it is not.
+    """
     if not os.path.isfile(source):
         raise ArtifactError(
             source,

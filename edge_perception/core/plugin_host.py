@@ -190,6 +190,10 @@ def _ask(module: Any, *, name: str) -> list[tuple[str, Any]]:
     manager.hook.register_engines(register=taker('engine'), host=host)
     manager.hook.register_decoders(register=taker('decoder'), host=host)
     manager.hook.register_builders(register=taker('builder'), host=host)
+    if not offered:
+        raise RefusedError(
+            'registers nothing', remedy='mark its hooks with hookimpl, and call register'
+        )
     return offered
 
 

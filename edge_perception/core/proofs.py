@@ -31,16 +31,18 @@ class Proof:
     """
     What was compared with what, and how it ended.
 
-    :param artifact_sha256: hex digest of the artifact.
+    :param artifact_sha256: hex digest of the artifact, with the weights that lie beside it.
     :param model_sha256: hex digest of the source of the model.
     :param engine: on which the artifact was run.
-    :param precision: fp32, fp16 or int8.
+    :param precision: of the artifact: fp32, fp16 or int8, or bf16 where only the engine has it.
     :param device: ``any``, or the ``device_key`` of the engine.
     :param reference: what it was compared with, in words.
     :param passed: False marks an artifact that its maker kept although it is wrong.
     :param figures: what was measured.
     :param versions: of the libraries that took part.
     :param made: date and time, ISO 8601, UTC.
+    :param computed: ``EngineType.precision`` of the engine while they were compared; sidecars
+        that do not say it are of engines that computed in float32.
     """
 
     artifact_sha256: str
@@ -53,6 +55,7 @@ class Proof:
     figures: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     made: str = ''
+    computed: str = 'fp32'
 
 
 def proof_path(artifact: Path, engine: str) -> Path:

@@ -51,8 +51,8 @@ class Realtime:
         if not hasattr(os, 'sched_setaffinity'):
             return 'cpu_affinity: this system cannot bind a process to cores, leave it empty'
         there = self._cores or os.sched_getaffinity(0)
-        cores = _cores(text) if text else there
-        if not cores or not cores <= there:
+        cores = _cores(text, there) if text else there
+        if not cores:
             known = ', '.join(map(str, sorted(there)))
             return f'cpu_affinity: got {text!r}, expected cores such as 2,3 or 0-3, of {known}'
         self._cores = there
@@ -97,13 +97,15 @@ class Realtime:
         return ''
 
 
-def _cores(text: str) -> set[int]:
-    """Read a list of cores as taskset does; empty when it cannot be read."""
+def _cores(text: str, there: set[int]) -> set[int]:
+    """Read a list of cores as taskset does; empty when it cannot be read or one is not there."""
     cores: set[int] = set()
     for part in text.replace(' ', '').split(','):
         first, dash, last = part.partition('-')
         last = last if dash else first
         if not first.isdecimal() or not last.isdecimal():
             return set()
+        if int(last) > max(there):  # a set of all cores of a range may not fit into the memory
+            return set()
         cores.update(range(int(first), int(last) + 1))
-    return cores
+    return cores if cores <= there else set()

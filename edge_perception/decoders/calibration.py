@@ -5,7 +5,7 @@ Calibrated scores: a sigmoid for each class, so that one threshold means the sam
 
 ``scale / (1 + exp(-(slope * g(score) + offset)))``, where g is the identity, log(p), or the
 inverse of the logistic function, log(p) - log(1 - p). Classes without numbers, and scores below
-the smallest one that a class has numbers for, get a default score.
+the smallest one that a class has numbers for, get a default score. What leaves 0 to 1 is clipped.
 
 Source: ScoreCalibrationOptions of metadata_schema.fbs and score_calibration.cc of
 tensorflow/tflite-support.
@@ -78,7 +78,8 @@ class Calibration:
         # 1 / (1 + exp(-x)), which overflows for no x in this form.
         sigmoid = 0.5 * (1 + np.tanh(0.5 * logits))
         default = self._options.calibration_default
-        return np.where(known, scale * sigmoid, default).astype(np.float32)
+        # Nothing bounds the scale that a manifest may write.
+        return np.clip(np.where(known, scale * sigmoid, default), 0, 1).astype(np.float32)
 
     def _transformed(self, score: Floats) -> Floats:
         if self._options.calibration_transform == 'identity':

@@ -8,10 +8,10 @@ Its shape is (1, C), or (1, C) with sizes of 1 around it.
 Numbers that are not probabilities become some by softmax (or, where classes do not exclude each
 other, sigmoid). With ``activation: auto`` numbers from 0 to 1 that sum up to 1 count as
 probabilities, everything else goes through softmax. Networks in 8 bits round each probability to
-1/256, so that the sum of a thousand may be far from 1. Integers that reach the decoder are
-probabilities in units of 1/256, as the 8-bit specification of LiteRT (TensorFlow Lite) fixes it
-for the output of softmax and sigmoid. In the end they may be calibrated for each class, see
-``calibration``.
+1/256, so that the sum of a thousand may be far from 1. Integers that reach the decoder have 8 bits
+and are probabilities in units of 1/256, as the 8-bit specification of LiteRT (TensorFlow Lite)
+fixes it for the output of softmax and sigmoid. In the end they may be calibrated for each class,
+see ``calibration``.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from edge_perception.contract import Options
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
+from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.calibration import Calibration
 from edge_perception.decoders.calibration import CalibrationOptions
-from edge_perception.decoders.candidates import check_finite
 
 # How far from 1 the sum of a thousand probabilities in half precision may be, and how much of it
 # rounding to 8 bits may add for each class.
@@ -69,6 +70,9 @@ class ClassifierDecoder(Decoder):
         sizes = [size for size in classes if size != 1]
         if len(sizes) != 1:
             raise self.mismatch('one output 1xC with a number for each of C classes')
+        dtype = self.outputs[0].dtype
+        if np.issubdtype(dtype, np.integer) and dtype.itemsize > 1:
+            raise self.mismatch('real numbers, or integers of 8 bits, for each of C classes')
         self.class_count = sizes[0] if sizes[0] > 0 else None
         self._output = self.outputs[0].name
         self._calibrate = Calibration(self.options)
@@ -97,7 +101,9 @@ class ClassifierDecoder(Decoder):
             ready = values.min() >= 0 and abs(values.sum() - 1) <= tolerance
             activation = 'none' if ready and values.max() <= 1 + SUM_TOLERANCE else 'softmax'
         if activation == 'none':
-            return values
+            remedy = 'set activation: auto in decoder.options of the manifest'
+            check_scores(values, remedy=remedy)
+            return np.clip(values, 0, 1)
         if activation == 'sigmoid':
             return np.asarray(0.5 * (1 + np.tanh(0.5 * values)), np.float32)
         weights = np.exp(values - values.max())

@@ -31,14 +31,17 @@ from edge_perception.contract import Options
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
+from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
-from edge_perception.decoders.candidates import check_finite
 from edge_perception.decoders.candidates import Floats
 from edge_perception.decoders.candidates import Indices
 from edge_perception.decoders.keypoints import one_instance
 
 # Stands for values without a logarithm: networks overshoot below zero beside a peak.
 SMALLEST = 1e-10
+# Maps that were regressed overshoot at a peak as well; so far beyond 0 to 1 there are logits only.
+OVERSHOOT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,7 @@ class HeatmapDecoder(Decoder):
         count, rows, columns = maps.shape
         peak = maps.reshape(count, -1).argmax(axis=1)
         y, x = peak // columns, peak % columns
-        score = self._activate(maps[np.arange(count), y, x])
-        check_finite(score, 'scores')
+        score = self._scores(maps[np.arange(count), y, x])
         cell = np.stack(
             [self._refine(maps, y, x, axis=2), self._refine(maps, y, x, axis=1)], axis=1
         )
@@ -112,6 +114,14 @@ class HeatmapDecoder(Decoder):
                 transform=transform,
             )
         )
+
+    def _scores(self, peaks: Floats) -> Float32Array:
+        # Before the activation, which makes 1 of infinity.
+        check_finite(peaks, 'scores')
+        if self.options.activation == 'none':
+            remedy = 'set activation: sigmoid in decoder.options of the manifest'
+            check_scores(peaks, tolerance=OVERSHOOT, remedy=remedy)
+        return np.clip(self._activate(peaks), 0, 1)
 
     def _activate(self, values: Floats) -> Float32Array:
         values = values.astype(np.float32, copy=False)

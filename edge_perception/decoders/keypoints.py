@@ -8,8 +8,9 @@ import numpy as np
 
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import Keypoints
+from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
-from edge_perception.decoders.candidates import check_finite
 
 
 def one_instance(
@@ -21,8 +22,9 @@ def one_instance(
     :param xy: (K, 2) in pixels of the input.
     :param score: (K,); a keypoint below the threshold is unseen: score 0, position NaN.
     :raises FloatingPointError: a number is not finite.
+    :raises ValueError: a score is outside of 0 to 1.
     """
-    check_finite(score, 'scores')
+    check_scores(score)
     seen = score >= threshold
     check_finite(xy[seen], 'positions')
     instances = int(seen.any())

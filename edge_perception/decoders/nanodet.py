@@ -38,10 +38,10 @@ from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.candidates import best_classes
 from edge_perception.decoders.candidates import cell_counts
-from edge_perception.decoders.candidates import check_finite
 from edge_perception.decoders.candidates import Floats
 from edge_perception.decoders.candidates import Grid
 from edge_perception.decoders.candidates import grid

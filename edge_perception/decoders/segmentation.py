@@ -29,8 +29,8 @@ from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
+from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.types import UInt8Array
-from edge_perception.decoders.candidates import check_finite
 from edge_perception.decoders.candidates import Indices
 
 MAX_CLASSES = 256
@@ -110,7 +110,13 @@ class SegmentationDecoder(Decoder):
         """Return the class of each cell, from a finished map (h, w) or from channels (C, h, w)."""
         if self._ready:
             ready = part if part.ndim == 2 else part[0]
-            return np.clip(ready, 0, MAX_CLASSES - 1).astype(np.uint8)
+            low, high = int(ready.min()), int(ready.max())
+            if low < 0 or high >= MAX_CLASSES:
+                raise ValueError(
+                    f'the network gave class {low if low < 0 else high}, '
+                    f'expected 0 to {MAX_CLASSES - 1}'
+                )
+            return np.asarray(ready, np.uint8)
         check_finite(part.max(), 'logits')
         if len(part) == 1:
             classes = part[0] >= self.options.foreground_threshold

@@ -33,9 +33,11 @@ from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_scores
 from edge_perception.decoders.calibration import Calibration
 from edge_perception.decoders.calibration import CalibrationOptions
-from edge_perception.decoders.candidates import check_finite
+from edge_perception.decoders.candidates import whole_classes
 
 ORDERS = {
     'boxes_classes_scores': ('classes', 'scores'),
@@ -99,15 +101,15 @@ class SsdDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
+        used = tensors[self._count].reshape(-1)[:1]
+        check_finite(used, 'counts')
         # Clamped, because a negative number would count from the end.
-        count = max(0, int(tensors[self._count].reshape(-1)[0]))
+        count = max(0, int(used[0]))
         score = tensors[self._scores][0][:count].astype(np.float32, copy=False)
-        check_finite(score, 'scores')
+        check_scores(score)
         boxes = tensors[self._boxes][0][:count].astype(np.float32, copy=False)
         check_finite(boxes, 'boxes')
-        classes = tensors[self._classes][0][:count]
-        check_finite(classes, 'classes')
-        class_id = np.rint(classes).astype(np.intp)
+        class_id = whole_classes(tensors[self._classes][0][:count])
         width, height = transform.input_width, transform.input_height
         detections, _ = select(
             boxes[:, [1, 0, 3, 2]] * np.array([width, height, width, height], np.float32),

@@ -45,13 +45,15 @@ from edge_perception.contract import Perception
 from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
+from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.candidates import best_classes
 from edge_perception.decoders.candidates import cell_counts
-from edge_perception.decoders.candidates import check_finite
 from edge_perception.decoders.candidates import Floats
 from edge_perception.decoders.candidates import Indices
 from edge_perception.decoders.candidates import passing
+from edge_perception.decoders.candidates import whole_classes
 
 PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
 
@@ -178,10 +180,7 @@ class YoloDecoder(Decoder):
         # Unused rows have score 0, which passes a threshold of 0.
         rows = rows[score[rows] != 0]
         found = output[rows].astype(np.float32, copy=False)
-        check_finite(found[:, 4], 'scores')
-        return _Found(
-            found[:, :4], found[:, 4], np.rint(found[:, 5]).astype(np.intp), found[:, 6:]
-        )
+        return _Found(found[:, :4], found[:, 4], whole_classes(found[:, 5]), found[:, 6:])
 
     def _keypoints(
         self, pose: Float32Array, instance_score: Float32Array, transform: ImageTransform
@@ -189,6 +188,7 @@ class YoloDecoder(Decoder):
         values = self.options.keypoint_values
         points = pose.reshape(len(pose), len(self.manifest.keypoint_names), values)
         score = points[..., 2] if values == 3 else instance_score[:, None]
+        check_scores(score)
         return Keypoints(
             xy=transform.points_to_source(points[..., :2] * self._unit[:2]),
             score=np.clip(np.broadcast_to(score, points.shape[:2]), 0, 1),

@@ -33,10 +33,11 @@ from edge_perception.contract import Perception
 from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
+from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.candidates import best_classes
 from edge_perception.decoders.candidates import cell_counts
-from edge_perception.decoders.candidates import check_finite
 from edge_perception.decoders.candidates import grid
 from edge_perception.decoders.candidates import passing
 
@@ -88,6 +89,8 @@ class YoloxDecoder(Decoder):
             raise ValueError(f'got {len(raw)} rows, expected {len(self._grid.stride)}')
         likely = passing(raw[:, 4], selection.score_threshold)
         found = raw[likely].astype(np.float32, copy=False)
+        # Both factors, because logits of unlike signs can have a product that is a score.
+        check_scores(found[:, 4:])
         rows, class_id, score = best_classes(
             found[:, 5:] * found[:, 4:5], selection.score_threshold
         )

@@ -29,9 +29,10 @@ from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.candidates import cell_counts
-from edge_perception.decoders.candidates import check_finite
 from edge_perception.decoders.candidates import Grid
 from edge_perception.decoders.candidates import grid
 from edge_perception.decoders.candidates import passing
@@ -122,7 +123,9 @@ class YuNetDecoder(Decoder):
                 f'{level.outputs[0]}: got {len(score)} cells, expected {len(level.grid.stride)}'
             )
         rows = passing(score, threshold)
-        check_finite(score[rows], 'scores')
+        # Before they were clipped, or logits would be faces of score 1.
+        check_scores(likely[rows])
+        check_scores(sure[rows])
         origin, stride = level.grid.origin[rows], level.grid.stride[rows]
         found = box[rows].astype(np.float32, copy=False)
         with np.errstate(over='ignore'):

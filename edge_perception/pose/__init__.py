@@ -10,6 +10,7 @@ from edge_perception.pose.intrinsics import Intrinsics
 from edge_perception.pose.size import object_box
 from edge_perception.pose.size import object_width
 from edge_perception.pose.solver import rotation_matrix
+from edge_perception.pose.stage import guessed_intrinsics
 from edge_perception.pose.stage import planar_stages
 from edge_perception.pose.stage import PlanarObjectStage
 
@@ -18,6 +19,7 @@ __all__ = [
     'PlanarObjectStage',
     'PlanarPoseEstimator',
     'PoseEstimate',
+    'guessed_intrinsics',
     'object_box',
     'object_width',
     'planar_stages',

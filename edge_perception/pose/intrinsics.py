@@ -159,15 +159,6 @@ class Intrinsics:
         """
         return self._projected(points)[0]
 
-    def pixels_per_ray(self, rays: Floats) -> Floats:
-        """
-        Return how far a pixel moves when its ray does.
-
-        :param rays: (N, 2).
-        :return: float64 (N, 2, 2), the derivative of pixels by rays, also inside a curved lens.
-        """
-        return self._projected(_at_unit_depth(rays))[1]
-
     def _projected(self, points: Floats) -> tuple[Floats, Floats]:
         """Return pixels (N, 2) and their derivative by x and y of the points (N, 2, 2)."""
         zero = np.zeros(3)

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_perception.contract import ObjectPose
 from edge_perception.pose.intrinsics import Floats
 from edge_perception.pose.intrinsics import Intrinsics
 
@@ -249,9 +248,14 @@ def covariance(pose: Pose, observed: Observations, other: Pose | None) -> Floats
     return np.asarray((spread + spread.T) / 2, np.float64)
 
 
-def rotation_matrix(pose: ObjectPose) -> Floats:
-    """Return the orientation of a pose as a matrix: float64 (3, 3), object to optical frame."""
-    x, y, z, w = pose.orientation
+def rotation_matrix(orientation: npt.ArrayLike) -> Floats:
+    """
+    Return a quaternion as a matrix: float64 (3, 3).
+
+    :param orientation: (4,), x, y, z, w, of any length but 0.
+    """
+    given = np.asarray(orientation, np.float64)
+    x, y, z, w = given / np.linalg.norm(given)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.asarray(np.eye(3) + 2 * w * cross + 2 * cross @ cross, np.float64)
 

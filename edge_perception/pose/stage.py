@@ -31,7 +31,8 @@ from edge_perception.pose.solver import rotation_matrix
 NO_INTRINSICS = 'the intrinsics of the camera are not known'
 _GREY = {'bgr8': cv2.COLOR_BGR2GRAY, 'rgb8': cv2.COLOR_RGB2GRAY}
 # A guess for a camera that nobody calibrated: a lens with 64 degrees. It serves only to tell
-# whether keypoints lie in one plane, which depends little on it; no pose is published from it.
+# whether keypoints lie in one plane, which depends little on it, and to compare two engines on one
+# picture; no pose is published from it.
 _GUESSED_FOCAL_LENGTH = 0.8
 
 
@@ -138,7 +139,7 @@ class PlanarObjectStage:
         length = 0.5 * float(np.ptp(self._object_points, axis=0).max())
         ends = np.concatenate([np.zeros((1, 3)), length * np.eye(3)])
         position = pose.position + intrinsics.shift
-        return intrinsics.pixels(ends @ rotation_matrix(pose).T + position)
+        return intrinsics.pixels(ends @ rotation_matrix(pose.orientation).T + position)
 
     def _look(
         self,
@@ -180,13 +181,14 @@ class PlanarObjectStage:
                     fitted = fitted.fitted(*size, roi=calibration.roi)
                 except IntrinsicsError as error:
                     fitted, self.problem = None, str(error)
-            camera = _Camera(fitted or _guess(frame), calibrated=fitted is not None)
+            camera = _Camera(fitted or guessed_intrinsics(frame), calibrated=fitted is not None)
             self._fitted = (calibration, size, camera)
         return self._fitted[2]
 
     def _box(self, estimate: PoseEstimate, camera: _Camera) -> Floats:
         """Return the box around all keypoints, those that are not seen as well."""
-        points = self._object_points @ rotation_matrix(estimate.pose).T + estimate.pose.position
+        pose = estimate.pose
+        points = self._object_points @ rotation_matrix(pose.orientation).T + pose.position
         # What is beside or behind the camera is taken to be just in front of it.
         depth = np.maximum(points[:, 2:], 0.01 * np.linalg.norm(points, axis=1, keepdims=True))
         rays = points[:, :2] / depth
@@ -240,7 +242,8 @@ class _Calibration:
         self.why = why
 
 
-def _guess(frame: Frame) -> Intrinsics:
+def guessed_intrinsics(frame: Frame) -> Intrinsics:
+    """Return intrinsics for pictures of a camera that nobody calibrated."""
     focal = _GUESSED_FOCAL_LENGTH * max(frame.width, frame.height)
     x, y = (frame.width - 1) / 2, (frame.height - 1) / 2
     matrix = np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]], np.float64)

@@ -20,9 +20,9 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
+from edge_perception.pose import rotation_matrix
 from edge_perception.ros import qos
 from edge_perception.ros.images import stamp_ns
-from edge_perception.ros.pad_truth import matrix
 from edge_perception.ros.unknown_parameters import warn_of_unknown
 from edge_perception.simulation.gazebo import World
 from edge_perception.simulation.pursuit import velocities
@@ -33,10 +33,11 @@ class ApproachPilot(Node):
 
     def __init__(self, **node_arguments: Any) -> None:
         super().__init__('approach_pilot', **node_arguments)
-        warn_of_unknown(self, ['approach'])
+        warn_of_unknown(self, ['approach', 'pad_size'])
         free = ParameterDescriptor(dynamic_typing=True)
         approach = int(self.declare_parameter('approach', 1, free).value)
-        self._waypoints = World(approach=approach).waypoints()
+        pad_size = float(self.declare_parameter('pad_size', 1.0, free).value)
+        self._waypoints = World(approach=approach, pad_size=pad_size).waypoints()
         self._start_ns: int | None = None
         self._velocities = self.create_publisher(Twist, 'carrier/velocity', qos.RESULT)
         self.create_subscription(Odometry, 'ground_truth/odometry', self._on_place, qos.CAMERA)
@@ -50,7 +51,7 @@ class ApproachPilot(Node):
             self._waypoints,
             (stamp - self._start_ns) / 1e9,
             position=np.array([place.x, place.y, place.z]),
-            rotation=matrix(np.array([turned.x, turned.y, turned.z, turned.w])),
+            rotation=rotation_matrix([turned.x, turned.y, turned.z, turned.w]),
         )
         velocity = Twist()
         velocity.linear.x, velocity.linear.y, velocity.linear.z = linear.tolist()

@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 
 from edge_perception.contract import check_input
 from edge_perception.contract import Selection
+from edge_perception.core.accounts import DROP_REASONS
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.budget import Clock
 from edge_perception.core.budget import LatencyBudget
@@ -100,20 +101,8 @@ class Camera:
         self.last: Delivery[ImageMessage] | None = None
         self._warnings = LogOnce(node.get_logger().warning, variants=LOG_VARIANTS)
         self._budget = _make_budget(own, config, clock)
-        self.input = CameraInput(
-            node,
-            topic=own.image_topic,
-            transport=config.image_transport,
-            reliability=config.qos,
-            receive=self._receive,
-        )
-        self._watch = CameraWatch(
-            node,
-            self.input,
-            say=node.get_logger().warning,
-            tell=node.get_logger().info,
-            clock=clock,
-        )
+        self.input = self._make_input(own, config)
+        self._watch = self._make_watch()
         pipeline = _make_pipeline(assembled, own)
         self._planar = [stage for stage in pipeline.stages if isinstance(stage, PlanarObjectStage)]
         self.calibration = self._make_calibration(own) if self._planar else None
@@ -192,13 +181,32 @@ class Camera:
             'raise it, use a faster engine or a smaller model, or set publish_late'
         )
 
-    def say(self, reason: str, sentence: str) -> None:
-        """Say once why frames are dropped. Thread: any."""
+    def say(self, reason: str, sentence: str, *, counted: bool = True) -> None:
+        """Say once why frames are dropped, or what else is wrong. Thread: any."""
         if not self._node.context.ok():
             return  # a signal ends the process: ROS goes first, and what is at work then fails
         remedy = REMEDIES.get(reason)
         advice = f'; {remedy}' if remedy else ''
-        self._warnings.say(reason, f'{self.input.topic}: {sentence}{advice}')
+        self._warnings.say(
+            reason,
+            f'{self.input.topic}: {sentence}{advice}',
+            counted=counted and reason in DROP_REASONS,
+        )
+
+    def _make_input(self, own: CameraConfig, config: NodeConfig) -> CameraInput:
+        return CameraInput(
+            self._node,
+            topic=own.image_topic,
+            transport=config.image_transport,
+            reliability=config.qos,
+            receive=self._receive,
+        )
+
+    def _make_watch(self) -> CameraWatch:
+        log = self._node.get_logger()
+        return CameraWatch(
+            self._node, self.input, say=log.warning, tell=log.info, clock=self._clock
+        )
 
     def _make_lane(
         self, pipeline: Pipeline, own: CameraConfig, config: NodeConfig, selection: Selection
@@ -236,7 +244,8 @@ class Camera:
         )
         if arrival.stamp_problem:
             sentence = f'the stamp of an image {arrival.stamp_problem}; {self._stamp_remedy}'
-            self.say('bad_stamp', sentence)
+            # Only what is dropped is counted.
+            self.say('bad_stamp', sentence, counted=arrival.deadline is None)
         if arrival.deadline is None:
             accounts.drop('bad_stamp')
             return
@@ -284,7 +293,7 @@ class Camera:
             return
         waited_ns = self._clock() - self._activated_ns
         if self.calibration.received or waited_ns > CAMERA_INFO_PATIENCE_NS:
-            self._warnings.say('pose', f'no pose: {self.pose_problem}')
+            self._warnings.say('pose', f'no pose: {self.pose_problem}', counted=False)
 
 
 def _make_budget(own: CameraConfig, config: NodeConfig, clock: Clock) -> LatencyBudget:

@@ -19,10 +19,13 @@ from sensor_msgs.msg import Image
 from edge_perception.contract import Frame
 from edge_perception.ros import qos
 from edge_perception.ros.compressed_images import compressed_to_frame
+from edge_perception.ros.endpoints import COMPRESSED_TYPE
+from edge_perception.ros.endpoints import IMAGE_TYPE
 from edge_perception.ros.endpoints import is_reliable
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.losses import Losses
 from edge_perception.ros.rclpy_versions import ClockType
+from edge_perception.ros.rclpy_versions import informed
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
@@ -90,11 +93,11 @@ class CameraInput:
         return self._subscription is not None
 
     @property
-    def topics(self) -> tuple[str, ...]:
-        """Where images may come from."""
-        if self._transport == 'auto':
-            return tuple(self._topics.values())
-        return (self.topic,)
+    def topics(self) -> Mapping[str, str]:
+        """Where images may come from, and of which type they have to be there."""
+        types = {'raw': IMAGE_TYPE, 'compressed': COMPRESSED_TYPE}
+        wanted = types if self._transport == 'auto' else (self._transport,)
+        return {self._topics[transport]: types[transport] for transport in wanted}
 
     def describe(self) -> str:
         """Return in words what the camera is doing."""
@@ -154,7 +157,10 @@ class CameraInput:
             self.reliable = bool(self._all_reliable())
         message_type = Image if transport == 'raw' else CompressedImage
         self._subscription = self._node.create_subscription(
-            message_type, self.topic, self._take, qos.camera(reliable=self.reliable)
+            message_type,
+            self.topic,
+            informed(self._take),
+            qos.camera(reliable=self.reliable),
         )
 
     def _follow_reliability(self) -> None:

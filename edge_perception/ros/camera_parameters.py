@@ -19,7 +19,8 @@ from edge_perception.ros.node_config import MOST_MS
 AS_THE_NODE = -1
 # A camera is a part of the names of parameters and of topics.
 NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
-TAKEN = ('engine', 'qos_overrides')
+# Parameters of the node begin with these.
+TAKEN = ('engine', 'qos_overrides', 'debug')
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,19 @@ def usable(names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if NAME.fullmatch(name) and name not in TAKEN]
 
 
+def not_among_cameras(name: str) -> str:
+    """Return why a parameter that no camera has is not used; empty if it is of no camera."""
+    camera, _, field = name.partition('.')
+    fields = [spec.name for spec in option_specs(CameraOptions)]
+    return f'{camera!r} is not in cameras' if field in fields and usable([camera]) else ''
+
+
 def name_problems(names: tuple[str, ...]) -> list[str]:
     """Return what is wrong with the names of the cameras."""
     good = usable(names)
     problems = [
         f'cameras: got {name!r}, expected letters, digits and _, beginning with a letter, and '
-        f'not {" or ".join(TAKEN)}'
+        f'none of {", ".join(TAKEN)}'
         for name in dict.fromkeys(names)
         if name not in good
     ]

@@ -20,10 +20,11 @@ from edge_perception.contract.fields import did_you_mean
 from edge_perception.core.budget import Clock
 from edge_perception.ros.camera_input import CameraInput
 from edge_perception.ros.camera_input import ImageMessage
+from edge_perception.ros.endpoints import COMPRESSED_TYPE
+from edge_perception.ros.endpoints import IMAGE_TYPES
 from edge_perception.ros.endpoints import is_reliable
 from edge_perception.ros.endpoints import owner
 
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 # How long a camera may be silent before something is said.
 PATIENCE_NS = 3_000_000_000
 # The longest that a camera can earn by being slow: one that was unplugged for an hour is not slow.
@@ -110,18 +111,10 @@ class CameraWatch:
             self._say(sentence)
 
     def _why_silent(self, silent_s: float) -> str:
-        publishers = [
-            each
-            for topic in self._camera.topics
-            for each in self._node.get_publishers_info_by_topic(topic)
-        ]
-        wrong = [each for each in publishers if each.topic_type not in IMAGE_TYPES]
         topic = self._camera.topic
-        if wrong:
-            return (
-                f'{topic}: is published by {owner(wrong[0])} as {wrong[0].topic_type}, expected '
-                f'{IMAGE_TYPES[0]}; set image_topic to the topic of a camera'
-            )
+        publishers = [each for name in self._camera.topics for each in self._publishers(name)]
+        if wrong := self._wrong_type():
+            return wrong
         if not publishers:
             return self._nobody(topic)
         deaf = self._camera.reliable and [each for each in publishers if not is_reliable(each)]
@@ -136,6 +129,29 @@ class CameraWatch:
             f'{topic}: {owner(publishers[0])} publishes it and no image arrives '
             f'({silent_s:.0f} s); {LARGE_IMAGES}'
         )
+
+    def _publishers(self, topic: str) -> Sequence[TopicEndpointInfo]:
+        publishers: Sequence[TopicEndpointInfo] = self._node.get_publishers_info_by_topic(topic)
+        return publishers
+
+    def _wrong_type(self) -> str:
+        """Return in words that a topic carries something else; empty when none does."""
+        raw = self._camera.raw_topic
+        for compressed in set(self._camera.topics) - {raw}:
+            for each in self._publishers(raw):
+                if each.topic_type == COMPRESSED_TYPE:
+                    return (
+                        f'{raw}: {owner(each)} publishes compressed images here, which are looked '
+                        f'for at {compressed}; remap its topic to that name'
+                    )
+        for topic, expected in self._camera.topics.items():
+            for each in self._publishers(topic):
+                if each.topic_type != expected:
+                    return (
+                        f'{topic}: is published by {owner(each)} as {each.topic_type}, expected '
+                        f'{expected}; set image_topic to the topic of a camera'
+                    )
+        return ''
 
     def _nobody(self, topic: str) -> str:
         others = self._image_topics()

@@ -35,6 +35,7 @@ from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.readback import count_objects
+from edge_perception.ros.readback import placement
 from edge_perception.simulation.trial import Placement
 
 # Images that wait to be drawn; more are not needed where somebody draws, and nobody has to.
@@ -203,7 +204,7 @@ class DemoWatch:
                 seen.objects = count_objects(seen.messages)
                 self._forget_messages(before_ns=stamp - MEMORY_NS)
                 if name == 'pose':
-                    seen.pose = _placement(message.pose.pose)
+                    seen.pose = placement(message.pose.pose)
 
         return take
 
@@ -227,7 +228,7 @@ class DemoWatch:
 
     def _on_truth(self, message: PoseStamped) -> None:
         with self._lock:
-            self._entry(stamp_ns(message.header)).truth = _placement(message.pose)
+            self._entry(stamp_ns(message.header)).truth = placement(message.pose)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -248,10 +249,3 @@ class DemoWatch:
 
     def _update_report(self, **changes: Any) -> None:
         self._report = replace(self._report, **changes)
-
-
-def _placement(pose: Any) -> Placement:
-    position, turned = pose.position, pose.orientation
-    return Placement(
-        (position.x, position.y, position.z), (turned.x, turned.y, turned.z, turned.w)
-    )

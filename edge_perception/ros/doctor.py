@@ -17,12 +17,14 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from edge_perception.core.health import Check
 from edge_perception.core.health import green
 from edge_perception.core.health import Level
+from edge_perception.ros.endpoints import IMAGE_TYPES
 from edge_perception.ros.endpoints import is_reliable
 from edge_perception.ros.endpoints import owner
+from edge_perception.ros.environment import PROFILE_VARIABLES
+from edge_perception.ros.outputs import TOPICS
 
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
-DETECTIONS_TYPE = 'vision_msgs/msg/Detection2DArray'
-PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+# Every node of ours publishes it, whatever its model sees.
+LABELS, LABELS_TYPE = '/label_info', 'vision_msgs/msg/LabelInfo'
 DISTRIBUTIONS = ('humble', 'jazzy', 'kilted', 'lyrical')
 # Other nodes are found one after the other; when nothing new came for so long, all are.
 QUIET_S = 3.0
@@ -47,13 +49,13 @@ def settings(environ: Mapping[str, str] = os.environ) -> list[Check]:
                 'unset FASTDDS_BUILTIN_TRANSPORTS',
             )
         )
-    for name in PROFILES:
+    for name in PROFILE_VARIABLES:
         path = environ.get(name)
         if path and not os.path.isfile(path):
             report.append(Check('transport', Level.RED, f'{name}: no file {path}', 'correct it'))
         elif path:
             report.append(green('transport', f'{name} is {path}'))
-    if middleware == 'rmw_fastrtps_cpp' and not any(environ.get(name) for name in PROFILES):
+    if middleware == 'rmw_fastrtps_cpp' and not any(map(environ.get, PROFILE_VARIABLES)):
         report.append(
             green(
                 'transport',
@@ -135,12 +137,18 @@ def _cameras(node: Node) -> list[Check]:
 
 
 def _nodes(node: Node) -> list[Check]:
-    topics = node.get_topic_names_and_types()
+    there = dict(node.get_topic_names_and_types())
+    results = [topic.removeprefix('~') for topics in TOPICS.values() for topic, _ in topics]
     report = []
-    for name, types in sorted(topics):
-        if DETECTIONS_TYPE not in types or not name.endswith('/detections'):
+    for name, types in sorted(there.items()):
+        if LABELS_TYPE not in types or not name.endswith(LABELS):
             continue
+        near = [name.removesuffix(LABELS) + each for each in results]
+        words = '; '.join(
+            f'{topic}, {node.count_subscribers(topic)} listen'
+            for topic in near
+            if node.count_publishers(topic)
+        )
         for publisher in node.get_publishers_info_by_topic(name):
-            readers = len(node.get_subscriptions_info_by_topic(name))
-            report.append(green(f'node {owner(publisher)}', f'publishes {name}, {readers} listen'))
+            report.append(green(f'node {owner(publisher)}', f'publishes {words or name}'))
     return report

@@ -7,6 +7,10 @@ from __future__ import annotations
 from rclpy.qos import ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+IMAGE_TYPE = 'sensor_msgs/msg/Image'
+COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
+IMAGE_TYPES = (IMAGE_TYPE, COMPRESSED_TYPE)
+
 
 def owner(endpoint: TopicEndpointInfo) -> str:
     """Return the full name of its node."""

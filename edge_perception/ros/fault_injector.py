@@ -11,6 +11,7 @@ a list of texts as in ``edge_perception.simulation.faults``.
 from __future__ import annotations
 
 from array import array
+import os
 import sys
 from typing import Any
 
@@ -27,9 +28,12 @@ from std_msgs.msg import Header
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageError
 from edge_perception.ros import qos
+from edge_perception.ros.environment import for_large_images
 from edge_perception.ros.images import image_to_frame
-from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.log_once import LogOnce
 from edge_perception.ros.rclpy_versions import ClockType
 from edge_perception.ros.unknown_parameters import refuse_misspelt
 from edge_perception.ros.unknown_parameters import warn_of_arguments
@@ -42,6 +46,8 @@ from edge_perception.simulation.faults import Shot
 class FaultInjector(Node):
     """
     Passes images on, with faults. All methods run in the thread of the executor.
+
+    An image that cannot be read is passed on as it came, and is none of those that are counted.
 
     :raises ConfigurationError: the schedule is wrong, or a parameter is misspelt.
     """
@@ -56,6 +62,7 @@ class FaultInjector(Node):
         self._line = FaultLine(_schedule(given))
         self._kinds: set[str] = set()
         self._reliable = False
+        self._warnings = LogOnce(self.get_logger().warning, variants={'bad_image': 3})
         self._images: Publisher | None = self._advertise()
         self._infos = self.create_publisher(CameraInfo, 'faulty/camera_info', qos.RESULT)
         self._late: list[Timer] = []
@@ -69,15 +76,25 @@ class FaultInjector(Node):
         return self.create_publisher(Image, 'faulty/image_raw', profile)
 
     def _on_image(self, message: Image) -> None:
-        shots = self._line.push(image_to_frame(message))
-        self._say(stamp_ns(message.header))
+        try:
+            frame = image_to_frame(message)
+        except ImageError as error:
+            sentence = f'{error}; such images are passed on as they come'
+            self._warnings.say('bad_image', sentence, counted=False)
+            self._publish(message)
+        else:
+            self._pass_on(frame)
+        self.taken += 1
+
+    def _pass_on(self, frame: Frame) -> None:
+        shots = self._line.push(frame)
+        self._say(frame.stamp_ns)
         self._follow_publisher()
         for shot in shots:
             if shot.delay_ns:
                 self._send_later(shot)
             else:
-                self._send(shot)
-        self.taken += 1
+                self._publish(_message(shot))
 
     def _say(self, stamp: int) -> None:
         """Log where faults begin and end."""
@@ -101,7 +118,7 @@ class FaultInjector(Node):
         def send() -> None:
             self._late.remove(timer)
             self.destroy_timer(timer)
-            self._send(shot)
+            self._publish(_message(shot))
 
         timer = self.create_timer(shot.delay_ns / 1e9, send, clock=self._steady_clock)
         self._late.append(timer)
@@ -111,9 +128,9 @@ class FaultInjector(Node):
         """How many subscriptions get the images."""
         return 0 if self._images is None else int(self._images.get_subscription_count())
 
-    def _send(self, shot: Shot) -> None:
+    def _publish(self, message: Image) -> None:
         if self._images is not None:
-            self._images.publish(_message(shot))
+            self._images.publish(message)
 
     def _on_info(self, message: CameraInfo) -> None:
         if not self._line.active('info_lost'):
@@ -145,8 +162,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     :return: exit status: 0, or 2 when the schedule is wrong or a parameter misspelt.
     """
-    rclpy.init(args=arguments)
     try:
+        # Read by the first participant of a process.
+        os.environ.update(for_large_images(os.environ))
+        rclpy.init(args=arguments)
         node = FaultInjector()
     except EdgePerceptionError as error:
         for code, sentence in error.sentences():

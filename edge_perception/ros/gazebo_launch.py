@@ -17,6 +17,7 @@ from typing import Any
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.ros.shared_files import find_shared
+from edge_perception.simulation import pad
 from edge_perception.simulation.gazebo import GROUNDS
 from edge_perception.simulation.gazebo import SIMULATORS
 from edge_perception.simulation.gazebo import World
@@ -46,6 +47,7 @@ class Start:
 
     :param command: empty where a node of a package is meant.
     :param ends_all: everything ends when it ends.
+    :param large_images: it publishes them, see ``environment.for_large_images``.
     """
 
     name: str
@@ -54,10 +56,19 @@ class Start:
     executable: str = ''
     parameters: Mapping[str, Any] = field(default_factory=dict)
     ends_all: bool = False
+    large_images: bool = False
 
 
 def starts(
-    folder: Path, *, simulator: str, world: str, gui: bool, model: str, engine: str, approach: str
+    folder: Path,
+    *,
+    simulator: str,
+    world: str,
+    gui: bool,
+    model: str,
+    engine: str,
+    approach: str,
+    pad_size: str,
 ) -> list[Start]:
     """
     Return everything that belongs to a flight.
@@ -66,8 +77,23 @@ def starts(
     :param simulator: one of ``SIMULATORS``.
     :param world: one of ``GROUNDS``, or the path of a world with the same topics.
     :param approach: number of the way down.
+    :param pad_size: side of the pad in metres.
     :raises ConfigurationError: with everything that is wrong.
     """
+    problems = _problems(simulator=simulator, world=world, approach=approach, pad_size=pad_size)
+    if problems:
+        raise ConfigurationError('launch arguments', problems)
+    way, size = int(approach), float(pad_size)
+    file = Path(world)
+    if world in GROUNDS:
+        file = _write(folder, simulator, World(ground=world, approach=way, pad_size=size))
+    simulated = _classic(file, gui) if simulator == 'classic' else _modern(simulator, file, gui)
+    if simulator != 'classic':
+        simulated.append(_module('approach_pilot', approach=way, pad_size=size))
+    return [*simulated, *_perception(model, engine, size)]
+
+
+def _problems(*, simulator: str, world: str, approach: str, pad_size: str) -> list[str]:
     problems = []
     if simulator not in SIMULATORS:
         problems.append(f'simulator: got {simulator!r}, expected one of {", ".join(SIMULATORS)}')
@@ -76,15 +102,12 @@ def starts(
         problems.append(f'world: got {world!r}, expected one of {grounds}, or a file')
     if not approach.isdecimal():
         problems.append(f'approach: got {approach!r}, expected a whole number')
-    if problems:
-        raise ConfigurationError('launch arguments', problems)
-    file = Path(world)
-    if world in GROUNDS:
-        file = _write(folder, simulator, World(ground=world, approach=int(approach)))
-    simulated = _classic(file, gui) if simulator == 'classic' else _modern(simulator, file, gui)
-    if simulator != 'classic':
-        simulated.append(_module('approach_pilot', approach=int(approach)))
-    return [*simulated, *_perception(model, engine)]
+    try:
+        World(pad_size=float(pad_size))
+    except ValueError:
+        expected = f'{pad.SMALLEST:g} to {pad.LARGEST:g} m'
+        problems.append(f'pad_size: got {pad_size!r}, expected {expected}')
+    return problems
 
 
 def _write(folder: Path, simulator: str, world: World) -> Path:
@@ -100,7 +123,7 @@ def _write(folder: Path, simulator: str, world: World) -> Path:
 def _classic(world: Path, gui: bool) -> list[Start]:
     # libgazebo_ros_init publishes /clock.
     server = ('gzserver', '--verbose', str(world), '-s', 'libgazebo_ros_init.so')
-    started = [Start('gzserver', server, ends_all=True)]
+    started = [Start('gzserver', server, ends_all=True, large_images=True)]
     return [*started, Start('gzclient', ('gzclient',))] if gui else started
 
 
@@ -115,11 +138,12 @@ def _modern(simulator: str, world: Path, gui: bool) -> list[Start]:
             package='ros_gz_bridge',
             executable='parameter_bridge',
             parameters={**bridge, 'use_sim_time': True},
+            large_images=True,
         ),
     ]
 
 
-def _perception(model: str, engine: str) -> list[Start]:
+def _perception(model: str, engine: str, pad_size: float) -> list[Start]:
     parameters = {
         'model': model,
         'engine': engine,
@@ -127,7 +151,10 @@ def _perception(model: str, engine: str) -> list[Start]:
         'autostart': True,
         'use_sim_time': True,
     }
-    score = (sys.executable, '-m', 'edge_perception.cli.main', 'score', '--use-sim-time')
+    score = (
+        *(sys.executable, '-m', 'edge_perception.cli.main', 'score', '--use-sim-time'),
+        *('--object-size', f'{pad_size:g}'),
+    )
     return [
         _module('pad_truth'),
         Start(
@@ -136,6 +163,7 @@ def _perception(model: str, engine: str) -> list[Start]:
             executable='perception_node',
             # Empty: the node decides.
             parameters={name: value for name, value in parameters.items() if value != ''},
+            large_images=True,  # those of ~/debug_image
         ),
         Start('score', score, ends_all=True),
     ]

@@ -18,6 +18,7 @@ import reprlib
 from typing import Any
 from typing import cast
 
+from builtin_interfaces.msg import Time
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -133,7 +134,12 @@ def image_to_frame(message: Image) -> Frame:
 
 def stamp_ns(header: Header) -> int:
     """Return the stamp of a header in nanoseconds."""
-    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+    return nanoseconds(header.stamp)
+
+
+def nanoseconds(time: Time) -> int:
+    """Return a time of a message in nanoseconds."""
+    return int(time.sec) * 1_000_000_000 + int(time.nanosec)
 
 
 def check_size(name: str, *, width: int, height: int) -> None:

@@ -23,14 +23,19 @@ class LogOnce:
         self._said: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
-    def say(self, kind: str, sentence: str) -> None:
-        """Log a sentence unless enough of its kind was said before."""
+    def say(self, kind: str, sentence: str, *, counted: bool = True) -> None:
+        """
+        Log a sentence unless enough of its kind was said before.
+
+        :param counted: whether somebody counts further ones, under the name of the kind.
+        """
         with self._lock:
             said = self._said.setdefault(kind, set())
             if sentence in said or len(said) >= self._variants.get(kind, 1):
                 return
             said.add(sentence)
-        self._log(f'{sentence} (said once, then only counted as {kind})')
+        words = f'said once, then only counted as {kind}' if counted else 'said once'
+        self._log(f'{sentence} ({words})')
 
     def forget(self) -> None:
         """Start anew, so that everything is said once more."""

@@ -245,11 +245,7 @@ class PerceptionNode(LifecycleNode):
             make_stages=planar_stages,
             clock=self._monotonic,
         )
-        session = self._open_session(assembled, config, cameras)
-        self._tell(assembled, session)
-        if self._collector is not None:
-            self._collector.take_over()
-        return session
+        return self._open_session(assembled, config, cameras)
 
     def _open_session(
         self, assembled: Assembled, config: NodeConfig, cameras: Sequence[CameraConfig]
@@ -270,6 +266,9 @@ class PerceptionNode(LifecycleNode):
             raise
         try:
             session.prepare(config, cameras, self._declared.read_debug())()
+            self._tell(assembled, session, config)
+            if self._collector is not None:
+                self._collector.take_over()
         except BaseException:
             session.close()
             raise
@@ -290,7 +289,7 @@ class PerceptionNode(LifecycleNode):
             f'{name} configure, or start with the parameter autostart'
         )
 
-    def _tell(self, assembled: Assembled, session: Session) -> None:
+    def _tell(self, assembled: Assembled, session: Session, config: NodeConfig) -> None:
         log = self.get_logger()
         for sentence in assembled.passed_over:
             log.info(f'engine auto: {sentence}')
@@ -306,6 +305,9 @@ class PerceptionNode(LifecycleNode):
         for camera in session.cameras:
             if problem := camera.budget_problem:
                 log.warning(f'{camera.input.topic}: {problem}')
+        if config.publish_tf and 'poses' not in assembled.pipeline.tasks:
+            name = assembled.model.manifest.name
+            log.warning(f'publish_tf: has no effect, the model {name} gives no poses')
         for warning in assembled.warnings():
             log.warning(warning)
 

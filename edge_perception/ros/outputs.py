@@ -75,8 +75,18 @@ class Outputs:
             # A frame has one parent.
             self._child_frame_id = f'{camera}_{self._child_frame_id}'
         self._score_threshold = assembled.selection.score_threshold
-        tasks = assembled.pipeline.tasks
         self._object_box = object_box(self._manifest)
+        self._outputs = self._results(assembled.pipeline.tasks, camera)
+        self._label_info = node.create_publisher(
+            LabelInfo, topic_of('~/label_info', camera), qos.LATCHED
+        )
+        self._vision_info = node.create_publisher(
+            VisionInfo, topic_of('~/vision_info', camera), qos.LATCHED
+        )
+
+    def _results(self, tasks: frozenset[str], camera: str) -> list[tuple[Publisher, Make]]:
+        """Return publishers of what the model gives, each with what makes its messages."""
+        node = self._node
         makers: dict[str, Make] = {
             '~/detections': self._detections,
             '~/keypoints': self._keypoints,
@@ -85,7 +95,7 @@ class Outputs:
             '~/pose': self._pose,
             '~/detections_3d': self._detections_3d,
         }
-        self._outputs: list[tuple[Publisher, Make]] = [
+        results: list[tuple[Publisher, Make]] = [
             (
                 node.create_publisher(message_type, topic_of(topic, camera), qos.RESULT),
                 makers[topic],
@@ -94,15 +104,10 @@ class Outputs:
             if task in tasks
             for topic, message_type in topics
         ]
-        if 'poses' in tasks and config.publish_tf:
+        if 'poses' in tasks and self._config.publish_tf:
             broadcaster = node.create_publisher(TFMessage, TF_TOPIC, qos.TF)
-            self._outputs.append((broadcaster, self._transform))
-        self._label_info = node.create_publisher(
-            LabelInfo, topic_of('~/label_info', camera), qos.LATCHED
-        )
-        self._vision_info = node.create_publisher(
-            VisionInfo, topic_of('~/vision_info', camera), qos.LATCHED
-        )
+            results.append((broadcaster, self._transform))
+        return results
 
     def publish_labels(self) -> None:
         """Publish the names of the classes, latched."""

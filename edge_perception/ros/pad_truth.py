@@ -23,6 +23,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
 from edge_perception.pose.solver import quaternion
+from edge_perception.pose.solver import rotation_matrix
 from edge_perception.ros import qos
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.unknown_parameters import warn_of_unknown
@@ -104,21 +105,9 @@ def pad_in_picture(position: Floats, orientation: Floats) -> tuple[Floats, Float
     :param position: of the vehicle in the world, metres.
     :param orientation: of the vehicle, quaternion x, y, z, w.
     """
-    to_optical = OPTICAL_IN_BODY.T @ matrix(orientation).T
+    to_optical = OPTICAL_IN_BODY.T @ rotation_matrix(orientation).T
     offset = np.array([0.0, 0.0, PAD_HEIGHT]) - position
     return np.asarray(to_optical @ offset), np.asarray(quaternion(to_optical))
-
-
-def matrix(orientation: Floats) -> Floats:
-    """Return the rotation (3, 3) of a quaternion x, y, z, w of length 1."""
-    x, y, z, w = (float(value) for value in orientation)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -26,6 +26,7 @@ from edge_perception.ros.camera_parameters import camera_specs
 from edge_perception.ros.camera_parameters import CameraConfig
 from edge_perception.ros.camera_parameters import CameraOptions
 from edge_perception.ros.camera_parameters import name_problems
+from edge_perception.ros.camera_parameters import not_among_cameras
 from edge_perception.ros.camera_parameters import usable
 from edge_perception.ros.debug_image import DebugOptions
 from edge_perception.ros.node_config import FROM_MODEL
@@ -35,6 +36,8 @@ from edge_perception.ros.unknown_parameters import unknown_parameters
 
 # Parameters that hold the name of a topic.
 TOPICS = ('image_topic', 'camera_info_topic')
+# The one of them that may not be empty.
+REQUIRED_TOPIC = 'image_topic'
 # What other values than -1 have to be at least, and how that is said.
 UNLESS_FROM_MODEL: dict[str, tuple[float, str]] = {
     'score_threshold': (0, 'a number from 0 to 1'),
@@ -156,7 +159,8 @@ class Parameters:
             least, words = UNLESS_FROM_MODEL[kind]
             fits = float(str(checked)) >= least
             return '' if fits else f'{name}: got {checked}, expected -1 or {words}'
-        return self._topic_problem(name, str(checked)) if kind in TOPICS and checked else ''
+        needed = kind in TOPICS and (checked or name == REQUIRED_TOPIC)
+        return self._topic_problem(name, str(checked)) if needed else ''
 
     def live(self, name: str) -> bool:
         """Tell whether a parameter takes effect at once."""
@@ -169,7 +173,8 @@ class Parameters:
 
     def unknown(self) -> tuple[list[str], list[str]]:
         """Return what was given and looks misspelt, and what was given for nothing else."""
-        return unknown_parameters(self._node, [*self._specs, *self._cameras])
+        known = [*self._specs, *self._cameras]
+        return unknown_parameters(self._node, known, why_unused=not_among_cameras)
 
     def undeclared(self, name: str) -> str:
         """Return that there is no such parameter, in words; empty when there is."""

@@ -29,9 +29,11 @@ class PictureSource(ABC):
     Pictures one after the other. Used from one thread.
 
     :param rate: pictures per second that it has of its own; 0 for any.
+    :param live: shows the moment in which a picture is taken.
     """
 
     rate = 0.0
+    live = False
 
     @abstractmethod
     def take(self, time: float) -> tuple[Picture, View | None]:
@@ -103,6 +105,7 @@ class MovingPictures(PictureSource):
         self._what = what
         self._video: Any = cv2.VideoCapture(what)  # type: ignore[call-overload]
         self._name = what if isinstance(what, str) else f'{DEVICE}{what}'
+        self.live = not isinstance(what, str)
         if not self._video.isOpened():
             if isinstance(what, str):
                 raise ImageError(f'{what}: is not a video that OpenCV can read')

@@ -4,7 +4,7 @@
 One camera, as a process: publishes images at a rate, and notes when they are answered.
 
 It also notes when the middleware of the node took each answer over (the source time stamp of
-DDS), and what the node reports of this camera in the end.
+DDS), and what the node reports of this camera and of its engine in the end.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from sensor_msgs.msg import Image
 from edge_perception.ros import qos
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.outputs import TOPICS
+from edge_perception.ros.rclpy_versions import informed
 from edge_perception.simulation.pace import paced
 from edge_perception.simulation.playback import Shown
 
@@ -66,11 +67,15 @@ class Camera:
         self._sent: dict[int, int] = {}
         self._answers: dict[int, tuple[int, int]] = {}
         self.report: dict[str, str] = {}
+        self.engine: dict[str, str] = {}
         kind = CompressedImage if compressed else Image
         topic = f'{topic}/compressed' if compressed else topic
         self._publisher = node.create_publisher(kind, topic, qos_profile_sensor_data)
         self._results = node.create_subscription(
-            RESULT_TYPES[results.rpartition('/')[2]], results, self._receive, qos.RESULT
+            RESULT_TYPES[results.rpartition('/')[2]],
+            results,
+            informed(self._receive),
+            qos.RESULT,
         )
         node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, 10)
 
@@ -108,8 +113,11 @@ class Camera:
 
     def _hear(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            values = {value.key: value.value for value in status.values}
             if status.name == self._status:
-                self.report = {value.key: value.value for value in status.values}
+                self.report = values
+            elif status.name == f'{self._status.partition(": ")[0]}: engine':
+                self.engine = values
 
 
 def main() -> int:
@@ -176,6 +184,7 @@ def film(camera: Camera, wanted: argparse.Namespace) -> None:
     values = {
         'shown': [list(asdict(each).values()) for each in camera.shown()],
         'report': camera.report,
+        'engine': camera.engine,
     }
     wanted.output.write_text(json.dumps(values))
 

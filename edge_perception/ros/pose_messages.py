@@ -65,7 +65,7 @@ def detections_3d_message(
         detection = Detection3D()
         detection.header = header
         detection.results = [hypothesis]
-        x, y, z = (rotation_matrix(pose) @ centre + pose.position).tolist()
+        x, y, z = (rotation_matrix(pose.orientation) @ centre + pose.position).tolist()
         detection.bbox.center.position = Point(x=x, y=y, z=z)
         detection.bbox.center.orientation = hypothesis.pose.pose.orientation
         x, y, z = size.tolist()

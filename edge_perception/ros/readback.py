@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from geometry_msgs.msg import Pose
 import numpy as np
 from vision_msgs.msg import Classification
 from vision_msgs.msg import Detection2DArray
@@ -17,6 +18,7 @@ from edge_perception.contract import Keypoints
 from edge_perception.contract import LabelMap
 from edge_perception.contract import Perception
 from edge_perception.ros.images import image_to_frame
+from edge_perception.simulation.trial import Placement
 
 
 def perception(messages: Mapping[str, Any], *, labels: LabelMap) -> Perception:
@@ -48,6 +50,14 @@ def count_objects(messages: Mapping[str, Any]) -> int:
     if 'classification' in messages:
         return len(messages['classification'].results)
     return int('segmentation' in messages)
+
+
+def placement(pose: Pose) -> Placement:
+    """Return what a pose of ROS says."""
+    position, turned = pose.position, pose.orientation
+    return Placement(
+        (position.x, position.y, position.z), (turned.x, turned.y, turned.z, turned.w)
+    )
 
 
 def _detections(message: Detection2DArray | None, labels: LabelMap) -> Detections | None:

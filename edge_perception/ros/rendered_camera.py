@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+import os
 import sys
 from typing import Any
 
@@ -35,11 +36,13 @@ from edge_perception.contract import Options
 from edge_perception.contract import parse_options
 from edge_perception.pose.solver import quaternion
 from edge_perception.ros import qos
+from edge_perception.ros.environment import for_large_images
 from edge_perception.ros.picture_sources import open_pictures
 from edge_perception.ros.picture_sources import PictureSource
 from edge_perception.ros.rclpy_versions import ClockType
 from edge_perception.ros.unknown_parameters import refuse_misspelt
 from edge_perception.ros.unknown_parameters import warn_of_arguments
+from edge_perception.simulation import pad
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.camera import Camera
 from edge_perception.simulation.textures import Picture
@@ -71,7 +74,9 @@ class CameraConfig(Options):
         minimum=0.0,
         maximum=170.0,
     )
-    pad_size: float = option(1.0, 'side of the rendered pad, m', minimum=0.05, maximum=10.0)
+    pad_size: float = option(
+        1.0, 'side of the rendered pad, m', minimum=pad.SMALLEST, maximum=pad.LARGEST
+    )
     seed: int = option(2, 'decides the way, the ground and the noise', minimum=0)
     frame_id: str = option('camera_optical_frame', 'frame_id of the images')
 
@@ -81,7 +86,8 @@ class RenderedCamera(Node):
     Publishes pictures in the pace of a camera.
 
     Each image is stamped and published when it is due and the next one drawn afterwards, so that
-    the age of an image does not contain the time to draw it.
+    the age of an image does not contain the time to draw it. A picture of a device is not taken
+    before it is due: its age is not to lack the time that it would wait.
 
     :param finished: set with the exit status when the time is over or no picture comes any more.
     """
@@ -157,6 +163,11 @@ class RenderedCamera(Node):
         if self._config.seconds and time > self._config.seconds:
             self.finished.set_result(0)
             return
+        pictures = self._pictures
+        if pictures is None:
+            return
+        if pictures.live:
+            self._next = pictures.take(time)
         picture, view = self._next
         header = Header(frame_id=self._config.frame_id)
         header.stamp = self.get_clock().now().to_msg()
@@ -167,8 +178,8 @@ class RenderedCamera(Node):
         if view is not None:
             self._truths.publish(pose_message(view, header=header))
         self._images.publish(image_message(picture, header=header))
-        if self._pictures is not None:
-            self._next = self._pictures.take(time)
+        if not pictures.live:
+            self._next = pictures.take(time)
 
     def _intrinsics(self, picture: Picture) -> Camera | None:
         """Return those of a lens without distortion, as far as its field of view is known."""
@@ -239,9 +250,10 @@ def main(arguments: list[str] | None = None) -> int:
     """
     # A camera is not to take the cores of those who look at its pictures.
     cv2.setNumThreads(1)
-    rclpy.init(args=arguments)
-    executor = SingleThreadedExecutor()
     try:
+        # Read by the first participant of a process.
+        os.environ.update(for_large_images(os.environ))
+        rclpy.init(args=arguments)
         node = RenderedCamera()
     except EdgePerceptionError as error:
         for code, sentence in error.sentences():
@@ -249,6 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
         rclpy.try_shutdown()
         return 2
     warn_of_arguments(node, arguments)
+    executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
         executor.spin_until_future_complete(node.finished)

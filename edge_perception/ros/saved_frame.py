@@ -42,7 +42,11 @@ def save(
     }
     picture, result = base / f'{name}.png', base / f'{name}.json'
     _write(result, (json.dumps(values, indent=2) + '\n').encode())
-    _write(picture, png.tobytes())
+    try:
+        _write(picture, png.tobytes())
+    except OSError:
+        result.unlink()
+        raise
     return picture, result
 
 

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
-import sys
 
 from ament_index_python.packages import get_package_share_directory
 from ament_index_python.packages import PackageNotFoundError
@@ -24,14 +24,23 @@ def find_shared(name: str) -> Path:
     :param name: relative path, e.g. ``config/fastdds_large_images.xml``.
     :raises ConfigurationError: it is nowhere.
     """
-    folders = [Path(__file__).resolve().parents[2]]
-    try:
-        folders.append(Path(get_package_share_directory(NAME)))
-    except PackageNotFoundError:
-        # Installed by pip, which the index of ament does not know.
-        folders.append(Path(sys.prefix, 'share', NAME))
+    folders = [Path(__file__).resolve().parents[2], *_known_to_ament(), *_known_to_pip()]
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
     places = ' nor in '.join(map(str, folders))
-    raise ConfigurationError(name, [f'is neither in {places}; install the package anew'])
+    raise ConfigurationError(name, [f'is not in {places}; install the package anew'])
+
+
+def _known_to_ament() -> list[Path]:
+    try:
+        return [Path(get_package_share_directory(NAME))]
+    except (PackageNotFoundError, OSError):  # the latter where no prefix is in the environment
+        return []
+
+
+def _known_to_pip() -> list[Path]:
+    """Return what pip has noted down: below which prefix it installs depends on the system."""
+    noted = [file for each in metadata.distributions(name=NAME) for file in each.files or ()]
+    marks = [file for file in noted if file.match(f'share/{NAME}/package.xml')]
+    return [Path(str(mark.locate())).resolve().parent for mark in marks]

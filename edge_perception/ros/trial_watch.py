@@ -33,10 +33,11 @@ from vision_msgs.msg import Detection3DArray
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
+from edge_perception.ros.images import nanoseconds
 from edge_perception.ros.images import stamp_ns
 from edge_perception.ros.rclpy_versions import informed
 from edge_perception.ros.trial_messages import found
-from edge_perception.ros.trial_messages import nanoseconds
+from edge_perception.ros.trial_messages import is_pose
 from edge_perception.ros.trial_messages import truths
 from edge_perception.simulation.trial import Trial
 
@@ -79,6 +80,7 @@ class TrialWatch:
         object_size: float = 1.0,
         keep_pictures: bool = True,
     ) -> None:
+        self.image_topic = f'{camera}/image_raw'
         self._lock = threading.Lock()
         self._heard: dict[int, Heard] = {}
         self._pictures: dict[int, bytes] = {}
@@ -91,9 +93,12 @@ class TrialWatch:
         self._object_size = object_size
         self._use_sim_time = use_sim_time
         self._ticks: list[tuple[int, int]] = []
-        self._node_name = node
+        self._node_name = '/' + node.strip('/')
         self._info: CameraInfo | None = None
         self._counts: dict[str, int] = {}
+        # What the node had counted before we listened.
+        self._counts_before: dict[str, int] = {}
+        self._no_poses = 0
         self._context = Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node('trial_watch', context=self._context)
@@ -131,18 +136,23 @@ class TrialWatch:
 
     @property
     def received(self) -> int:
-        """Frames that the node has received, as it says itself."""
-        return self._counts.get('received', 0)
+        """Frames that the node has received since its first report, as it says itself."""
+        return self._counted('received')
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Frames that the node has dropped, by reason."""
+        """Frames that the node has dropped since its first report, by reason."""
         prefix = 'dropped.'
         return {
             name.removeprefix(prefix): count
-            for name, count in self._counts.items()
-            if name.startswith(prefix) and count
+            for name in self._counts
+            if name.startswith(prefix) and (count := self._counted(name))
         }
+
+    @property
+    def no_poses(self) -> int:
+        """How many true poses were left out because nothing can be compared with them."""
+        return self._no_poses
 
     def picture(self, stamp: int) -> bytes | None:
         """Return an image as JPEG; None when it is not remembered."""
@@ -151,13 +161,18 @@ class TrialWatch:
     def trials(self) -> list[Trial]:
         """Return a trial for each image, in the order of the stamps, from the first result on."""
         with self._lock:
-            heard = sorted(self._heard.items())
+            # A truth may come more often than the images.
+            heard = sorted(
+                (stamp, each)
+                for stamp, each in self._heard.items()
+                if each.image_s is not None or each.results
+            )
         first = next((i for i, (_, each) in enumerate(heard) if each.results), len(heard))
         return [self._trial(stamp, each) for stamp, each in heard[first:]]
 
     def _subscribe(self, camera: str) -> None:
         subscribe = self._node.create_subscription
-        subscribe(Image, f'{camera}/image_raw', self._on_image, qos.EVERY)
+        subscribe(Image, self.image_topic, self._on_image, qos.EVERY)
         subscribe(CameraInfo, f'{camera}/camera_info', self._on_info, qos.CAMERA)
         subscribe(PoseStamped, '/ground_truth/pose', self._on_truth, qos.RECORD)
         subscribe(Detection2DArray, '/ground_truth/boxes', self._on_boxes, qos.EVERY)
@@ -211,6 +226,9 @@ class TrialWatch:
         self._info = message
 
     def _on_truth(self, message: PoseStamped) -> None:
+        if not is_pose(message.pose):
+            self._no_poses += 1
+            return
         with self._lock:
             self._entry(message).truth = message
 
@@ -247,13 +265,28 @@ class TrialWatch:
         return (published_ns - stamp) / 1e6
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        # One of several cameras has the name of its node, then its own.
+        node, _, camera = self._node_name.rpartition('/')
+        names = (f'{self._node_name}: camera', f'{node}: {camera} camera')
         for status in message.status:
-            if status.name.startswith(self._node_name) and status.name.endswith('camera'):
-                self._counts = {
-                    each.key: int(each.value)
-                    for each in status.values
-                    if each.key == 'received' or each.key.startswith('dropped.')
-                }
+            if status.name in names:
+                self._take_counts(
+                    {
+                        each.key: int(each.value)
+                        for each in status.values
+                        if each.key == 'received' or each.key.startswith('dropped.')
+                    }
+                )
+
+    def _take_counts(self, counts: dict[str, int]) -> None:
+        if not self._counts:
+            self._counts_before = counts
+        elif counts.get('received', 0) < self._counts.get('received', 0):
+            self._counts_before = {}  # configured anew, it counts from zero
+        self._counts = counts
+
+    def _counted(self, name: str) -> int:
+        return self._counts.get(name, 0) - self._counts_before.get(name, 0)
 
     def _trial(self, stamp: int, heard: Heard) -> Trial:
         response = None

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from itertools import takewhile
 import sys
@@ -25,10 +26,14 @@ def unknown_parameter(name: str, known: Iterable[str]) -> str:
     return f'{name}: unknown parameter{did_you_mean(name, known)}'
 
 
-def unknown_parameters(node: Node, known: Iterable[str]) -> tuple[list[str], list[str]]:
+def unknown_parameters(
+    node: Node, known: Iterable[str], *, why_unused: Callable[[str], str] = lambda name: ''
+) -> tuple[list[str], list[str]]:
     """
     Return in sentences what was given to a node and is no parameter of it.
 
+    :param why_unused: returns why a parameter is not used although it is spelt well; empty where
+        that is not so.
     :return: what looks misspelt, and what does not: a file may hold parameters of other nodes.
     """
     names = list(known)
@@ -37,7 +42,9 @@ def unknown_parameters(node: Node, known: Iterable[str]) -> tuple[list[str], lis
         if name in names or name in RCLPY or name.startswith(RCLPY_PREFIX):
             continue
         sentence = unknown_parameter(name, names)
-        if did_you_mean(name, names):
+        if why := why_unused(name):
+            foreign.append(f'{name}: not used, {why}')
+        elif did_you_mean(name, names):
             misspelt.append(sentence)
         else:
             foreign.append(f'{sentence}, not used')

@@ -198,7 +198,7 @@ class FaultLine:
     def __init__(self, faults: Sequence[Fault]) -> None:
         self._faults = faults
         self._index = -1
-        self._frozen: Picture | None = None
+        self._frozen: Shot | None = None
         self._held: Shot | None = None
 
     def push(self, frame: Frame) -> list[Shot]:
@@ -210,12 +210,12 @@ class FaultLine:
         if not self.active('freeze'):
             self._frozen = None
         elif self._frozen is None:
-            self._frozen = shot.image
+            self._frozen = shot
+        if self._frozen is not None:
+            shot = replace(shot, image=self._frozen.image, encoding=self._frozen.encoding)
         for fault in self._faults:
             if fault.hits(self._index) and fault.kind in CHANGES:
                 shot = CHANGES[fault.kind](shot, fault.amount)
-        if self._frozen is not None:
-            shot = replace(shot, image=self._frozen)
         return self._in_order(shot)
 
     def active(self, kind: str) -> bool:

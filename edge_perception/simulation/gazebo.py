@@ -24,6 +24,7 @@ import numpy as np
 
 from edge_perception.simulation import distractors
 from edge_perception.simulation import gazebo_grounds
+from edge_perception.simulation import pad
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.camera import Camera
 from edge_perception.simulation.camera import Floats
@@ -37,7 +38,11 @@ SIMULATORS = {
     'ignition': ('modern.sdf', 'ignition-gazebo', 'ignition::gazebo'),
     'gz': ('modern.sdf', 'gz-sim', 'gz::sim'),
 }
+# Gaps for what a simulator brings into ROS.
+PLUGINS = ('down_plugin', 'front_plugin', 'truth_plugin')
 GROUNDS = tuple(gazebo_grounds.GROUNDS)
+# The cameras see nothing nearer and farther, in sides of the pad; at least so far in metres.
+NEAREST, FARTHEST = 0.05, 100.0
 # Metres by which the pad lies above the ground, so that the two do not flicker.
 PAD_HEIGHT = 0.01
 # Seconds: it hovers before the approach, then comes down, then hovers above the pad.
@@ -85,8 +90,9 @@ class World:
     def __post_init__(self) -> None:
         if self.ground not in GROUNDS:
             raise ValueError(f'ground: got {self.ground!r}, expected one of {", ".join(GROUNDS)}')
-        if not (math.isfinite(self.pad_size) and 0.05 <= self.pad_size <= 10):
-            raise ValueError(f'pad size: got {self.pad_size:g}, expected 0.05 to 10 m')
+        if not pad.SMALLEST <= self.pad_size <= pad.LARGEST:
+            expected = f'{pad.SMALLEST:g} to {pad.LARGEST:g} m'
+            raise ValueError(f'pad size: got {self.pad_size:g}, expected {expected}')
 
     @property
     def camera(self) -> Camera:
@@ -133,7 +139,7 @@ def write_world(
     :param folder: made if it is missing.
     :param simulator: one of ``SIMULATORS``.
     :param seen_as: where Gazebo finds the folder; empty: where it is.
-    :param plugins: what stands for the gaps that end in ``_plugin``; empty by default.
+    :param plugins: what stands for the gaps of ``PLUGINS``; empty by default.
     :return: the file of the world.
     """
     name, system, space = SIMULATORS[simulator]
@@ -145,18 +151,16 @@ def write_world(
     if script.is_file():
         shutil.copyfile(script, materials / 'edge_perception.material')
     media = seen_as or str(folder.resolve())
-    gaps = {
-        **_numbers(world),
-        'media': media,
-        'system': system,
-        'space': space,
-        'ground': '' if simulator == 'classic' else _tiles(template, media),
-        'distractors': _beside(template, world.pad_size, media),
-        **dict.fromkeys(('down_plugin', 'front_plugin', 'truth_plugin'), ''),
-        **(plugins or {}),
-    }
     path = folder / 'world.sdf'
-    text = Template(template.read_text(encoding='utf-8')).substitute(gaps)
+    text = Template(template.read_text(encoding='utf-8')).substitute(
+        _numbers(world),
+        media=media,
+        system=system,
+        space=space,
+        ground='' if simulator == 'classic' else _tiles(template, media),
+        distractors=_beside(template, world.pad_size, media),
+        **{**dict.fromkeys(PLUGINS, ''), **(plugins or {})},
+    )
     path.write_text(text, encoding='utf-8')
     return path
 
@@ -180,6 +184,8 @@ def _numbers(world: World) -> dict[str, str]:
         'pad_size': f'{world.pad_size:g}',
         'pad_height': f'{PAD_HEIGHT:g}',
         'field_of_view': f'{math.radians(FIELD_OF_VIEW):.9f}',
+        'near': f'{NEAREST * world.pad_size:g}',
+        'far': f'{FARTHEST * max(world.pad_size, 1.0):g}',
         'start': _pose_text(position, rotation),
         'waypoints': '\n'.join(_waypoint_text(*waypoint) for waypoint in waypoints),
     }

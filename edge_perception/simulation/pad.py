@@ -21,6 +21,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+# Sides that a pad can have, metres. From one of 2 cm a camera cannot keep the distance that it
+# needs to be sharp; one of 20 m is seen from 190 m.
+SMALLEST, LARGEST = 0.02, 20.0
 # '#' is black, '.' white, 'o' the place of the fine pattern.
 COARSE = (
     '#.###.',

@@ -16,7 +16,6 @@ import math
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from edge_perception.simulation.camera import Camera
 from edge_perception.simulation.camera import FloatMap
@@ -209,8 +208,3 @@ def _cut(rays: FloatMap, view: View) -> tuple[FloatMap, FloatMap]:
     x = (back[0, 0] * a + back[0, 1] * b + back[0, 2]) / depth
     y = (back[1, 0] * a + back[1, 1] * b + back[1, 2]) / depth
     return x, y
-
-
-def blank(camera: Camera, value: float = 0.0) -> npt.NDArray[np.float32]:
-    """Return an empty picture for ``Renderer.patch``: float32 (height, width, 3)."""
-    return np.full((camera.height, camera.width, 3), value, np.float32)

@@ -133,7 +133,8 @@ def inside(view: View) -> float:
     points = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3) * view.side
     corners = pad.outline(view.side) @ view.rotation.T + view.position
     # Seen from the edge or from behind, or behind the camera.
-    if corners[:, 2].min() < 0.05 or view.rotation[:, 2] @ view.position > -0.1 * view.distance:
+    near = corners[:, 2].min() < 0.05 * view.side
+    if near or view.rotation[:, 2] @ view.position > -0.1 * view.distance:
         return 0.0
     pixels = view.project(points)
     visible = (pixels >= 0).all(axis=1) & (pixels[:, 0] < view.camera.width)

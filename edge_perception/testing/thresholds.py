@@ -27,7 +27,8 @@ def read_thresholds(path: Path) -> list[Threshold]:
     """
     try:
         given = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # ValueError: not UTF-8, or what YAML takes for a date is none.
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigurationError(
             str(path), [f'cannot be read: {" ".join(str(error).split())}']
         ) from error
@@ -64,7 +65,7 @@ def _problems(entry: Any) -> list[str]:
             known = ('figure', 'statistic', *NUMBERS)
             problems.append(f'unknown key {key!r}{did_you_mean(str(key), known)}')
     figure = entry.get('figure')
-    if figure not in FIGURES:
+    if not isinstance(figure, str) or figure not in FIGURES:
         problems.append(f'figure: got {figure!r}, expected one of {", ".join(FIGURES)}')
     if not {'minimum', 'maximum'} & set(entry):
         problems.append('got neither minimum nor maximum, so nothing could fail')

@@ -6,13 +6,15 @@ How far what two engines perceived in one frame is apart.
 An object is the same where the boxes overlap by at least half. An object that only one of them
 sees counts when it is clearly above the threshold: two scores of 0.301 and 0.299 are no
 disagreement. So both are asked with a threshold that is lower by ``MARGIN``, and only objects
-that pass the real one have to be found again.
+that pass the real one have to be found again. The same holds for single keypoints of an object.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import fields
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +29,8 @@ from edge_perception.contract import Selection
 SAME_OBJECT_IOU = 0.5
 MARGIN = 0.05
 
+Pairs = list[tuple[int, int]]
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -38,10 +42,16 @@ class Agreement:
     :param lost: objects that only the reference sees.
     :param invented: objects that only the candidate sees.
     :param class_flips: matched objects, or frames for classifiers, with another class.
+    :param keypoints: keypoints that the reference sees of matched objects.
+    :param keypoints_lost: of matched objects, keypoints that only the reference sees.
+    :param keypoints_invented: of matched objects, keypoints that only the candidate sees.
+    :param poses: poses that the reference has of matched objects.
+    :param poses_lost: of matched objects, poses that only the reference has.
+    :param poses_invented: of matched objects, poses that only the candidate has.
     :param worst_iou: of matched boxes; 1 when there are none.
     :param box_px: largest distance of an edge of matched boxes, pixels of the source.
     :param score_drift: largest difference of scores of matched objects or classes.
-    :param keypoint_px: largest distance of keypoints that both see, pixels of the source.
+    :param keypoint_px: largest distance of keypoints that both give, pixels of the source.
     :param mask_share: share of the pixels with another class.
     :param position_share: distance of positions over the distance of the object.
     :param rotation_deg: angle between orientations, degrees.
@@ -52,6 +62,12 @@ class Agreement:
     lost: int = 0
     invented: int = 0
     class_flips: int = 0
+    keypoints: int = 0
+    keypoints_lost: int = 0
+    keypoints_invented: int = 0
+    poses: int = 0
+    poses_lost: int = 0
+    poses_invented: int = 0
     worst_iou: float = 1.0
     box_px: float = 0.0
     score_drift: float = 0.0
@@ -62,49 +78,43 @@ class Agreement:
 
     def merged(self, other: Agreement) -> Agreement:
         """Return the counts of both added up, and the worse of each figure."""
-        return Agreement(
-            reference=self.reference + other.reference,
-            matched=self.matched + other.matched,
-            lost=self.lost + other.lost,
-            invented=self.invented + other.invented,
-            class_flips=self.class_flips + other.class_flips,
-            worst_iou=min(self.worst_iou, other.worst_iou),
-            box_px=max(self.box_px, other.box_px),
-            score_drift=max(self.score_drift, other.score_drift),
-            keypoint_px=max(self.keypoint_px, other.keypoint_px),
-            mask_share=max(self.mask_share, other.mask_share),
-            position_share=max(self.position_share, other.position_share),
-            rotation_deg=max(self.rotation_deg, other.rotation_deg),
-        )
+        merged: dict[str, Any] = {}
+        for each in fields(self):
+            ours, theirs = getattr(self, each.name), getattr(other, each.name)
+            if each.type == 'int':
+                merged[each.name] = ours + theirs
+            else:
+                merged[each.name] = (min if each.name == 'worst_iou' else max)(ours, theirs)
+        return Agreement(**merged)
 
 
 def generous(selection: Selection) -> Selection:
     """Return the selection with which both engines are asked."""
-    return replace(selection, score_threshold=max(0.0, selection.score_threshold - MARGIN))
+    return replace(selection, score_threshold=_generous(selection.score_threshold))
+
+
+def _generous(threshold: float) -> float:
+    return max(0.0, threshold - MARGIN)
 
 
 def compare(reference: Perception, candidate: Perception, *, threshold: float) -> Agreement:
     """
     Compare two perceptions of the same frame, both made with a ``generous`` selection.
 
-    :param threshold: objects above it have to be found by the other one.
+    :param threshold: objects and keypoints above it have to be found by the other one.
     """
     result = Agreement()
-    pairs: list[tuple[int, int]] = []
+    pairs: Pairs = []
     if reference.detections is not None and candidate.detections is not None:
-        pairs = match(reference.detections, candidate.detections)
+        pairs = _firm_pairs(reference.detections, candidate.detections, threshold)
         result = _compare_boxes(reference.detections, candidate.detections, pairs, threshold)
     if reference.keypoints is not None and candidate.keypoints is not None:
         if reference.detections is None:
-            count = min(len(reference.keypoints), len(candidate.keypoints))
-            pairs = [(row, row) for row in range(count)]
-            lost = max(0, len(reference.keypoints) - count)
-            invented = max(0, len(candidate.keypoints) - count)
-            result = Agreement(
-                reference=len(reference.keypoints), matched=count, lost=lost, invented=invented
-            )
-        distance = _keypoint_distance(reference.keypoints, candidate.keypoints, pairs)
-        result = replace(result, keypoint_px=distance)
+            result = _compare_instances(reference.keypoints, candidate.keypoints, threshold)
+            pairs = [(row, row) for row in range(result.matched)]
+        result = result.merged(
+            _compare_keypoints(reference.keypoints, candidate.keypoints, pairs, threshold)
+        )
     if reference.classes is not None and candidate.classes is not None:
         result = result.merged(_compare_classes(reference.classes, candidate.classes))
     if reference.mask is not None and candidate.mask is not None:
@@ -113,9 +123,9 @@ def compare(reference: Perception, candidate: Perception, *, threshold: float) -
     return result.merged(_compare_poses(reference.poses, candidate.poses, pairs))
 
 
-def match(reference: Detections, candidate: Detections) -> list[tuple[int, int]]:
+def match(reference: Detections, candidate: Detections) -> Pairs:
     """Return pairs of rows that are the same object, the best scores of the reference first."""
-    pairs: list[tuple[int, int]] = []
+    pairs: Pairs = []
     free = np.ones(len(candidate), bool)
     for row in np.argsort(-reference.score, kind='stable'):
         overlap = np.where(free, iou(reference.xyxy[row], candidate.xyxy), -1.0)
@@ -128,15 +138,16 @@ def match(reference: Detections, candidate: Detections) -> list[tuple[int, int]]
     return pairs
 
 
+def _firm_pairs(reference: Detections, candidate: Detections, threshold: float) -> Pairs:
+    """Return the pairs without those of which neither is firm: noise below the threshold."""
+    ours, theirs = reference.score >= threshold, candidate.score >= threshold
+    return [each for each in match(reference, candidate) if ours[each[0]] or theirs[each[1]]]
+
+
 def _compare_boxes(
-    reference: Detections,
-    candidate: Detections,
-    pairs: list[tuple[int, int]],
-    threshold: float,
+    reference: Detections, candidate: Detections, pairs: Pairs, threshold: float
 ) -> Agreement:
     firm = reference.score >= threshold, candidate.score >= threshold
-    # A pair of which neither is firm is noise below the threshold.
-    pairs = [(row, column) for row, column in pairs if firm[0][row] or firm[1][column]]
     rows = [row for row, _ in pairs]
     columns = [column for _, column in pairs]
     ours, theirs = reference.xyxy[rows], candidate.xyxy[columns]
@@ -154,15 +165,35 @@ def _compare_boxes(
     )
 
 
-def _keypoint_distance(
-    reference: Keypoints, candidate: Keypoints, pairs: list[tuple[int, int]]
-) -> float:
-    worst = 0.0
-    for row, column in pairs:
-        distance = np.linalg.norm(reference.xy[row] - candidate.xy[column], axis=-1)
-        seen = np.isfinite(distance)
-        worst = max(worst, float(distance[seen].max(initial=0.0)))
-    return worst
+def _compare_instances(reference: Keypoints, candidate: Keypoints, threshold: float) -> Agreement:
+    """Compare instances without boxes, row by row; one is firm where a keypoint is."""
+    matched = min(len(reference), len(candidate))
+    ours, theirs = (np.any(each.score >= threshold, 1) for each in (reference, candidate))
+    return Agreement(
+        reference=int(ours.sum()),
+        matched=matched,
+        lost=int(ours[matched:].sum()),
+        invented=int(theirs[matched:].sum()),
+    )
+
+
+def _compare_keypoints(
+    reference: Keypoints, candidate: Keypoints, pairs: Pairs, threshold: float
+) -> Agreement:
+    rows = [row for row, _ in pairs]
+    columns = [column for _, column in pairs]
+    points = reference.xy[rows], candidate.xy[columns]
+    scores = reference.score[rows], candidate.score[columns]
+    given = [np.isfinite(xy).all(axis=-1) for xy in points]
+    seen = [here & (score >= _generous(threshold)) for here, score in zip(given, scores)]
+    firm = [here & (score >= threshold) for here, score in zip(given, scores)]
+    distance = np.linalg.norm(points[0] - points[1], axis=-1)[given[0] & given[1]]
+    return Agreement(
+        keypoints=int(firm[0].sum()),
+        keypoints_lost=int((firm[0] & ~seen[1]).sum()),
+        keypoints_invented=int((firm[1] & ~seen[0]).sum()),
+        keypoint_px=float(distance.max(initial=0.0)),
+    )
 
 
 def _compare_classes(reference: Classes, candidate: Classes) -> Agreement:
@@ -184,21 +215,30 @@ def _compare_classes(reference: Classes, candidate: Classes) -> Agreement:
 
 
 def _compare_poses(
-    reference: tuple[ObjectPose, ...],
-    candidate: tuple[ObjectPose, ...],
-    pairs: list[tuple[int, int]],
+    reference: tuple[ObjectPose, ...], candidate: tuple[ObjectPose, ...], pairs: Pairs
 ) -> Agreement:
     ours = {pose.instance: pose for pose in reference}
     theirs = {pose.instance: pose for pose in candidate}
-    worst = Agreement()
-    for row, column in pairs or [(0, 0)]:
-        if row in ours and column in theirs:
-            one, other = ours[row], theirs[column]
-            apart = np.linalg.norm(one.position - other.position)
-            cosine = min(1.0, abs(float(one.orientation @ other.orientation)))
-            away = Agreement(
-                position_share=float(apart / np.linalg.norm(one.position)),
-                rotation_deg=float(np.degrees(2 * np.arccos(cosine))),
+    result = Agreement()
+    for row, column in pairs:
+        one, other = ours.get(row), theirs.get(column)
+        if one is not None and other is not None:
+            result = result.merged(_compare_pose(one, other))
+        else:
+            alone = Agreement(
+                poses=int(one is not None),
+                poses_lost=int(one is not None),
+                poses_invented=int(other is not None),
             )
-            worst = worst.merged(away)
-    return worst
+            result = result.merged(alone)
+    return result
+
+
+def _compare_pose(reference: ObjectPose, candidate: ObjectPose) -> Agreement:
+    apart = np.linalg.norm(reference.position - candidate.position)
+    cosine = min(1.0, abs(float(reference.orientation @ candidate.orientation)))
+    return Agreement(
+        poses=1,
+        position_share=float(apart / np.linalg.norm(reference.position)),
+        rotation_deg=float(np.degrees(2 * np.arccos(cosine))),
+    )

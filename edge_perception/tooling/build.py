@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
@@ -23,12 +24,17 @@ from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
+from edge_perception.contract import dump_manifest
+from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
+from edge_perception.contract import PluginError
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.core.models import Model
+from edge_perception.core.plugin_checks import named
 from edge_perception.core.shelves import key_of
+from edge_perception.tooling.cache import NO_ROOM
 from edge_perception.tooling.calibration import CalibrationSet
 from edge_perception.tooling.calibration import count_samples
 from edge_perception.tooling.calibration import sampler
@@ -94,29 +100,49 @@ class Order:
 
     @property
     def may_spare(self) -> bool:
-        """Whether the builder quantises by itself, and may be asked to leave layers in float."""
-        by_itself = self.builder.source_form(self.precision) not in FLAVOURS
-        return self.precision == 'int8' and by_itself and not self.whole
+        """Whether the builder may be asked to leave layers in float."""
+        return self.precision == 'int8' and self.builder.spares and not self.whole
+
+    @property
+    def form(self) -> str:
+        """
+        In what form the builder wants the source.
+
+        :raises PluginError: its author's code fails.
+        """
+        with mistakes_of(self.builder):
+            return self.builder.source_form(self.precision)
+
+    def engine_options(self) -> Mapping[str, Any]:
+        """
+        Return the options without which the engine cannot load the artifact.
+
+        :raises PluginError: the code of the builder's author fails.
+        """
+        with mistakes_of(self.builder):
+            return dict(self.builder.engine_options(self.options))
 
     def ingredients(self) -> Mapping[str, Any]:
         """
-        Return everything that the artifact depends on beside the model, its weights and its input.
+        Return everything that artifact and gate depend on beside the model, weights and input.
 
-        :raises BuildError: the builder cannot say.
+        :raises EdgePerceptionError: the builder cannot say.
         """
         calibrated = self.precision == 'int8' and self.calibration is not None
-        assert not calibrated or self.calibration is not None
+        manifest = dump_manifest(self.model.manifest)
+        with mistakes_of(self.builder):
+            fingerprint = dict(self.builder.fingerprint(self.plan(self.model.source)))
         return {
             'target': self.builder.name,
             'precision': self.precision,
-            'form': self.builder.source_form(self.precision),
+            'form': self.form,
             'recipe': RECIPE,
             'tools': {name: _version(name) for name in TOOLS},
-            'fingerprint': dict(self.builder.fingerprint(self.plan(self.model.source))),
+            'fingerprint': fingerprint,
             'calibration': self.calibration.digest if calibrated and self.calibration else '',
             'options': asdict(self.options),
             'whole': self.whole,
-            'decoder': self.model.manifest.decoder,
+            **{name: manifest.get(name) for name in ('decoder', 'labels', 'selection')},
             'limits': limits_for(self.model.manifest, self.precision),
         }
 
@@ -140,29 +166,11 @@ def build(
     source = workspace / 'source.onnx'
     manifest = order.model.manifest
     progress('simplifying', None)
-    notes = [simplify(order.model.source, source, manifest)]
+    simplified = simplify(order.model.source, source, manifest)
     samples = None
     if order.calibration is not None and order.precision == 'int8':
         samples = _counted(order.calibration, _image_input(source, manifest), manifest, progress)
-    form = order.builder.source_form(order.precision)
-    prepared = source
-    if form == 'float16':
-        progress('converting to float16', None)
-        prepared = workspace / 'half.onnx'
-        to_half(source, prepared)
-    elif form in FLAVOURS:
-        assert samples is not None
-        progress('quantising', None)
-        prepared = workspace / 'quantised.onnx'
-        notes += quantise(
-            source,
-            prepared,
-            form=form,
-            samples=samples,
-            manifest=manifest,
-            whole=order.whole,
-            progress=progress,
-        )
+    prepared, notes = _in_form(order, source, samples, progress)
     head = () if order.whole else tuple(Layers(library('onnx').load(str(source)).graph).head())
     spared: tuple[str, ...] = ()
     if spare_db is not None and samples is not None:
@@ -174,9 +182,52 @@ def build(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     progress(f'building for {order.builder.name}', None)
-    report = order.builder.build(plan, folder)
-    _check(report, folder, order.builder)
-    return replace(report, notes=(*notes, *report.notes))
+    with mistakes_of(order.builder):
+        report = order.builder.build(plan, folder)
+        _check(report, folder, order.builder)
+    return replace(report, notes=(simplified, *notes, *report.notes))
+
+
+def _in_form(
+    order: Order, source: Path, samples: Samples | None, progress: Progress
+) -> tuple[Path, tuple[str, ...]]:
+    """Return the source in the form that the builder wants, and what to know of it."""
+    form = order.form
+    if form == 'float16':
+        progress('converting to float16', None)
+        prepared = source.with_name('half.onnx')
+        to_half(source, prepared)
+        return prepared, ()
+    if form not in FLAVOURS:
+        return source, ()
+    assert samples is not None
+    progress('quantising', None)
+    prepared = source.with_name('quantised.onnx')
+    notes = quantise(
+        source,
+        prepared,
+        form=form,
+        samples=samples,
+        manifest=order.model.manifest,
+        whole=order.whole,
+        progress=progress,
+    )
+    return prepared, notes
+
+
+@contextmanager
+def mistakes_of(builder: Builder) -> Iterator[None]:
+    """Turn what the author of a builder did not foresee into a sentence."""
+    try:
+        yield
+    except EdgePerceptionError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise  # said of the disk, not of the builder
+        raise PluginError(
+            f'target {builder.name}: its builder failed: {named(error)}; report it to its author'
+        ) from error
 
 
 def _counted(

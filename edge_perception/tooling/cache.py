@@ -26,13 +26,14 @@ import tempfile
 from typing import Any
 
 from edge_perception.contract import BuildError
-from edge_perception.core.proofs import file_sha256
+from edge_perception.core.external_data import artifact_sha256
 from edge_perception.core.shelves import current_entries
 from edge_perception.core.shelves import CURRENT_SUFFIX
 from edge_perception.core.shelves import ENTRY_FILE
 
 BUILDING = '.building'
 LOCK = '.lock'
+REJECTED = '.rejected'
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -94,7 +95,7 @@ def workspace(shelf: Path, name: str) -> Iterator[Path]:
             yield folder
         finally:
             tempfile.tempdir = before[0]
-            os.environ.pop('TMPDIR')
+            os.environ.pop('TMPDIR', None)
             if before[1] is not None:
                 os.environ['TMPDIR'] = before[1]
             shutil.rmtree(folder, ignore_errors=True)
@@ -119,14 +120,31 @@ def no_half_measures(shelf: Path) -> Iterator[None]:
         raise BuildError(f'{error.filename or shelf}: {words}; check the permissions') from error
 
 
-def publish(folder: Path, shelf: Path, name: str, *, artifact: str, values: Any) -> Entry:
+def publish(
+    folder: Path,
+    shelf: Path,
+    name: str,
+    *,
+    artifact: str,
+    values: Mapping[str, Any],
+    passed: bool = True,
+) -> Entry:
     """
     Put a finished build on its shelf in one step, and make it the current one.
 
+    What was rejected gets a name of its own, and takes no place of what has passed.
+
     :param folder: the workspace; it becomes the entry.
     :param artifact: name of the file in it.
+    :raises OSError: the shelf cannot be written.
     """
-    written = {**values, 'artifact': artifact, 'sha256': file_sha256(folder / artifact)}
+    name = name if passed else name + REJECTED
+    written = {
+        **values,
+        'passed': passed,
+        'artifact': artifact,
+        'sha256': artifact_sha256(folder / artifact),
+    }
     text = json.dumps(written, indent=2, default=str)
     (folder / ENTRY_FILE).write_text(text + '\n', encoding='utf-8')
     for path in (*folder.iterdir(), folder):
@@ -136,21 +154,49 @@ def publish(folder: Path, shelf: Path, name: str, *, artifact: str, values: Any)
         _remove(target)
     folder.rename(target)
     _sync(shelf)
-    make_current(shelf, name)
+    if passed or not _has_current(shelf, name):
+        make_current(shelf, name)
     entry = read_entry(target)
     assert entry is not None
     return entry
 
 
 def make_current(shelf: Path, name: str) -> None:
-    """Say that an entry is the one that counts for its target and precision."""
-    pointer = shelf / f'{name.rpartition("-")[0]}{CURRENT_SUFFIX}'
-    part = shelf / f'.{pointer.name}.{os.getpid()}.part'
+    """
+    Say that an entry is the one that counts for its target and precision.
+
+    :raises BuildError: the disk is full, or the folder cannot be written.
+    """
+    pointer = _pointer(shelf, name)
+    if _named_by(pointer) == name:
+        return
+    # In the entry, which nobody else works on: what somebody killed leaves is found again there.
+    part = shelf / name / f'{pointer.name}.part'
+    with no_half_measures(shelf):
+        try:
+            part.write_text(name + '\n', encoding='utf-8')
+            part.replace(pointer)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _pointer(shelf: Path, name: str) -> Path:
+    """Return the file that names the current entry for target and precision of an entry."""
+    return shelf / f'{name.rpartition("-")[0]}{CURRENT_SUFFIX}'
+
+
+def _named_by(pointer: Path) -> str:
     try:
-        part.write_text(name + '\n', encoding='utf-8')
-        part.replace(pointer)
-    finally:
-        part.unlink(missing_ok=True)
+        return pointer.read_text(encoding='utf-8').strip()
+    except (OSError, ValueError):  # none yet, or damaged
+        return ''
+
+
+def _has_current(shelf: Path, name: str) -> bool:
+    """Tell whether an entry that has passed is the current one."""
+    current = _named_by(_pointer(shelf, name))
+    entry = read_entry(shelf / current) if current else None
+    return entry is not None and bool(entry.values.get('passed'))
 
 
 def read_entry(folder: Path) -> Entry | None:
@@ -158,7 +204,7 @@ def read_entry(folder: Path) -> Entry | None:
     try:
         values = json.loads((folder / ENTRY_FILE).read_text(encoding='utf-8'))
         artifact = folder / values['artifact']
-        if file_sha256(artifact) != values['sha256']:
+        if artifact_sha256(artifact) != values['sha256']:
             return None
     except Exception:  # missing, damaged, of another version: all the same here
         return None
@@ -217,7 +263,7 @@ def _is_free(shelf: Path, path: Path) -> bool:
     name = path.name.removesuffix(LOCK)
     if name.startswith('.') and name.endswith(BUILDING):
         name = name.removesuffix(BUILDING).removesuffix('.old').rpartition('.')[0]
-    lock = shelf / f'.{name.lstrip(".")}{LOCK}'
+    lock = shelf / f'.{name.lstrip(".").removesuffix(REJECTED)}{LOCK}'
     if not lock.exists():
         return True
     with lock.open('r', encoding='utf-8') as file:

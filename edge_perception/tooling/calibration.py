@@ -10,20 +10,18 @@ from dataclasses import dataclass
 import hashlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from edge_perception.contract import BuildError
 from edge_perception.contract import Frame
+from edge_perception.contract import ImageError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.core.preprocessing import Preprocessor
 from edge_perception.core.proofs import file_sha256
+from edge_perception.tooling import sources
 
-PICTURES = frozenset(['.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp'])
-VIDEOS = frozenset(['.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm'])
-FRAMES_OF_A_VIDEO = 16
 MOST_SAMPLES = 128  # more take longer and change nothing: the ranges are known by then
 
 
@@ -53,7 +51,7 @@ def find_calibration(folders: tuple[Path, ...]) -> CalibrationSet:
             raise BuildError(
                 f'calibration: {folder}: {error.strerror}; give a folder of pictures or videos'
             ) from error
-        usable = [each for each in found if _is_usable(each)]
+        usable = [each for each in found if sources.is_shown(each)]
         if not usable:
             raise BuildError(
                 f'calibration: {folder} holds no picture and no video; '
@@ -69,8 +67,7 @@ def find_calibration(folders: tuple[Path, ...]) -> CalibrationSet:
 
 def count_samples(files: tuple[Path, ...]) -> int:
     """Return how many samples files give, if no video is short."""
-    frames = (FRAMES_OF_A_VIDEO if _is_video(each) else 1 for each in files)
-    return min(MOST_SAMPLES, sum(frames))
+    return min(MOST_SAMPLES, sources.count_samples(map(sources.source_of, files)))
 
 
 def sampler(
@@ -89,7 +86,7 @@ def sampler(
     def samples() -> Iterator[Tensors]:
         given = 0
         for file in files:
-            for frame in read_frames(file):
+            for frame in _read(file):
                 if given == MOST_SAMPLES:
                     return
                 preprocess(frame, tensor)
@@ -99,41 +96,9 @@ def sampler(
     return samples
 
 
-def read_frames(file: Path) -> Iterator[Frame]:
-    """
-    Give a picture, or frames from all over a video, bgr8.
-
-    :raises BuildError: it cannot be read.
-    """
-    if file.suffix.lower() in PICTURES:
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if image is None:
-            raise BuildError(f'calibration: {file} is not a picture that OpenCV can read')
-        yield Frame(image=np.asarray(image, np.uint8))
-        return
-    capture = cv2.VideoCapture(str(file))
+def _read(file: Path) -> Iterator[Frame]:
     try:
-        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        every = max(1, count // FRAMES_OF_A_VIDEO)
-        given = index = 0
-        while given < FRAMES_OF_A_VIDEO and capture.grab():
-            if index % every == 0:
-                read, image = capture.retrieve()
-                if not read:
-                    break
-                given += 1
-                yield Frame(image=np.asarray(image, np.uint8))
-            index += 1
-        if not given:
-            raise BuildError(f'calibration: {file} is not a video that OpenCV can read')
-    finally:
-        capture.release()
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEOS
-
-
-def _is_usable(path: Path) -> bool:
-    known = path.suffix.lower() in PICTURES | VIDEOS
-    return known and not path.name.startswith('.') and path.is_file()
+        for _, frame in sources.samples(sources.source_of(file)):
+            yield frame
+    except ImageError as error:
+        raise BuildError(f'calibration: {error}') from error

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import distributions
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
 import os
 from pathlib import Path
 import platform
@@ -60,7 +59,7 @@ def examine(checks: Iterable[Callable[[], Sequence[Check]]]) -> list[Check]:
         try:
             report += check()
         except Exception as error:  # the doctor goes on with the next
-            subject = getattr(check, '__name__', 'check').strip('_').replace('_', ' ')
+            subject = getattr(check, 'func', check).__name__.strip('_').replace('_', ' ')
             found = f'could not be looked at: {in_words(error)}'
             report.append(Check(subject, Level.YELLOW, found, 'report it'))
     return report
@@ -73,18 +72,18 @@ def machine_checks(host: PluginHost, root: Path = ROOT) -> list[Callable[[], Seq
     :param root: where /proc and /sys are looked for.
     """
     return [
-        lambda: machine(root),
+        partial(machine, root),
         python_version,
         numpy_library,
         opencv_library,
-        lambda: engines(host),
-        lambda: plugins(host),
-        lambda: usb_devices(root),
-        lambda: video_devices(root),
-        lambda: jetson(root),
-        lambda: raspberry_pi(root),
-        lambda: governor(root),
-        lambda: network_buffers(root),
+        partial(engines, host),
+        partial(plugins, host),
+        partial(usb_devices, root),
+        partial(video_devices, root),
+        partial(jetson, root),
+        partial(raspberry_pi, root),
+        partial(governor, root),
+        partial(network_buffers, root),
         shared_memory,
         model_path,
         cache,
@@ -264,7 +263,9 @@ def shared_memory() -> list[Check]:
     words = f'{free >> 20} MiB free in {folder}'
     if free >= SHARED_MEMORY_BYTES:
         return [green('shared memory', words)]
-    remedy = f'remove what ended processes left: rm {folder}/fastrtps_* {folder}/fastdds_*'
+    # Which of them a running node still uses cannot be told from their names.
+    files = f'{folder}/fastrtps_* {folder}/fastdds_*'
+    remedy = f'end all ROS nodes of this machine, then remove what they left: rm {files}'
     return [Check('shared memory', Level.RED, f'{words}: images are lost', remedy)]
 
 
@@ -289,7 +290,7 @@ def cache() -> list[Check]:
 
 def disk() -> list[Check]:
     """Tell whether there is room for artifacts."""
-    folder = Path(os.environ.get('XDG_CACHE_HOME', Path.home() / '.cache'))
+    folder = cache_root(os.environ)
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -297,14 +298,6 @@ def disk() -> list[Check]:
         return [green('disk', f'{free >> 30} GiB free in {folder}')]
     remedy = 'edge-perception cache prune, or make room'
     return [Check('disk', Level.YELLOW, f'{free >> 20} MiB free in {folder}', remedy)]
-
-
-def package_version(name: str) -> str:
-    """Return the version of an installed package; empty when it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ''
 
 
 def _text(path: Path) -> str:

@@ -160,15 +160,19 @@ def _categories(labels: LabelMap, dataset: Dataset) -> dict[int, int]:
     """
     Return the category of each class, by name.
 
-    Where there are as many of both, their order counts: COCO's classes have two sets of names.
+    COCO's classes have two sets of names. So where there are as many of both, and all names that
+    both know have the same place, the place decides; so it does where the model has no names.
     """
-    if len(labels) in (0, len(dataset.categories)):
-        return dict(enumerate(sorted(dataset.categories.values())))
+    by_place = dict(enumerate(sorted(dataset.categories.values())))
+    if not len(labels):
+        return by_place
     found = {
         index: dataset.categories[name]
         for index, name in enumerate(labels.names)
         if name in dataset.categories
     }
+    if len(labels) == len(by_place) and found.items() <= by_place.items():
+        return by_place
     if not found:
         raise ConfigurationError(
             '--dataset',

@@ -24,6 +24,8 @@ from edge_perception.contract import Perception
 from edge_perception.contract import Tensors
 from edge_perception.core.assembly import Assembled
 from edge_perception.core.quantization import real_outputs
+from edge_perception.pose import guessed_intrinsics
+from edge_perception.pose import PlanarObjectStage
 from edge_perception.tooling.agreement import Agreement
 from edge_perception.tooling.agreement import compare
 from edge_perception.tooling.agreement import generous
@@ -60,6 +62,7 @@ class Check:
     :param subject: what was measured: a task, or a group of an output.
     :param count: where the value is a share: how many; None elsewhere.
     :param of: and of how many.
+    :param unit: and of what, in words.
     """
 
     subject: str
@@ -69,6 +72,7 @@ class Check:
     passed: bool
     count: int | None = None
     of: int | None = None
+    unit: str = ''
 
     @property
     def measured(self) -> str:
@@ -78,7 +82,7 @@ class Check:
 
     @property
     def needed(self) -> int:
-        """How many objects it takes that a single one does not break the limit."""
+        """How many it takes that a single one does not break the limit."""
         counts = self.of is not None and self.limit > 0
         return ceil(round(1 / self.limit, 6)) if counts else 0
 
@@ -125,7 +129,19 @@ class Verdict:
 def with_labels(
     verdict: Verdict, *, reference_ap: float, candidate_ap: float, limits: Limits
 ) -> Verdict:
-    """Return a verdict that also judges by labelled pictures; AP from 0 to 1."""
+    """
+    Return a verdict that also judges by labelled pictures; AP from 0 to 1.
+
+    :raises ConfigurationError: the reference has no AP that could fall.
+    """
+    if not reference_ap > 0:
+        raise ConfigurationError(
+            '--dataset',
+            [
+                f'the AP of the reference is {reference_ap:g}, so the labels prove nothing; give '
+                'annotations with objects of the classes of the model, on the pictures of --images'
+            ],
+        )
     drop, limit = reference_ap - candidate_ap, limits['labels']['ap_drop']
     check = Check('labels', 'ap_drop', drop, limit, passes('ap_drop', drop, limit))
     problems = verdict.problems if check.passed else (*verdict.problems, check.sentence())
@@ -155,9 +171,10 @@ class Gate:
         self._threshold = reference.selection.score_threshold
         specs = [tuple(spec.real() for spec in each.pipeline.engine.outputs)
                  for each in (reference, candidate)]  # fmt: skip
+        self._outputs = [spec.name for spec in specs[0]]
         self._pairs = pair_outputs(*specs)
-        self._unpaired = [spec.name for spec in specs[0] if spec.name not in self._pairs]
-        groups = groups_of(reference.model.manifest, specs[0])
+        groups = tuple(groups_of(reference.model.manifest, specs[0]))
+        self._finished = set(self._outputs) - {each.output for each in groups}
         self._meters = [
             GroupMeter(each, threshold=self._threshold)
             for each in groups
@@ -193,14 +210,9 @@ class Gate:
         for agreement, _ in self._agreements:
             total = total.merged(agreement)
         self._require_content(total)
-        groups = tuple(meter.figures() for meter in self._meters)
+        groups = tuple(meter.figures() for meter in self._meters if meter.numbers)
         checks = (*self._check_groups(groups), *self._check_results(total))
-        notes = tuple(
-            f'output {name!r} has no counterpart of this name or shape; it was judged by what is '
-            'decoded from it'
-            for name in self._unpaired
-        )
-        notes = (*notes, *_too_few(checks))
+        notes = (*self._not_compared(groups), *_too_few(checks))
         return Verdict(
             precision=self._precision,
             pictures=len(self._agreements),
@@ -224,6 +236,15 @@ class Gate:
                 ],
             )
 
+    def _not_compared(self, groups: Iterable[GroupFigures]) -> Iterator[str]:
+        measured = {each.output for each in groups}
+        for name in self._outputs:
+            why = 'has no counterpart of its shape'
+            if name in self._finished:
+                why = 'lists finished objects, of which no row has its place'
+            if name not in measured:
+                yield f'output {name!r} {why}; it was judged by what is decoded from it'
+
     def _check_groups(self, groups: Iterable[GroupFigures]) -> Iterable[Check]:
         limits = self._limits['outputs']
         for group in groups:
@@ -242,7 +263,7 @@ class Gate:
                     check = self._check(task, name, value, self._limits[task])
                     if isinstance(measure, Share):
                         count, of = measure.parts(total)
-                        check = replace(check, count=count, of=of)
+                        check = replace(check, count=count, of=of, unit=measure.unit)
                     yield check
 
     @staticmethod
@@ -251,7 +272,12 @@ class Gate:
 
 
 class _Side:
-    """One of the two, and the tensors that its decoder got last."""
+    """
+    One of the two, and the tensors that its decoder got last.
+
+    Nobody knows the lens of the pictures. Both sides take the same guess, so that their poses can
+    be compared.
+    """
 
     def __init__(self, assembled: Assembled) -> None:
         self._pipeline = assembled.pipeline
@@ -260,6 +286,9 @@ class _Side:
         self._pipeline.decoder = self._tap  # type: ignore[assignment]
 
     def see(self, frame: Frame) -> tuple[Tensors, Perception]:
+        for stage in self._pipeline.stages:
+            if isinstance(stage, PlanarObjectStage):
+                stage.calibrate(guessed_intrinsics(frame))
         perception = self._pipeline.process(frame, selection=self._selection).perception
         return self._tap.tensors, perception
 
@@ -282,16 +311,16 @@ class _Tap:
 def _too_few(checks: Iterable[Check]) -> Iterator[str]:
     """Say of which shares a single object is more than the limit: they decide by chance."""
     weak = [each for each in checks if each.of is not None and each.of < each.needed]
-    for subject in dict.fromkeys(each.subject for each in weak):
-        those = [each for each in weak if each.subject == subject]
-        what = 'pictures' if subject == 'classes' else 'objects'
+    for subject, unit in dict.fromkeys((each.subject, each.unit) for each in weak):
+        those = [each for each in weak if (each.subject, each.unit) == (subject, unit)]
         yield (
-            f'{subject}: {max(each.of or 0 for each in those)} {what} are too few for '
+            f'{subject}: {max(each.of or 0 for each in those)} {unit} are too few for '
             f'{", ".join(each.name for each in those)}, a single one breaks the limit; give '
-            f'pictures with {max(each.needed for each in those)} {what} or more'
+            f'pictures with {max(each.needed for each in those)} {unit} or more'
         )
 
 
 def _badness(agreement: Agreement) -> tuple[float, ...]:
     wrong = agreement.lost + agreement.invented + agreement.class_flips
-    return wrong, agreement.mask_share, agreement.keypoint_px, 1 - agreement.worst_iou
+    points = agreement.keypoints_lost + agreement.keypoints_invented
+    return wrong, points, agreement.mask_share, agreement.keypoint_px, 1 - agreement.worst_iou

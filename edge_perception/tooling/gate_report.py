@@ -83,6 +83,8 @@ def _pair(comparison: Comparison, manifest: ModelManifest) -> str:
         f'{agreement.lost} lost, {agreement.invented} invented, '
         f'{agreement.class_flips} of another class'
     )
+    if wrong := agreement.keypoints_lost + agreement.keypoints_invented:
+        told += f', {wrong} of {agreement.keypoints} keypoints lost or invented'
     sides = (('reference', comparison.reference), ('candidate', comparison.candidate))
     figures = ''.join(
         f'<figure><img alt="{side}" src="{_picture(comparison.frame, seen, manifest)}">'

@@ -22,10 +22,12 @@ class Share:
 
     :param name: of a count of ``Agreement``.
     :param of: of the count that it is a share of.
+    :param unit: what is counted, in words.
     """
 
     name: str
     of: str
+    unit: str = 'objects'
 
     def parts(self, total: Agreement) -> tuple[int, int]:
         """Return how many there are, and of how many."""
@@ -58,14 +60,18 @@ MEASURES: dict[str, dict[str, Measure]] = {
     'keypoints': {
         'lost': Share('lost', 'reference'),
         'invented': Share('invented', 'reference'),
+        'keypoints_lost': Share('keypoints_lost', 'keypoints', 'keypoints'),
+        'keypoints_invented': Share('keypoints_invented', 'keypoints', 'keypoints'),
         'keypoint_share': _typical('keypoint_px', per_side=True),
     },
     'classes': {
-        'class_flips': Share('class_flips', 'reference'),
+        'class_flips': Share('class_flips', 'reference', 'pictures'),
         'score_drift': _typical('score_drift'),
     },
     'mask': {'mask_share': _typical('mask_share')},
     'poses': {
+        'poses_lost': Share('poses_lost', 'poses'),
+        'poses_invented': Share('poses_invented', 'poses'),
         'position_share': _typical('position_share'),
         'rotation_deg': _typical('rotation_deg'),
     },

@@ -34,6 +34,7 @@ from edge_perception.tooling.layers import HEAVY
 from edge_perception.tooling.layers import Layers
 from edge_perception.tooling.output_groups import GroupMeter
 from edge_perception.tooling.output_groups import groups_of
+from edge_perception.tooling.output_groups import PERFECT_DB
 from edge_perception.tooling.simplify import library
 from edge_perception.tooling.simplify import quiet
 
@@ -124,15 +125,18 @@ def sensitive_layers(
     """
     Return the names of the nodes that had better stay in float, for quantisers of others.
 
-    As many layers as it takes if the noise of the rest adds up.
+    As many layers as it takes if the noise of the rest adds up, but never all.
 
     :param source: simplified.
     :param wanted_db: what the outputs shall have then.
-    :raises BuildError: the libraries are missing.
+    :raises BuildError: the libraries are missing, or none could stay in 8 bits.
     """
     job = _Job(source, FLAVOURS['qdq_unsigned'], samples, manifest)
     noise = _ranked(job, progress)
-    kept = max(1, _first_guess([each for each, _ in noise], wanted_db))
+    guess = _first_guess([each for each, _ in noise], wanted_db)
+    if guess == len(noise):
+        raise _carries_none(len(noise), wanted_db)
+    kept = min(max(1, guess), len(noise) - 1)
     return tuple(name for _, layer in noise[:kept] for name in layer)
 
 
@@ -162,9 +166,13 @@ def _spare(job: _Job, target: Path, head: Sequence[str], progress: Progress) -> 
             if snr >= WANTED_SNR_DB:
                 return kept, snr
             kept += max(2, kept // 3)
-    raise BuildError(
-        f'8 bits carry none of the {len(noise)} layers: the outputs on calibration pictures stay '
-        f'below {WANTED_SNR_DB:g} dB; calibrate with more of what the camera will see, or take '
+    raise _carries_none(len(noise), WANTED_SNR_DB)
+
+
+def _carries_none(layers: int, wanted_db: float) -> BuildError:
+    return BuildError(
+        f'8 bits carry none of the {layers} layers: the outputs on calibration pictures stay '
+        f'below {wanted_db:g} dB; calibrate with more of what the camera will see, or take '
         '--precision fp16'
     )
 
@@ -251,7 +259,8 @@ class _Job:
         for expected, got in zip(self._expected, outputs):
             for meter in meters:
                 meter.add(expected[meter.group.output], got[meter.group.output])
-        return min(meter.figures().snr_db for meter in meters)
+        # Of finished objects no number has its place; these only the gate can judge.
+        return min((meter.figures().snr_db for meter in meters), default=PERFECT_DB)
 
 
 def _quantization() -> Any:

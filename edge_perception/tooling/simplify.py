@@ -19,7 +19,8 @@ from edge_perception.core.external_data import external_files
 # What TensorRT 8.6 to 11 and OpenVINO 2022.3 read alike; weights by channel need 13.
 OPSET = 17
 OLDEST_OPSET = 7
-NEEDS = 'pip install onnx onnxslim onnxruntime'
+# Every build needs these.
+PACKAGES = ('onnx', 'onnxslim', 'onnxruntime')
 
 
 def simplify(source: Path, target: Path, manifest: ModelManifest) -> str:
@@ -72,8 +73,12 @@ def library(name: str) -> Any:
         with quiet():
             return import_module(name)
     except ImportError as error:
+        # What a package needs in turn comes with it.
+        package = name.partition('.')[0].replace('_', '-')
+        needed = ' '.join(PACKAGES) if package in PACKAGES else package
+        missing = (error.name or name).partition('.')[0]
         raise BuildError(
-            f'the Python package {error.name or name} is missing; install it: {NEEDS}'
+            f'the Python package {missing} is missing; install it: pip install {needed}'
         ) from error
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 import html
 import math
@@ -41,15 +42,15 @@ def trial_page(
     verdicts: Sequence[Verdict],
     *,
     title: str,
-    facts: Sequence[tuple[str, str]] = (),
+    plots: Mapping[str, str],
     pictures: Sequence[tuple[str, bytes]] = (),
+    notes: Sequence[str] = (),
 ) -> str:
     """
     Return the report as HTML.
 
-    :param facts: name and value of further lines.
+    :param plots: SVG by caption, as of ``draw_trials``.
     :param pictures: caption and JPEG of the worst images.
-    :raises ModuleNotFoundError: matplotlib is missing.
     """
     rows = [
         (
@@ -58,12 +59,12 @@ def trial_page(
         )
         for verdict in verdicts
     ]
-    figures = draw_trials(score)
+    figures = dict(plots)
     for caption, data in pictures:
         encoded = base64.b64encode(data).decode('ascii')
         image = f'<img alt="{html.escape(caption)}" src="data:image/jpeg;base64,{encoded}">'
         figures[caption] = image
-    return page(title=title, rows=[*rows, *summary_rows(score), *facts], plots=figures)
+    return page(title=title, rows=[*rows, *summary_rows(score)], plots=figures, notes=notes)
 
 
 def summary_rows(score: Score) -> list[tuple[str, str]]:

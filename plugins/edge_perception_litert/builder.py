@@ -46,6 +46,7 @@ class TfliteBuilder(Builder):
     suffix = '.tflite'
     precisions = ('fp32', 'fp16', 'int8')
     engine = 'litert'
+    spares = True
 
     def probe(self) -> Availability:
         """Tell whether the converter is installed."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import OptionError
 from edge_perception_litert import edge_tpu
 from edge_perception_litert.library import ENGINE
 from edge_perception_litert.library import Library
@@ -25,6 +26,7 @@ def choose_delegate(options: LiteRtOptions) -> Delegate | None:
     Return the delegate that the options ask for; None for the CPU alone.
 
     :raises EngineUnavailableError: the options name no device, or are no options of a delegate.
+    :raises OptionError: there are options for a delegate, and none that would read them.
     """
     device = edge_tpu.parse_device(options.device)
     extra = tuple(_pair(each) for each in options.delegate_options)
@@ -32,6 +34,11 @@ def choose_delegate(options: LiteRtOptions) -> Delegate | None:
         chosen = edge_tpu.edge_tpu_delegate(device, options.delegate)
     elif options.delegate:
         chosen = Delegate(options.delegate, Path(options.delegate).name)
+    elif extra:
+        raise OptionError(
+            f'engine {ENGINE!r}: delegate_options: got {", ".join(options.delegate_options)} for '
+            'no delegate; leave it out, or name a delegate in the option delegate or device'
+        )
     else:
         return None
     return Delegate(chosen.library, chosen.name, (*chosen.options, *extra))

@@ -117,7 +117,8 @@ def check_compiled(model: ModelFile, *, wanted: bool, artifact: Path) -> None:
         raise ArtifactError(
             artifact,
             reason='was not compiled for the Edge TPU, all of it would run on the CPU',
-            remedy="compile it with edgetpu_compiler, or set the option device to 'cpu'",
+            remedy='build the model with --target edgetpu, compile the file with '
+            "edgetpu_compiler, or set the option device to 'cpu'",
         )
 
 

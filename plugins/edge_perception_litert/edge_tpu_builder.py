@@ -11,6 +11,7 @@ from pathlib import Path
 import re
 import shutil
 import subprocess
+from typing import Any
 
 from edge_perception.contract import Availability
 from edge_perception.contract import Builder
@@ -19,11 +20,16 @@ from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
 from edge_perception.contract import option
 from edge_perception.contract import Options
+from edge_perception_litert import edge_tpu
 from edge_perception_litert.builder import TfliteBuilder
 
 COMPILER = 'edgetpu_compiler'
 INSTALL = (
     'install it from the Debian packages of Coral (x86-64 only), or build on a machine that has it'
+)
+PLUG_IN = (
+    'plug one in; or build the target tflite in int8, compile it by hand, and verify it where the '
+    'Coral is: edge-perception verify FILE --reference MODEL --precision int8 -o device=edgetpu'
 )
 ON_DEVICE = re.compile(r'operations that will run on Edge TPU: (\d+)')
 ON_CPU = re.compile(r'operations that will run on CPU: (\d+)')
@@ -52,7 +58,7 @@ class EdgeTpuBuilder(Builder):
     engine = 'litert'
 
     def probe(self) -> Availability:
-        """Tell whether the converter and the compiler are installed."""
+        """Tell whether converter and compiler are installed, and an Edge TPU is plugged in."""
         converter = TfliteBuilder().probe()
         if not converter.available:
             return converter
@@ -60,7 +66,17 @@ class EdgeTpuBuilder(Builder):
             return Availability(
                 available=False, reason=f'{COMPILER} is not installed', remedy=INSTALL
             )
+        if not edge_tpu.find_sticks():
+            return Availability(
+                available=False,
+                reason='no Coral Edge TPU is plugged in, on which the file could be proven',
+                remedy=PLUG_IN,
+            )
         return Availability(available=True, runtime=f'{COMPILER} {_compiler_version()}')
+
+    def engine_options(self, options: Options) -> Mapping[str, Any]:
+        """Return the device, because nothing else can run what is compiled."""
+        return {'device': edge_tpu.DEVICE}
 
     def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
         """Return the versions of the TFLite and of the compiler."""

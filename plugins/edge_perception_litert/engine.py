@@ -53,6 +53,12 @@ class LiteRtEngineType(EngineType):
     options_type = LiteRtOptions
     capabilities = Capabilities(precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True)
 
+    def precision(self, options: Options) -> str:
+        """Return fp16 for delegates, which compute in it where they have it, else fp32."""
+        assert isinstance(options, LiteRtOptions)
+        # Files for an Edge TPU are in 8 bits, and proven on it.
+        return 'fp16' if options.delegate and options.device == 'cpu' else 'fp32'
+
     def device_key(self, options: Options) -> str:
         """Return ``edgetpu`` where files are compiled for it, else ``any``."""
         assert isinstance(options, LiteRtOptions)

@@ -8,6 +8,11 @@ from pathlib import Path
 import re
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import EngineUnavailableError
+from edge_perception_onnxruntime.library import ENGINE
+from edge_perception_onnxruntime.library import short_name
+from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+from edge_perception_onnxruntime.providers import READERS
 
 EXPORT_AGAIN = 'copy the file again, or export the model again'
 OTHER_OPSET = 'export the model with a lower opset, or install a newer onnxruntime'
@@ -15,6 +20,11 @@ OTHER_OPERATOR = (
     'export the model with standard ONNX operators only, or use an engine that has this one'
 )
 LFS_POINTER = b'version https://git-lfs.github.com'
+# What CUDA says through ONNX Runtime (1.8 and later) of a GPU that is not there, or full.
+GPU_FAULT = re.compile(
+    r'CUDA failure \d+: [^;]*[^; ]|invalid device ordinal|out of memory'
+    r'|Failed to allocate memory for requested buffer'
+)
 
 # What ONNX Runtime says (1.23 and 1.31), what is wrong, what to do.
 _EXPLANATIONS = (
@@ -108,6 +118,19 @@ def artifact_error(artifact: Path, error: Exception, *, runtime: str) -> Artifac
             details = [detail for detail in found.groups() if detail is not None]
             return ArtifactError(artifact, reason=reason.format(*details), remedy=remedy)
     return ArtifactError(artifact, reason=f'{runtime} cannot load it: {text}', remedy=EXPORT_AGAIN)
+
+
+def gpu_error(error: Exception, options: OnnxRuntimeOptions) -> EngineUnavailableError | None:
+    """Return the error for a GPU that is not to be had; None when the file is to blame."""
+    found = GPU_FAULT.search(one_line(error))
+    if found is None or short_name(options.provider) not in READERS['device_id']:
+        return None
+    return EngineUnavailableError(
+        ENGINE,
+        reason=f'provider {options.provider!r} with device_id {options.device_id}: {found[0]}',
+        remedy='set the option device_id to a GPU that is here and has memory left, or the option '
+        "provider to 'cpu'",
+    )
 
 
 def one_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import OptionError
 from edge_perception_onnxruntime.library import CPU_PROVIDER
 from edge_perception_onnxruntime.library import ENGINE
 from edge_perception_onnxruntime.library import short_name
@@ -17,14 +18,42 @@ from edge_perception_onnxruntime.options import OnnxRuntimeOptions
 CUDA_PROVIDER = 'CUDAExecutionProvider'
 # Since 1.24; older versions do not know the entry and ignore it.
 RECORD_ASSIGNMENT = 'session.record_ep_graph_assignment_info'
+# Options that only some providers read.
+READERS = {
+    'device_id': ('cuda', 'tensorrt'),
+    'tensorrt_fp16': ('tensorrt',),
+    'tensorrt_cache_dir': ('tensorrt',),
+    'openvino_device': ('openvino',),
+}
+
+
+def check_options(options: OnnxRuntimeOptions) -> None:
+    """
+    Refuse what the provider does not read: who sets it believes that another one computes.
+
+    :raises OptionError: an option for another provider was set.
+    """
+    provider = short_name(options.provider)
+    defaults = OnnxRuntimeOptions()
+    for name, readers in READERS.items():
+        value = getattr(options, name)
+        if provider not in readers and value != getattr(defaults, name):
+            raise OptionError(
+                f'engine {ENGINE!r}: {name}: got {value!r}, which the provider {provider!r} does '
+                f'not read; leave it out, or set the option provider to {" or ".join(readers)}'
+            )
 
 
 def precision(options: OnnxRuntimeOptions) -> str:
-    """Return in what float32 is computed: fp32 or fp16."""
+    """
+    Return in what float32 is computed: fp32 where that is known, fp16 stands for all else.
+
+    TensorRT rounds to TensorFloat-32 on every GPU since Ampere, and ONNX Runtime cannot forbid it;
+    the NPU of Intel has float16 only; of other providers nothing is known.
+    """
     provider = short_name(options.provider)
-    fp16 = provider == 'tensorrt' and options.tensorrt_fp16
-    # The NPU of Intel has nothing else.
-    return 'fp16' if fp16 or (provider == 'openvino' and _on_npu(options)) else 'fp32'
+    exact = provider in ('cpu', 'cuda') or (provider == 'openvino' and not _on_npu(options))
+    return 'fp32' if exact else 'fp16'
 
 
 def provider_list(

@@ -14,6 +14,7 @@ from edge_perception.contract import ArtifactError
 from edge_perception.contract import TensorSpec
 from edge_perception_onnxruntime.errors import artifact_error
 from edge_perception_onnxruntime.errors import check_file
+from edge_perception_onnxruntime.errors import gpu_error
 from edge_perception_onnxruntime.library import CPU_PROVIDER
 from edge_perception_onnxruntime.library import find_provider
 from edge_perception_onnxruntime.library import load_library
@@ -22,6 +23,7 @@ from edge_perception_onnxruntime.library import LOG_NOTHING
 from edge_perception_onnxruntime.library import provider_failed
 from edge_perception_onnxruntime.library import runtime_version
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+from edge_perception_onnxruntime.providers import check_options
 from edge_perception_onnxruntime.providers import devices_taken
 from edge_perception_onnxruntime.providers import provider_list
 from edge_perception_onnxruntime.providers import RECORD_ASSIGNMENT
@@ -45,12 +47,32 @@ def open_session(artifact: Path, options: OnnxRuntimeOptions) -> Any:
     """
     Load a network on the provider that was asked for, and on no other.
 
-    :raises EngineUnavailableError: the library or the provider is missing.
+    :raises EngineUnavailableError: the library, the provider or its GPU is missing.
+    :raises OptionError: an option is not one of this provider.
     :raises ArtifactError: the file cannot be loaded.
     """
     library = load_library()
     provider = find_provider(library, options.provider)
+    check_options(options)
     check_file(artifact)
+    try:
+        session = library.InferenceSession(
+            str(artifact),
+            _settings(library, provider, options),
+            providers=provider_list(provider, options, here=library.get_available_providers()),
+            enable_fallback=0,
+        )
+    except Exception as error:
+        raise (
+            gpu_error(error, options)
+            or artifact_error(artifact, error, runtime=runtime_version(library))
+        ) from error
+    if session.get_providers()[0] != provider:
+        raise provider_failed(library, provider)
+    return session
+
+
+def _settings(library: Any, provider: str, options: OnnxRuntimeOptions) -> Any:
     settings = library.SessionOptions()
     # On the CPU a failure comes as an exception; why a GPU does not start is only in the log.
     settings.log_severity_level = LOG_NOTHING if provider == CPU_PROVIDER else LOG_ERRORS
@@ -62,18 +84,7 @@ def open_session(artifact: Path, options: OnnxRuntimeOptions) -> Any:
     settings.add_session_config_entry('session.intra_op.allow_spinning', spinning)
     settings.add_session_config_entry('session.inter_op.allow_spinning', spinning)
     settings.add_session_config_entry(RECORD_ASSIGNMENT, '0' if provider == CPU_PROVIDER else '1')
-    try:
-        session = library.InferenceSession(
-            str(artifact),
-            settings,
-            providers=provider_list(provider, options, here=library.get_available_providers()),
-            enable_fallback=0,
-        )
-    except Exception as error:
-        raise artifact_error(artifact, error, runtime=runtime_version(library)) from error
-    if session.get_providers()[0] != provider:
-        raise provider_failed(library, provider)
-    return session
+    return settings
 
 
 def device_of(session: Any, options: OnnxRuntimeOptions) -> str:

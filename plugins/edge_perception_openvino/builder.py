@@ -64,6 +64,7 @@ class OpenVinoBuilder(Builder):
     suffix = '.onnx'
     precisions = ('fp32', 'fp16', 'int8')
     options_type = OpenVinoBuilderOptions
+    spares = True
 
     def probe(self) -> Availability:
         """Tell whether OpenVINO is here."""

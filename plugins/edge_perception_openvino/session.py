@@ -41,10 +41,11 @@ def read_model(library: Any, core: Any, artifact: Path) -> Any:
     Read a network.
 
     :raises ArtifactError: the file cannot be read.
+    :raises EngineUnavailableError: there is no child process in which it can be tried first.
     """
     check_file(artifact)
     runtime = runtime_version(library)
-    require_readable(artifact, runtime=runtime)
+    require_readable(library, artifact)
     try:
         return core.read_model(str(artifact))
     except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 import os
 from pathlib import Path
+from typing import Any
 from typing import TYPE_CHECKING
 
 from edge_perception.contract import Availability
@@ -14,6 +15,7 @@ from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
 from edge_perception.contract import EngineError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import Options
 from edge_perception.contract import TensorSpec
 from edge_perception_tensorrt.cuda import CudaError
 from edge_perception_tensorrt.cuda import ENGINE
@@ -66,6 +68,11 @@ class TensorRtBuilder(Builder):
         except EngineUnavailableError:
             typed = True
         return 'float16' if precision == 'fp16' and typed else 'float32'
+
+    def engine_options(self, options: Options) -> Mapping[str, Any]:
+        """Return the device: a plan for a DLA runs on no GPU."""
+        assert isinstance(options, TensorRtBuilderOptions)
+        return {'device': options.device}
 
     def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
         """Return versions and device."""

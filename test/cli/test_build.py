@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
@@ -12,11 +13,19 @@ import subprocess
 import sys
 
 import cv2
+from edge_perception_onnxruntime.builder import OnnxRuntimeBuilder
+from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
+from edge_perception_onnxruntime.options import OnnxRuntimeOptions
 import numpy as np
 import onnx
 import pytest
 import yaml
 
+from edge_perception.cli import build as build_command_module
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import option
+from edge_perception.contract import Options
+from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.proofs import read_proof
 from edge_perception.core.shelves import build_command
 from test.support.networks import save_conv
@@ -67,7 +76,8 @@ def build(invoke, folder: Path, *extra: object, target: str = 'onnxruntime'):
 
 @pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8'])
 def test_an_artifact_is_built_proven_and_taken_from_the_cache_next_time(invoke, folder, precision):
-    extra = ('--precision', precision, '--calibration', folder / 'golden', '--json')
+    extra = ['--precision', precision, '--json']
+    extra += ['--calibration', folder / 'golden'] if precision == 'int8' else []
     result = build(invoke, folder, *extra)
     assert result.exit_code == 0, result.output
     first = json.loads(result.stdout)
@@ -160,6 +170,125 @@ def test_what_is_rejected_can_be_kept_and_no_engine_loads_it(invoke, folder):
     assert 'and rejected; build it again: edge-perception build' in result.stderr
 
 
+@pytest.fixture
+def offer(monkeypatch):
+    """Have the command find another builder, and another engine, beside those that are there."""
+
+    def call(builder, engine_type=None) -> None:
+        def host() -> PluginHost:
+            made = PluginHost()
+            made.builders[builder.name] = builder
+            if engine_type is not None:
+                made.engines[engine_type.name] = engine_type
+            return made
+
+        monkeypatch.setattr(build_command_module, 'PluginHost', host)
+
+    return call
+
+
+@dataclass(frozen=True, slots=True)
+class StickOptions(Options):
+    device: str = option('cpu', 'cpu or stick')
+
+
+class StickType(OnnxRuntimeEngineType):
+    """Runs nothing that was made for the stick unless it is told to take the stick."""
+
+    name = 'stick'
+    options_type = StickOptions
+
+    def precision(self, options):
+        return 'fp32'
+
+    def device_key(self, options):
+        return options.device
+
+    def create(self, manifest, artifact, options):
+        if options.device != 'stick' and artifact.name == 'net_fp16.onnx':
+            raise ArtifactError(artifact, reason='was made for the stick', remedy='set device')
+        return super().create(manifest, artifact, OnnxRuntimeOptions())
+
+
+class StickBuilder(OnnxRuntimeBuilder):
+    name = 'sticks'
+    engine = 'stick'
+
+    def engine_options(self, options):
+        return {'device': 'stick'}
+
+
+def test_what_only_one_device_runs_is_judged_and_proven_on_it(invoke, folder, offer):
+    offer(StickBuilder(), StickType())
+    result = build(invoke, folder, '--precision', 'fp16', target='sticks')
+    assert result.exit_code == 0, result.output
+    (artifact,) = re.findall('^artifact: (.*)$', result.stdout, re.MULTILINE)
+    assert read_proof(Path(artifact), 'stick').device == 'stick'
+    assert '--engine stick --precision fp16 --option device=stick' in result.stdout
+    assert 'node: engine: stick, engine.stick.device: stick, precision: fp16' in result.stdout
+    again = build(invoke, folder, '--precision', 'fp16', '--json', target='sticks')
+    assert json.loads(again.stdout)['cached']
+
+
+def test_what_is_rejected_and_kept_takes_no_place_of_what_has_passed(invoke, folder):
+    good = json.loads(build(invoke, folder, '--precision', 'fp16', '--json').stdout)['artifact']
+    strict = {**MANIFEST, 'gate': {'fp16': {'snr_db': 1000}}}
+    (folder / 'model.yaml').write_text(yaml.safe_dump(strict))
+    assert build(invoke, folder, '--precision', 'fp16', '--keep-rejected').exit_code == 3
+    result = invoke('run', folder, folder / 'golden', '--precision', 'fp16', '--json')
+    assert result.exit_code == 0, result.output
+    assert json.loads(invoke('cache', 'prune', '--json').stdout)['removed'] == 1
+    assert Path(good).is_file()
+
+
+def test_a_proof_tells_the_precision_of_what_it_was_compared_with(invoke, folder, tmp_path):
+    extra = ('--precision', 'fp16', '--output', tmp_path)
+    assert build(invoke, folder, *extra).exit_code == 0
+    result = invoke(
+        'verify', folder / 'net.onnx', '--reference', tmp_path / 'net_fp16.onnx', '--json',
+        '--manifest', folder / 'model.yaml', '--images', folder / 'golden', '--precision', 'fp16',
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)['reference'] == 'net_fp16.onnx on onnxruntime, fp16'
+
+
+@pytest.mark.parametrize('method', ['build', 'fingerprint', 'source_form', 'engine_options'])
+def test_a_builder_that_its_author_did_not_finish_is_named(
+    invoke, folder, left, offer, monkeypatch, method
+):
+    class Careless(OnnxRuntimeBuilder):
+        name = 'careless'
+        engine = 'onnxruntime'
+
+    def fail(self, *arguments):
+        Path('absent').read_bytes()
+
+    monkeypatch.setattr(Careless, method, fail)
+    offer(Careless())
+    said = refused(build(invoke, folder, target='careless'), left)
+    assert 'target careless: its builder failed: FileNotFoundError: ' in said
+    assert said.endswith('report it to its author')
+
+
+@pytest.mark.parametrize('extra', [('--calibration', 'net'), ('--whole',)])
+def test_what_only_8_bits_need_is_refused_without_them(invoke, folder, left, extra):
+    result = build(invoke, folder, *extra)
+    assert result.exit_code == 2
+    assert f'{extra[0]} is for 8 bits, got --precision fp32' in result.stderr
+    assert left() == []
+
+
+def test_what_comes_from_the_cache_was_not_judged_again_and_that_is_said(invoke, folder, tmp_path):
+    report = tmp_path / 'report.html'
+    build(invoke, folder)
+    cached = build(invoke, folder, '--report', report)
+    assert 'for a --report, add --rebuild' in cached.stderr
+    assert not report.exists()
+    rebuilt = build(invoke, folder, '--report', report, '--rebuild', '--json')
+    assert json.loads(rebuilt.stdout)['reports'] == [str(report)]
+    assert report.is_file()
+
+
 def test_bad_calibration_is_a_sentence(invoke, folder, left, tmp_path):
     (tmp_path / 'empty').mkdir()
     result = build(invoke, folder, '--precision', 'int8', '--calibration', tmp_path / 'empty')
@@ -168,7 +297,7 @@ def test_bad_calibration_is_a_sentence(invoke, folder, left, tmp_path):
     assert 'No such file or directory; give a folder of pictures' in refused(result, left)
     (tmp_path / 'empty' / 'a.png').write_bytes(b'no picture')
     result = build(invoke, folder, '--precision', 'int8', '--calibration', tmp_path / 'empty')
-    assert 'is not a picture that OpenCV can read' in refused(result, left)
+    assert 'is not an image that OpenCV can read' in refused(result, left)
     result = build(invoke, folder, '--precision', 'int8')
     assert 'name a folder with --calibration' in refused(result, left)
 

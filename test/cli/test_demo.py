@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import io
 import json
 import os
 from pathlib import Path
@@ -19,8 +20,10 @@ import cv2
 import numpy as np
 import psutil
 import pytest
+from rich.console import Console
 
 from edge_perception.cli.demo import job as demo_job
+from edge_perception.cli.demo.outputs import write_outputs
 from edge_perception.cli.demo.processes import for_camera
 from edge_perception.cli.demo.processes import isolate
 from edge_perception.ros.environment import PROFILE
@@ -234,6 +237,24 @@ def test_a_camera_that_is_not_there(invoke, yolox, tmp_path):
     assert result.exit_code == 1
     assert 'the camera ended with status 2' in result.stderr
     assert 'error [bad_image]: camera:63: no such camera' in result.stderr
+
+
+def test_a_log_that_cannot_be_written_is_a_sentence(invoke, yolox, street, tmp_path):
+    (tmp_path / 'node.log').mkdir()
+    result = invoke('demo', '--model', yolox, '--image', street, '--out', tmp_path)
+    assert result.exit_code == 2
+    assert f'{tmp_path / "node.log"}: cannot be written: Is a directory' in result.stderr
+
+
+def test_the_video_of_an_earlier_demonstration_is_not_listed(tmp_path):
+    (tmp_path / 'video.mp4').touch()
+    console = Console(file=io.StringIO(), width=300)
+    write_outputs(
+        tmp_path, title='', lines=[], samples=[], picture=None, video=None, facts={},
+        console=console,
+    )  # fmt: skip
+    said = console.file.getvalue()
+    assert 'summary.json' in said and 'video.mp4' not in said
 
 
 def test_a_network_of_ones_own_is_left_alone_unless_the_user_has_chosen():

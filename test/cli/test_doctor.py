@@ -19,6 +19,12 @@ def test_every_line_that_is_not_green_says_what_mends_it(invoke):
     assert result.exit_code == (1 if red else 0)
 
 
+def test_a_pipe_gets_commands_and_paths_in_one_line(invoke, monkeypatch, tmp_path):
+    folder = tmp_path / ('models_' * 10)
+    monkeypatch.setenv('EDGE_PERCEPTION_MODEL_PATH', str(folder))
+    assert f'models in {folder} ' in invoke('doctor').stdout
+
+
 def test_the_table_ends_with_a_summary(invoke):
     *_, last = invoke('doctor').stdout.strip().splitlines()
     words = last.replace(',', '').split()

@@ -10,9 +10,11 @@ import shutil
 import sys
 
 import pytest
+import yaml
 
 from edge_perception.cli import bench
 from edge_perception.core.models import find_model
+from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.proofs import file_sha256
 from edge_perception.core.proofs import Proof
 from edge_perception.core.proofs import write_proof
@@ -137,6 +139,135 @@ def test_an_artifact_that_does_not_exist_is_a_sentence(invoke, yolox, shared_dat
     assert result.stdout == ''
 
 
+@pytest.mark.parametrize('command', ['bench', 'evaluate'])
+def test_artifacts_that_no_engine_reads_are_named(invoke, yolox, shared_data, tmp_path, command):
+    pytest.importorskip('pycocotools', reason='pycocotools is not installed')
+    folder = shared_data / 'coco_cc20'
+    labels = ('--dataset', folder / 'instances_val2017_cc20.json', '--images', folder / 'images')
+    more = labels if command == 'evaluate' else ()
+    files = (tmp_path / 'a.tflite', tmp_path / 'b.plan')
+    for file in files:
+        file.touch()
+        more = (*more, '--artifact', file)
+    readable = ('--artifact', yolox / 'yolox_nano.onnx')
+    result = invoke(command, yolox, *more, *readable, '--engine', 'onnxruntime')
+    assert result.exit_code == 2
+    for file in files:
+        assert f'artifact {file}: is read by none of the engines that are measured: ' in (
+            result.stderr
+        )
+
+
+def test_a_model_that_no_engine_here_reads_is_a_sentence(invoke, yolox):
+    model, manifest = yolox / 'net.vendor', yolox / 'model.yaml'
+    model.touch()
+    values = yaml.safe_load(manifest.read_text())
+    values['source'] = {'file': model.name}
+    manifest.write_text(yaml.safe_dump(values))
+    result = invoke('bench', yolox)
+    assert result.exit_code == 2
+    assert f'artifact {model}: is read by none of the engines that are measured: ' in result.stderr
+    assert 'has no artifact that is proven for them; build one' in result.stderr
+
+
+@pytest.fixture
+def instant(monkeypatch):
+    """Make bench answer at once with the options that it was asked for."""
+    answer = {'infer_ms': [1.0, 2.0], 'cpu_share': 1.0, 'rss_mb': 1.0}
+    code = (
+        'import json, sys; order = json.load(sys.stdin); '
+        f'print(json.dumps({answer!r} | {{"device": str(order["options"])}}))'
+    )
+    monkeypatch.setattr(bench, 'CHILD', (sys.executable, '-c', code))
+
+
+def test_options_of_the_engine_reach_what_is_measured(invoke, yolox, instant):
+    options = ('--threads', '2', '-o', 'onnxruntime.graph_level=basic')
+    result = invoke('bench', yolox, *options, '--json')
+    runs = {run['engine']: run for run in json.loads(result.stdout)['runs']}
+    expected = {'onnxruntime': {'graph_level': 'basic', 'threads': 2}}
+    assert runs['onnxruntime']['device'] == str(expected)
+    result = invoke('bench', yolox, '--engine', 'onnxruntime', '-o', 'graph_level=bacis')
+    assert result.exit_code == 2
+    assert "graph_level: got 'bacis', expected one of" in result.stderr
+    result = invoke('bench', yolox, '--engine', 'onnxruntime', '-o', 'threads=2')
+    assert result.exit_code == 2
+    assert '-o threads: has an option of its own, expected --threads N' in result.stderr
+
+
+def test_average_precision_is_measured_with_the_options_of_the_engine(invoke, yolox, shared_data):
+    pytest.importorskip('pycocotools', reason='pycocotools is not installed')
+    folder = shared_data / 'coco_cc20'
+    labels = ('--dataset', folder / 'instances_val2017_cc20.json', '--images', folder / 'images')
+    result = invoke('evaluate', yolox, *labels, '--engine', 'onnxruntime', '-o', 'threads=many')
+    assert result.exit_code == 2
+    assert "threads: got 'many', expected a whole number" in result.stderr
+
+
+@pytest.mark.parametrize('what', ['artifact', 'model'])
+def test_a_proof_that_does_not_hold_is_said_and_its_artifact_left_out(
+    invoke, yolox, shared_data, instant, what
+):
+    pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+    (yolox / 'artifacts').mkdir()
+    for name in ('good.tflite', 'bad.tflite'):
+        artifact = yolox / 'artifacts' / name
+        source = shared_data / 'yolox_nano' / 'yolox_nano_float16_quantize.tflite'
+        shutil.copyfile(source, artifact)
+        prove(artifact, yolox)
+    if what == 'artifact':
+        with artifact.open('ab') as file:
+            file.write(b'another build')
+    else:
+        proof = yolox / 'artifacts' / 'bad.tflite.litert.proof.json'
+        values = json.loads(proof.read_text())
+        proof.write_text(json.dumps(values | {'model_sha256': '0' * 64}))
+    result = invoke('bench', yolox, '--engine', 'litert', '--threads', '1', '--json')
+    assert [run['artifact'] for run in json.loads(result.stdout)['runs']] == ['good.tflite']
+    why = {'artifact': 'was changed after', 'model': 'was made from another version of'}[what]
+    assert f'left out: artifact {artifact}: {why}' in result.stderr
+
+
+def test_a_report_that_cannot_be_written_does_not_cost_the_figures(
+    invoke, yolox, instant, tmp_path
+):
+    (tmp_path / 'file').touch()
+    report = tmp_path / 'file' / 'bench.html'
+    wanted = ('--engine', 'onnxruntime', '--threads', '1', '--report', report)
+    result = invoke('bench', yolox, *wanted)
+    assert result.exit_code == 2
+    assert f'{report}: cannot be written' in result.stderr
+    assert 'yolox_nano.onnx' in result.stdout
+
+
+def test_without_matplotlib_the_report_has_no_plots_and_says_so(
+    invoke, yolox, instant, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, 'matplotlib', None)
+    report = tmp_path / 'bench.html'
+    wanted = ('--engine', 'onnxruntime', '--threads', '1', '--report', report)
+    result = invoke('bench', yolox, *wanted)
+    assert result.exit_code == 0, result.stderr
+    assert 'the report has no plots: matplotlib is missing' in result.stderr
+    assert 'the report has no plots' in report.read_text()
+
+
+@pytest.mark.parametrize('command', ['bench', 'evaluate'])
+def test_brackets_in_troubles_are_no_markup(
+    invoke, yolox, shared_data, tmp_path, monkeypatch, command
+):
+    pytest.importorskip('pycocotools', reason='pycocotools is not installed')
+    folder = shared_data / 'coco_cc20'
+    labels = ('--dataset', folder / 'instances_val2017_cc20.json', '--images', folder / 'images')
+    more = labels if command == 'evaluate' else ('--threads', '1')
+    artifact = tmp_path / '[cpu] [' / 'x]' / 'net.onnx'
+    artifact.parent.mkdir(parents=True)
+    artifact.write_text('no network')
+    result = invoke(command, yolox, *more, '--artifact', artifact, '--engine', 'onnxruntime')
+    assert result.exit_code == 1
+    assert str(artifact) in result.stdout
+
+
 def test_threads_that_are_no_numbers(invoke, yolox):
     result = invoke('bench', yolox, '--threads', 'many')
     assert result.exit_code == 2
@@ -181,5 +312,6 @@ def prove(artifact: Path, folder: Path) -> None:
         precision='fp16',
         reference='the model',
         passed=True,
+        versions={'engine': PluginHost().engines['litert'].probe().runtime},
     )
     write_proof(artifact, proof)

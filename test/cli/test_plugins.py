@@ -8,6 +8,7 @@ import json
 import pytest
 
 from edge_perception.cli import plugins
+from edge_perception.contract import option_specs
 from edge_perception.core.plugin_host import PluginHost
 
 
@@ -30,6 +31,8 @@ def test_the_table_says_what_an_engine_and_its_options_are(invoke):
     assert result.exit_code == 0
     for word in ('decoders', 'onnxruntime', '.onnx', 'graph_level', 'spinning'):
         assert word in result.stdout
+    for spec in option_specs(PluginHost().engines['onnxruntime'].options_type):
+        assert spec.description in result.stdout  # not folded where nobody looks
 
 
 def test_defaults_are_shown_as_files_of_parameters_have_them(invoke):

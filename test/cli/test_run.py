@@ -325,3 +325,47 @@ def test_a_drawn_video_survives_a_source_that_breaks_off(invoke, failing, shared
     assert result.exit_code == 0, result.stderr
     assert 'note: ' in result.stderr and 'may be damaged' in result.stderr
     assert cv2.VideoCapture(str(out / 'film.mp4')).read()[0]
+
+
+def test_all_engines_say_what_cannot_be_read_once_and_show_the_rest(
+    invoke, failing, street, tmp_path
+):
+    model = failing(lambda: None)
+    (tmp_path / 'text.jpg').write_text('no picture')
+    names = (tmp_path / 'missing.jpg', tmp_path / 'text.jpg')
+    result = invoke('run', model, *names, street, '--engine', 'all', '--json')
+    assert result.exit_code == 1
+    (column,) = json.loads(result.stdout)
+    assert (column['frames'], column['trouble']) == (1, '')
+    said = [line.split(': ')[1] for line in result.stderr.splitlines()]
+    assert said == [str(name) for name in names]
+    result = invoke('run', model, names[1], '--engine', 'all')
+    assert result.exit_code == 1
+    assert 'equal' not in result.stdout
+
+
+def test_an_engine_that_fails_on_a_frame_does_not_hide_the_others(
+    invoke, failing, street, tmp_path
+):
+    calls = iter(range(1))
+
+    def fail_on_the_second_frame() -> None:
+        if next(calls, None) is None:
+            raise InferenceError('out of memory on the device')
+
+    class Other(FakeEngineType):
+        name = 'other'
+
+    model = failing(fail_on_the_second_frame)
+    run.PluginHost().engines['other'] = Other()
+    result = invoke('run', model, street, street, '--engine', 'all', '--json')
+    assert result.exit_code == 0
+    first, other = json.loads(result.stdout)
+    assert first['trouble'] == 'out of memory on the device'
+    assert (other['trouble'], other['frames']) == ('', 2)
+
+
+def test_all_engines_need_the_same_pictures_and_a_camera_has_none(invoke, failing):
+    result = invoke('run', failing(lambda: None), 'camera:63', '--engine', 'all')
+    assert result.exit_code == 2
+    assert '--engine all: a camera never gives the same picture twice' in result.stderr

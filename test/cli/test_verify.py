@@ -8,6 +8,7 @@ import re
 import shutil
 
 import pytest
+import yaml
 
 from edge_perception.core.proofs import read_proof
 from edge_perception.core.proofs import write_proof
@@ -72,6 +73,63 @@ def test_a_proof_outside_of_the_model_folder_comes_with_what_to_do(
     result = invoke('verify', artifact, '--reference', yolox, '--images', street)
     assert 'parameters of the node: engine: litert\n' in result.stdout
     assert 'copy it' not in result.stdout
+
+
+def test_options_with_the_name_of_the_engine_prove_and_are_told_to_the_node(
+    yolox, invoke, shared_data, here, street
+):
+    pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+    source = shared_data / 'yolox_nano' / 'yolox_nano_float16_quantize.tflite'
+    artifact = shutil.copy(source, here)
+    given = ('--reference', yolox, '--images', street)
+    for option in ('litert.threads=1', 'threads=1'):
+        result = invoke('verify', artifact, *given, '-o', option)
+        assert result.exit_code == 0, result.output
+        assert f'--artifact {artifact} --option threads=1\n' in result.stdout
+        assert 'engine: litert, engine.litert.threads: 1, artifact: ' in result.stdout
+
+
+@pytest.fixture
+def bare(shared_data, here) -> Path:
+    """Return a bare file of YOLOX-nano."""
+    (here / 'bare').mkdir()
+    source = shared_data / 'yolox_nano' / 'yolox_nano.onnx'
+    return Path(shutil.copyfile(source, here / 'bare' / source.name))
+
+
+def test_a_manifest_of_another_file_is_refused(yolox, invoke, bare, street):
+    manifest = yolox / 'model.yaml'
+    values = yaml.safe_load((yolox / 'model.yaml').read_text())
+    values['source']['sha256'] = '0' * 64
+    manifest.write_text(yaml.safe_dump(values))
+    given = ('--manifest', manifest, '--images', street, '--engine', 'openvino')
+    result = invoke('verify', bare, '--reference', bare, *given)
+    assert result.exit_code == 2
+    assert f'the manifest expects {"0" * 64}' in result.stderr
+
+
+def test_a_manifest_that_lies_elsewhere_is_to_be_copied(yolox, invoke, bare, street):
+    pytest.importorskip('openvino', reason='OpenVINO is not installed')
+    manifest, target = yolox / 'model.yaml', bare.with_name('model.yaml')
+    given = ('--reference', bare, '--images', street, '--engine', 'openvino')
+    result = invoke('verify', bare, *given, '--manifest', manifest)
+    assert result.exit_code == 0, result.output
+    copy = f'copy yours, with source.file {bare.name}, and the labels that it names: cp {manifest}'
+    assert f'{copy} {target}' in result.stderr
+    for name in ('model.yaml', 'coco_classes.txt'):
+        shutil.copy(yolox / name, bare.parent)
+    result = invoke('verify', bare, *given, '--manifest', target)
+    assert f'look at it: edge-perception run {target} {street} --engine openvino' in result.stdout
+
+
+def test_a_report_that_cannot_be_written_costs_neither_verdict_nor_proof(verify, here):
+    (here / 'file').touch()
+    report = here / 'file' / 'report.html'
+    artifact, result = verify('yolox_nano_float16_quantize.tflite', '--report', report)
+    assert result.exit_code == 2
+    assert f'{report}: cannot be written' in result.stderr
+    assert '0 lost, 0 invented' in result.stdout
+    assert read_proof(artifact, 'litert') is not None
 
 
 def test_the_limits_and_the_counts_behind_shares_are_said(verify):
@@ -187,3 +245,14 @@ def test_labels_decide_as_well(verify, shared_data):
     _, bad = verify('yolox_nano_int8_quantize.tflite', '--dataset', labels, '--json')
     assert bad.exit_code == 3
     assert any('labels: ap_drop is' in each for each in json.loads(bad.stdout)['problems'])
+
+
+def test_labels_without_objects_prove_nothing(verify, shared_data, here):
+    pytest.importorskip('pycocotools', reason='pycocotools is not installed')
+    values = json.loads((shared_data / 'coco_cc20' / 'instances_val2017_cc20.json').read_text())
+    labels = here / 'empty.json'
+    labels.write_text(json.dumps({**values, 'images': values['images'][:1], 'annotations': []}))
+    artifact, result = verify('yolox_nano_float16_quantize.tflite', '--dataset', labels)
+    assert result.exit_code == 2
+    assert 'the AP of the reference is -1, so the labels prove nothing' in result.stderr
+    assert read_proof(artifact, 'litert') is None

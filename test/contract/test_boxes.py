@@ -100,6 +100,8 @@ def candidates():
 
 def rows_of(selection: Selection, *, transform: ImageTransform = PLAIN, **options: object):
     arrays = candidates()
+    for name in arrays.keys() & options.keys():
+        arrays[name] = options.pop(name)
     xyxy = arrays.pop('xyxy')
     return select(xyxy, **arrays, selection=selection, transform=transform, **options)
 
@@ -158,3 +160,37 @@ def test_overlap_is_judged_in_the_input_and_boxes_are_given_in_the_source():
     transform = ImageTransform(200, 100, 100, 100, scale_x=0.5, scale_y=0.5, offset_y=25.0)
     detections, _ = rows_of(Selection(score_threshold=0.8), transform=transform)
     assert detections.xyxy.tolist() == [[2, -50, 22, -30]]  # outside of the image: not clipped
+
+
+@pytest.mark.parametrize(('score', 'words'), [(3.2, 'up to 3.2'), (-0.2, 'down to -0.2')])
+def test_what_is_no_score_is_a_failure_in_one_sentence(score, words):
+    expected = f'scores {words}, expected 0 to 1; export it with its sigmoid'
+    with pytest.raises(ValueError, match=expected):
+        rows_of(EVERYTHING, score=np.array([score, 0.9, 0.5, 0.3]))
+
+
+def test_what_rounding_left_outside_of_0_to_1_is_clipped():
+    detections, rows = rows_of(EVERYTHING, score=np.array([1.02, 1.008, 0.5, -0.004]))
+    assert rows.tolist() == [0, 1, 2]
+    assert detections.score.tolist() == [1, 1, 0.5]
+
+
+@pytest.mark.parametrize('number', [-1, 2**31])
+def test_what_is_no_class_is_a_failure_where_it_would_be_reported(number):
+    class_id = np.array([0, 0, 1, number], np.int64)
+    with pytest.raises(ValueError, match=f'class {number}, expected 0 to 2147483647'):
+        rows_of(EVERYTHING, class_id=class_id)
+    assert rows_of(Selection(score_threshold=0.4), class_id=class_id)[1].tolist() == [1, 2]
+
+
+def test_a_box_that_is_infinite_in_the_source_is_a_failure():
+    transform = ImageTransform(1000, 1000, 100, 100, scale_x=0.1, scale_y=0.1)
+    huge = np.array([[0, 0, 2e38, 10]], np.float32)
+    with pytest.raises(FloatingPointError):
+        rows_of(
+            EVERYTHING,
+            xyxy=huge,
+            score=np.ones(1),
+            class_id=np.zeros(1, int),
+            transform=transform,
+        )

@@ -83,6 +83,26 @@ def test_a_with_block_deactivates_after_an_error():
     assert not engine.active
 
 
+class FailingToDeactivate(Doubling):
+    def _deactivate(self):
+        raise RuntimeError('the device is gone')
+
+
+def test_an_exception_of_the_vendor_in_deactivate_becomes_a_sentence():
+    engine = FailingToDeactivate()
+    engine.activate()
+    with pytest.raises(InferenceError, match='^FailingToDeactivate failed: the device is gone$'):
+        engine.deactivate()
+    assert not engine.active
+
+
+def test_what_ended_a_with_block_is_not_hidden_by_a_failing_deactivate():
+    with pytest.raises(KeyError), FailingToDeactivate():
+        raise KeyError
+    with pytest.raises(InferenceError, match='the device is gone'), FailingToDeactivate():
+        pass
+
+
 @pytest.mark.parametrize(
     ('name', 'call'),
     [

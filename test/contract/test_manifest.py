@@ -128,6 +128,16 @@ def test_unknown_keys_are_errors_with_a_proposal(values, problem):
         (changed(manifest_version=None), 'manifest_version: got nothing, expected 1'),
         (changed(manifest_version=True), 'manifest_version: got True, expected 1'),
         (changed(name=3), 'name: got 3, expected a text'),
+        *(
+            (
+                changed(name=name),
+                f'name: got {name!r}, expected a text without /, \\ and control characters, and '
+                'no dot in front',
+            )
+            for name in ('ultralytics/yolov8n', '../x', 'a\\b', 'a\nb', '.hidden')
+        ),
+        (changed(gate={'int8': None}), 'gate.int8: got nothing, expected a mapping of limits'),
+        (changed(gate={'int8': 0.1}), 'gate.int8: got 0.1, expected a mapping of limits'),
         (
             changed(input__width=True),
             'input.width: got True, expected a whole number of at least 1',

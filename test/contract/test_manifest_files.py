@@ -152,6 +152,7 @@ def test_a_file_that_is_not_yaml_is_said_in_one_line_with_its_place(tmp_path):
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
 words = st.text(st.characters(exclude_categories=('C',)), min_size=1, max_size=8)
+model_names = words.filter(lambda text: text[0] != '.' and not set(text) & set('/\\'))
 
 
 @st.composite
@@ -179,7 +180,7 @@ def model_manifests(draw: st.DrawFn) -> ModelManifest:
     names = tuple(draw(st.lists(words, max_size=4)))
     indices = st.integers(0, max(len(names) - 1, 0))
     return ModelManifest(
-        name=draw(words),
+        name=draw(model_names),
         source=draw(st.sampled_from(['model.onnx', 'sub/model.tflite'])),
         input=draw(recipes()),
         decoder=draw(words),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import replace
+import json
 
+import onnx
 import pytest
 
 from edge_perception.contract import ArtifactError
@@ -15,6 +17,7 @@ from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.artifacts import choose_artifact
+from edge_perception.core.external_data import artifact_sha256
 from edge_perception.core.models import Model
 from edge_perception.core.proofs import file_sha256
 from edge_perception.core.proofs import Proof
@@ -22,6 +25,7 @@ from edge_perception.core.proofs import proof_path
 from edge_perception.core.proofs import read_proof
 from edge_perception.core.proofs import write_proof
 from edge_perception.testing import FakeEngineType
+from test.support.networks import save_conv
 
 UNPROVEN = ArtifactWish(allow_unverified=True)
 
@@ -101,12 +105,95 @@ def test_the_onnx_of_a_model_in_float32_needs_no_proof(model):
     assert (chosen.path, chosen.precision, chosen.warning) == (model.source, 'fp32', '')
 
 
+def test_what_was_made_for_the_device_comes_before_what_any_runs(model, add):
+    """A Coral does not run the TFLite from which its own file was compiled."""
+    add('net_int8.plan', precision='int8')
+    wanted = add('net_int8_edgetpu.plan', precision='int8', device='GPU 7')
+    assert choose(model, Planner(), precision='int8').path == wanted
+
+
 def test_the_same_onnx_computed_in_less_needs_one(model):
     assert refusal(model, Reader(), Precise('bf16')) == (
         'artifact M/net.onnx: nobody has compared it, computed in bf16, on reader with the '
         'reference; verify it: edge-perception verify M/net.onnx --reference M --images FOLDER '
-        '--engine reader, or set allow_unverified'
+        '--engine reader -o precision=bf16, or set allow_unverified'
     )
+
+
+def test_a_proof_made_in_float32_says_nothing_of_less(model, add):
+    path = add('a.onnx', engine='reader', precision='fp32')
+    sentence = refusal(model, Reader(), Precise('bf16'), path=str(path))
+    assert sentence == (
+        'artifact M/artifacts/a.onnx: was compared in fp32, not in bf16; verify it: '
+        'edge-perception verify M/artifacts/a.onnx --reference M --images FOLDER '
+        '--engine reader -o precision=bf16, or set allow_unverified'
+    )
+    chosen = choose(model, Reader(), Precise('bf16'), path=str(path), allow_unverified=True)
+    assert chosen.warning == 'was compared in fp32, not in bf16'
+
+
+def test_a_proof_made_in_less_is_good_for_that_and_for_float32(model, add):
+    path = add('a.onnx', engine='reader', precision='int8', computed='bf16')
+    for precision in ('bf16', 'fp32'):
+        chosen = choose(model, Reader(), Precise(precision), path=str(path))
+        assert (chosen.precision, chosen.warning) == ('int8', '')
+    assert 'was compared in bf16, not in fp16' in refusal(
+        model, Reader(), Precise('fp16'), path=str(path)
+    )
+
+
+def test_a_sidecar_that_does_not_say_in_what_was_computed_is_of_float32(model, add):
+    path = add('a.onnx', engine='reader', precision='fp32')
+    sidecar = proof_path(path, 'reader')
+    values = json.loads(sidecar.read_text())
+    del values['computed']
+    sidecar.write_text(json.dumps(values))
+    assert choose(model, Reader(), path=str(path)).warning == ''
+    assert 'was compared in fp32' in refusal(model, Reader(), Precise('bf16'), path=str(path))
+
+
+def save_ir(path):
+    path.write_text('<net/>')
+    weights = path.with_suffix('.bin')
+    weights.write_bytes(bytes(16))
+    return weights
+
+
+def save_onnx_in_two_files(path):
+    network = onnx.load(save_conv(path))
+    weights = 'net.weights'
+    onnx.save(network, path, save_as_external_data=True, location=weights, size_threshold=0)
+    return path.with_name(weights)
+
+
+@pytest.mark.parametrize(
+    ('name', 'save'), [('a.plan', save_ir), ('a.onnx', save_onnx_in_two_files)]
+)
+def test_weights_beside_an_artifact_are_a_part_of_it(model, name, save):
+    engine_type = Planner() if save is save_ir else Reader()
+    path = model.folder / 'artifacts' / name
+    weights = save(path)
+    proof = Proof(
+        artifact_sha256=artifact_sha256(path),
+        model_sha256=file_sha256(model.source),
+        engine=engine_type.name,
+        precision='fp16',
+        reference='net.onnx on onnxruntime',
+        passed=True,
+    )
+    write_proof(path, proof)
+    assert choose(model, engine_type, path=str(path)).path == path
+    changed = bytearray(weights.read_bytes())
+    changed[-1] ^= 1
+    weights.write_bytes(changed)
+    said = refusal(model, engine_type, path=str(path))
+    assert said.startswith(f'artifact M/artifacts/{name}: was changed after it was proven; verify')
+
+
+def test_an_artifact_of_one_file_has_the_digest_of_that_file(model):
+    path = model.folder / 'artifacts' / 'net.plan'
+    path.write_bytes(b'plan')
+    assert artifact_sha256(path) == file_sha256(path)
 
 
 def test_a_model_that_was_never_built_says_how_to_build_it(model):

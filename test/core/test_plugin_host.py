@@ -70,8 +70,9 @@ def test_a_plugin_gets_to_know_its_host(shelf, caplog):
         'chatty',
         """
         @hookimpl
-        def register_engines(host):
+        def register_engines(register, host):
             host.logger.info('hello from contract %s', host.contract_version)
+            register(engine('chatty'))
         """,
     )
     with caplog.at_level(logging.INFO):
@@ -177,6 +178,8 @@ BROKEN = {
         RAISING_HOOK.format("register(engine('half'))"),
         "offers the engine 'half' twice",
     ),
+    'hook that is not marked': (GOOD.replace('@hookimpl', ''), 'registers nothing'),
+    'hook that does nothing': (RAISING_HOOK.split('    ')[0] + '    pass', 'registers nothing'),
     'no contract': (
         'del EDGE_PERCEPTION_CONTRACT',
         'does not say which contract it was written for',

@@ -134,6 +134,15 @@ def test_a_success_in_between_starts_the_count_anew():
     assert len(rig.delivered) == 2
 
 
+def test_a_frame_that_only_the_decoder_failed_on_is_a_success_of_the_engine():
+    undecodable = Message(decode=raising(ValueError('got 3 rows')))
+    with Rig(max_engine_failures=2) as rig:
+        for message in (FAILING, undecodable, FAILING, undecodable):
+            rig.send(message)
+            rig.until_idle()
+    assert rig.gave_up == []
+
+
 def test_an_activation_starts_the_count_anew():
     with Rig(max_engine_failures=2) as rig:
         for _ in range(3):

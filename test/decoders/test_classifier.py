@@ -103,3 +103,24 @@ def test_two_outputs_are_refused():
 def test_numbers_that_are_not_finite_are_an_error():
     with pytest.raises(DecodeError, match='not finite'):
         classes([0.1, np.nan, 0.2])
+
+
+@pytest.mark.parametrize('values, found', [([0, 3.2], 'up to 3.2'), ([-4, 0.5], 'down to -4')])
+def test_logits_that_the_manifest_calls_probabilities_are_an_error(values, found):
+    with pytest.raises(DecodeError, match=f'scores {found}, expected 0 to 1; set activation'):
+        classes(values, activation='none')
+
+
+@pytest.mark.parametrize('options', [{}, {'activation': 'none'}])
+def test_what_rounding_left_above_1_is_clipped(options):
+    assert classes([1.008, 0, 0], **options).score.tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize('dtype', [np.int64, np.int32, np.uint16])
+def test_integers_of_more_than_8_bits_are_refused(dtype):
+    with pytest.raises(DecoderMismatchError, match='expected real numbers, or integers of 8 bits'):
+        classes([0, 3], dtype=dtype)
+
+
+def test_calibrated_scores_end_at_1():
+    assert classes([0.3, 0.7], calibration=['3,0,100', '']).score.tolist() == [1, 0]

@@ -130,3 +130,22 @@ def test_numbers_that_are_not_finite_are_an_error_and_not_an_unseen_keypoint():
     tensors = heat(gaussian(10, 20), np.full((HEIGHT, WIDTH), np.nan, np.float32))
     with pytest.raises(DecodeError, match='not finite'):
         decode(bind(manifest(), tensors), tensors)
+
+
+def test_logits_that_the_manifest_calls_scores_are_an_error():
+    tensors = heat(gaussian(10, 20, peak=8), gaussian(30, 40, peak=8) - 4)
+    with pytest.raises(DecodeError, match='scores up to .*, expected 0 to 1; set activation: sig'):
+        decode(bind(manifest(), tensors), tensors)
+
+
+def test_a_peak_that_overshoots_has_score_1():
+    tensors = heat(gaussian(10.5, 20.5, peak=1.2), gaussian(30, 40))
+    found = decode(bind(manifest(), tensors), tensors).keypoints
+    assert found.score[0, 0] == 1
+
+
+def test_infinity_is_no_certain_keypoint():
+    tensors = heat(gaussian(10, 20), gaussian(30, 40))
+    tensors['heat'][0, 0, 5, 5] = np.inf
+    with pytest.raises(DecodeError, match='not finite'):
+        decode(bind(manifest(activation='sigmoid'), tensors), tensors)

@@ -98,3 +98,13 @@ def test_a_pose_that_is_not_finite_is_an_error_and_not_unseen():
     tensors = {'pose': np.full((1, 1, 17, 3), np.nan, np.float32)}
     with pytest.raises(DecodeError, match='not finite'):
         decode(bind(make_manifest('movenet'), tensors), tensors)
+
+
+@pytest.mark.parametrize('number', [3.2, np.inf])
+def test_faces_and_poses_whose_scores_are_none_are_an_error(number):
+    faces = face_tensors()
+    faces['obj_16'][0, 6] = number
+    pose = {'pose': np.full((1, 1, 17, 3), min(number, 1e9), np.float32)}
+    for name, tensors in {'yunet': faces, 'movenet': pose}.items():
+        with pytest.raises(DecodeError, match=f"'{name}' failed: the network gave scores"):
+            decode(bind(make_manifest(name), tensors), tensors)

@@ -137,3 +137,11 @@ def test_numbers_that_are_not_finite_are_an_error_and_not_background():
     tensors['classes'][0, 1, 8, 8] = np.nan
     with pytest.raises(DecodeError, match='not finite'):
         decode(bind(make_manifest('segmentation', labels=LABELS), tensors), tensors)
+
+
+@pytest.mark.parametrize('number', [-1, 256, 2**40])
+def test_a_number_that_is_no_class_is_an_error_and_not_the_nearest_one(number):
+    tensors = {'classes': OUTPUTS['map of int64'].copy()}
+    tensors['classes'][0, 8, 8] = number
+    with pytest.raises(DecodeError, match=f'the network gave class {number}, expected 0 to 255'):
+        decode(bind(make_manifest('segmentation'), tensors), tensors)

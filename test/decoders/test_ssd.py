@@ -136,3 +136,19 @@ def test_numbers_that_are_not_finite_are_an_error_and_not_an_empty_scene(name):
     tensors[name].reshape(-1)[0] = np.nan
     with pytest.raises(DecodeError, match="decoder 'ssd' failed"):
         decode(bind(make_manifest('ssd'), tensors), tensors)
+
+
+@pytest.mark.parametrize(
+    'name, number', [(f'{OP}:1', np.nan), (f'{OP}:1', 1e12), (f'{OP}:2', 3.2)]
+)
+def test_what_is_no_class_and_no_score_is_an_error(name, number):
+    tensors = outputs()
+    tensors[name][0, 0] = number
+    with pytest.raises(DecodeError, match='the network gave (class|scores up to 3.2, expected 0)'):
+        decode(bind(make_manifest('ssd'), tensors), tensors)
+
+
+def test_an_offset_that_leaves_no_class_is_an_error():
+    tensors = outputs()
+    with pytest.raises(DecodeError, match='class -1, expected 0 to'):
+        decode(bind(make_manifest('ssd', label_offset=-1), tensors), tensors)

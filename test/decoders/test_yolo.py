@@ -257,6 +257,39 @@ def test_numbers_that_are_not_finite_are_an_error_and_not_an_empty_scene(manifes
         )
 
 
+@pytest.mark.parametrize('wanted', [None, frozenset({0})])
+@pytest.mark.parametrize('number', [np.nan, np.inf, 1e12, 2.0**31, -1])
+def test_a_class_that_is_none_is_an_error_and_not_the_first_label(manifest, number, wanted):
+    output = np.zeros((1, 8, 6), np.float32)
+    output[0, 0] = [1, 1, 30, 30, 0.9, number]
+    with pytest.raises(DecodeError, match='the network gave class'):
+        bind(manifest, *output.shape).decode(
+            {'output': output},
+            transform=ImageTransform(64, 64, 64, 64),
+            selection=Selection(class_ids=wanted),
+        )
+
+
+@pytest.mark.parametrize('logit', [3.2, -6.5])
+def test_a_network_without_its_sigmoid_is_an_error(manifest, logit):
+    output = np.zeros((1, 7, 84), np.float32)
+    output[0, 4:, 20] = [0.6, 0, logit]
+    words = 'up to 3.2' if logit > 1 else 'down to -6.5'
+    with pytest.raises(DecodeError, match=f'scores {words}, expected 0 to 1; export it with its'):
+        bind(manifest, *output.shape).decode(
+            {'output': output}, transform=ImageTransform(64, 64, 64, 64), selection=Selection()
+        )
+
+
+def test_a_keypoint_score_that_is_none_is_an_error(manifest):
+    output = np.zeros((1, 7 + 3, 84), np.float32)
+    output[0, :, 20] = [32, 32, 16, 8, 0, 0.5, 0, 10, 20, 6]
+    with pytest.raises(DecodeError, match='scores up to 6, expected 0 to 1'):
+        bind(replace(manifest, keypoint_names=('bow',)), *output.shape).decode(
+            {'output': output}, transform=ImageTransform(64, 64, 64, 64), selection=Selection()
+        )
+
+
 def test_boxes_in_half_precision_keep_their_pixels(manifest):
     decoder = make_decoder(manifest, TensorSpec('output', (1, 7, 84), np.dtype(np.float16)))
     output = np.zeros((1, 7, 84), np.float16)

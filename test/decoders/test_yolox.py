@@ -96,3 +96,11 @@ def test_numbers_that_are_not_finite_are_an_error_and_not_an_empty_scene(column)
     tensors = raw_head(row=[0, 0, 100, 0, 1, 1, 0])
     with pytest.raises(DecodeError, match='not finite'):
         decode(bind(make_manifest('yolox'), tensors), tensors)
+
+
+@pytest.mark.parametrize('scores', [[3.2, 0.3, -2], [3, -0.4, 0.2]])
+def test_a_network_without_its_sigmoid_is_an_error(scores):
+    # Objectness times class would be a score in both.
+    tensors = raw_head(row=[0, 0, 0, 0, *scores])
+    with pytest.raises(DecodeError, match='scores up to 3.*, expected 0 to 1; export it with its'):
+        decode(bind(make_manifest('yolox'), tensors), tensors)

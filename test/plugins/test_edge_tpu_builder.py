@@ -5,14 +5,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_perception_litert import edge_tpu
 from edge_perception_litert.builder import TfliteBuilder
 from edge_perception_litert.edge_tpu_builder import EdgeTpuBuilder
 from edge_perception_litert.edge_tpu_builder import EdgeTpuBuilderOptions
+from edge_perception_litert.engine import LiteRtEngineType
 import pytest
 
+from edge_perception.contract import Availability
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
+from edge_perception.contract import parse_options
 from test.support.networks import manifest_for
 
 # Stands in for the compiler, which is no Python package; its log is that of version 16.
@@ -74,6 +78,26 @@ def test_too_much_on_the_cpu_fails_the_build(build):
 def test_a_compiler_that_fails_is_a_sentence(build):
     with pytest.raises(BuildError, match='failed on net_int8.tflite: Internal compiler error'):
         build(on_device=1, on_cpu=1, BROKEN='1')
+
+
+def test_what_is_compiled_is_proven_on_an_edge_tpu_so_one_has_to_be_there(
+    build, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(edge_tpu, 'ROOT', tmp_path)
+    monkeypatch.setattr(
+        TfliteBuilder, 'probe', lambda self: Availability(available=True, runtime='onnx2tf')
+    )
+    missing = EdgeTpuBuilder().probe()
+    assert not missing.available
+    assert 'no Coral Edge TPU is plugged in' in missing.reason
+    assert 'verify it where the Coral is' in missing.remedy
+    (tmp_path / 'dev').mkdir()
+    (tmp_path / 'dev' / 'apex_0').touch()
+    assert EdgeTpuBuilder().probe().available
+    values = EdgeTpuBuilder().engine_options(EdgeTpuBuilderOptions())
+    engine_type = LiteRtEngineType()
+    options = parse_options(engine_type.options_type, values, owner='engine litert')
+    assert engine_type.device_key(options) == 'edgetpu'
 
 
 def test_a_compiler_that_is_missing_is_said(monkeypatch, tmp_path):

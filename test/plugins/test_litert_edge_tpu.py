@@ -13,21 +13,35 @@ from pathlib import Path
 import shutil
 import subprocess
 
+import cv2
 from edge_perception_litert import edge_tpu
 from edge_perception_litert import trial
+from edge_perception_litert.edge_tpu_builder import EdgeTpuBuilder
 from edge_perception_litert.engine import LiteRtEngineType
 from edge_perception_litert.options import LiteRtOptions
+import numpy as np
+from onnx import helper
+from onnx import numpy_helper
 import pytest
+import yaml
 
+from edge_perception.cli.main import main
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import Availability
+from edge_perception.contract import BuildReport
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import InferenceError
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
+from edge_perception.contract import OptionError
+from edge_perception.core.proofs import read_proof
 from test.support.lite_networks import LiteOperator
 from test.support.lite_networks import LiteTensor
 from test.support.lite_networks import save
 from test.support.lite_networks import save_unary
+from test.support.networks import save as save_onnx
+from test.support.networks import SHAPE
+from test.support.networks import tensor
 
 pytest.importorskip(
     'ai_edge_litert.interpreter', reason='LiteRT (ai-edge-litert) is not installed'
@@ -113,6 +127,65 @@ def test_a_real_compiled_file_runs_on_the_edge_tpu(shared_data, library):
         engine.warm_up()
         (result,) = engine.infer(engine.input_buffers()).values()
         assert (result == 42).all()
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    """Make a model whose outputs are 42 everywhere, as are those of the fake Edge TPU."""
+    folder = tmp_path / 'net'
+    (folder / 'golden').mkdir(parents=True)
+    cv2.imwrite(str(folder / 'golden' / 'grey.png'), np.full((40, 60, 3), 99, np.uint8))
+    weights = numpy_helper.from_array(np.zeros((2, 3, 1, 1), np.float32), 'weights')
+    bias = numpy_helper.from_array(np.full(2, 42, np.float32), 'bias')
+    nodes = [helper.make_node('Conv', ['image', 'weights', 'bias'], ['result'])]
+    outputs = [tensor('result', (1, 2, 4, 6))]
+    save_onnx(
+        folder / 'net.onnx', nodes, [tensor('image', SHAPE)], outputs, constants=[weights, bias]
+    )
+    manifest = {
+        'manifest_version': 1,
+        'name': 'net',
+        'source': {'file': 'net.onnx'},
+        'input': {**SMALL, 'resize': 'stretch'},
+        'decoder': {'name': 'heatmap', 'options': {'layout': 'nchw', 'activation': 'sigmoid'}},
+        'keypoints': ['a', 'b'],
+    }
+    (folder / 'model.yaml').write_text(yaml.safe_dump(manifest))
+    return folder
+
+
+def test_what_is_built_for_it_is_compared_and_proven_on_it(
+    model, tmp_path, library, machine, monkeypatch
+):
+    pytest.importorskip('onnxslim', reason='onnxslim is not installed')
+
+    def compiled(self, plan, workspace) -> BuildReport:
+        artifact = save(
+            workspace / 'net_int8_edgetpu.tflite',
+            [
+                LiteOperator('edgetpu-custom-op', ('image',), ('middle',)),
+                LiteOperator('CAST', ('middle',), ('result',)),
+            ],
+            [
+                LiteTensor('image', (1, 4, 6, 3)),
+                LiteTensor('middle', (1, 2, 4, 6), 'uint8'),
+                LiteTensor('result', (1, 2, 4, 6)),
+            ],
+        )
+        return BuildReport(artifact, {'compiler': '16'})
+
+    monkeypatch.setattr(EdgeTpuBuilder, 'build', compiled)
+    monkeypatch.setattr(EdgeTpuBuilder, 'probe', lambda self: Availability(available=True))
+    monkeypatch.setattr(edge_tpu, 'LINUX_LIBRARY', library)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    plug_in_usb(machine)
+    made = tmp_path / 'made'
+    words = ['build', model, '--target', 'edgetpu', '--precision', 'int8', '--output', made]
+    words += ['--calibration', model / 'golden']
+    assert main([str(each) for each in words], standalone_mode=False) == 0
+    proof = read_proof(made / 'net_int8_edgetpu.tflite', 'litert')
+    assert proof is not None
+    assert (proof.passed, proof.precision, proof.device) == (True, 'int8', 'edgetpu')
 
 
 def test_operators_that_fall_to_the_cpu_are_named(tmp_path, library, shared_data):
@@ -251,7 +324,7 @@ def test_a_stick_that_somebody_else_has_open(tmp_path, library, machine, monkeyp
 
 def test_a_file_that_was_not_compiled_is_not_run_on_the_cpu_instead(tmp_path):
     path = save_unary(tmp_path / 'net.tflite', 'ABS', dtype='uint8')
-    with pytest.raises(ArtifactError, match='was not compiled for the Edge TPU.*edgetpu_compiler'):
+    with pytest.raises(ArtifactError, match='was not compiled for the Edge TPU.*--target edgetpu'):
         create(path)
 
 
@@ -321,6 +394,12 @@ def test_a_delegate_that_is_none_is_explained(tmp_path, delegate, options, messa
     options = LiteRtOptions(delegate=delegate, delegate_options=options)
     with pytest.raises(EngineUnavailableError, match=message):
         LiteRtEngineType().create(manifest, path, options)
+
+
+def test_options_for_no_delegate_are_refused(tmp_path):
+    path = save_unary(tmp_path / 'net.tflite', 'ABS')
+    with pytest.raises(OptionError, match='delegate_options: got a=1, b=2 for no delegate; leave'):
+        create(path, device='cpu', delegate_options=('a=1', 'b=2'))
 
 
 def test_a_delegate_that_crashes_or_does_not_start(tmp_path, library, monkeypatch):

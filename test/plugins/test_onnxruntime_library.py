@@ -21,6 +21,7 @@ import onnxruntime
 import pluggy
 import pytest
 
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import hookspecs
 from edge_perception.contract import ModelManifest
@@ -153,11 +154,13 @@ def test_a_provider_that_does_not_start_is_an_error_and_not_the_cpu(tmp_path, mo
     ('values', 'precision'),
     [
         ({}, 'fp32'),
-        ({'tensorrt_fp16': True}, 'fp32'),
-        ({'provider': 'TensorRT'}, 'fp32'),
+        ({'provider': 'CUDAExecutionProvider'}, 'fp32'),
+        # By itself it rounds to TensorFloat-32.
+        ({'provider': 'TensorRT'}, 'fp16'),
         ({'provider': 'TensorrtExecutionProvider', 'tensorrt_fp16': True}, 'fp16'),
         ({'provider': 'openvino', 'openvino_device': 'gpu'}, 'fp32'),
         ({'provider': 'openvino', 'openvino_device': 'npu'}, 'fp16'),
+        ({'provider': 'qnn'}, 'fp16'),
     ],
 )
 def test_the_precision_is_that_of_the_provider(values, precision):
@@ -194,6 +197,54 @@ def test_providers_are_told_what_the_options_say():
     )['TensorrtExecutionProvider']
     assert cached['trt_fp16_enable'] == cached['trt_engine_cache_enable'] == 'True'
     assert cached['trt_engine_cache_path'] == str(Path.home() / 'plans')
+
+
+@pytest.mark.parametrize(
+    ('values', 'message'),
+    [
+        ({'device_id': 1}, 'device_id: got 1, which the provider .cpu. does not .* cuda or tens'),
+        ({'tensorrt_fp16': True}, 'tensorrt_fp16: got True, .* set the option provider to tensor'),
+        ({'tensorrt_cache_dir': '/plans'}, "tensorrt_cache_dir: got '/plans', .* does not read"),
+        ({'openvino_device': 'GPU'}, "openvino_device: got 'GPU', .* set .* provider to openvino"),
+    ],
+)
+def test_an_option_that_the_provider_does_not_read_is_refused(tmp_path, values, message):
+    with pytest.raises(OptionError, match=f"^engine 'onnxruntime': {message}"):
+        create(save_identity(tmp_path / 'net.onnx'), **values)
+
+
+@pytest.mark.parametrize(
+    ('words', 'told'),
+    [
+        (
+            '[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : /src/cuda_call.cc:121 bool '
+            'onnxruntime::CudaCall(ERRTYPE) [with ERRTYPE = cudaError] CUDA failure 101: invalid '
+            'device ordinal ; GPU=0 ; hostname=robot ; expr=cudaSetDevice(info_.device_id);',
+            'CUDA failure 101: invalid device ordinal',
+        ),
+        ('CUDA failure 2: out of memory ; GPU=3 ; expr=x', 'CUDA failure 2: out of memory'),
+        (
+            'bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 4294967296',
+            'Failed to allocate memory for requested buffer',
+        ),
+    ],
+)
+def test_a_gpu_that_is_not_there_or_full_is_not_the_fault_of_the_file(
+    tmp_path, monkeypatch, words, told
+):
+    def fail(*arguments: object, **settings: object) -> None:
+        raise RuntimeError(words)
+
+    here = ['CUDAExecutionProvider', 'CPUExecutionProvider']
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: here)
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', fail)
+    path = save_identity(tmp_path / 'net.onnx')
+    with pytest.raises(EngineUnavailableError) as raised:
+        create(path, provider='cuda', device_id=3)
+    assert raised.value.reason == f"provider 'cuda' with device_id 3: {told}"
+    assert 'set the option device_id to a GPU that is here' in raised.value.remedy
+    with pytest.raises(ArtifactError, match='cannot load it'):
+        create(path)
 
 
 class Part:

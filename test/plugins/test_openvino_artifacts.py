@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+import sys
 
+from edge_perception_openvino import trial
 from edge_perception_openvino.engine import OpenVinoEngineType
 from edge_perception_openvino.library import load_library
 from edge_perception_openvino.options import OpenVinoOptions
@@ -14,6 +16,7 @@ from onnx import TensorProto
 import pytest
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import TensorMismatchError
 from test.support.networks import FLOAT
@@ -230,6 +233,60 @@ def test_an_ir_that_cannot_be_loaded_is_explained_in_one_sentence(ir, capfd, spo
         create(ir)
     assert '\n' not in str(error.value)
     assert capfd.readouterr() == ('', '')
+
+
+def test_what_lies_in_the_working_folder_is_not_run(tmp_path, monkeypatch):
+    path = save_identity(tmp_path / 'net.onnx')
+    for name in ('openvino', 'json', 'numpy'):
+        (tmp_path / f'{name}.py').write_text(f"open('{name}.ran', 'w'); raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    create(path)
+    assert not list(tmp_path.glob('*.ran'))
+
+
+def test_a_child_that_cannot_do_its_work_is_no_verdict_on_the_file(tmp_path, monkeypatch):
+    path = save_identity(tmp_path / 'net.onnx')
+    child = tmp_path / 'python'
+    for script, message in {
+        'kill -9 $$': 'child process.*it ended with SIGKILL: it said nothing; see that memory',
+        'echo first >&2; echo "no space" >&2; exit 1': r'it ended with status -?1: no space; see',
+    }.items():
+        child.write_text(f'#!/bin/sh\n{script}\n')
+        child.chmod(0o755)
+        monkeypatch.setattr(sys, 'executable', str(child))
+        with pytest.raises(EngineUnavailableError, match=message):
+            create(path)
+    child.unlink()
+    with pytest.raises(EngineUnavailableError, match='child process.*No such file'):
+        create(path)
+    monkeypatch.undo()
+    create(path)
+
+
+def test_a_network_that_is_never_read_is_given_up(tmp_path, monkeypatch):
+    path = save_identity(tmp_path / 'net.onnx')
+    monkeypatch.setattr(trial, 'PATIENCE_S', 0.01)
+    with pytest.raises(ArtifactError, match='was not read after 0 seconds.*less to do'):
+        create(path)
+    # The machine may only have been busy.
+    monkeypatch.undo()
+    create(path)
+
+
+def test_weights_that_are_copied_afterwards_are_found(tmp_path):
+    path = tmp_path / 'net.onnx'
+    weights_left_behind(path)
+    with pytest.raises(ArtifactError, match=r'net\.weights, which does not exist'):
+        create(path)
+    model = onnx.load(save_conv(tmp_path / 'whole.onnx'))
+    onnx.save(
+        model,
+        tmp_path / 'again.onnx',
+        save_as_external_data=True,
+        location='net.weights',
+        size_threshold=0,
+    )
+    create(path)
 
 
 @pytest.mark.parametrize(

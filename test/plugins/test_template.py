@@ -8,6 +8,7 @@ The commands are those of ``plugins/README.md`` that say so in the comment above
 
 from __future__ import annotations
 
+from importlib import import_module
 import os
 from pathlib import Path
 import re
@@ -16,10 +17,12 @@ import subprocess
 import sys
 import sysconfig
 
+import onnx
 import pytest
 
 from test.docs.markdown import Block
 from test.docs.markdown import fenced
+from test.support.networks import save_identity
 from test.support.process import PROFILE_VARIABLES
 
 pytestmark = pytest.mark.slow
@@ -144,3 +147,17 @@ def test_with_colcon(folder: Path, repository: Path) -> None:
     check_shown(repository, printed, 'of 31 clauses')
     share = folder / 'workspace' / 'install' / 'edge_perception_acme' / 'share'
     assert (share / 'edge_perception_acme' / 'package.xml').is_file()
+
+
+def test_what_the_training_tool_left_in_a_file_is_described(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(repository / 'plugins' / 'template'))
+    path = save_identity(tmp_path / 'half.onnx', kind=onnx.TensorProto.FLOAT16)
+    network = onnx.load(path)
+    onnx.helper.set_model_props(network, {'task': 'detect'})
+    onnx.save(network, path)
+    template = import_module('edge_perception_myengine.engine')
+    described = template.MyEngineType().describe(path)
+    assert described.metadata == {'task': 'detect'}
+    assert {each.dtype.name for each in described.inputs} == {'float16'}

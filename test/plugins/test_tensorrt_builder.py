@@ -116,6 +116,14 @@ def test_a_build_knows_what_it_depends_on(tmp_path, machine):
     assert fingerprint['device'].startswith('Fake GPU 0, compute capability 8.7, driver ')
 
 
+def test_a_plan_is_judged_on_the_device_that_it_is_for(tmp_path, machine):
+    options = TensorRtBuilderOptions(device='dla0')
+    values = TensorRtBuilder().engine_options(options)
+    key = TensorRtEngineType().device_key(TensorRtOptions(**values))
+    assert 'DLA 0' in key
+    assert key == TensorRtBuilder().fingerprint(plan(tmp_path, device='dla0'))['device']
+
+
 def test_a_timing_cache_is_begun_read_and_replaced(tmp_path, machine):
     source, cache = save_conv(tmp_path / 'net.onnx'), tmp_path / 'cache'
     build(source, timing_cache=str(cache))

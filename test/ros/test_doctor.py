@@ -10,6 +10,13 @@ from sensor_msgs.msg import Image
 
 from edge_perception.core.health import Level
 from edge_perception.ros import doctor
+from edge_perception.testing import FakeDecoder
+
+
+class Classifier(FakeDecoder):
+    """Sees classes where the fake decoder sees objects."""
+
+    tasks = frozenset({'classes'})
 
 
 def found(checks, subject):
@@ -31,6 +38,13 @@ def test_cameras_and_nodes_are_found_and_a_camera_that_is_missing_is_yellow(worl
     assert rear.found.startswith('nobody publishes it')
     (ours,) = found(checks, 'node /perception')
     assert ours.found == 'publishes /perception/detections, 1 listen'
+
+
+def test_a_classifier_is_found(world):
+    here = world(decoder=Classifier)
+    assert here.tester.transition('configure')
+    (ours,) = found(doctor.graph(), 'node /perception')
+    assert ours.found == 'publishes /perception/classification, 0 listen'
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,17 @@ import re
 from types import SimpleNamespace
 
 from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 import pytest
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from edge_perception.ros.camera_watch import CameraWatch
 from edge_perception.ros.camera_watch import PATIENCE_NS
+from edge_perception.ros.endpoints import IMAGE_TYPE
 from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
 from test.support.graph import until
@@ -79,6 +82,19 @@ def test_a_topic_of_another_type(world, clock):
     here.logged(
         '/image_raw: is published by /tester as std_msgs/msg/String, expected '
         'sensor_msgs/msg/Image; set image_topic to the topic of a camera'
+    )
+
+
+@pytest.mark.parametrize('transport', ['auto', 'compressed'])
+def test_compressed_images_on_the_topic_of_raw_ones(world, clock, transport):
+    here = world(clock=clock, image_topic='/cam/jpeg', image_transport=transport)
+    here.tester.publisher(CompressedImage, '/cam/jpeg')
+    activate(here)
+    until(lambda: here.node.count_publishers('/cam/jpeg'), bool)
+    pass_patience(clock)
+    here.logged(
+        '/cam/jpeg: /tester publishes compressed images here, which are looked for at '
+        '/cam/jpeg/compressed; remap its topic to that name'
     )
 
 
@@ -170,10 +186,11 @@ def test_a_camera_that_changes_what_it_sends(world):
 def watch(clock):
     """Return a watch whose camera never had a problem with the graph, and what it said."""
     said, told = [], []
-    camera = SimpleNamespace(topic='/image_raw', topics=('/image_raw',), reliable=False)
-    publisher = SimpleNamespace(
-        topic_type='sensor_msgs/msg/Image', node_namespace='/', node_name='camera'
+    topic = '/image_raw'
+    camera = SimpleNamespace(
+        topic=topic, raw_topic=topic, topics={topic: IMAGE_TYPE}, reliable=False
     )
+    publisher = SimpleNamespace(topic_type=IMAGE_TYPE, node_namespace='/', node_name='camera')
     node = SimpleNamespace(get_publishers_info_by_topic=lambda topic: [publisher])
     found = CameraWatch(node, camera, say=said.append, tell=told.append, clock=clock)
     found.begin()
@@ -224,6 +241,16 @@ def test_diagnostics_have_the_same_sentence(world, clock):
     until(said, lambda messages: any('nobody publishes it' in each for each in messages))
 
 
+def test_a_camera_slower_than_the_reports_is_no_warning_before_it_is_missed(world, clock):
+    here = world(clock=clock)
+    here.start()
+    waiting = here.status('camera', 'no image since the last report')
+    assert waiting.level == DiagnosticStatus.OK
+    pass_patience(clock)
+    missed = here.status('camera', 'no image arrives')
+    assert missed.level == DiagnosticStatus.WARN
+
+
 @pytest.mark.parametrize(
     ('policy', 'words'),
     [
@@ -238,6 +265,8 @@ def test_clocks_that_are_apart_are_told_with_the_offset_and_the_policy(world, po
     camera.publish(picture(Time(nanoseconds=ahead).to_msg()))
     sentence = here.logged('ms in the future; ' + words)
     assert re.search(r'the stamp of an image is \d+\.\d ms in the future', sentence)
+    # Such frames are used with the policy arrival, and then nobody counts them.
+    assert ('counted as bad_stamp' in sentence) == (policy == 'drop')
 
 
 def refusal(parameters, *, about):

@@ -209,6 +209,19 @@ def test_a_frame_that_cannot_be_kept_says_why(world, tmp_path):
     assert answer.message.startswith('the frame could not be saved: ')
 
 
+def test_of_a_frame_that_cannot_be_kept_whole_nothing_stays(world, tmp_path):
+    here = world(save_folder=str(tmp_path / 'kept'))
+    camera = here.start()
+    message = picture(here.now())
+    stamp = message.header.stamp
+    occupied = tmp_path / 'kept' / f'{stamp.sec}.{stamp.nanosec:09d}.png'
+    occupied.mkdir(parents=True)
+    camera.publish(message)
+    here.detections.get(timeout=30)
+    assert not call(here, Trigger, 'save_frame', Trigger.Request()).success
+    assert list(occupied.parent.iterdir()) == [occupied]
+
+
 @pytest.mark.parametrize('compressed', [False, True])
 def test_the_debug_image_is_drawn_while_somebody_looks(world, compressed):
     here = world(**{'debug.max_rate': 0.0})

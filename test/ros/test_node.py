@@ -163,7 +163,6 @@ def test_queue_of_results_is_not_touched_by_a_cleanup(world):
 def test_diagnostics_judge_what_has_come_since_the_last_report(world):
     here = world()
     camera = here.start()
-    assert here.status('camera', 'no image since the last report').level == DiagnosticStatus.WARN
     camera.publish(picture(here.now(), encoding='rgb9'))
     warning = here.status('camera', 'dropped since the last report: 1 bad_image')
     assert warning.level == DiagnosticStatus.WARN

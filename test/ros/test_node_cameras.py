@@ -21,6 +21,7 @@ from edge_perception.ros import qos
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import MANIFEST
 from test.support.fake_node import picture
+from test.support.fake_node import PointingDecoder
 from test.support.graph import PATIENCE_S
 from test.support.graph import until
 
@@ -187,6 +188,13 @@ def test_one_camera_may_be_named_too(world):
     assert eye.result().detections
 
 
+def test_what_a_preset_says_of_a_camera_that_is_not_there_is_not_used(world):
+    here = world(**TWO, **{'rear.image_topic': '/x', 'rear.max_rate': 10.0})
+    assert here.tester.transition('configure')
+    here.logged("rear.image_topic: not used, 'rear' is not in cameras")
+    here.logged("rear.max_rate: not used, 'rear' is not in cameras")
+
+
 @pytest.mark.parametrize(
     ('parameters', 'sentences'),
     [
@@ -197,6 +205,10 @@ def test_one_camera_may_be_named_too(world):
         (
             {'cameras': ['front', '2nd', 'engine']},
             ["cameras: got '2nd', expected letters, digits and _", "cameras: got 'engine'"],
+        ),
+        (
+            {'cameras': ['front', 'debug']},
+            ["cameras: got 'debug', expected", 'none of engine, qos_overrides, debug'],
         ),
         (
             {**TWO, 'image_topic': '/camera/image_raw'},
@@ -235,7 +247,8 @@ def test_mistakes_are_said_all_at_once(world, parameters, sentences):
 def test_each_camera_has_its_own_calibration(world):
     square = [[x, y, 0] for x in (0, 1) for y in (0, 1)] + [[0.5, 0.5, 0]]
     posed = f'{MANIFEST}keypoints: [a, b, c, d, e]\nobject_points: {square}\n'
-    here = world(manifest=posed, **TWO, **{'down.camera_info_topic': '/belly/info'})
+    there = {'down.camera_info_topic': '/belly/info'}
+    here = world(manifest=posed, decoder=PointingDecoder, **TWO, **there)
     assert here.tester.transition('configure')
     found = statuses(here)
     topics = {

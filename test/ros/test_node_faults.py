@@ -154,6 +154,7 @@ def test_wrong_value_is_refused_while_running(world):
             'max_detections: got 0, expected -1 or a whole number of',
         ),
         ({'image_topic': '/a//b'}, "image_topic: got '/a//b', expected the name of a topic"),
+        ({'image_topic': ''}, "image_topic: got '', expected the name of a topic"),
     ],
 )
 def test_value_that_would_be_misunderstood_is_said(world, parameters, sentence):
@@ -234,6 +235,39 @@ def test_engine_that_ends_its_thread_after_deactivate_is_not_activated_again(wor
     here.logged('a plugin ended the thread of the worker')
     assert until(here.node.finished.done, bool)
     assert here.node.finished.result() == 1
+
+
+def test_a_model_without_poses_has_none_to_put_on_tf(world):
+    here = world(publish_tf=True)
+    assert here.tester.transition('configure')
+    here.logged('publish_tf: has no effect, the model fake gives no poses')
+
+
+def test_an_unverified_artifact_is_a_warning_in_the_diagnostics(world):
+    class Coarse(FakeEngineType):
+        def precision(self, options):
+            return 'bf16'
+
+    here = world(engine_type=Coarse(), allow_unverified=True)
+    assert here.tester.transition('configure')
+    status = here.status('engine', 'unverified: nobody has compared it, computed in bf16')
+    assert status.level == DiagnosticStatus.WARN
+
+
+def test_a_configure_that_fails_at_its_last_step_frees_the_engine(world, monkeypatch):
+    engine_type = FakeEngineType()
+    here = world(engine_type=engine_type)
+
+    def fail(*_):
+        raise RuntimeError('the log is full')
+
+    monkeypatch.setattr(here.node, '_tell', fail)
+    assert not here.tester.transition('configure')
+    here.logged('the log is full')
+    (engine,) = engine_type.engines
+    until(lambda: engine.active, lambda active: not active)
+    names = [name for name, _ in here.node.get_topic_names_and_types()]
+    assert '/perception/label_info' not in names
 
 
 def test_mistake_in_a_transition_is_logged_and_not_swallowed(world, monkeypatch):

@@ -14,6 +14,7 @@ import cv2
 from geometry_msgs.msg import PoseWithCovarianceStamped
 import numpy as np
 import pytest
+from rcl_interfaces.msg import Log
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage
@@ -31,6 +32,7 @@ from test.support.graph import PATIENCE_S
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
+from test.support.world import ROSOUT
 
 # Two squares, one inside of the other, of an object with a side of half a metre.
 POINTS = np.array(
@@ -244,6 +246,15 @@ def test_unusable_calibration_leaves_detections_and_says_why(world, changes, wor
     here.calibrate(camera_info(**changes))
     here.look()
     assert words in here.problem()
+
+
+def test_why_there_is_no_pose_is_said_once_and_counted_nowhere(world):
+    here = world(pixels=project())
+    log = here.tester.collect(Log, '/rosout', ROSOUT)
+    here.calibrate(camera_info(k=[0.0] * 9))
+    here.look()
+    said = until(lambda: log.get(timeout=PATIENCE_S).msg, lambda words: 'no pose: ' in words)
+    assert said.endswith(' (said once)')
 
 
 def test_without_camera_info_detections_go_on(world):

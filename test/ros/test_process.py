@@ -131,6 +131,21 @@ def test_parameter_file_that_does_not_exist_is_a_sentence(tmp_path):
     assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.parametrize('value', ["'true'", '1'])
+def test_parameter_of_rclpy_with_a_wrong_type_is_a_sentence(value):
+    command = [sys.executable, '-m', 'edge_perception.ros.main', '--ros-args', '-p']
+    done = subprocess.run(
+        [*command, f'use_sim_time:={value}'],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert 'perception_node: ' in done.stderr and "'use_sim_time'" in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
 def test_dead_engine_ends_the_process_for_respawn(tmp_path, tester, failing_plugin):
     parameters = {
         'autostart': True,

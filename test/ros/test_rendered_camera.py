@@ -13,16 +13,22 @@ import cv2
 from geometry_msgs.msg import PoseStamped
 import numpy as np
 import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from edge_perception.contract import option_specs
 from edge_perception.pose import Intrinsics
+from edge_perception.ros import picture_sources
 from edge_perception.ros import qos
 from edge_perception.ros.images import image_to_frame
 from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.rclpy_versions import ClockType
 from edge_perception.ros.rendered_camera import CameraConfig
 from edge_perception.ros.rendered_camera import RenderedCamera
 from edge_perception.simulation import pad
@@ -167,6 +173,56 @@ def test_a_video_begins_again_when_it_has_ended(tmp_path):
             for _ in range(9)
         ]
     assert {round(level / 40) for level in levels} == {1, 3, 5}
+
+
+class Device:
+    """Stands in for a webcam: a picture is as bright as the second in which it is taken."""
+
+    def __init__(self) -> None:
+        self.second = 1
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def read(self) -> tuple[bool, np.ndarray]:
+        return True, np.full((48, 64, 3), self.second, np.uint8)
+
+    def release(self) -> None:
+        pass
+
+
+def test_an_image_of_a_device_has_the_stamp_of_the_moment_that_it_shows(monkeypatch):
+    device = Device()
+    monkeypatch.setattr(picture_sources.cv2, 'VideoCapture', lambda number: device)
+    values = {'source': 'camera:0', 'use_sim_time': True}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    ours, theirs = Spinner(), Context()
+    rclpy.init(context=theirs)
+    executor = SingleThreadedExecutor(context=theirs)
+    node = RenderedCamera(context=theirs, parameter_overrides=overrides)
+    try:
+        executor.add_node(node)
+        images = Tester(ours).collect(Image, '/camera/image_raw', qos.CAMERA)
+        images.wait(node)
+        for second in (2, 3, 4):
+            device.second = second
+            now = Time(seconds=second, clock_type=ClockType.ROS_TIME)
+            node.get_clock().set_ros_time_override(now)
+            executor.spin_once(timeout_sec=PATIENCE_S)
+            image = images.get(timeout=PATIENCE_S)
+            assert image_to_frame(image).image.mean() == image.header.stamp.sec == second
+    finally:
+        node.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown(context=theirs)
+        ours.close()
+
+
+@pytest.mark.parametrize('size', [pad.SMALLEST, pad.LARGEST])
+def test_a_pad_of_any_size_that_can_be_printed_is_shown(size):
+    with camera(pad_size=size, hold=True) as (_, arriving, _):
+        position = arriving['truth'].get(timeout=PATIENCE_S).pose.position
+    assert 8.5 < position.z / size < 9.5
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,19 @@ def test_an_installed_package_is_found_by_the_index_of_ament(installed, tmp_path
     assert find_shared(PROFILE) == installed / PROFILE
 
 
-def test_what_pip_installed_is_found_without_the_index(installed, tmp_path, monkeypatch):
-    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'nothing'))
-    monkeypatch.setattr(shared_files.sys, 'prefix', str(tmp_path))
+@pytest.mark.parametrize('prefixes', ['/nowhere', ''])
+def test_what_pip_installed_is_found_wherever_it_was(installed, tmp_path, monkeypatch, prefixes):
+    """As in /usr/local or ~/.local: neither is the prefix of a Python that lies in /usr."""
+    noted = tmp_path / 'lib/python3/dist-packages/edge_perception-0.1.0.dist-info'
+    noted.mkdir(parents=True)
+    (noted / 'METADATA').write_text('Metadata-Version: 2.1\nName: edge_perception\n')
+    (noted / 'RECORD').write_text('../../../share/edge_perception/package.xml,,\n')
+    monkeypatch.setenv('AMENT_PREFIX_PATH', prefixes)
+    monkeypatch.syspath_prepend(noted.parent)
     assert find_shared(PROFILE) == installed / PROFILE
 
 
-def test_a_missing_file_is_a_sentence(installed):
-    with pytest.raises(ConfigurationError, match='config/nothing.xml: is neither in .* nor in'):
+def test_a_missing_file_is_a_sentence(installed, tmp_path, monkeypatch):
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path / 'nothing'))
+    with pytest.raises(ConfigurationError, match='config/nothing.xml: is not in .*; install the'):
         find_shared('config/nothing.xml')

@@ -7,11 +7,18 @@ import sys
 
 import numpy as np
 import pytest
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
+from edge_perception.ros import qos
+from edge_perception.ros.fault_injector import FaultInjector
 from edge_perception.simulation.faults import FaultLine
 from edge_perception.simulation.faults import parse_faults
+from test.support.graph import PATIENCE_S
+from test.support.graph import Spinner
+from test.support.graph import Tester
 
 PERIOD_NS = 33_000_000
 
@@ -61,6 +68,42 @@ def test_faults_at_once_add_up():
     both = shots[2][0]
     assert (both.stamp_ns, both.delay_ns) == (2 * PERIOD_NS - 20_000_000, 5_000_000)
     assert both.image.shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize('changes', [('freeze:1:3', 'black:2:1'), ('black:2:1', 'freeze:1:3')])
+def test_a_frozen_picture_that_gets_black_is_black(changes):
+    assert brightness(run(*changes)) == [10, 20, 0, 20, 50, 60]
+
+
+def test_a_frozen_picture_has_the_encoding_that_it_says():
+    encoded = [each[0] for each in run('freeze:1:4', 'encoding:2:2')]
+    assert [shot.encoding for shot in encoded[1:5]] == ['bgr8', 'mono8', 'mono8', 'bgr8']
+    assert [shot.image.ndim for shot in encoded[1:5]] == [3, 2, 2, 3]
+    assert brightness([encoded]) == [10, 20, 20, 20, 20, 60]
+
+
+def test_an_image_that_cannot_be_read_is_passed_on_and_the_next_one_is_not_missed():
+    """The camera sends distances, then a picture, which the schedule takes for the first."""
+    injector, tester = Spinner(), Spinner()
+    try:
+        camera = Tester(tester)
+        node = injector.add(
+            lambda context: FaultInjector(
+                context=context, parameter_overrides=[Parameter('faults', value=['black:0:1'])]
+            )
+        )
+        source = camera.publisher(Image, '/camera/image_raw', qos.RESULT)
+        arriving = camera.collect(Image, '/faulty/image_raw', qos.EVERY)
+        source.wait(node)
+        arriving.wait(node)
+        depth = Image(width=2, height=2, step=4, encoding='16UC1', data=bytes(range(8)))
+        source.publish(depth)
+        assert arriving.get(timeout=PATIENCE_S) == depth
+        source.publish(Image(width=2, height=2, step=2, encoding='mono8', data=bytes(range(4))))
+        assert arriving.get(timeout=PATIENCE_S).data.tobytes() == bytes(4)
+    finally:
+        injector.close()
+        tester.close()
 
 
 def test_a_grey_camera_stays_grey():

@@ -16,8 +16,10 @@ import yaml
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.pose.solver import quaternion
+from edge_perception.pose.solver import rotation_matrix
+from edge_perception.ros.environment import PROFILE
+from edge_perception.ros.environment import PROFILE_VARIABLES
 from edge_perception.ros.gazebo_launch import starts
-from edge_perception.ros.pad_truth import matrix
 from edge_perception.ros.pad_truth import pad_in_picture
 from edge_perception.simulation import gazebo_grounds
 from edge_perception.simulation import pad
@@ -90,6 +92,21 @@ def test_the_scale_of_the_world_is_that_of_the_pad(templates, tmp_path):
     assert World(pad_size=0.3).waypoints()[0][1][2] == pytest.approx(8.8 * 0.3, rel=0.1)
 
 
+@pytest.mark.parametrize('simulator', SIMULATORS)
+@pytest.mark.parametrize('size', [pad.SMALLEST, pad.LARGEST])
+def test_a_pad_of_any_size_that_can_be_printed_is_seen_all_the_way(
+    templates, tmp_path, simulator, size
+):
+    world = World(ground='roof', pad_size=size)
+    root = ElementTree.parse(
+        write_world(templates, tmp_path, world=world, simulator=simulator)
+    ).getroot()
+    heights = [position[2] for _, position, _ in world.waypoints()]
+    for clip in root.iter('clip'):
+        assert float(clip.find('near').text) < 0.2 * min(heights)
+        assert float(clip.find('far').text) > 2 * max(heights) > 0
+
+
 def test_the_same_world_is_written_twice(templates, tmp_path):
     for name in ('one', 'two'):
         write_world(templates, tmp_path / name, world=World(ground='roof'), seen_as='/media')
@@ -120,7 +137,9 @@ def test_the_way_keeps_the_pad_in_the_picture():
     world = World(approach=3)
     for _, position, rotation in world.waypoints():
         seen, turned = pad_in_picture(position, quaternion(rotation))
-        pixels = world.camera.project(np.zeros((1, 3)), rotation=matrix(turned), position=seen)
+        pixels = world.camera.project(
+            np.zeros((1, 3)), rotation=rotation_matrix(turned), position=seen
+        )
         assert seen[2] > 0
         assert (pixels > 0).all() and (pixels < (640, 480)).all()
 
@@ -155,7 +174,10 @@ def test_velocities_bring_the_vehicle_onto_its_way():
     assert np.linalg.norm(cv2.Rodrigues(rotation.T @ turned)[0]) < 0.05
 
 
-ARGUMENTS = {'gui': False, 'model': 'landing_pad', 'engine': '', 'approach': '2'}
+ARGUMENTS = {
+    **{'gui': False, 'model': 'landing_pad', 'engine': ''},
+    **{'approach': '2', 'pad_size': '0.6'},
+}
 
 
 def test_classic_starts_gzserver_with_what_brings_it_into_ros(tmp_path):
@@ -167,6 +189,10 @@ def test_classic_starts_gzserver_with_what_brings_it_into_ros(tmp_path):
     assert str(tmp_path / 'world.sdf') in found['gzserver'].command
     parameters = found['perception'].parameters
     assert parameters['use_sim_time'] is True and 'engine' not in parameters
+    # World and score are of the pad that the model knows.
+    assert '<size>0.6 0.6</size>' in text
+    score = found['score'].command
+    assert score[score.index('--object-size') + 1] == '0.6'
 
 
 @pytest.mark.parametrize(('simulator', 'program'), [('gz', 'gz'), ('ignition', 'ign')])
@@ -174,7 +200,7 @@ def test_modern_gazebo_gets_bridge_and_pilot(tmp_path, simulator, program):
     found = {s.name: s for s in starts(tmp_path, simulator=simulator, world='roof', **ARGUMENTS)}
     assert set(found) == {'gazebo', 'bridge', 'approach_pilot', 'pad_truth', 'perception', 'score'}
     assert found['gazebo'].command[0] == program and '-s' in found['gazebo'].command
-    assert 'approach:=2' in found['approach_pilot'].command
+    assert {'approach:=2', 'pad_size:=0.6'} <= set(found['approach_pilot'].command)
 
 
 def test_the_bridge_hands_on_every_topic_of_the_world(templates, tmp_path):
@@ -192,14 +218,20 @@ def test_the_bridge_hands_on_every_topic_of_the_world(templates, tmp_path):
 
 def test_wrong_arguments_of_the_launch_are_said_together(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
-        starts(tmp_path, simulator='gazeboo', world='sea', **{**ARGUMENTS, 'approach': 'left'})
-    for words in ("simulator: got 'gazeboo'", "world: got 'sea'", "approach: got 'left'"):
+        wrong = {**ARGUMENTS, 'approach': 'left', 'pad_size': '25'}
+        starts(tmp_path, simulator='gazeboo', world='sea', **wrong)
+    for words in (
+        *("simulator: got 'gazeboo'", "world: got 'sea'", "approach: got 'left'"),
+        "pad_size: got '25', expected 0.02 to 20 m",
+    ):
         assert words in str(caught.value)
 
 
 def test_the_launch_file_starts_what_belongs_to_a_flight(repository):
     file = LaunchFile(repository / 'launch' / 'gazebo.launch.py')
-    assert list(file.arguments) == ['simulator', 'world', 'gui', 'model', 'engine', 'approach']
+    assert list(file.arguments) == [
+        *('simulator', 'world', 'gui', 'model', 'engine', 'approach', 'pad_size')
+    ]
     started = file.start(world='roof', gui='false', engine='onnxruntime')
     nodes = {each.keywords['name']: each.keywords for each in started if each.kind == 'Node'}
     assert nodes['bridge']['package'] == 'ros_gz_bridge'
@@ -208,3 +240,23 @@ def test_the_launch_file_starts_what_belongs_to_a_flight(repository):
     assert commands[0][:3] == ['gz', 'sim', '-r']
     assert any('edge_perception.ros.pad_truth' in command for command in commands)
     assert 'score' in commands[-1] and started[-1].keywords['on_exit']
+
+
+@pytest.mark.parametrize(
+    ('simulator', 'publishers'),
+    [('classic', {'gzserver', 'perception'}), ('gz', {'bridge', 'perception'})],
+)
+def test_who_publishes_images_gets_the_profile_for_large_ones(
+    repository, monkeypatch, simulator, publishers
+):
+    for name in PROFILE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    file = LaunchFile(repository / 'launch' / 'gazebo.launch.py')
+    variables = {
+        each.keywords.get('name') or each.keywords['cmd'][0]: each.keywords['additional_env']
+        for each in file.start(simulator=simulator, world='roof', gui='false')
+    }
+    assert {name for name, given in variables.items() if given} == publishers
+    for name in publishers:
+        ((variable, path),) = variables[name].items()
+        assert variable in PROFILE_VARIABLES and path == str(repository / PROFILE)

@@ -13,13 +13,14 @@ from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 import numpy as np
 import pytest
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo
 
 from edge_perception.pose.solver import quaternion
+from edge_perception.pose.solver import rotation_matrix
 from edge_perception.ros import qos
 from edge_perception.ros.approach_pilot import ApproachPilot
 from edge_perception.ros.images import stamp_ns
-from edge_perception.ros.pad_truth import matrix
 from edge_perception.ros.pad_truth import pad_in_picture
 from edge_perception.ros.pad_truth import PadTruth
 from edge_perception.simulation.gazebo import PAD_HEIGHT
@@ -108,12 +109,17 @@ def test_the_pad_lies_where_the_camera_sees_it():
     assert position == pytest.approx((-0.5, -1.0, 4.0 - PAD_HEIGHT))
     # Seen from above with the front at the top: its x axis up in the picture, y to the left.
     seen = np.array([[0, -1, 0], [-1, 0, 0], [0, 0, -1]], np.float64)
-    assert matrix(turned) == pytest.approx(seen, abs=1e-9)
+    assert rotation_matrix(turned) == pytest.approx(seen, abs=1e-9)
 
 
-def test_the_pilot_steers_towards_its_way():
-    _, start, rotation = World().waypoints()[0]
-    make = lambda context: ApproachPilot(context=context)  # noqa: E731
+@pytest.mark.parametrize('size', [1.0, 0.5])
+def test_the_pilot_steers_towards_its_way(size):
+    _, start, rotation = World(pad_size=size).waypoints()[0]
+
+    def make(context):
+        values = [Parameter('pad_size', value=size)]
+        return ApproachPilot(context=context, parameter_overrides=values)
+
     with rig(make, Twist, '/carrier/velocity') as made:
         made.place(1, start + (0, 0, 1.0), rotation)
         velocity = made.answers.get(timeout=PATIENCE_S).linear

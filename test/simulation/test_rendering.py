@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 import cv2
@@ -130,6 +131,16 @@ def test_a_pad_half_outside_of_the_picture_counts_as_half():
     rendered = render(plain_scene(), view, random=random())
     assert rendered.visible == pytest.approx(0.5, abs=0.05)
     assert np.array_equal(rendered.seen, rendered.keypoints[:, 0] < 640)
+
+
+def test_a_tiny_pad_near_by_is_as_much_inside_as_a_large_one_far_away():
+    shares = [
+        views.inside(replace(view, position=view.position * size, side=size))
+        for view in [view_of(distance=0.9, tilt=10, distortion=(0.0,) * 5)]
+        for size in (pad.SMALLEST, 1.0, pad.LARGEST)
+    ]
+    assert shares == pytest.approx([shares[1]] * 3)
+    assert shares[1] > 0.5
 
 
 def test_a_picture_without_a_pad_says_so():

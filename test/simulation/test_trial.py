@@ -19,6 +19,7 @@ from edge_perception.simulation.trial_score import Threshold
 from edge_perception.simulation.trial_score import worst
 from edge_perception.testing.junit import junit_xml
 from edge_perception.testing.thresholds import read_thresholds
+from edge_perception.tooling.trial_report import draw_trials
 from edge_perception.tooling.trial_report import trial_page
 
 FACING = (1.0, 0.0, 0.0, 0.0)
@@ -150,7 +151,13 @@ def test_the_report_has_verdicts_plots_and_pictures():
     found = (FoundObject(pose=at(0, 0, 2.01)),)
     score = Score([trial(10**9, pad(2.0), found=found)], dropped={'stale': 1}, received=4)
     verdicts = score.judge([Threshold('recall', minimum=0.9), Threshold('age_ms', maximum=5.0)])
-    page = trial_page(score, verdicts, title='A & B', pictures=[('missed <it>', b'jpeg')])
+    page = trial_page(
+        score,
+        verdicts,
+        title='A & B',
+        plots=draw_trials(score),
+        pictures=[('missed <it>', b'jpeg')],
+    )
     assert 'passed: got 1 of one' in page and 'FAILED: got 10 of one' in page
     assert '1 stale (25.0 %)' in page
     assert page.count('<svg') == 3 and 'missed &lt;it&gt;' in page
@@ -166,6 +173,9 @@ def test_thresholds_of_the_package_are_read(repository):
     ('text', 'sentence'),
     [
         ('- {figure: recal, minimum: 1}', "figure: got 'recal', expected one of recall"),
+        ('- {figure: [recall], minimum: 1}', "figure: got ['recall'], expected one of recall"),
+        ('- {figure: {recall: 1}, minimum: 1}', "figure: got {'recall': 1}, expected one of"),
+        ('- {figure: recall, minimum: 2026-13-45}', 'cannot be read: month must be'),
         ('- {figure: recall}', 'got neither minimum nor maximum, so nothing could fail'),
         ('- {figure: recall, minimum: high}', "minimum: got 'high', expected a number"),
         ('- {figure: age_ms, maximum: 1, statistic: p42}', "statistic: got 'p42'"),

@@ -29,6 +29,12 @@ labels: [thing]
 """
 
 
+class PointingDecoder(FakeDecoder):
+    """As a model with poses needs it; sees the box and no keypoint."""
+
+    tasks = frozenset({'detections', 'keypoints'})
+
+
 def fake_model(folder: Path, *, manifest: str = MANIFEST) -> Path:
     """Write a model folder that only the fake engine can load."""
     folder.mkdir(exist_ok=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from faulty_plugin import FaultyBuilder
 from faulty_plugin import FaultyDecoder
 from faulty_plugin import FaultyType
+from faulty_plugin import PARITY
 from faulty_plugin import VERSION
 import numpy as np
 
@@ -20,6 +21,7 @@ from edge_perception.testing.conformance import EngineConformance
 class TestEngine(EngineConformance):
     engine_type = FaultyType()
     vendor_modules = ('colorsys',)
+    parity = PARITY
 
     def make_artifact(self, network, precision, path, version=VERSION):
         weights = network.weights

@@ -25,6 +25,7 @@ EDGE_PERCEPTION_CONTRACT = '0.1'
 FLOAT = np.dtype(np.float32)
 LEAKED: list[object] = []
 VERSION = 1
+PARITY = {'fp32': 0.05 if DEFECT == 'E06 parity' else 1e-5}
 
 if DEFECT == 'E01':
     import colorsys  # noqa: F401
@@ -230,6 +231,10 @@ class FaultyDecoder(contract.Decoder):
             rows = rows + self.seen_before
         if DEFECT == 'D07':
             rows = np.nan_to_num(rows)
+        if DEFECT == 'D07 class':
+            rows = np.concatenate([rows[:, :5], np.nan_to_num(rows[:, 5:])], axis=1)
+        if not np.isfinite(rows).all():
+            raise ValueError('rows: got NaN, expected numbers; try fp32')
         if DEFECT == 'D06':
             transform = contract.ImageTransform(1, 1, 1, 1)
         if DEFECT == 'D08':

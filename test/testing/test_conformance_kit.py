@@ -130,6 +130,37 @@ def test_known_failures_and_what_does_not_apply_are_told_in_the_summary(tmp_path
     assert outcomes[f'{name} E30'] == {'skipped'}
 
 
+TWO_FILES = """
+
+class TwoFilesType(FaultyType):
+    def create(self, manifest, artifact, options):
+        if not artifact.with_suffix('.bin').exists():
+            raise ArtifactError(artifact, reason='lacks its .bin', remedy='copy that as well')
+        return super().create(manifest, artifact, options)
+
+
+class TestTwoFiles(TestEngine):
+    engine_type = TwoFilesType()
+    plugin_module = FaultyType.__module__
+
+    def make_artifact(self, network, precision, path):
+        super().make_artifact(network, precision, path)
+        path.with_suffix('.bin').touch()
+"""
+
+
+def test_an_engine_of_two_files_keeps_the_clauses_of_files(tmp_path: Path) -> None:
+    conformance = (HERE / 'faulty_conformance.py').read_text()
+    head = 'from edge_perception.contract import InputRecipe\n'
+    assert head in conformance
+    error = 'from edge_perception.contract import ArtifactError\n'
+    name = write_plugin(tmp_path, '', conformance.replace(head, error + head) + TWO_FILES)
+    clauses = ('E10', 'E11', 'E16', 'E24')
+    tests = [selector(clause).partition('::')[2] for clause in clauses]
+    outcomes, printed = run_kit(tmp_path, *(f'{name}.py::TestTwoFiles::{test}' for test in tests))
+    assert outcomes == {f'{name} {clause}': {'passed'} for clause in clauses}, printed
+
+
 @pytest.mark.parametrize(
     ('kind', 'missing'),
     [('Engine', 'engine_type'), ('Decoder', 'manifest, seen, unseen'), ('Builder', 'builder')],

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,13 @@ def test_keypoints_that_both_see_are_compared():
     unseen = (np.nan, np.nan)
     found = compare(points([(1, 1), (5, 5)]), points([(1, 5), unseen]), threshold=0.3)
     assert found.keypoint_px == pytest.approx(4.0)
+    assert (found.keypoints, found.keypoints_lost, found.keypoints_invented) == (2, 1, 0)
+
+
+def test_keypoints_of_objects_below_the_threshold_do_not_count():
+    below = replace(boxes((*DOG[:4], 0.27, 16)), keypoints=points([(1, 1)]).keypoints)
+    away = replace(below, keypoints=points([(9, 9)]).keypoints)
+    assert compare(below, away, threshold=0.3) == Agreement()
 
 
 def test_an_instance_that_only_one_sees_is_lost_or_invented():
@@ -117,23 +126,37 @@ def test_masks_are_compared_by_pixels():
     assert compare(Perception(mask=mask), Perception(mask=other), threshold=0).mask_share == 0.1
 
 
-def test_poses_are_compared_by_distance_and_angle():
-    def pose(z, turn):
-        quaternion = np.array([0, 0, np.sin(turn / 2), np.cos(turn / 2)])
-        return Perception(poses=(ObjectPose(np.array([0, 0, z]), quaternion, np.eye(6)),))
+def standing(*poses):
+    return replace(boxes(PERSON), poses=poses)
 
-    found = compare(pose(2.0, 0.0), pose(2.02, np.radians(3)), threshold=0)
+
+def pose(z=2.0, turn=0.0):
+    quaternion = np.array([0, 0, np.sin(turn / 2), np.cos(turn / 2)])
+    return ObjectPose(np.array([0, 0, z]), quaternion, np.eye(6))
+
+
+def test_poses_are_compared_by_distance_and_angle():
+    found = compare(standing(pose()), standing(pose(2.02, np.radians(3))), threshold=0)
+    assert found.poses == 1
     assert found.position_share == pytest.approx(0.01)
     assert found.rotation_deg == pytest.approx(3.0)
     # A quaternion and its negative are the same orientation.
-    assert compare(pose(2.0, 0.0), pose(2.0, 2 * np.pi), threshold=0).rotation_deg < 1e-5
+    turned = compare(standing(pose()), standing(pose(turn=2 * np.pi)), threshold=0)
+    assert turned.rotation_deg < 1e-5
+
+
+def test_a_pose_that_only_one_has_is_lost_or_invented():
+    lost = compare(standing(pose()), standing(), threshold=0)
+    assert (lost.poses, lost.poses_lost, lost.poses_invented) == (1, 1, 0)
+    invented = compare(standing(), standing(pose()), threshold=0)
+    assert (invented.poses, invented.poses_lost, invented.poses_invented) == (0, 0, 1)
 
 
 def test_of_many_frames_the_worst_counts():
-    one = Agreement(reference=2, matched=1, lost=1, worst_iou=0.8, box_px=2.0)
-    other = Agreement(reference=1, matched=1, worst_iou=0.9, box_px=3.0)
+    one = Agreement(reference=2, matched=1, lost=1, keypoints=4, worst_iou=0.8, box_px=2.0)
+    other = Agreement(reference=1, matched=1, keypoints=3, worst_iou=0.9, box_px=3.0)
     assert one.merged(other) == Agreement(
-        reference=3, matched=2, lost=1, worst_iou=0.8, box_px=3.0
+        reference=3, matched=2, lost=1, keypoints=7, worst_iou=0.8, box_px=3.0
     )
 
 

@@ -23,6 +23,7 @@ from edge_perception.tooling.build import build
 from edge_perception.tooling.build import Order
 from edge_perception.tooling.calibration import find_calibration
 from edge_perception.tooling.quantise import quantise
+from edge_perception.tooling.quantise import sensitive_layers
 from test.support.networks import manifest_for
 from test.support.networks import save
 from test.support.networks import save_conv
@@ -121,6 +122,34 @@ def test_a_network_of_which_8_bits_carry_nothing_is_not_called_int8(in_8_bits, m
     monkeypatch.setattr(quantisation, 'WANTED_SNR_DB', 1000.0)
     with pytest.raises(BuildError, match='8 bits carry none of the 3 layers'):
         in_8_bits(form)
+
+
+def test_quantisers_of_others_are_not_asked_to_leave_every_layer_in_float(tmp_path):
+    source = three_layers(tmp_path / 'net.onnx')
+    picture = np.random.default_rng(3).normal(size=SHAPE).astype(np.float32)
+
+    def spared(wanted_db: float) -> tuple[str, ...]:
+        return sensitive_layers(
+            source,
+            samples=lambda: iter([{'image': picture}]),
+            manifest=manifest_for(),
+            wanted_db=wanted_db,
+        )
+
+    assert spared(-100.0)  # at least the worst one, where the gate was not content with none
+    with pytest.raises(BuildError, match='8 bits carry none of the 3 layers: .* below 1000 dB'):
+        spared(1000.0)
+
+
+@pytest.mark.parametrize(
+    ('target', 'whole', 'may_spare'),
+    [
+        ('openvino', False, True), ('openvino', True, False), ('tflite', False, True),
+        ('onnxruntime', False, False), ('edgetpu', False, False),
+    ],
+)  # fmt: skip
+def test_only_targets_that_can_spare_layers_are_tried_again(order, target, whole, may_spare):
+    assert order(target, whole=whole).may_spare == may_spare
 
 
 def test_sums_and_joins_are_left_in_float_before_every_layer_is(in_8_bits, monkeypatch):

@@ -19,6 +19,7 @@ from edge_perception.core.shelves import cache_root
 from edge_perception.core.shelves import current_entries
 from edge_perception.tooling.cache import entries
 from edge_perception.tooling.cache import locked
+from edge_perception.tooling.cache import make_current
 from edge_perception.tooling.cache import prune
 from edge_perception.tooling.cache import publish
 from edge_perception.tooling.cache import read_entry
@@ -29,12 +30,12 @@ CHILD = [sys.executable, str(Path(__file__).with_name('cache_child.py'))]
 KILLS = int(os.environ.get('EDGE_PERCEPTION_KILLS', '12'))
 
 
-def put(shelf: Path, name: str, content: bytes = b'net', **values) -> None:
+def put(shelf: Path, name: str, content: bytes = b'net', *, passed: bool = True) -> None:
     with locked(shelf, name, waiting=lambda: None), workspace(shelf, name) as folder:
         made = folder / 'made'
         made.mkdir()
         (made / 'net.fake').write_bytes(content)
-        publish(made, shelf, name, artifact='net.fake', values=values)
+        publish(made, shelf, name, artifact='net.fake', values={}, passed=passed)
 
 
 def hidden(shelf: Path) -> list[str]:
@@ -97,6 +98,20 @@ def test_the_last_build_is_the_current_one_and_prune_keeps_it(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_rejected_takes_the_place_of_nothing_that_passed(tmp_path):
+    shelf, good = tmp_path / 'model', ['int8-fake-1']
+    put(shelf, 'int8-fake-1', b'bad', passed=False)
+    (first,) = current_entries(shelf)  # it says why there is nothing to load
+    assert not read_entry(first).values['passed']
+    put(shelf, 'int8-fake-1', b'good')
+    put(shelf, 'int8-fake-1', b'bad again', passed=False)
+    put(shelf, 'int8-fake-2', b'bad as well', passed=False)
+    assert [each.name for each in current_entries(shelf)] == good
+    assert read_entry(shelf / 'int8-fake-1').artifact.read_bytes() == b'good'
+    assert prune(tmp_path)[0] == 2
+    assert [entry.folder.name for entry, _ in entries(tmp_path)] == good
+
+
 def test_an_entry_that_was_damaged_is_none(tmp_path):
     put(tmp_path, 'int8-fake-1')
     (tmp_path / 'int8-fake-1' / 'net.fake').write_bytes(b'other')
@@ -121,6 +136,36 @@ def test_a_full_disk_is_a_sentence(tmp_path):
         workspace(tmp_path, 'int8-fake-1'),
     ):
         raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+@pytest.mark.parametrize('before', [None, '/tmp'])
+def test_a_disk_that_has_no_room_for_the_folder_is_a_sentence(tmp_path, monkeypatch, before):
+    def full(self, **extra):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.delenv('TMPDIR', raising=False)
+    if before:
+        monkeypatch.setenv('TMPDIR', before)
+    monkeypatch.setattr(Path, 'mkdir', full)
+    with (
+        pytest.raises(BuildError, match='no room is left on the disk; free some'),
+        workspace(tmp_path, 'int8-fake-1'),
+    ):
+        pass
+    assert os.environ.get('TMPDIR') == before
+
+
+def test_what_is_current_is_not_written_again_and_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
+    def full(self, *content, **extra):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    put(tmp_path, 'int8-fake-1')
+    put(tmp_path, 'int8-fake-2')
+    monkeypatch.setattr(Path, 'write_text', full)
+    make_current(tmp_path, 'int8-fake-2')
+    with pytest.raises(BuildError, match='no room is left on the disk; free some'):
+        make_current(tmp_path, 'int8-fake-1')
+    assert [each.name for each in current_entries(tmp_path)] == ['int8-fake-2']
 
 
 def test_temporary_files_of_libraries_stay_in_the_workspace(tmp_path):

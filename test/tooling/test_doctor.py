@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from edge_perception.contract import Availability
@@ -120,6 +122,30 @@ def test_a_check_that_fails_is_a_line_and_the_others_go_on():
         'model path', Level.YELLOW, 'could not be looked at: disk on fire', 'report it'
     )
     assert report[1].level is Level.GREEN
+
+
+def test_a_check_of_the_machine_that_fails_has_its_name(tmp_path):
+    host = PluginHost(candidates=[], environ={})
+    del host.engines
+    report = doctor.examine(doctor.machine_checks(host, tmp_path))
+    (check,) = [each for each in report if each.found.startswith('could not be looked at')]
+    assert check.subject == 'engines'
+
+
+def test_room_is_looked_for_where_artifacts_are_built(monkeypatch, tmp_path):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    for value in ('', 'relative'):
+        monkeypatch.setenv('XDG_CACHE_HOME', value)
+        (check,) = doctor.disk()
+        assert check.found.endswith(f'free in {tmp_path}')
+
+
+def test_segments_of_running_nodes_are_not_removed(monkeypatch):
+    full = SimpleNamespace(free=1 << 20)
+    monkeypatch.setattr(doctor.shutil, 'disk_usage', lambda folder: full)
+    (check,) = doctor.shared_memory()
+    assert check.level is Level.RED
+    assert check.remedy.startswith('end all ROS nodes of this machine, then remove')
 
 
 def test_a_folder_of_models_that_does_not_exist_is_said(tmp_path, monkeypatch):

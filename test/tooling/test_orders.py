@@ -17,7 +17,9 @@ from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
+from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelDescription
+from edge_perception.contract import Selection
 from edge_perception.core.artifacts import ArtifactWish
 from edge_perception.core.artifacts import choose_artifact
 from edge_perception.core.external_data import model_sha256
@@ -122,6 +124,21 @@ def test_another_input_has_another_place(model):
     )
 
 
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'decoder_options': {'layout': 'nhwc'}},
+        {'labels': LabelMap(('a', 'b'))},
+        {'selection': Selection(score_threshold=0.9)},
+    ],
+)
+def test_whatever_the_gate_judges_by_has_another_place(model, change):
+    other = replace(model.manifest, **change)
+    assert place(Order(model, Maker(), 'fp32')) != place(
+        Order(replace(model, manifest=other), Maker(), 'fp32')
+    )
+
+
 def test_stricter_limits_have_another_place(model):
     strict = replace(model.manifest, gate={'fp32': {'snr_db': 90}})
     assert place(Order(model, Maker(), 'fp32')) != place(
@@ -175,7 +192,7 @@ def built(model):
                 versions={'engine': 'fake 1.0'},
             ),
         )
-        publish(made, shelf, name, artifact='net.fake', values={'passed': True})
+        publish(made, shelf, name, artifact='net.fake', values={})
 
     def choose(engine_type=None):
         engine_type = engine_type or OneEngine()

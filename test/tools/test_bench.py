@@ -151,6 +151,17 @@ def test_without_shared_data_the_model_is_left_out(tmp_path, monkeypatch):
     assert 'EDGE_PERCEPTION_SHARED_DATA' in left_out.reason
 
 
+@pytest.mark.parametrize(
+    ('option', 'value', 'expected'),
+    [('--rounds', '0', 'a whole number from 1'), ('--seconds', 'nan', 'a number from 0.1')],
+)
+def test_a_setting_that_measures_nothing_is_refused_in_a_sentence(capsys, option, value, expected):
+    with pytest.raises(SystemExit) as ended:
+        command.main([option, value])
+    assert ended.value.code == 2
+    assert f"argument {option}: got '{value}', expected {expected}\n" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_real_run_measures_everything(shared_data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, 'WORKSPACE', tmp_path)

@@ -63,10 +63,15 @@ def messages(tmp_path) -> Messages:
 
 
 class Master:
-    """Names itself as the publisher of whatever is asked for, and publishes two times."""
+    """
+    Names itself as the publisher of whatever is asked for, and publishes two times.
 
-    def __init__(self, messages: Messages) -> None:
+    :param stays: it does not end then, but with the client.
+    """
+
+    def __init__(self, messages: Messages, *, stays: bool = False) -> None:
         self._messages = messages
+        self._stays = stays
         self._server = socket.create_server(('127.0.0.1', 0))
         self.port = self._server.getsockname()[1]
         self.packets: queue.Queue = queue.Queue()
@@ -85,6 +90,8 @@ class Master:
         self._read(topic)
         for second in (1, 2):
             self._send(topic, make('Time')(sec=second, nsec=0).SerializeToString())
+        if self._stays:
+            control.recv(1)
         self._server.close()
         topic.close()
         control.close()
@@ -112,6 +119,22 @@ def test_messages_of_a_topic_arrive_in_order_until_gazebo_ends(messages):
     assert [got.get(timeout=PATIENCE_S).sec for _ in range(2)] == [1, 2]
     assert [master.packets.get(timeout=PATIENCE_S) for _ in range(2)] == ['subscribe', 'sub']
     assert client.closed.wait(PATIENCE_S)
+
+
+def test_a_message_that_nobody_can_use_ends_it_although_gazebo_goes_on(messages, monkeypatch):
+    """As when the images have another format: a flight would wait for more of them."""
+    said: queue.Queue = queue.Queue()
+    monkeypatch.setattr(threading, 'excepthook', said.put)
+    master = Master(messages, stays=True)
+    client = Client(messages, port=master.port)
+
+    def receive(message: object) -> None:
+        raise ValueError('pixel format: got 7')
+
+    client.subscribe(TOPIC, 'Time', receive)
+    assert client.closed.wait(PATIENCE_S)
+    assert str(said.get(timeout=PATIENCE_S).exc_value) == 'pixel format: got 7'
+    client.close()
 
 
 def test_without_a_master_it_says_so_at_once(messages):
@@ -192,3 +215,22 @@ def test_ci_is_told_why_it_cannot_run(monkeypatch, capsys):
     monkeypatch.setattr(gazebo_main.shutil, 'which', lambda name: None)
     assert gazebo_main.main() == 1
     assert capsys.readouterr().out == 'Not run: no root\n'
+
+
+def test_ci_is_told_that_no_mirror_answers_unless_the_folder_is_there(
+    monkeypatch, capsys, tmp_path
+):
+    debootstrap = tmp_path / 'bin' / 'debootstrap'
+    debootstrap.parent.mkdir()
+    debootstrap.write_text('#!/bin/sh\necho "E: Failed getting release file" >&2\nexit 1\n')
+    debootstrap.chmod(0o755)
+    monkeypatch.setenv('PATH', f'{debootstrap.parent}:/usr/bin:/bin')
+    monkeypatch.setattr(gazebo_main, 'why_not', lambda: '')
+    monkeypatch.setattr(gazebo_main, 'BUILD', tmp_path)
+    monkeypatch.setattr(gazebo_main.shutil, 'which', lambda name: None)
+    assert gazebo_main.main() == 1
+    said = capsys.readouterr().out
+    assert said.startswith('Not run: Gazebo is not installed, and a folder with it cannot be made')
+    assert said.endswith('E: Failed getting release file\n')
+    (tmp_path / folder.RELEASE).mkdir()
+    assert gazebo_main.main() == 0

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 import json
+import math
 from pathlib import Path
 import sys
 
@@ -30,6 +33,8 @@ from tools.bench.subjects import Subject
 # Reports lie here, what the processes hand over in work/, what they print in logs/.
 WORKSPACE = ROOT / 'build' / 'bench'
 INFER_MODEL = 'yolox_nano'
+# Of those settings that may not be 0.
+LEAST = {'rate_hz': 0.1, 'rounds': 1, 'seconds': 0.1}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -111,10 +116,24 @@ def _parser() -> argparse.ArgumentParser:
         '--engines', nargs='*', choices=sorted(VENDOR_LOOPS), default=sorted(VENDOR_LOOPS)
     )
     for each in fields(Settings):
-        kind = int if isinstance(each.default, int) else float
         name = each.name.replace('_', '-')
+        kind = _number(type(each.default), least=LEAST.get(each.name, 0))
         parser.add_argument(f'--{name}', type=kind, default=each.default, metavar='NUMBER')
     return parser
+
+
+def _number(kind: type, *, least: float) -> Callable[[str], float]:
+    """Return what reads a number of an option."""
+    words = 'whole number' if kind is int else 'number'
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            value: float = kind(text)
+            if least <= value < math.inf:
+                return value
+        raise argparse.ArgumentTypeError(f'got {text!r}, expected a {words} from {least:g}')
+
+    return read
 
 
 def _tell(figures: Mapping[str, float], path: Path) -> None:

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 import shutil
 import sys
 
+from tools.gazebo.folder import why_no_packages
 from tools.gazebo.folder import why_not
+
+BUILD = Path(__file__).resolve().parents[2] / 'build' / 'gazebo'
 
 
 def main() -> int:
@@ -19,7 +23,7 @@ def main() -> int:
     if shutil.which('gzserver'):
         print('Gazebo is installed')
         return 0
-    problem = why_not()
+    problem = why_not() or why_no_packages(BUILD)
     print(f'Not run: {problem}' if problem else 'a folder with Gazebo 11 is used, or made')
     return 1 if problem else 0
 

@@ -10,19 +10,23 @@ the machine is changed. Needs root, because only root may change into such a fol
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import os
 from pathlib import Path
 import shutil
 import subprocess
+from tempfile import TemporaryDirectory
 import time
 
 from tools.gazebo.processes import Process
 
 HERE = Path(__file__).resolve().parent
+RELEASE = 'bullseye'
 # A process that this namespace belongs to takes everything in it along when it ends.
 NAMESPACES = ('unshare', '--mount', '--pid', '--fork', '--kill-child')
 # Enough for slow mirrors.
 BUILD_PATIENCE_S = 1200.0
+LIST_PATIENCE_S = 180.0
 NEEDED = ('debootstrap', 'unshare', 'chroot')
 
 
@@ -38,14 +42,14 @@ def make_folder(build: Path, *, say: Callable[[str], None]) -> Path:
     :param say: told what takes long, and how long it took.
     :raises GazeboError: it cannot be made.
     """
-    folder = build / 'bullseye'
+    folder = build / RELEASE
     if folder.is_dir():
         return folder
     problem = why_not()
     if problem:
         raise GazeboError(problem)
     build.mkdir(parents=True, exist_ok=True)
-    partial = build / 'bullseye.partial'
+    partial = build / f'{RELEASE}.partial'
     # Left behind when somebody pulled the plug. Its mounts are gone with their namespace.
     shutil.rmtree(partial, ignore_errors=True)
     say(f'making a folder with Gazebo 11 of Debian 11 in {folder}, once; this takes minutes')
@@ -83,18 +87,48 @@ def why_not() -> str:
     return ''
 
 
+def why_no_packages(build: Path) -> str:
+    """
+    Say why no mirror gives the packages of the folder; empty when one does, or none is needed.
+
+    :param build: where the folder is kept, which may have been made before.
+    """
+    if (build / RELEASE).is_dir():
+        return ''
+    with TemporaryDirectory() as scratch:
+        # Gets and checks the lists of packages, as the making of the folder begins.
+        command = ['debootstrap', '--print-debs', RELEASE, f'{scratch}/folder']
+        try:
+            _run(command, log=Path(scratch, 'log'), patience_s=LIST_PATIENCE_S)
+        except GazeboError as error:
+            return f'Gazebo is not installed, and a folder with it cannot be made: {error}'
+    return ''
+
+
 def _build(partial: Path, log: Path) -> None:
     command = ['nice', '-n', '19', *NAMESPACES, 'sh', str(HERE / 'build.sh'), str(partial)]
+    try:
+        _run(command, log=log, patience_s=BUILD_PATIENCE_S)
+    except GazeboError as error:
+        raise GazeboError(f'the folder cannot be made: {error}; see {log}') from error
+
+
+def _run(command: Sequence[str], *, log: Path, patience_s: float) -> None:
+    """
+    Run what takes a mirror as its last argument.
+
+    :raises GazeboError: it failed, with its last words, or took too long.
+    """
     process = Process('debootstrap', [*command, *_mirror()], log=log, environment=os.environ)
     try:
-        status = process.wait(BUILD_PATIENCE_S)
+        status = process.wait(patience_s)
     finally:
         process.kill()
     if status is None:
-        raise GazeboError(f'the folder was not made in {BUILD_PATIENCE_S:g} s; see {log}')
+        raise GazeboError(f'debootstrap did not end in {patience_s:g} s')
     if status != 0:
         last = process.words.strip().splitlines()[-1:]
-        raise GazeboError(f'the folder cannot be made: {" ".join(last)}; see {log}')
+        raise GazeboError(last[0] if last else f'debootstrap ended with status {status}')
 
 
 def _mirror() -> list[str]:

@@ -50,7 +50,9 @@ class Messages:
 
 class Client:
     """
-    Follows topics until it is closed. ``closed`` is set as well when Gazebo has ended.
+    Follows topics until it is closed.
+
+    ``closed`` is set as well when Gazebo has ended, or whoever receives has failed.
 
     :param port: of the master on this machine.
     :raises OSError: no master is there.
@@ -112,10 +114,12 @@ class Client:
 
     def _start(self, follow: Callable[[], None]) -> None:
         def run() -> None:
-            # Gazebo has ended, or we have.
-            with suppress(OSError, EOFError):
-                follow()
-            self.closed.set()
+            try:
+                # Gazebo has ended, or we have.
+                with suppress(OSError, EOFError):
+                    follow()
+            finally:
+                self.closed.set()
 
         threading.Thread(target=run, name='gazebo', daemon=True).start()
 

@@ -21,11 +21,11 @@ from edge_perception.cli.failures import FAILED
 from edge_perception.cli.failures import note
 from edge_perception.cli.failures import say
 from edge_perception.cli.files import writing
-from edge_perception.cli.sources import be_quiet
-from edge_perception.cli.sources import find_sources
 from edge_perception.core.engine_choice import describe_artifact
 from edge_perception.core.models import find_model
 from edge_perception.core.plugin_host import PluginHost
+from edge_perception.tooling.sources import be_quiet
+from edge_perception.tooling.sources import find_sources
 
 EXAMPLES = """\b
 Examples:
@@ -56,7 +56,7 @@ INTERRUPTED = 128 + 2  # what shells return for a command that Ctrl-C ended
 )
 @click.option(
     '--out',
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
     default=Path('build/demo'),
     show_default=True,
     metavar='FOLDER',

@@ -12,6 +12,7 @@ import math
 import os
 from pathlib import Path
 import time
+from typing import Any
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -128,7 +129,7 @@ class Job:
             samples = self._samples.take(watch.seen())
             self._require(samples, node)
             lines = self._rows(samples, watch, live=False)
-            report = watch.report
+            facts = self._facts(watch)
         self._screen.summary(lines)
         write_outputs(
             plan.out,
@@ -136,17 +137,8 @@ class Job:
             lines=lines,
             samples=samples,
             picture=self._pictures.best,
-            facts={
-                'model': plan.manifest.name,
-                'source': plan.source or 'approach',
-                'seconds': plan.seconds,
-                'seed': plan.seed,
-                'node': {
-                    'received': report.received,
-                    'published': report.published,
-                    'dropped': report.dropped,
-                },
-            },
+            video=self._pictures.video,
+            facts=facts,
             console=self._console,
         )
 
@@ -208,6 +200,21 @@ class Job:
     def _rows(self, samples: list[Sample], watch: DemoWatch, *, live: bool) -> Rows:
         dropped, with_truth = watch.report.dropped, self._plan.with_truth
         return rows(samples, dropped=dropped, with_truth=with_truth, live=live)
+
+    def _facts(self, watch: DemoWatch) -> dict[str, Any]:
+        """Return what was asked for, and what the node counted."""
+        plan, report = self._plan, watch.report
+        return {
+            'model': plan.manifest.name,
+            'source': plan.source or 'approach',
+            'seconds': plan.seconds,
+            'seed': plan.seed,
+            'node': {
+                'received': report.received,
+                'published': report.published,
+                'dropped': report.dropped,
+            },
+        }
 
     def _require(self, samples: list[Sample], node: Child) -> None:
         """Raise when something did not come that should have."""

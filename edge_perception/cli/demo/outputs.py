@@ -41,19 +41,21 @@ def write_outputs(
     lines: Rows,
     samples: Sequence[Sample],
     picture: bytes | None,
+    video: Path | None,
     facts: Mapping[str, Any],
     console: Console,
 ) -> None:
     """
     Write picture, report and numbers, and print the paths of all files.
 
-    :param out: folder; the video lies there already.
+    :param out: folder.
     :param lines: name and value of each line of the table.
     :param picture: JPEG.
+    :param video: where it was written to.
     :param facts: what was asked for, and what the node counted.
     :raises ConfigurationError: a file cannot be written.
     """
-    written = {'video': out / 'video.mp4'}
+    written = {} if video is None else {'video': video}
     if picture is not None:
         written['picture'] = _write(out / 'picture.jpg', picture)
     machine = machine_facts()

@@ -25,6 +25,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract.types import UInt8Array
 from edge_perception.core.drawing import draw
 from edge_perception.pose import Intrinsics
+from edge_perception.pose import rotation_matrix
 from edge_perception.simulation.trial import Placement
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class DemoPictures:
             finally:
                 if self._video is not None:
                     self._video.release()
+
+    @property
+    def video(self) -> Path | None:
+        """The file that was written; None when there was no image."""
+        return None if self._video is None else self._path
 
     @property
     def best(self) -> bytes | None:
@@ -117,22 +123,13 @@ def draw_axes(
     :param length: of an axis in metres.
     """
     ends = np.concatenate([np.zeros((1, 3)), np.eye(3)]) * length
-    points = ends @ _matrix(pose.orientation).T + np.array(pose.position)
+    points = ends @ rotation_matrix(pose.orientation).T + np.array(pose.position)
     if points[:, 2].min() <= 0:
         return
     pixels = np.clip(intrinsics.pixels(points), -1e4, 1e4).round().astype(int).tolist()
     width = max(2, round(min(picture.shape[:2]) / 160))
     for end, colour in zip(pixels[1:], AXIS_COLOURS):
         cv2.line(picture, tuple(pixels[0]), tuple(end), colour, width, cv2.LINE_AA)
-
-
-def _matrix(orientation: tuple[float, float, float, float]) -> Any:
-    """Return the rotation (3, 3) of a quaternion x, y, z, w."""
-    x, y, z, w = orientation
-    length = math.sqrt(x * x + y * y + z * z)
-    angle = 2 * math.atan2(length, w)
-    axis = np.array([x, y, z]) / length if length > 1e-12 else np.zeros(3)
-    return cv2.Rodrigues(axis * angle)[0]
 
 
 def _intrinsics(info: Any) -> Intrinsics | None:

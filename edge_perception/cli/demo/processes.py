@@ -19,6 +19,7 @@ import sys
 import threading
 from typing import Any
 
+from edge_perception.cli.files import writing
 from edge_perception.contract import ConfigurationError
 from edge_perception.ros.environment import for_large_images
 from edge_perception.ros.environment import on_this_machine
@@ -38,6 +39,7 @@ class Child:
 
     :param name: for sentences.
     :param log: gets all that it prints.
+    :raises ConfigurationError: the log cannot be written.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class Child:
             for key, value in parameters.items()
             for part in ('-p', f'{key}:={json.dumps(value, ensure_ascii=False)}')
         ]
-        with log.open('w', encoding='utf-8') as file:
+        with writing(log):
+            file = log.open('w', encoding='utf-8')
+        with file:
             self._process = subprocess.Popen(
                 [sys.executable, '-m', module, '--ros-args', *flags],
                 env=dict(environment),

@@ -21,10 +21,10 @@ from edge_perception.cli.failures import say
 from edge_perception.cli.files import writing
 from edge_perception.cli.score.outputs import show
 from edge_perception.cli.score.outputs import write
-from edge_perception.cli.sources import be_quiet
 from edge_perception.simulation.trial_score import Score
 from edge_perception.simulation.trial_score import Threshold
 from edge_perception.testing.thresholds import read_thresholds
+from edge_perception.tooling.sources import be_quiet
 
 EXAMPLES = """\b
 Examples:
@@ -46,7 +46,7 @@ GRACE_S = 1.3
 )
 @click.option(
     '--out',
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
     default=Path('build/score'),
     show_default=True,
     metavar='FOLDER',
@@ -118,26 +118,36 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _report(watch: Any, thresholds: Sequence[Threshold], *, out: Path, console: Console) -> bool:
-    """Write and print everything; tell whether all thresholds were kept."""
+    """Print and write everything; tell whether all thresholds were kept."""
+    if watch.no_poses:
+        note(
+            f'{watch.no_poses} poses on /ground_truth/pose were left out: not finite, in the '
+            'camera itself, or without an orientation'
+        )
     score = Score(watch.trials(), dropped=watch.dropped, received=watch.received)
     verdicts = score.judge(thresholds)
-    write(out, score, verdicts, watch=watch, console=console)
     show(score, verdicts, console=console)
     failed = [verdict for verdict in verdicts if not verdict.passed]
     for verdict in failed:
         say('score_failed', verdict.sentence)
+    # After the verdict was printed: a file that cannot be written must not cost it.
+    write(out, score, verdicts, watch=watch, console=console)
     return not failed
 
 
 def _listen(watch: Any, *, seconds: float, quiet_s: float) -> None:
-    """Return when the time is over or no image has come for a while."""
+    """Return when the time is over or, after the first one, no image has come for a while."""
     started = changed = time.monotonic()
-    images = 0
+    images, said = 0, False
     while not seconds or time.monotonic() < started + seconds:
         now = time.monotonic()
         if watch.images != images:
             images, changed = watch.images, now
-        if images and now > changed + quiet_s:
+        quiet = now > changed + quiet_s
+        if quiet and images:
             break
+        if quiet and not said:
+            said = True
+            note(f'no image on {watch.image_topic} so far; --camera takes its namespace')
         time.sleep(POLL_S)
     time.sleep(GRACE_S)

@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
+from edge_perception.cli.demo.outputs import NO_PLOTS
 from edge_perception.cli.failures import note
 from edge_perception.cli.files import replacing
+from edge_perception.cli.files import writing
 from edge_perception.cli.score.pictures import best_picture
+from edge_perception.cli.score.pictures import NoVideoError
 from edge_perception.cli.score.pictures import VIDEO_EVERY
 from edge_perception.cli.score.pictures import worst_pictures
 from edge_perception.cli.score.pictures import write_video
 from edge_perception.simulation.trial_score import Score
 from edge_perception.simulation.trial_score import Verdict
 from edge_perception.testing.junit import junit_xml
+from edge_perception.tooling.trial_report import draw_trials
 from edge_perception.tooling.trial_report import summary_rows
 from edge_perception.tooling.trial_report import trial_page
 
@@ -40,31 +45,42 @@ def write(
     Write the files and print their paths.
 
     :param watch: has the pictures and the intrinsics.
+    :raises ConfigurationError: a file cannot be written.
     """
     texts = {
         'junit.xml': junit_xml(verdicts, suite='edge_perception.score'),
         'score.json': json.dumps(figures(score, verdicts), indent=2) + '\n',
         'images.csv': table(score),
+        'report.html': _page(score, verdicts, watch),
     }
-    try:
-        texts['report.html'] = trial_page(
-            score, verdicts, title=TITLE, pictures=worst_pictures(score, watch)
-        )
-    except ModuleNotFoundError as error:
-        note(f'no report.html: the package {error.name} is missing, pip install {error.name}')
-    for name, text in texts.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding='utf-8')
-        console.print(str(folder / name), soft_wrap=True, highlight=False)
+    files = {name: text.encode() for name, text in texts.items()}
     picture = best_picture(score, watch)
     if picture is not None:
-        with replacing(folder / 'picture.jpg') as temporary:
-            temporary.write_bytes(picture)
-        console.print(str(folder / 'picture.jpg'), soft_wrap=True, highlight=False)
+        files['picture.jpg'] = picture
+    for name, data in files.items():
+        with replacing(folder / name) as temporary, writing(folder / name):
+            temporary.write_bytes(data)
+        console.print(str(folder / name), soft_wrap=True, highlight=False)
     if any(watch.picture(trial.stamp_ns) for trial in score.trials[::VIDEO_EVERY]):
-        with replacing(folder / 'video.mp4') as temporary:
-            write_video(temporary, score, watch)
-        console.print(str(folder / 'video.mp4'), soft_wrap=True, highlight=False)
+        try:
+            with replacing(folder / 'video.mp4') as temporary:
+                write_video(temporary, score, watch)
+        except NoVideoError as error:
+            note(f'no {folder / "video.mp4"}: {error}')
+        else:
+            console.print(str(folder / 'video.mp4'), soft_wrap=True, highlight=False)
+
+
+def _page(score: Score, verdicts: Sequence[Verdict], watch: Any) -> str:
+    """Return the report; without matplotlib it has no plots, and says so."""
+    plots, notes = {}, []
+    try:
+        plots = draw_trials(score)
+    except ModuleNotFoundError:
+        note(NO_PLOTS)
+        notes.append(NO_PLOTS)
+    pictures = worst_pictures(score, watch)
+    return trial_page(score, verdicts, title=TITLE, plots=plots, pictures=pictures, notes=notes)
 
 
 def figures(score: Score, verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -117,7 +133,7 @@ def table(score: Score) -> str:
 def show(score: Score, verdicts: Sequence[Verdict], *, console: Console) -> None:
     """Print verdicts and summary."""
     for verdict in verdicts:
-        word = '[green]passed[/]' if verdict.passed else '[red]FAILED[/]'
-        console.print(f'{word}  {verdict.sentence}', soft_wrap=True, highlight=False)
+        word = ('passed', 'green') if verdict.passed else ('FAILED', 'red')
+        console.print(Text.assemble(word, f'  {verdict.sentence}'), soft_wrap=True)
     for name, value in summary_rows(score):
-        console.print(f'{name}: {value}', soft_wrap=True, highlight=False)
+        console.print(Text(f'{name}: {value}'), soft_wrap=True)

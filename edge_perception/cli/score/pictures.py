@@ -13,7 +13,6 @@ import numpy as np
 
 from edge_perception.cli.demo.pictures import draw_axes
 from edge_perception.cli.pictures import CODEC
-from edge_perception.contract import ConfigurationError
 from edge_perception.contract import IntrinsicsError
 from edge_perception.contract.types import UInt8Array
 from edge_perception.pose import Intrinsics
@@ -31,6 +30,10 @@ BEST_SIZE_PX = 160.0
 # Every third image, 10 in a second of the camera's time where it has 30.
 VIDEO_WIDTH, VIDEO_EVERY, VIDEO_RATE = 256, 3, 10.0
 TRUE_COLOUR, FOUND_COLOUR = (255, 200, 0), (0, 0, 255)  # BGR
+
+
+class NoVideoError(Exception):
+    """A video cannot be made here; everything else can."""
 
 
 def worst_pictures(score: Score, watch: Any) -> list[tuple[str, bytes]]:
@@ -82,7 +85,7 @@ def write_video(path: Path, score: Score, watch: Any) -> None:
     """
     Write the images with what was found in them.
 
-    :raises ConfigurationError: there is no image, or OpenCV cannot write videos here.
+    :raises NoVideoError: there is no image, or OpenCV cannot write videos here.
     """
     matches = {match.trial.stamp_ns: match for match in score.matches if match.found}
     video: Any = None
@@ -101,9 +104,7 @@ def write_video(path: Path, score: Score, watch: Any) -> None:
             video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), VIDEO_RATE, size)
         video.write(cv2.resize(small, size))
     if video is None or not video.isOpened():
-        raise ConfigurationError(
-            str(path), ['cannot be written: no image, or no video codec here']
-        )
+        raise NoVideoError('no image, or OpenCV has no codec for videos here')
     video.release()
 
 

@@ -26,6 +26,7 @@ from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
+from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import parse_options
 from edge_perception.contract import Tensors
@@ -191,8 +192,7 @@ class BuilderConformance(Conformance):
         self._check_report(report)
         if self.engine_type is None:
             not_applicable('no engine_type is declared to load the artifact')
-        options = self.engine_type.options_type()
-        with self.engine_type.create(BASIC.manifest, report.artifact, options) as engine:
+        with self._load(plan, report) as engine:
             # What a picture in 8 bits can hold.
             image = np.rint(BASIC.image() * 255).astype(np.float32) / np.float32(255)
             outputs = run(engine, BASIC, image)
@@ -224,8 +224,7 @@ class BuilderConformance(Conformance):
         with outside.as_it_is(), pytest.raises((BuildError, ArtifactError)):
             report = self.builder.build(plan, outside.workspace)
             assert self.engine_type is not None, 'a damaged source was built'
-            options = self.engine_type.options_type()
-            self.engine_type.create(BASIC.manifest, report.artifact, options)
+            self._load(plan, report)
         plan.source.unlink()
         with outside.as_it_is(), pytest.raises(BuildError) as caught:
             self.builder.build(plan, outside.workspace)
@@ -259,6 +258,15 @@ class BuilderConformance(Conformance):
             workspace = outside.workspace / name
             workspace.mkdir()
             assert self.builder.build(plan, workspace).artifact.is_file()
+
+    def _load(self, plan: BuildPlan, report: BuildReport) -> Engine:
+        assert self.engine_type is not None
+        options = parse_options(
+            self.engine_type.options_type,
+            self.builder.engine_options(plan.options),
+            owner=f'engine_options of {self.subject()}',
+        )
+        return self.engine_type.create(BASIC.manifest, report.artifact, options)
 
     def _check_report(self, report: BuildReport) -> None:
         assert report.versions and all(report.versions.values()), 'expected versions of tools'

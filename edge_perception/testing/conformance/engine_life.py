@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""E20 to E28: states, resources, threads."""
+"""E20 to E27: states, resources, threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-import shutil
 import threading
 from typing import NoReturn
 from typing import TypeVar
@@ -119,7 +118,7 @@ class EngineLifeClauses(EngineSubject):
         The file may have been removed since ``create``.
         """
         path = tmp_path / f'moved{artifacts.suffix}'
-        shutil.copy(artifacts.of(BASIC), path)
+        self.make_artifact(BASIC, next(iter(self.parity)), path)
         engine = self.create(BASIC, path)
         self._cycle(engine)
         path.unlink()

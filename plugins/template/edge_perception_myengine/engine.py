@@ -45,6 +45,7 @@ class MyEngineType(EngineType):
         return ModelDescription(
             inputs=tensor_specs(network.get_inputs()),
             outputs=tensor_specs(network.get_outputs()),
+            metadata=dict(network.get_modelmeta().custom_metadata_map),
         )
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:

@@ -17,7 +17,14 @@ from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import TensorSpec
 
-DTYPES = {'tensor(float)': np.float32, 'tensor(uint8)': np.uint8, 'tensor(int64)': np.int64}
+DTYPES = {
+    'tensor(float)': np.float32,
+    'tensor(float16)': np.float16,
+    'tensor(int8)': np.int8,
+    'tensor(uint8)': np.uint8,
+    'tensor(int32)': np.int32,
+    'tensor(int64)': np.int64,
+}
 QUIET = 4
 
 

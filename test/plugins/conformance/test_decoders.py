@@ -130,6 +130,14 @@ class TestYoloPose(BuiltIn):
     unseen = nothing(seen)
 
 
+class TestYoloEndToEnd(BuiltIn):
+    decoder_type = YoloDecoder
+    manifest = manifest('yolo')
+    rows = {0: [1, 1, 30, 30, 0.9, 2], 1: [40, 8, 60, 20, 0.6, 1]}
+    seen = {'output': with_rows(zeros(1, 8, 6), rows)}
+    unseen = nothing(seen)
+
+
 class TestYolox(BuiltIn):
     decoder_type = YoloxDecoder
     manifest = manifest('yolox')

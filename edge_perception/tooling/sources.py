@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import ABC
 from abc import abstractmethod
+from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import contextmanager
 import os
@@ -23,6 +24,7 @@ IMAGE_TYPES = 'bmp jp2 jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp'
 VIDEO_TYPES = 'avi m4v mjpeg mjpg mkv mov mp4 mpeg mpg ogv ts webm wmv'
 IMAGE_SUFFIXES = frozenset(f'.{each}' for each in IMAGE_TYPES.split())
 VIDEO_SUFFIXES = frozenset(f'.{each}' for each in VIDEO_TYPES.split())
+FRAMES_OF_A_VIDEO = 16  # where a few from all over it will do
 CAMERA = re.compile(r'(?:camera:)?(\d+)')
 USUAL_RATE = 30.0  # frames per second of a video or camera that does not say
 
@@ -152,6 +154,21 @@ def find_sources(names: tuple[str, ...]) -> tuple[list[Source], list[ImageError]
     return sources, errors
 
 
+def samples(source: Source) -> Iterator[tuple[int, Frame]]:
+    """
+    Give a picture, or a few frames from all over a video, with the index of each.
+
+    :raises ImageError: it cannot be read.
+    """
+    every = max(1, (source.count(every=1, limit=None) or 1) // FRAMES_OF_A_VIDEO)
+    return source.frames(every=every, limit=FRAMES_OF_A_VIDEO)
+
+
+def count_samples(sources: Iterable[Source]) -> int:
+    """Return how many samples sources give, if no video is short."""
+    return sum(FRAMES_OF_A_VIDEO if source.moving else 1 for source in sources)
+
+
 def be_quiet() -> None:
     """Keep OpenCV and FFmpeg from writing to standard error what our own sentences say."""
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
@@ -171,20 +188,21 @@ def _named(name: str) -> list[Source]:
             f'{name}: no such file or folder, expected images, videos, folders or camera:NUMBER'
         )
     if not path.is_dir():
-        return [_of_file(path)]
-    files = sorted(
-        each
-        for each in path.iterdir()
-        if each.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
-        and not each.name.startswith('.')
-        and each.is_file()  # a pipe would be waited for
-    )
+        return [source_of(path)]
+    files = sorted(filter(is_shown, path.iterdir()))
     if not files:
         raise ImageError(f'{name}: the folder holds no image and no video')
-    return [_of_file(each) for each in files]
+    return [source_of(each) for each in files]
 
 
-def _of_file(path: Path) -> Source:
+def is_shown(path: Path) -> bool:
+    """Tell whether a file in a folder is one of the pictures and videos that it stands for."""
+    known = path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    return known and not path.name.startswith('.') and path.is_file()  # a pipe is waited for
+
+
+def source_of(path: Path) -> Source:
+    """Return a file as a source; whether it can be read is seen when it is."""
     suffix = path.suffix.lower()
     image = suffix in IMAGE_SUFFIXES or (
         suffix not in VIDEO_SUFFIXES and path.is_file() and cv2.haveImageReader(str(path))
