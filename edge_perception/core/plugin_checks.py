@@ -40,15 +40,26 @@ def named(error: BaseException) -> str:
 
 
 @contextmanager
-def mistakes_of(subject: str) -> Iterator[None]:
-    """Turn what the author of a plugin did not foresee into a sentence."""
+def mistakes_of(
+    subject: str,
+    *,
+    failed: str = 'cannot read the model',
+    foreseen: Callable[[Exception], bool] = lambda error: isinstance(error, EdgePerceptionError),
+) -> Iterator[None]:
+    """
+    Turn what the author of a plugin did not foresee into a sentence.
+
+    :param failed: what the subject did, in words.
+    :param foreseen: tells what goes on as it is, because somebody has a better sentence for it.
+    :raises PluginError: something else was raised inside of the block.
+    """
     try:
         yield
-    except EdgePerceptionError:
-        raise
     except Exception as error:
+        if foreseen(error):
+            raise
         raise PluginError(
-            f'{subject} cannot read the model: {named(error)}; report it to its author'
+            f'{subject} {failed}: {named(error)}; report it to its author'
         ) from error
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
@@ -28,11 +28,10 @@ from edge_perception.contract import dump_manifest
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
-from edge_perception.contract import PluginError
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.core.models import Model
-from edge_perception.core.plugin_checks import named
+from edge_perception.core.plugin_checks import mistakes_of
 from edge_perception.core.shelves import key_of
 from edge_perception.tooling.cache import NO_ROOM
 from edge_perception.tooling.calibration import CalibrationSet
@@ -110,7 +109,7 @@ class Order:
 
         :raises PluginError: its author's code fails.
         """
-        with mistakes_of(self.builder):
+        with _mistakes_of(self.builder):
             return self.builder.source_form(self.precision)
 
     def engine_options(self) -> Mapping[str, Any]:
@@ -119,7 +118,7 @@ class Order:
 
         :raises PluginError: the code of the builder's author fails.
         """
-        with mistakes_of(self.builder):
+        with _mistakes_of(self.builder):
             return dict(self.builder.engine_options(self.options))
 
     def ingredients(self) -> Mapping[str, Any]:
@@ -130,7 +129,7 @@ class Order:
         """
         calibrated = self.precision == 'int8' and self.calibration is not None
         manifest = dump_manifest(self.model.manifest)
-        with mistakes_of(self.builder):
+        with _mistakes_of(self.builder):
             fingerprint = dict(self.builder.fingerprint(self.plan(self.model.source)))
         return {
             'target': self.builder.name,
@@ -182,7 +181,7 @@ def build(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     progress(f'building for {order.builder.name}', None)
-    with mistakes_of(order.builder):
+    with _mistakes_of(order.builder):
         report = order.builder.build(plan, folder)
         _check(report, folder, order.builder)
     return replace(report, notes=(simplified, *notes, *report.notes))
@@ -215,19 +214,14 @@ def _in_form(
     return prepared, notes
 
 
-@contextmanager
-def mistakes_of(builder: Builder) -> Iterator[None]:
-    """Turn what the author of a builder did not foresee into a sentence."""
-    try:
-        yield
-    except EdgePerceptionError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
-            raise  # said of the disk, not of the builder
-        raise PluginError(
-            f'target {builder.name}: its builder failed: {named(error)}; report it to its author'
-        ) from error
+def _mistakes_of(builder: Builder) -> AbstractContextManager[None]:
+    return mistakes_of(f'target {builder.name}:', failed='its builder failed', foreseen=_foreseen)
+
+
+def _foreseen(error: Exception) -> bool:
+    # That of a full disk is said of the disk, not of the builder.
+    full = isinstance(error, OSError) and error.errno in NO_ROOM
+    return full or isinstance(error, EdgePerceptionError)
 
 
 def _counted(

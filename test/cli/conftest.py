@@ -9,10 +9,15 @@ from pathlib import Path
 
 from click.testing import CliRunner
 from click.testing import Result
+import cv2
+import numpy as np
 import pytest
+import yaml
 
 from edge_perception.cli.main import main
 from test.models import model_folder
+from test.support.build_rig import MANIFEST
+from test.support.networks import save_conv
 
 
 @pytest.fixture
@@ -54,3 +59,31 @@ def golden(shared_data) -> dict:
     """Return what YOLOX-nano sees in each photograph."""
     values = json.loads((shared_data / 'golden/detections.json').read_text())
     return values['yolox_nano.onnx']['images']
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """Make a model of one convolution with pictures, and a cache of its own; stand beside it."""
+    pytest.importorskip('onnxslim', reason='onnxslim is not installed')
+    folder = tmp_path / 'net'
+    (folder / 'golden').mkdir(parents=True)
+    save_conv(folder / 'net.onnx')
+    (folder / 'model.yaml').write_text(yaml.safe_dump(MANIFEST))
+    chance = np.random.default_rng(1)
+    for index in range(4):
+        picture = chance.integers(0, 256, (40, 60, 3), np.uint8)
+        cv2.imwrite(str(folder / 'golden' / f'{index}.png'), picture)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path / 'data'))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def left(tmp_path):
+    """Tell what lies in the cache that is no lock."""
+    return lambda: sorted(
+        path.name
+        for path in (tmp_path / 'cache').rglob('*')
+        if path.is_file() and not path.name.endswith('.lock')
+    )

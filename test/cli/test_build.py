@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
@@ -12,66 +11,16 @@ import shutil
 import subprocess
 import sys
 
-import cv2
-from edge_perception_onnxruntime.builder import OnnxRuntimeBuilder
-from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
-from edge_perception_onnxruntime.options import OnnxRuntimeOptions
-import numpy as np
 import onnx
 import pytest
 import yaml
 
-from edge_perception.cli import build as build_command_module
-from edge_perception.contract import ArtifactError
-from edge_perception.contract import option
-from edge_perception.contract import Options
-from edge_perception.core.plugin_host import PluginHost
 from edge_perception.core.proofs import read_proof
 from edge_perception.core.shelves import build_command
-from test.support.networks import save_conv
+from test.support.build_rig import build
+from test.support.build_rig import MANIFEST
+from test.support.build_rig import refused
 from test.support.networks import tensor
-
-MANIFEST = {
-    'manifest_version': 1,
-    'name': 'net',
-    'source': {'file': 'net.onnx'},
-    'input': {'width': 6, 'height': 4, 'scale': 0.0001, 'resize': 'stretch'},
-    'decoder': {'name': 'heatmap', 'options': {'layout': 'nchw'}},
-    'keypoints': ['a', 'b'],
-    'selection': {'score_threshold': 0.01},
-}
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    """Make a model of one convolution with pictures, and a cache of its own; stand beside it."""
-    pytest.importorskip('onnxslim', reason='onnxslim is not installed')
-    folder = tmp_path / 'net'
-    (folder / 'golden').mkdir(parents=True)
-    save_conv(folder / 'net.onnx')
-    (folder / 'model.yaml').write_text(yaml.safe_dump(MANIFEST))
-    chance = np.random.default_rng(1)
-    for index in range(4):
-        picture = chance.integers(0, 256, (40, 60, 3), np.uint8)
-        cv2.imwrite(str(folder / 'golden' / f'{index}.png'), picture)
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-    monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path / 'data'))
-    monkeypatch.chdir(tmp_path)
-    return folder
-
-
-@pytest.fixture
-def left(tmp_path):
-    """Tell what lies in the cache that is no lock."""
-    return lambda: sorted(
-        path.name
-        for path in (tmp_path / 'cache').rglob('*')
-        if path.is_file() and not path.name.endswith('.lock')
-    )
-
-
-def build(invoke, folder: Path, *extra: object, target: str = 'onnxruntime'):
-    return invoke('build', folder, '--target', target, *extra)
 
 
 @pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8'])
@@ -170,66 +119,6 @@ def test_what_is_rejected_can_be_kept_and_no_engine_loads_it(invoke, folder):
     assert 'and rejected; build it again: edge-perception build' in result.stderr
 
 
-@pytest.fixture
-def offer(monkeypatch):
-    """Have the command find another builder, and another engine, beside those that are there."""
-
-    def call(builder, engine_type=None) -> None:
-        def host() -> PluginHost:
-            made = PluginHost()
-            made.builders[builder.name] = builder
-            if engine_type is not None:
-                made.engines[engine_type.name] = engine_type
-            return made
-
-        monkeypatch.setattr(build_command_module, 'PluginHost', host)
-
-    return call
-
-
-@dataclass(frozen=True, slots=True)
-class StickOptions(Options):
-    device: str = option('cpu', 'cpu or stick')
-
-
-class StickType(OnnxRuntimeEngineType):
-    """Runs nothing that was made for the stick unless it is told to take the stick."""
-
-    name = 'stick'
-    options_type = StickOptions
-
-    def precision(self, options):
-        return 'fp32'
-
-    def device_key(self, options):
-        return options.device
-
-    def create(self, manifest, artifact, options):
-        if options.device != 'stick' and artifact.name == 'net_fp16.onnx':
-            raise ArtifactError(artifact, reason='was made for the stick', remedy='set device')
-        return super().create(manifest, artifact, OnnxRuntimeOptions())
-
-
-class StickBuilder(OnnxRuntimeBuilder):
-    name = 'sticks'
-    engine = 'stick'
-
-    def engine_options(self, options):
-        return {'device': 'stick'}
-
-
-def test_what_only_one_device_runs_is_judged_and_proven_on_it(invoke, folder, offer):
-    offer(StickBuilder(), StickType())
-    result = build(invoke, folder, '--precision', 'fp16', target='sticks')
-    assert result.exit_code == 0, result.output
-    (artifact,) = re.findall('^artifact: (.*)$', result.stdout, re.MULTILINE)
-    assert read_proof(Path(artifact), 'stick').device == 'stick'
-    assert '--engine stick --precision fp16 --option device=stick' in result.stdout
-    assert 'node: engine: stick, engine.stick.device: stick, precision: fp16' in result.stdout
-    again = build(invoke, folder, '--precision', 'fp16', '--json', target='sticks')
-    assert json.loads(again.stdout)['cached']
-
-
 def test_what_is_rejected_and_kept_takes_no_place_of_what_has_passed(invoke, folder):
     good = json.loads(build(invoke, folder, '--precision', 'fp16', '--json').stdout)['artifact']
     strict = {**MANIFEST, 'gate': {'fp16': {'snr_db': 1000}}}
@@ -250,24 +139,6 @@ def test_a_proof_tells_the_precision_of_what_it_was_compared_with(invoke, folder
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)['reference'] == 'net_fp16.onnx on onnxruntime, fp16'
-
-
-@pytest.mark.parametrize('method', ['build', 'fingerprint', 'source_form', 'engine_options'])
-def test_a_builder_that_its_author_did_not_finish_is_named(
-    invoke, folder, left, offer, monkeypatch, method
-):
-    class Careless(OnnxRuntimeBuilder):
-        name = 'careless'
-        engine = 'onnxruntime'
-
-    def fail(self, *arguments):
-        Path('absent').read_bytes()
-
-    monkeypatch.setattr(Careless, method, fail)
-    offer(Careless())
-    said = refused(build(invoke, folder, target='careless'), left)
-    assert 'target careless: its builder failed: FileNotFoundError: ' in said
-    assert said.endswith('report it to its author')
 
 
 @pytest.mark.parametrize('extra', [('--calibration', 'net'), ('--whole',)])
@@ -440,12 +311,3 @@ def test_ctrl_c_leaves_nothing(folder, left, repository):
     assert 'Aborted!' in done.stderr
     assert 'Traceback' not in done.stderr
     assert left() == []
-
-
-def refused(result, left) -> str:
-    """Return the one sentence of a command that did nothing."""
-    assert result.exit_code == 2, result.output
-    sentences = [line for line in result.stderr.splitlines() if line.startswith('error')]
-    assert len(sentences) == 1
-    assert left() == []
-    return sentences[0]

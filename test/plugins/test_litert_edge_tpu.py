@@ -90,11 +90,11 @@ def plug_in_usb(root: Path, product: str = '18d1:9302') -> Path:
     return node
 
 
-def create(path: Path, size=None, **options):
+def create(path: Path, size=None, dtype='uint8', **options):
     manifest = ModelManifest(
         name='net',
         source='net.tflite',
-        input=InputRecipe(layout='nhwc', dtype='uint8', **(size or SMALL)),
+        input=InputRecipe(layout='nhwc', dtype=dtype, **(size or SMALL)),
         decoder='none',
     )
     options = {'threads': 1, 'device': 'edgetpu', **options}
@@ -350,11 +350,7 @@ def test_artifacts_for_the_edge_tpu_are_for_nothing_else():
 
 
 def test_another_delegate_takes_what_it_can(tmp_path, library):
-    tensors = [
-        LiteTensor('image', dtype='uint8'),
-        LiteTensor('real'),
-        LiteTensor('result'),
-    ]
+    tensors = [LiteTensor('image', dtype='uint8'), LiteTensor('real'), LiteTensor('result')]
     operators = [
         LiteOperator('CAST', ('image',), ('real',)),
         LiteOperator('NEG', ('real',), ('result',)),
@@ -385,15 +381,9 @@ def test_another_delegate_may_bring_operators_of_its_own(tmp_path, library):
 )
 def test_a_delegate_that_is_none_is_explained(tmp_path, delegate, options, message):
     path = save_unary(tmp_path / 'net.tflite', 'ABS', shape=(1, 4, 6, 3))
-    manifest = ModelManifest(
-        name='net',
-        source='net.tflite',
-        input=InputRecipe(layout='nhwc', **SMALL),
-        decoder='none',
-    )
-    options = LiteRtOptions(delegate=delegate, delegate_options=options)
+    plain = {'device': 'cpu', 'dtype': 'float32'}
     with pytest.raises(EngineUnavailableError, match=message):
-        LiteRtEngineType().create(manifest, path, options)
+        create(path, delegate=delegate, delegate_options=options, **plain)
 
 
 def test_options_for_no_delegate_are_refused(tmp_path):
@@ -404,14 +394,7 @@ def test_options_for_no_delegate_are_refused(tmp_path):
 
 def test_a_delegate_that_crashes_or_does_not_start(tmp_path, library, monkeypatch):
     path = save_unary(tmp_path / 'net.tflite', 'ABS')
-    manifest = ModelManifest(
-        name='net',
-        source='net.tflite',
-        input=InputRecipe(layout='nhwc', **SMALL),
-        decoder='none',
-    )
-    options = LiteRtOptions(delegate=library)
     for trouble, message in (('crash', r'crash \(SIGSEGV\)'), ('absent', 'did not start: .*open')):
         monkeypatch.setenv('FAKE_EDGE_TPU', trouble)
         with pytest.raises(EngineUnavailableError, match=message):
-            LiteRtEngineType().create(manifest, path, options)
+            create(path, device='cpu', dtype='float32', delegate=library)

@@ -1,0 +1,102 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Builders of other people: for a device of their own, or not finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import re
+
+from edge_perception_onnxruntime.builder import OnnxRuntimeBuilder
+from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
+from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+import pytest
+
+from edge_perception.cli import build as build_command_module
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import option
+from edge_perception.contract import Options
+from edge_perception.core.plugin_host import PluginHost
+from edge_perception.core.proofs import read_proof
+from test.support.build_rig import build
+from test.support.build_rig import refused
+
+
+@pytest.fixture
+def offer(monkeypatch):
+    """Have the command find another builder, and another engine, beside those that are there."""
+
+    def call(builder, engine_type=None) -> None:
+        def host() -> PluginHost:
+            made = PluginHost()
+            made.builders[builder.name] = builder
+            if engine_type is not None:
+                made.engines[engine_type.name] = engine_type
+            return made
+
+        monkeypatch.setattr(build_command_module, 'PluginHost', host)
+
+    return call
+
+
+@dataclass(frozen=True, slots=True)
+class StickOptions(Options):
+    device: str = option('cpu', 'cpu or stick')
+
+
+class StickType(OnnxRuntimeEngineType):
+    """Runs nothing that was made for the stick unless it is told to take the stick."""
+
+    name = 'stick'
+    options_type = StickOptions
+
+    def precision(self, options):
+        return 'fp32'
+
+    def device_key(self, options):
+        return options.device
+
+    def create(self, manifest, artifact, options):
+        if options.device != 'stick' and artifact.name == 'net_fp16.onnx':
+            raise ArtifactError(artifact, reason='was made for the stick', remedy='set device')
+        return super().create(manifest, artifact, OnnxRuntimeOptions())
+
+
+class StickBuilder(OnnxRuntimeBuilder):
+    name = 'sticks'
+    engine = 'stick'
+
+    def engine_options(self, options):
+        return {'device': 'stick'}
+
+
+def test_what_only_one_device_runs_is_judged_and_proven_on_it(invoke, folder, offer):
+    offer(StickBuilder(), StickType())
+    result = build(invoke, folder, '--precision', 'fp16', target='sticks')
+    assert result.exit_code == 0, result.output
+    (artifact,) = re.findall('^artifact: (.*)$', result.stdout, re.MULTILINE)
+    assert read_proof(Path(artifact), 'stick').device == 'stick'
+    assert '--engine stick --precision fp16 --option device=stick' in result.stdout
+    assert 'node: engine: stick, engine.stick.device: stick, precision: fp16' in result.stdout
+    again = build(invoke, folder, '--precision', 'fp16', '--json', target='sticks')
+    assert json.loads(again.stdout)['cached']
+
+
+@pytest.mark.parametrize('method', ['build', 'fingerprint', 'source_form', 'engine_options'])
+def test_a_builder_that_its_author_did_not_finish_is_named(
+    invoke, folder, left, offer, monkeypatch, method
+):
+    class Careless(OnnxRuntimeBuilder):
+        name = 'careless'
+        engine = 'onnxruntime'
+
+    def fail(self, *arguments):
+        Path('absent').read_bytes()
+
+    monkeypatch.setattr(Careless, method, fail)
+    offer(Careless())
+    said = refused(build(invoke, folder, target='careless'), left)
+    assert 'target careless: its builder failed: FileNotFoundError: ' in said
+    assert said.endswith('report it to its author')
