@@ -53,7 +53,7 @@ setup(
     package_data={
         NAME: [
             'py.typed',
-            'tooling/*.yaml',
+            'tooling/gate/*.yaml',
             *(os.path.relpath(p, NAME) for p in files_below(f'{NAME}/zoo')),
         ],
     },

@@ -22,8 +22,8 @@ from launch.actions import Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
-from edge_perception.ros.environment import for_large_images
-from edge_perception.ros.environment import on_this_machine
+from edge_perception.ros.system.process_environment import for_large_images
+from edge_perception.ros.system.process_environment import on_this_machine
 from launch import LaunchDescription
 
 # Name, default, description.
@@ -57,7 +57,7 @@ def camera(context):
             cmd=[
                 sys.executable,
                 '-m',
-                'edge_perception.ros.rendered_camera',
+                'edge_perception.simulation.nodes.rendered_camera',
                 '--ros-args',
                 *flags,
             ],

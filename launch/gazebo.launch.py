@@ -20,8 +20,8 @@ from launch.actions import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from edge_perception.ros.environment import for_large_images
-from edge_perception.ros.gazebo_launch import starts
+from edge_perception.ros.system.process_environment import for_large_images
+from edge_perception.simulation.nodes.gazebo_launch import starts
 from launch import LaunchDescription
 
 # Name, default, description.

@@ -19,9 +19,9 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from edge_perception.ros.environment import for_large_images
-from edge_perception.ros.environment import on_this_machine
-from edge_perception.ros.shared_files import find_shared
+from edge_perception.ros.system.process_environment import for_large_images
+from edge_perception.ros.system.process_environment import on_this_machine
+from edge_perception.ros.system.shared_files import find_shared
 from launch import LaunchDescription
 
 # Name, default, description.

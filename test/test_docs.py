@@ -26,19 +26,19 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_manifest
 from edge_perception.contract import PoseRecipe
 from edge_perception.contract import Selection
-from edge_perception.contract.manifest import COLOURS
+from edge_perception.contract.manifest import COLORS
 from edge_perception.contract.manifest import INPUT_DTYPES
 from edge_perception.contract.manifest import INTERPOLATIONS
 from edge_perception.contract.manifest import LAYOUTS
 from edge_perception.contract.manifest import RESIZES
-from edge_perception.core.accounts import DROP_REASONS
-from edge_perception.core.models import PATH_VARIABLE
-from edge_perception.core.plugin_host import BLOCK_VARIABLE
-from edge_perception.core.plugin_host import LOAD_VARIABLE
-from edge_perception.ros import diagnostics
-from edge_perception.ros import outputs
-from edge_perception.ros import qos
-from edge_perception.ros.parameters import LIVE
+from edge_perception.models.finding import PATH_VARIABLE
+from edge_perception.models.plugin_host import BLOCK_VARIABLE
+from edge_perception.models.plugin_host import LOAD_VARIABLE
+from edge_perception.ros.output import diagnostics
+from edge_perception.ros.output import publishers as outputs
+from edge_perception.ros.parameters.declaration import LIVE
+from edge_perception.ros.system import qos
+from edge_perception.runtime.accounts import DROP_REASONS
 from test.docs.markdown import anchors
 from test.docs.markdown import fenced
 from test.docs.markdown import headings
@@ -219,7 +219,7 @@ def test_the_complete_example_has_every_key(tmp_path: Path) -> None:
 def test_defaults_of_a_manifest() -> None:
     table = rows(section(read('docs/models.md'), 'model.yaml'))
     recipe, selection, pose = InputRecipe(width=1, height=1), Selection(), PoseRecipe()
-    for name in ('layout', 'dtype', 'colour', 'scale', 'resize', 'interpolation', 'fill'):
+    for name in ('layout', 'dtype', 'color', 'scale', 'resize', 'interpolation', 'fill'):
         assert table[f'input.{name}'][0] == f'`{getattr(recipe, name)}`'
     for name in SELECTION_KEYS:
         assert table[f'selection.{name}'][0] == f'`{getattr(selection, name)}`'
@@ -234,7 +234,7 @@ def test_defaults_of_a_manifest() -> None:
     [
         ('layout', LAYOUTS),
         ('dtype', INPUT_DTYPES),
-        ('colour', COLOURS),
+        ('color', COLORS),
         ('resize', RESIZES),
         ('interpolation', INTERPOLATIONS),
     ],
@@ -266,7 +266,7 @@ def test_every_topic_is_listed() -> None:
             f'{package}/{message_type.__name__}',
             f'reliable, depth {qos.RESULT.depth}',
         ]
-    assert names_in('outputs.py', 'debug_image.py') == {
+    assert names_in('publishers.py', 'debug_image.py') == {
         topic.removesuffix('/compressed') for topic in table if topic.startswith('~/')
     }
     assert table[outputs.TF_TOPIC][1] == f'reliable, depth {qos.TF.depth}'
@@ -274,7 +274,7 @@ def test_every_topic_is_listed() -> None:
 
 def names_in(*files: str) -> set[str]:
     """Return the private names of topics and services in sources of the node."""
-    sources = ((ROOT / 'edge_perception' / 'ros' / file).read_text() for file in files)
+    sources = ((ROOT / 'edge_perception' / 'ros' / 'output' / file).read_text() for file in files)
     return set(re.findall(r"'(~/\w+)'", ''.join(sources)))
 
 

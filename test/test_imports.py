@@ -17,12 +17,15 @@ import pytest
 from test.support.source_tree import Import
 from test.support.source_tree import imports_of
 from test.support.source_tree import module_name
+from test.support.source_tree import NODES
 from test.support.source_tree import OURS
 from test.support.source_tree import plugin_packages
 from test.support.source_tree import source_files
 
-LATER_STAGES = ('contract', 'core', 'pose', 'simulation')
+SHARED = ('contract', 'runtime', 'models', 'pose')
 NUMERIC = ('numpy', 'cv2')
+# Only these import rclpy.
+WITH_ROS = ('ros', NODES)
 MESSAGES = ('*_msgs', '*_interfaces', 'std_srvs')
 
 
@@ -45,13 +48,14 @@ class Rule:
 TABLE = {
     '': Rule(),
     'contract': Rule(libraries=('numpy', 'yaml', 'pluggy')),
-    'core': Rule(ours=('contract',), libraries=('numpy', 'yaml', 'pluggy', 'cv2')),
+    'runtime': Rule(ours=('contract',), libraries=NUMERIC),
+    'models': Rule(ours=('contract', 'runtime'), libraries=(*NUMERIC, 'yaml', 'pluggy')),
     'decoders': Rule(ours=('contract',), libraries=NUMERIC),
     'pose': Rule(ours=('contract',), libraries=NUMERIC),
     'simulation': Rule(ours=('contract',), libraries=NUMERIC),
     'tooling': Rule(
-        ours=LATER_STAGES,
-        libraries=(*NUMERIC, 'yaml'),
+        ours=(*SHARED, 'simulation'),
+        libraries=(*NUMERIC, 'yaml', 'rich'),
         inside_functions=(
             *('onnx', 'onnxslim', 'onnxscript', 'onnxruntime', 'nncf', 'ai_edge_quantizer'),
             *('openvino', 'pycocotools', 'matplotlib', 'rosbags', 'mcap', 'ai_edge_litert'),
@@ -59,23 +63,30 @@ TABLE = {
         ),
     ),
     'testing': Rule(
-        ours=LATER_STAGES,
+        ours=(*SHARED, 'simulation'),
         libraries=(*NUMERIC, 'yaml', 'pytest'),
         inside_functions=('onnx',),
     ),
     'ros': Rule(
-        ours=LATER_STAGES,
-        libraries=(*NUMERIC, 'rclpy', 'ament_index_python', 'launch', 'launch_ros', *MESSAGES),
+        ours=SHARED,
+        libraries=(*NUMERIC, 'rclpy', 'ament_index_python', *MESSAGES),
+    ),
+    NODES: Rule(
+        ours=(*SHARED, 'simulation', 'ros'),
+        libraries=(*NUMERIC, 'rclpy', 'launch', 'launch_ros', *MESSAGES),
     ),
     'cli': Rule(
-        ours=('', 'decoders', 'tooling', 'testing', 'ros', *LATER_STAGES),
+        ours=(
+            *('', 'decoders', 'tooling', 'testing', 'ros', 'simulation', NODES),
+            *SHARED,
+        ),
         libraries=(*NUMERIC, 'yaml', 'click', 'rich'),
         inside_functions=('rclpy', 'matplotlib', 'onnx'),
     ),
     'plugins': Rule(ours=('contract',), libraries=('numpy',), inside_functions=('*',)),
 }
 # The only module that asks where the package lies.
-MAY_IMPORT_THE_TOP = ('edge_perception/core/models.py',)
+MAY_IMPORT_THE_TOP = ('edge_perception/models/finding.py',)
 
 BLOCKED = (
     *('rclpy', '*_msgs', 'launch', 'launch_ros', 'ament_index_python'),
@@ -106,7 +117,7 @@ def _complaint(root: Path, folder: str, path: Path, each: Import, plugins: set[s
         return '' if inside else 'nobody imports plugins, they are found by entry point'
     if first == OURS:
         allowed = rule.ours if folder == 'plugins' else (folder, *rule.ours)
-        target = rest[0] if rest and _is_ours(root, rest[0]) else ''
+        target = _target(root, rest)
         if target in allowed or (not target and str(path.relative_to(root)) in MAY_IMPORT_THE_TOP):
             return ''
         return f'of ours, {label} may import: {_listed(allowed)}'
@@ -117,8 +128,13 @@ def _complaint(root: Path, folder: str, path: Path, each: Import, plugins: set[s
     return '' if each.lazy else f'{label} may import it only inside of functions'
 
 
-def _is_ours(root: Path, name: str) -> bool:
-    return name in TABLE or (root / OURS / name).is_dir() or (root / OURS / f'{name}.py').is_file()
+def _target(root: Path, parts: list[str]) -> str:
+    """Return the folder of ours whose row holds for an imported name; '' for the top."""
+    if '/'.join(parts[:2]) == NODES:
+        return NODES
+    name = parts[0] if parts else ''
+    there = (root / OURS / name).is_dir() or (root / OURS / f'{name}.py').is_file()
+    return name if name in TABLE or there else ''
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
@@ -154,7 +170,7 @@ def failing_imports(root: Path) -> list[str]:
     modules = [
         module_name(root, path)
         for folder, path in source_files(root)
-        if folder != 'ros' and path.name != '__main__.py'
+        if folder not in WITH_ROS and path.name != '__main__.py'
     ]
     assert modules
     folders = [root, *{package.parent for package in plugin_packages(root)}]
@@ -177,7 +193,17 @@ def test_nobody_imports_what_the_table_does_not_allow(repository):
 
 def test_the_table_has_no_row_for_a_folder_that_is_gone(repository):
     folders = {folder for folder, _ in source_files(repository)}
-    assert {'', 'contract', 'core', 'decoders', 'ros', 'cli', 'testing', 'plugins'} <= folders
+    assert {
+        '',
+        'contract',
+        'runtime',
+        'models',
+        'decoders',
+        'ros',
+        'cli',
+        'testing',
+        'plugins',
+    } <= folders
     assert folders <= set(TABLE)
 
 
@@ -202,24 +228,24 @@ def write(root: Path, **files: str) -> Path:
     ('files', 'complaint'),
     [
         (
-            {'edge_perception__contract__a': 'import edge_perception.core.b'},
-            'edge_perception/contract/a.py:1: imports edge_perception.core.b; '
+            {'edge_perception__contract__a': 'import edge_perception.runtime.b'},
+            'edge_perception/contract/a.py:1: imports edge_perception.runtime.b; '
             'of ours, edge_perception/contract may import: contract',
         ),
         (
-            {'edge_perception__core__a': '\n\ndef f():\n    from edge_perception import pose'},
-            'edge_perception/core/a.py:4: imports edge_perception.pose; '
-            'of ours, edge_perception/core may import: core, contract',
+            {'edge_perception__runtime__a': '\n\ndef f():\n    from edge_perception import pose'},
+            'edge_perception/runtime/a.py:4: imports edge_perception.pose; '
+            'of ours, edge_perception/runtime may import: runtime, contract',
         ),
         (
-            {'edge_perception__pose__deep__a': 'from ...core import worker'},
-            'edge_perception/pose/deep/a.py:1: imports edge_perception.core.worker; '
+            {'edge_perception__pose__deep__a': 'from ...runtime import worker'},
+            'edge_perception/pose/deep/a.py:1: imports edge_perception.runtime.worker; '
             'of ours, edge_perception/pose may import: pose, contract',
         ),
         (
             {'edge_perception__tooling__a': "import importlib\nimportlib.import_module('rclpy')"},
             'edge_perception/tooling/a.py:2: imports rclpy; '
-            'of libraries, edge_perception/tooling may import: numpy, cv2, yaml',
+            'of libraries, edge_perception/tooling may import: numpy, cv2, yaml, rich',
         ),
         (
             {'edge_perception__contract__a': 'import cv2'},
@@ -227,9 +253,9 @@ def write(root: Path, **files: str) -> Path:
             'of libraries, edge_perception/contract may import: numpy, yaml, pluggy',
         ),
         (
-            {'edge_perception__core__a': 'def f():\n    import onnx'},
-            'edge_perception/core/a.py:2: imports onnx; '
-            'of libraries, edge_perception/core may import: numpy, yaml, pluggy, cv2',
+            {'edge_perception__runtime__a': 'def f():\n    import onnx'},
+            'edge_perception/runtime/a.py:2: imports onnx; '
+            'of libraries, edge_perception/runtime may import: numpy, cv2',
         ),
         (
             {'edge_perception__tooling__a': 'try:\n    import onnx\nexcept ImportError: ...'},
@@ -237,9 +263,9 @@ def write(root: Path, **files: str) -> Path:
             'edge_perception/tooling may import it only inside of functions',
         ),
         (
-            {'edge_perception__core__a': 'from edge_perception import __version__'},
-            'edge_perception/core/a.py:1: imports edge_perception.__version__; '
-            'of ours, edge_perception/core may import: core, contract',
+            {'edge_perception__runtime__a': 'from edge_perception import __version__'},
+            'edge_perception/runtime/a.py:1: imports edge_perception.__version__; '
+            'of ours, edge_perception/runtime may import: runtime, contract',
         ),
         (
             {'edge_perception__nowhere__a': 'import os'},
@@ -252,8 +278,8 @@ def write(root: Path, **files: str) -> Path:
             'a plugin may import it only inside of functions',
         ),
         (
-            {'plugins__template__my_engine__a': 'from edge_perception.core.budget import Clock'},
-            'plugins/template/my_engine/a.py:1: imports edge_perception.core.budget.Clock; '
+            {'plugins__template__my_engine__a': 'from edge_perception.runtime.budget import X'},
+            'plugins/template/my_engine/a.py:1: imports edge_perception.runtime.budget.X; '
             'of ours, a plugin may import: contract',
         ),
         (
@@ -269,7 +295,7 @@ def write(root: Path, **files: str) -> Path:
     ],
 )
 def test_an_import_against_the_table_is_named_with_file_line_and_rule(tmp_path, files, complaint):
-    for folder in ('core', 'pose', 'contract'):
+    for folder in ('runtime', 'pose', 'contract'):
         write(tmp_path, **{f'edge_perception__{folder}__other': ''})
     assert violations(write(tmp_path, **files)) == [complaint]
 
@@ -277,12 +303,12 @@ def test_an_import_against_the_table_is_named_with_file_line_and_rule(tmp_path, 
 def test_what_the_table_allows_is_no_violation(tmp_path):
     write(
         tmp_path,
-        edge_perception__core__models='import edge_perception',
-        edge_perception__core__a="""
+        edge_perception__models__finding='import edge_perception',
+        edge_perception__runtime__a="""
             import json
             import cv2
             from edge_perception.contract import errors
-            from . import models
+            from . import b
             """,
         edge_perception__contract__errors='import numpy as np',
         edge_perception__tooling__a="""
@@ -301,7 +327,7 @@ def test_what_the_table_allows_is_no_violation(tmp_path):
                 import my_runtime
             """,
         plugins__my_engine__b='import numpy',
-        plugins__my_engine__test__c='import pytest\nfrom edge_perception.core import a',
+        plugins__my_engine__test__c='import pytest\nfrom edge_perception.runtime import a',
     )
     assert violations(tmp_path) == []
 
@@ -310,8 +336,8 @@ def test_a_module_that_needs_a_vendor_or_ros_is_named(tmp_path):
     write(
         tmp_path,
         edge_perception__contract__good='import json',
-        edge_perception__core__greedy='import onnxruntime.capi',
-        edge_perception__core__indirect='from edge_perception.core import greedy',
+        edge_perception__runtime__greedy='import onnxruntime.capi',
+        edge_perception__runtime__indirect='from edge_perception.runtime import greedy',
         edge_perception__cli__topics='from vision_msgs.msg import Detection2D',
         edge_perception__ros__node='import rclpy',
         plugins__my_engine__engine='import tensorrt',
@@ -319,11 +345,11 @@ def test_a_module_that_needs_a_vendor_or_ros_is_named(tmp_path):
     failing = {line.split(': ')[0]: line for line in failing_imports(tmp_path)}
     assert sorted(failing) == [
         'edge_perception.cli.topics',
-        'edge_perception.core.greedy',
-        'edge_perception.core.indirect',
+        'edge_perception.runtime.greedy',
+        'edge_perception.runtime.indirect',
         'my_engine.engine',
     ]
     assert (
         "ModuleNotFoundError: No module named 'onnxruntime"
-        in failing['edge_perception.core.greedy']
+        in failing['edge_perception.runtime.greedy']
     )

@@ -57,7 +57,7 @@ def test_type_hash_is_the_official_one(name: str) -> None:
 
 
 @pytest.mark.parametrize('name', DEFINED)
-def test_every_message_survives_serialisation(name: str) -> None:
+def test_every_message_survives_serialization(name: str) -> None:
     serialization = pytest.importorskip('rclpy.serialization')
     package, _, message = name.split('/')
     message_type = getattr(importlib.import_module(f'{package}.msg'), message)

@@ -24,13 +24,13 @@ import yaml
 
 from edge_perception.contract import option_specs
 from edge_perception.contract import parse_options
-from edge_perception.ros.debug_image import DebugOptions
-from edge_perception.ros.environment import DISCOVERY_VARIABLES
-from edge_perception.ros.environment import PROFILE
-from edge_perception.ros.environment import PROFILE_VARIABLES
-from edge_perception.ros.node_config import NodeConfig
-from edge_perception.ros.rendered_camera import CameraConfig
-from test.models import model_folder
+from edge_perception.ros.output.debug_image import DebugOptions
+from edge_perception.ros.parameters.node_parameters import NodeConfig
+from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
+from edge_perception.ros.system.process_environment import PROFILE
+from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
+from edge_perception.simulation.nodes.rendered_camera import CameraConfig
+from test.model_folders import model_folder
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
@@ -243,7 +243,7 @@ def test_the_demonstration_starts_a_camera_and_includes_perception(demo, percept
     assert command[:4] == [
         sys.executable,
         '-m',
-        'edge_perception.ros.rendered_camera',
+        'edge_perception.simulation.nodes.rendered_camera',
         '--ros-args',
     ]
     values = dict(each.split(':=') for each in command[5::2])

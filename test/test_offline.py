@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from test.models import model_folder
+from test.model_folders import model_folder
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from edge_perception.contract import option_specs
-from edge_perception.ros.node_config import NodeConfig
+from edge_perception.ros.parameters.node_parameters import NodeConfig
 from test.support.node_parameters import read
 from tools import parameter_files
 from tools.reference_tables import own_host
@@ -56,7 +56,7 @@ def test_a_preset_is_understood_and_takes_effect(preset):
     assert cameras <= set(config.cameras)
 
 
-def test_a_misspelt_parameter_is_an_error_with_the_right_name(tmp_path):
+def test_a_misspelled_parameter_is_an_error_with_the_right_name(tmp_path):
     path = tmp_path / 'wrong.yaml'
     path.write_text('/**: {ros__parameters: {latency_budget: 100.0, engine.litert.thread: 2}}')
     _, _, problems = read(path)

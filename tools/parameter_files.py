@@ -18,10 +18,10 @@ from typing import Any
 
 from edge_perception.contract import option_specs
 from edge_perception.contract import OptionSpec
-from edge_perception.ros.camera_parameters import CameraOptions
-from edge_perception.ros.camera_parameters import NAME
-from edge_perception.ros.node_config import NodeConfig
-from edge_perception.ros.parameters import engine_parameters
+from edge_perception.ros.parameters.camera_parameters import CameraOptions
+from edge_perception.ros.parameters.camera_parameters import NAME
+from edge_perception.ros.parameters.declaration import engine_parameters
+from edge_perception.ros.parameters.node_parameters import NodeConfig
 from tools.reference_tables import own_host
 from tools.reference_tables import ROOT
 from tools.reference_tables import shown
@@ -31,7 +31,7 @@ WIDTH = 99
 INDENT = ' ' * 4
 HEAD = """\
 # Every parameter of the perception node with its default, and what it means. Copy the lines that
-# you want to change; a misspelt name is an error. A JSON schema for editors lies beside this file.
+# you want to change; a misspelled name is an error. A JSON schema for editors is beside this file.
 # yaml-language-server: $schema=parameters.schema.json
 #
 # Written by tools/parameter_files.py from the source; do not edit.
@@ -77,7 +77,7 @@ def parameter_schema() -> dict[str, Any]:
             'use_sim_time': {'type': 'boolean', 'description': 'take the time from /clock'},
         },
         'patternProperties': cameras,
-        # The same in groups, which ROS reads as dotted names; a misspelt name is no group.
+        # The same in groups, which ROS reads as dotted names; a misspelled name is no group.
         'additionalProperties': {
             'type': 'object',
             'properties': {spec.name: _schema(spec) for spec in option_specs(CameraOptions)},

@@ -25,14 +25,14 @@ from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.contract import hookspecs
 from edge_perception.contract import option_specs
 from edge_perception.contract import OptionSpec
-from edge_perception.core.plugin_host import OWN_DISTRIBUTION
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.ros.camera_parameters import camera_specs
-from edge_perception.ros.images import Encoding
-from edge_perception.ros.images import ENCODINGS
-from edge_perception.ros.node_config import NodeConfig
-from edge_perception.ros.parameters import debug_specs
-from edge_perception.ros.parameters import engine_parameters
+from edge_perception.models.plugin_host import OWN_DISTRIBUTION
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.ros.input.raw_images import Encoding
+from edge_perception.ros.input.raw_images import ENCODINGS
+from edge_perception.ros.parameters.camera_parameters import camera_specs
+from edge_perception.ros.parameters.declaration import debug_specs
+from edge_perception.ros.parameters.declaration import engine_parameters
+from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.testing.conformance import BuilderConformance
 from edge_perception.testing.conformance import DecoderConformance
 from edge_perception.testing.conformance import EngineConformance
@@ -136,7 +136,7 @@ def _encodings() -> Iterator[tuple[str, ...]]:
 
 
 def _result(encoding: Encoding) -> str:
-    return 'grey' if encoding.result == 'mono8' else 'colour'
+    return 'gray' if encoding.result == 'mono8' else 'color'
 
 
 def _size(encoding: Encoding) -> str:

@@ -50,9 +50,9 @@ class PictureCamera(Node):
         self.get_logger().info(f'{len(message.detections)} objects')
         for detection in message.detections:
             seen, box = detection.results[0].hypothesis, detection.bbox
-            centre = box.center.position
+            center = box.center.position
             self.get_logger().info(
-                f'{seen.class_id} {seen.score:.2f}: centre {centre.x:.0f}, {centre.y:.0f}, '
+                f'{seen.class_id} {seen.score:.2f}: center {center.x:.0f}, {center.y:.0f}, '
                 f'size {box.size_x:.0f} x {box.size_y:.0f}'
             )
         self.answered.set_result(None)

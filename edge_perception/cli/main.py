@@ -15,56 +15,56 @@ from typing import Any
 import click
 
 import edge_perception
-from edge_perception.cli.failures import report
+from edge_perception.cli.output.failures import report
 
 # Module and summary of each command; the summary is repeated here so that it need not be imported.
 COMMANDS = {
     'run': (
-        'edge_perception.cli.run',
+        'edge_perception.cli.perception.run',
         'Show what a model perceives in images, video or a camera.',
     ),
-    'inspect': ('edge_perception.cli.inspect', 'Look into a model, and draft its manifest.'),
+    'inspect': ('edge_perception.cli.model.inspect', 'Look into a model, and draft its manifest.'),
     'plugins': (
-        'edge_perception.cli.plugins',
+        'edge_perception.cli.perception.plugins',
         'List plugins and engines, and what they lack here.',
     ),
     'doctor': (
-        'edge_perception.cli.doctor',
+        'edge_perception.cli.perception.doctor',
         'Look at all that perception needs, and say what mends it.',
     ),
     'demo': (
-        'edge_perception.cli.demo',
+        'edge_perception.cli.simulation.demo',
         'Show a drone on its way down to a landing pad, live over ROS 2.',
     ),
     'build': (
-        'edge_perception.cli.build',
+        'edge_perception.cli.model.build',
         'Make an artifact of a model for a target, and prove it.',
     ),
     'verify': (
-        'edge_perception.cli.verify',
+        'edge_perception.cli.model.verify',
         'Compare an artifact with its reference, and write its proof.',
     ),
     'score': (
-        'edge_perception.cli.score',
+        'edge_perception.cli.simulation.score',
         'Hold what the node publishes against the truth of a simulator.',
     ),
     'evaluate': (
-        'edge_perception.cli.evaluate',
-        'Measure average precision on labelled pictures.',
+        'edge_perception.cli.model.evaluate',
+        'Measure average precision on labeled pictures.',
     ),
     'bench': (
-        'edge_perception.cli.bench',
+        'edge_perception.cli.model.bench',
         'Measure how fast each engine is, and what it takes.',
     ),
     'cache': (
-        'edge_perception.cli.cache',
+        'edge_perception.cli.model.cache',
         'Show and tidy what was built on this machine.',
     ),
     'toolchain': (
-        'edge_perception.cli.toolchain',
+        'edge_perception.cli.model.toolchain',
         'Install converters that need an environment of their own.',
     ),
-    'pad': ('edge_perception.cli.pad', 'Draw the landing pad for printing.'),
+    'pad': ('edge_perception.cli.simulation.pad', 'Draw the landing pad for printing.'),
 }
 
 

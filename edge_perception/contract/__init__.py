@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from edge_perception.contract.boxes import centre_size_to_xyxy
+from edge_perception.contract.boxes import center_size_to_xyxy
 from edge_perception.contract.boxes import iou
 from edge_perception.contract.boxes import select
 from edge_perception.contract.boxes import suppress
@@ -124,7 +124,7 @@ __all__ = [
     'TensorMismatchError',
     'TensorSpec',
     'Tensors',
-    'centre_size_to_xyxy',
+    'center_size_to_xyxy',
     'check_input',
     'dump_manifest',
     'hookimpl',

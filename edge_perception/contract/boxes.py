@@ -32,11 +32,11 @@ MAX_CLASS_ID = 2**31 - 1
 SCORE_TOLERANCE = 0.05
 
 
-def centre_size_to_xyxy(boxes: Floats) -> Float32Array:
+def center_size_to_xyxy(boxes: Floats) -> Float32Array:
     """
-    Convert boxes from centre and size.
+    Convert boxes from center and size.
 
-    :param boxes: (N, 4) centre x, centre y, width, height.
+    :param boxes: (N, 4) center x, center y, width, height.
     :return: a new float32 array (N, 4).
     """
     half = boxes[:, 2:] * 0.5

@@ -328,7 +328,7 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
     Return the image input of a network, with every size known; for authors of ``create``.
 
     :param inputs: what the artifact says of itself; its layout and its float may be others than
-        those of the manifest, and it may be quantised.
+        those of the manifest, and it may be quantized.
     :raises TensorMismatchError: it is not what the manifest says.
     """
     recipe = manifest.input
@@ -348,7 +348,7 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
             spec.name,
             got=f'{wanted.describe()} from the manifest',
             expected=f'{spec.describe()}, which the network takes',
-            remedy='correct input.width, input.height, input.layout, input.colour or input.dtype '
+            remedy='correct input.width, input.height, input.layout, input.color or input.dtype '
             'of the manifest',
         )
     return replace(spec, shape=fitted.shape)

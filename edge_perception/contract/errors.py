@@ -225,3 +225,9 @@ class BuildError(EdgePerceptionError):
     """A builder could not make an artifact."""
 
     code = 'build_failed'
+
+
+def named(error: BaseException) -> str:
+    """Return an exception in one line, with its type."""
+    words = ' '.join(str(error).split())
+    return ': '.join(part for part in (type(error).__name__, words) if part)

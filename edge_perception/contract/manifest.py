@@ -22,7 +22,7 @@ MANIFEST_VERSION = 1
 LAYOUTS = ('nchw', 'nhwc')
 REAL_DTYPES = ('float32', 'float16')
 INPUT_DTYPES = (*REAL_DTYPES, 'uint8', 'int8')
-COLOURS = ('bgr', 'rgb', 'grey')
+COLORS = ('bgr', 'rgb', 'gray')
 RESIZES = ('letterbox_top_left', 'letterbox_center', 'stretch')
 INTERPOLATIONS = ('linear', 'area', 'nearest')
 
@@ -34,9 +34,9 @@ class InputRecipe:
 
     :param name: name of the input tensor; empty when the network has a single input.
     :param width: width of the input in pixels.
-    :param mean: one number for each channel, in the order of ``colour``.
+    :param mean: one number for each channel, in the order of ``color``.
     :param std: as ``mean``.
-    :param fill: value of the pixels beside a letterboxed image, 0 to 255, before normalisation.
+    :param fill: value of the pixels beside a letterboxed image, 0 to 255, before normalization.
     """
 
     width: int
@@ -44,7 +44,7 @@ class InputRecipe:
     name: str = ''
     layout: str = 'nchw'
     dtype: str = 'float32'
-    colour: str = 'rgb'
+    color: str = 'rgb'
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -54,8 +54,8 @@ class InputRecipe:
 
     @property
     def channels(self) -> int:
-        """Number of colour channels."""
-        return 1 if self.colour == 'grey' else 3
+        """Number of color channels."""
+        return 1 if self.color == 'gray' else 3
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -73,7 +73,7 @@ class InputRecipe:
         Return this recipe in layout and dtype of the input of an artifact; None if none fits.
 
         An artifact that was converted may want the other layout. Where the recipe is in real
-        numbers, an artifact may want them in another float, or quantised; bytes stay bytes.
+        numbers, an artifact may want them in another float, or quantized; bytes stay bytes.
         """
         dtypes = {self.dtype}
         if self.dtype in REAL_DTYPES:
@@ -117,7 +117,7 @@ class ModelManifest:
     :param decoder_options: options of the decoder; checked against its own list when it is made.
     :param keypoint_names: in the order of the rows of ``Keypoints``.
     :param skeleton: pairs of keypoint indices that a picture joins by a line.
-    :param object_points: metres, one row x, y, z for each keypoint, in the frame of the object;
+    :param object_points: meters, one row x, y, z for each keypoint, in the frame of the object;
         with them and a CameraInfo the object's pose is found.
     :param selection: what the author recommends; users override it.
     :param gate: limits of the gate that an artifact has to pass, by precision and name, where they
@@ -137,5 +137,5 @@ class ModelManifest:
     pose: PoseRecipe = field(default_factory=PoseRecipe)
     selection: Selection = field(default_factory=Selection)
     gate: Mapping[str, Any] = field(default_factory=dict)
-    licence: str = ''
+    license: str = ''
     description: str = ''

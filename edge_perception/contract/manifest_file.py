@@ -3,8 +3,8 @@
 """
 Reads and writes ``model.yaml``.
 
-All problems of a file are reported together. Unknown keys are errors, because a misspelt key that
-is silently ignored gives wrong boxes.
+All problems of a file are reported together. Unknown keys are errors, because a misspelled key
+that is silently ignored gives wrong boxes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import yaml
 
 from edge_perception.contract.errors import ManifestError
 from edge_perception.contract.fields import Fields
-from edge_perception.contract.manifest import COLOURS
+from edge_perception.contract.manifest import COLORS
 from edge_perception.contract.manifest import INPUT_DTYPES
 from edge_perception.contract.manifest import InputRecipe
 from edge_perception.contract.manifest import INTERPOLATIONS
@@ -99,7 +99,7 @@ def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManife
         pose=_pose_recipe(fields.inner('pose')),
         selection=_selection(fields.inner('selection')),
         gate=_gate(fields),
-        licence=fields.text('licence', ''),
+        license=fields.text('license', ''),
         description=fields.text('description', ''),
     )
     for each in (source, decoder, fields):
@@ -116,7 +116,7 @@ def dump_manifest(manifest: ModelManifest) -> dict[str, Any]:
         'manifest_version': MANIFEST_VERSION,
         'name': manifest.name,
         'description': manifest.description,
-        'licence': manifest.licence,
+        'license': manifest.license,
         'source': {'file': manifest.source, 'sha256': manifest.sha256},
         'input': {name: _plain(getattr(recipe, name)) for name in InputRecipe.__slots__},
         'decoder': {'name': manifest.decoder, 'options': dict(manifest.decoder_options)},
@@ -165,7 +165,7 @@ def _input_recipe(fields: Fields) -> InputRecipe:
         height=fields.integer('height', minimum=1),
         layout=fields.choice('layout', LAYOUTS, 'nchw'),
         dtype=fields.choice('dtype', INPUT_DTYPES, 'float32'),
-        colour=fields.choice('colour', COLOURS, 'rgb'),
+        color=fields.choice('color', COLORS, 'rgb'),
         scale=fields.number('scale', 1.0),
         resize=fields.choice('resize', RESIZES, 'letterbox_center'),
         interpolation=fields.choice('interpolation', INTERPOLATIONS, 'linear'),

@@ -111,7 +111,7 @@ class ImageTransform:
 
     The source image is turned clockwise by ``rotation`` degrees, resized by ``scale_x`` and
     ``scale_y``, and placed with its upper left corner at ``offset_x``, ``offset_y``. Coordinates
-    are continuous: the centre of the upper left pixel is at (0.5, 0.5).
+    are continuous: the center of the upper left pixel is at (0.5, 0.5).
 
     :param source_width: width of the image as it came from the camera, before rotation.
     :param input_width: width of the input of the network in pixels.
@@ -246,9 +246,9 @@ class ObjectPose:
     """
     Position and orientation of one object in the optical frame of the camera (REP-103).
 
-    :param position: float64 (3,), metres; x right, y down, z forward.
+    :param position: float64 (3,), meters; x right, y down, z forward.
     :param orientation: float64 (4,), unit quaternion x, y, z, w.
-    :param covariance: float64 (6, 6), order x, y, z, rotation about x, y, z; metres and radians;
+    :param covariance: float64 (6, 6), order x, y, z, rotation about x, y, z; meters and radians;
         never zeros, because zeros read as certainty.
     :param instance: row of the detections or keypoints that the pose belongs to.
     """

@@ -7,12 +7,12 @@ from __future__ import annotations
 from edge_perception.pose.estimator import PlanarPoseEstimator
 from edge_perception.pose.estimator import PoseEstimate
 from edge_perception.pose.intrinsics import Intrinsics
+from edge_perception.pose.pose_stage import guessed_intrinsics
+from edge_perception.pose.pose_stage import planar_stages
+from edge_perception.pose.pose_stage import PlanarObjectStage
 from edge_perception.pose.size import object_box
 from edge_perception.pose.size import object_width
 from edge_perception.pose.solver import rotation_matrix
-from edge_perception.pose.stage import guessed_intrinsics
-from edge_perception.pose.stage import planar_stages
-from edge_perception.pose.stage import PlanarObjectStage
 
 __all__ = [
     'Intrinsics',

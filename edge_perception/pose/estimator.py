@@ -98,7 +98,7 @@ class PlanarPoseEstimator:
     """
     Finds the pose of one kind of flat object.
 
-    :param object_points: float64 (K, 3), metres, in the frame of the object; z is 0 for all.
+    :param object_points: float64 (K, 3), meters, in the frame of the object; z is 0 for all.
     :param keypoint_sigma: standard deviation in x and in y of a keypoint with score 1 as the
         network gives it, in pixels of the network's input.
     :param refine: the keypoints are saddle points of a pattern: look for them in the image.
@@ -133,7 +133,7 @@ class PlanarPoseEstimator:
         *,
         intrinsics: Intrinsics,
         scale: float = 1.0,
-        grey: npt.NDArray[np.uint8] | None = None,
+        gray: npt.NDArray[np.uint8] | None = None,
     ) -> PoseEstimate | None:
         """
         Find the pose.
@@ -141,7 +141,7 @@ class PlanarPoseEstimator:
         :param xy: (K, 2), pixels of the contract; NaN where unseen.
         :param score: (K,), 0 where unseen.
         :param scale: pixels of the image for one pixel of the network's input.
-        :param grey: the image, uint8 (height, width); needed for refinement.
+        :param gray: the image, uint8 (height, width); needed for refinement.
         :return: None when too few keypoints agree with one plane, or when too few of them are
             confirmed by the image although they should.
         """
@@ -152,30 +152,30 @@ class PlanarPoseEstimator:
         fit = self._fit(np.asarray(xy, np.float64), sigma, seen, intrinsics)
         if fit is None:
             return None
-        if grey is not None and self._refine:
-            fit = self._refined(fit, sigma, intrinsics, grey)
+        if gray is not None and self._refine:
+            fit = self._refined(fit, sigma, intrinsics, gray)
         elif not supported(fit.pose, fit.observed):
             return None
-        return _summary(fit) if grey is None or self._confirmed(fit, intrinsics, grey) else None
+        return _summary(fit) if gray is None or self._confirmed(fit, intrinsics, gray) else None
 
     def _refined(
-        self, fit: _Fit, sigma: Floats, intrinsics: Intrinsics, grey: npt.NDArray[np.uint8]
+        self, fit: _Fit, sigma: Floats, intrinsics: Intrinsics, gray: npt.NDArray[np.uint8]
     ) -> _Fit:
         """Return the fit after all rounds that made it better."""
         for reach, blur in _ROUNDS:
-            better = self._round(fit, sigma, intrinsics, grey, reach, blur)
+            better = self._round(fit, sigma, intrinsics, gray, reach, blur)
             # In a dark or blurred image the last round asks for more than there is.
             if better is None or better.refined.sum() < _KEPT * fit.refined.sum():
                 break
             fit = better
         return fit
 
-    def _confirmed(self, fit: _Fit, intrinsics: Intrinsics, grey: npt.NDArray[np.uint8]) -> bool:
+    def _confirmed(self, fit: _Fit, intrinsics: Intrinsics, gray: npt.NDArray[np.uint8]) -> bool:
         """Tell whether the image shows the object where the pose puts it."""
         corners = self._refine and _enough_corners(fit)
         if self._pattern is None:
             return corners or not self._refine
-        agreement = self._pattern.agreement(grey, fit.pose, intrinsics)
+        agreement = self._pattern.agreement(gray, fit.pose, intrinsics)
         return agreement >= (_AGREEMENT_WITH_CORNERS if corners else _AGREEMENT)
 
     def _fit(
@@ -208,14 +208,14 @@ class PlanarPoseEstimator:
         fit: _Fit,
         sigma: Floats,
         intrinsics: Intrinsics,
-        grey: npt.NDArray[np.uint8],
+        gray: npt.NDArray[np.uint8],
         reach: float,
         blur: float,
     ) -> _Fit | None:
         """Look for every keypoint where the pose says that it is, and solve anew."""
         expected = intrinsics.pixels(fit.pose.transform(self._points))
         spacing = _nearest(expected)
-        found, good, tried = saddles.refine(grey, expected, spacing=spacing, reach=reach)
+        found, good, tried = saddles.refine(gray, expected, spacing=spacing, reach=reach)
         points = np.where(good[:, None], found, fit.points)
         found_sigma = np.maximum(self._refined_sigma, blur * spacing)
         sigmas = np.where(good, found_sigma, sigma)

@@ -3,7 +3,7 @@
 """
 Intrinsics of a camera as CameraInfo gives them: pixels to rays.
 
-Intrinsics follow OpenCV and ROS: the centre of the upper left pixel is (0, 0). Pixels of images
+Intrinsics follow OpenCV and ROS: the center of the upper left pixel is (0, 0). Pixels of images
 are those of the contract: the same point is (0.5, 0.5). The half pixel is taken off here and
 nowhere else.
 """
@@ -34,7 +34,7 @@ DISTORTION_MODELS = {
 
 _NEWTON_STEPS = 2
 # Column of the derivative by the first coordinate of the translation: after the rotation, and with
-# fisheye lenses after focal lengths, centre, four coefficients and the rotation.
+# fisheye lenses after focal lengths, center, four coefficients and the rotation.
 _TRANSLATION, _FISHEYE_TRANSLATION = 3, 11
 
 
@@ -46,7 +46,7 @@ class Intrinsics:
     :param matrix: float64 (3, 3), K, or the left part of P for rectified images.
     :param distortion: coefficients in the order of CameraInfo; empty for rectified images.
     :param model: name of the distortion model as in CameraInfo.
-    :param shift: metres to add to a point of the frame of the image's header, to have it in the
+    :param shift: meters to add to a point of the frame of the image's header, to have it in the
         frame of this camera: the fourth column of P. It is zero but for the second camera of a
         stereo pair, whose images carry the frame of the first one.
     """
@@ -117,7 +117,7 @@ class Intrinsics:
                 'expected the same shape; publish the camera_info that belongs to this image'
             )
         matrix = self.matrix.copy()
-        # The half pixel: scaling keeps the corner of the picture, not the centre of its pixel.
+        # The half pixel: scaling keeps the corner of the picture, not the center of its pixel.
         matrix[:2, 2] = (matrix[:2, 2] + 0.5 - (left, top)) / binning - 0.5
         matrix[0, :2] /= binning
         matrix[1, 1] /= binning
@@ -127,7 +127,7 @@ class Intrinsics:
         """
         Return where pixels look.
 
-        :param pixels: (N, 2), the centre of the upper left pixel is (0.5, 0.5).
+        :param pixels: (N, 2), the center of the upper left pixel is (0.5, 0.5).
         :return: float64 (N, 2), x and y at z = 1 in the optical frame.
         """
         return self.rays_and_slopes(pixels)[0]
@@ -154,8 +154,8 @@ class Intrinsics:
         """
         Project points of the optical frame.
 
-        :param points: (N, 3), metres, in front of the camera.
-        :return: float64 (N, 2), the centre of the upper left pixel is (0.5, 0.5).
+        :param points: (N, 3), meters, in front of the camera.
+        :return: float64 (N, 2), the center of the upper left pixel is (0.5, 0.5).
         """
         return self._projected(points)[0]
 
@@ -180,14 +180,14 @@ def _checked_matrix(
     sound = matrix.size == shape[0] * shape[1] and bool(np.isfinite(matrix).all())
     if sound:
         matrix = matrix.reshape(shape)
-        focal, centre = np.diag(matrix)[:2], matrix[:2, 2]
+        focal, center = np.diag(matrix)[:2], matrix[:2, 2]
         # From a fisheye of 180 degrees to a telescope of half a degree.
         sound = bool((focal > 0.1 * max(size)).all() and (focal < 100 * max(size)).all())
-        sound &= bool((np.abs(centre - np.array(size) / 2) < size).all())
+        sound &= bool((np.abs(center - np.array(size) / 2) < size).all())
         sound &= matrix[2, 2] == 1
     if not sound:
         raise IntrinsicsError(
-            f'camera_info.{name}: got {list(numbers)}, expected focal lengths and a centre that '
+            f'camera_info.{name}: got {list(numbers)}, expected focal lengths and a center that '
             f'suit an image of {size[0]}x{size[1]}; calibrate the camera'
         )
     return matrix

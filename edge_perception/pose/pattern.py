@@ -5,7 +5,7 @@ The printed pattern of a flat object, compared with the image under a pose.
 
 Compared are differences of brightness between cells that are near to each other, printed against
 seen, by their correlation: light, shadow and paper change brightness, but hardly that of one
-neighbour alone. A copy that is mirrored or turned shares most of a chessboard; so the pattern has
+neighbor alone. A copy that is mirrored or turned shares most of a chessboard; so the pattern has
 to fit better than it does mirrored or turned.
 """
 
@@ -36,7 +36,7 @@ class Pattern:
 
     :param rows: '#' for dark, '.' for bright, all of one length, as many as that; the first row
         lies at the greatest x, the first column at the greatest y.
-    :param cell: metres, side of a cell.
+    :param cell: meters, side of a cell.
     """
 
     def __init__(self, rows: Sequence[str], *, cell: float) -> None:
@@ -44,33 +44,33 @@ class Pattern:
         count = len(printed)
         place = ((count - 1) / 2 - np.arange(count)) * cell
         x, y = np.meshgrid(place, place, indexing='ij')
-        self._centres = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
+        self._centers = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
         self._pairs = _pairs(count)
         turned = [np.rot90(each, turn) for each in (printed, printed.T) for turn in range(4)]
         cells = np.stack([each.ravel() for each in turned])
         # (8, P): of the pattern itself first.
         self._printed = cells[:, self._pairs[:, 1]] - cells[:, self._pairs[:, 0]]
 
-    def agreement(self, grey: npt.NDArray[np.uint8], pose: Pose, intrinsics: Intrinsics) -> float:
+    def agreement(self, gray: npt.NDArray[np.uint8], pose: Pose, intrinsics: Intrinsics) -> float:
         """
         Return how well the image shows the pattern where a pose puts it.
 
-        :param grey: uint8 (height, width).
+        :param gray: uint8 (height, width).
         :return: correlation from -1 to 1; 0 where it cannot be told, or where the pattern fits
             better mirrored or turned.
         """
-        points = pose.transform(self._centres)
+        points = pose.transform(self._centers)
         if points[:, 2].min() <= 0:
             return 0.0
         places = intrinsics.pixels(points) - 0.5
-        height, width = grey.shape
+        height, width = gray.shape
         within = (places >= 0) & (places <= (width - 1, height - 1))
         inside = np.asarray(within.all(axis=1), np.bool_)
         shown = np.asarray(inside[self._pairs].all(axis=1), np.bool_)
         if shown.sum() < _MINIMUM_PAIRS:
             return 0.0
         at = places.astype(np.float32)
-        values = cv2.remap(grey, at[:, :1], at[:, 1:], cv2.INTER_LINEAR).ravel().astype(np.float64)
+        values = cv2.remap(gray, at[:, :1], at[:, 1:], cv2.INTER_LINEAR).ravel().astype(np.float64)
         pairs, printed = self._pairs, self._printed
         if not shown.all():
             pairs, printed = pairs[shown], printed[:, shown]

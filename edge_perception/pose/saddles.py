@@ -14,7 +14,7 @@ from edge_perception.pose.intrinsics import Floats
 
 Bools = npt.NDArray[np.bool_]
 
-# Half sides of the search windows in pixels; nearer neighbours take the next smaller one.
+# Half sides of the search windows in pixels; nearer neighbors take the next smaller one.
 WINDOWS = (2, 3, 4, 5, 6, 8, 10, 13)
 # Places on the unit circle, and what gives the first two harmonics of values there.
 _ANGLES = np.arange(16) * (2 * np.pi / 16)
@@ -24,28 +24,28 @@ _STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.01)
 
 
 def refine(
-    grey: npt.NDArray[np.uint8], points: Floats, *, spacing: Floats, reach: float
+    gray: npt.NDArray[np.uint8], points: Floats, *, spacing: Floats, reach: float
 ) -> tuple[Floats, Bools, Bools]:
     """
     Move points to the saddle points next to them.
 
-    :param grey: uint8 (height, width).
-    :param points: (N, 2), pixels, the centre of the upper left one at (0.5, 0.5); may be outside.
+    :param gray: uint8 (height, width).
+    :param points: (N, 2), pixels, the center of the upper left one at (0.5, 0.5); may be outside.
     :param spacing: (N,), pixels from each point to the nearest other corner of the pattern.
     :param reach: half side of a window as a share of that: up to 0.4 it holds no other corner.
     :return: new positions (N, 2); whether a saddle point was found there, within the window, and
         darker and brighter crosswise; whether the image could tell, because the point lies inside
-        and its neighbours not too near.
+        and its neighbors not too near.
     """
     moved, windows = points.copy(), _windows(spacing * reach)
-    tried = (windows > 0) & _inside(points, grey.shape, windows + 2)
+    tried = (windows > 0) & _inside(points, gray.shape, windows + 2)
     for window in set(windows[tried].tolist()):
         rows = tried & (windows == window)
         start = np.ascontiguousarray(points[rows] - 0.5, np.float32).reshape(-1, 1, 2)
-        found = cv2.cornerSubPix(grey, start, (window, window), (-1, -1), _STOP)
+        found = cv2.cornerSubPix(gray, start, (window, window), (-1, -1), _STOP)
         moved[rows] = np.asarray(found, np.float64).reshape(-1, 2) + 0.5
     good = tried & (_lengths(moved - points) <= 0.9 * windows)
-    good[good] = _is_saddle(grey, moved[good], radius=np.maximum(1.5, 0.8 * windows[good]))
+    good[good] = _is_saddle(gray, moved[good], radius=np.maximum(1.5, 0.8 * windows[good]))
     return np.where(good[:, None], moved, points), good, tried
 
 
@@ -65,7 +65,7 @@ def _lengths(vectors: Floats) -> Floats:
     return np.asarray(np.sqrt(np.einsum('ni,ni->n', vectors, vectors)), np.float64)
 
 
-def _is_saddle(grey: npt.NDArray[np.uint8], points: Floats, *, radius: Floats) -> Bools:
+def _is_saddle(gray: npt.NDArray[np.uint8], points: Floats, *, radius: Floats) -> Bools:
     """
     Tell where the brightness on a circle has the two waves of a saddle point.
 
@@ -76,7 +76,7 @@ def _is_saddle(grey: npt.NDArray[np.uint8], points: Floats, *, radius: Floats) -
         return np.zeros(0, np.bool_)
     places = (points[:, None] + radius[:, None, None] * _CIRCLE - 0.5).astype(np.float32)
     values = cv2.remap(
-        grey, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        gray, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     first, second = np.abs(_HARMONICS @ values.T.astype(np.complex128)) / 8
     return np.asarray((second > 1.2 * first) & (second > 3.0))

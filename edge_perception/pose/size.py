@@ -14,7 +14,7 @@ def object_width(manifest: ModelManifest) -> float:
     """
     Return the width of the flat object that the poses of a model are of.
 
-    :return: metres; of the printed pattern, where the manifest knows none of the keypoints, and 0
+    :return: meters; of the printed pattern, where the manifest knows none of the keypoints, and 0
         without any.
     """
     points = np.array(manifest.object_points, np.float64).reshape(-1, 3)
@@ -28,7 +28,7 @@ def object_width(manifest: ModelManifest) -> float:
 
 def object_box(manifest: ModelManifest) -> tuple[Floats, Floats]:
     """
-    Return centre and size of the object in its own frame, float64 (3,) each, metres.
+    Return center and size of the object in its own frame, float64 (3,) each, meters.
 
     The box holds the printed pattern, which lies around the origin, or all keypoints where there
     is none; size 0 without any.

@@ -29,7 +29,7 @@ class Pose:
     Object to optical frame.
 
     :param rotation: float64 (3, 3).
-    :param position: float64 (3,), metres.
+    :param position: float64 (3,), meters.
     """
 
     rotation: Floats
@@ -45,7 +45,7 @@ class Observations:
     """
     Keypoints that were seen, as rays.
 
-    :param points: float64 (N, 3), metres, in the frame of the object.
+    :param points: float64 (N, 3), meters, in the frame of the object.
     :param rays: float64 (N, 2), x and y at z = 1.
     :param whitening: float64 (N, 2, 2); times a difference of rays it gives standard deviations.
     """
@@ -162,15 +162,15 @@ def _cost(pose: Pose, observed: Observations) -> float:
     return float((residuals(pose, observed) ** 2).sum())
 
 
-def linearise(pose: Pose, observed: Observations) -> tuple[Floats, Floats]:
+def linearize(pose: Pose, observed: Observations) -> tuple[Floats, Floats]:
     """
     Return the residuals and their derivative.
 
     :return: (2 N,) and (2 N, 6), by x, y, z and by rotations about the x, y and z axes of the
-        optical frame through the centre of the object.
+        optical frame through the center of the object.
     """
     turned = observed.points @ pose.rotation.T
-    # u = x / z and v = y / z; a turn w moves a point by w x (a, b, c), its place from the centre.
+    # u = x / z and v = y / z; a turn w moves a point by w x (a, b, c), its place from the center.
     a, b, c = turned.T
     x, y, z = (turned + pose.position).T
     u, v = x / z, y / z
@@ -188,7 +188,7 @@ def linearise(pose: Pose, observed: Observations) -> tuple[Floats, Floats]:
 
 def polish(pose: Pose, observed: Observations) -> Pose | None:
     """Improve a pose by damped Gauss-Newton; None if it does not face the camera."""
-    offset, slopes = linearise(pose, observed)
+    offset, slopes = linearize(pose, observed)
     cost, damping = float(offset @ offset), 0.0
     for _ in range(_STEPS):
         normal, downhill = slopes.T @ slopes, -(slopes.T @ offset)
@@ -202,7 +202,7 @@ def polish(pose: Pose, observed: Observations) -> Pose | None:
         if downhill @ step < _SETTLED:
             pose = better
             break
-        offset_there, slopes_there = linearise(better, observed)
+        offset_there, slopes_there = linearize(better, observed)
         if not (improved := float(offset_there @ offset_there)) < cost:
             damping = max(damping * 10, 1e-3)
             continue
@@ -237,7 +237,7 @@ def covariance(pose: Pose, observed: Observations, other: Pose | None) -> Floats
     :param other: a pose that is as likely; the spread of the two is added.
     :return: float64 (6, 6), x, y, z, rotations about x, y, z of the optical frame.
     """
-    _, slopes = linearise(pose, observed)
+    _, slopes = linearize(pose, observed)
     spread = cv2.invert(slopes.T @ slopes, flags=cv2.DECOMP_EIG)[1] * _excess(pose, observed)
     if other is not None:
         turn = np.asarray(cv2.Rodrigues(other.rotation @ pose.rotation.T)[0]).ravel()

@@ -14,37 +14,37 @@ from std_msgs.msg import Header
 
 from edge_perception.contract import check_input
 from edge_perception.contract import Selection
-from edge_perception.core.accounts import DROP_REASONS
-from edge_perception.core.assembly import Assembled
-from edge_perception.core.budget import Clock
-from edge_perception.core.budget import LatencyBudget
-from edge_perception.core.budget import NS_PER_MS
-from edge_perception.core.lane import Delivery
-from edge_perception.core.lane import Lane
-from edge_perception.core.lane import LaneHooks
-from edge_perception.core.lane import LanePolicy
-from edge_perception.core.lane import Parcel
-from edge_perception.core.pipeline import Pipeline
-from edge_perception.core.preprocessing import Preprocessor
-from edge_perception.core.worker import Worker
+from edge_perception.models.assembly import Assembled
 from edge_perception.pose import planar_stages
 from edge_perception.pose import PlanarObjectStage
-from edge_perception.ros.calibration import CalibrationInput
-from edge_perception.ros.calibration import camera_info_beside
-from edge_perception.ros.calibration import RECTIFIED
-from edge_perception.ros.camera_input import CameraInput
-from edge_perception.ros.camera_input import ImageMessage
-from edge_perception.ros.camera_input import to_frame
-from edge_perception.ros.camera_parameters import CameraConfig
-from edge_perception.ros.camera_watch import CameraWatch
-from edge_perception.ros.debug_image import DebugImage
-from edge_perception.ros.debug_image import TOPIC as DEBUG_TOPIC
-from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.input.camera_info import CalibrationInput
+from edge_perception.ros.input.camera_info import camera_info_beside
+from edge_perception.ros.input.camera_info import RECTIFIED
+from edge_perception.ros.input.camera_input import CameraInput
+from edge_perception.ros.input.camera_input import ImageMessage
+from edge_perception.ros.input.camera_input import to_frame
+from edge_perception.ros.input.camera_watch import CameraWatch
+from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.log_once import LogOnce
-from edge_perception.ros.node_config import NodeConfig
-from edge_perception.ros.node_config import STAMP_TOLERANCE_MS
-from edge_perception.ros.outputs import Outputs
-from edge_perception.ros.outputs import topic_of
+from edge_perception.ros.output.debug_image import DebugImage
+from edge_perception.ros.output.debug_image import TOPIC as DEBUG_TOPIC
+from edge_perception.ros.output.publishers import Outputs
+from edge_perception.ros.output.publishers import topic_of
+from edge_perception.ros.parameters.camera_parameters import CameraConfig
+from edge_perception.ros.parameters.node_parameters import NodeConfig
+from edge_perception.ros.parameters.node_parameters import STAMP_TOLERANCE_MS
+from edge_perception.runtime.accounts import DROP_REASONS
+from edge_perception.runtime.budget import Clock
+from edge_perception.runtime.budget import LatencyBudget
+from edge_perception.runtime.budget import NS_PER_MS
+from edge_perception.runtime.lane import Delivery
+from edge_perception.runtime.lane import Lane
+from edge_perception.runtime.lane import LaneHooks
+from edge_perception.runtime.lane import LanePolicy
+from edge_perception.runtime.lane import Parcel
+from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.preprocessing import Preprocessor
+from edge_perception.runtime.worker import Worker
 
 # A camera may send its first CameraInfo after its first images.
 CAMERA_INFO_PATIENCE_NS = 3_000_000_000

@@ -12,7 +12,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 
-from edge_perception.ros.rclpy_versions import RCLError
+from edge_perception.ros.system.rclpy_versions import RCLError
 
 if TYPE_CHECKING:
     from edge_perception.ros.node import PerceptionNode
@@ -26,8 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         the node could not be made.
     """
     try:
-        from edge_perception.core.garbage import Collector
         from edge_perception.ros.node import PerceptionNode
+        from edge_perception.runtime.garbage import Collector
     except ModuleNotFoundError as error:
         sys.stderr.write(
             f'perception_node: the package {error.name} is missing; install it, see '
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _spin(node: PerceptionNode, arguments: list[str] | None) -> None:
     """Let the node work until it has finished, or a signal comes, and take it down."""
-    from edge_perception.ros.unknown_parameters import warn_of_arguments
+    from edge_perception.ros.parameters.unknown_parameters import warn_of_arguments
 
     # A MultiThreadedExecutor on the image path took 3.8 ms instead of 2.0 ms for a round trip in
     # the median, and 27 ms instead of 4 ms at the 99th percentile.

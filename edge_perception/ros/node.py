@@ -24,24 +24,24 @@ from rclpy.task import Future
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineStateError
-from edge_perception.core.assembly import assemble
-from edge_perception.core.assembly import Assembled
-from edge_perception.core.budget import Clock
-from edge_perception.core.garbage import Collector
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.plugin_host import probe
-from edge_perception.core.realtime import Realtime
-from edge_perception.core.worker import do_nothing
+from edge_perception.models.assembly import assemble
+from edge_perception.models.assembly import Assembled
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.plugin_host import probe
 from edge_perception.pose import object_width
 from edge_perception.pose import planar_stages
-from edge_perception.ros import diagnostics
-from edge_perception.ros.camera_parameters import CameraConfig
-from edge_perception.ros.node_config import make_request
-from edge_perception.ros.node_config import NodeConfig
-from edge_perception.ros.parameters import Parameters
-from edge_perception.ros.rclpy_versions import ClockType
-from edge_perception.ros.services import Services
+from edge_perception.ros.output import diagnostics
+from edge_perception.ros.output.services import Services
+from edge_perception.ros.parameters.camera_parameters import CameraConfig
+from edge_perception.ros.parameters.declaration import Parameters
+from edge_perception.ros.parameters.node_parameters import make_request
+from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.session import Session
+from edge_perception.ros.system.rclpy_versions import ClockType
+from edge_perception.runtime.budget import Clock
+from edge_perception.runtime.garbage import Collector
+from edge_perception.runtime.realtime import Realtime
+from edge_perception.runtime.worker import do_nothing
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -277,8 +277,8 @@ class PerceptionNode(LifecycleNode):
     def _tell_waiting(self, name: str) -> None:
         """Say what is waited for, and what `configure` is going to complain of."""
         log = self.get_logger()
-        misspelt, foreign = self._declared.unknown()
-        for sentence in (*misspelt, *foreign):
+        misspelled, foreign = self._declared.unknown()
+        for sentence in (*misspelled, *foreign):
             log.warning(sentence)
         model = self.get_parameter('model').value
         heading = f'{name.removeprefix("/")}: or /**:'

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 
 from rclpy.node import Node
 
-from edge_perception.core.assembly import Assembled
-from edge_perception.core.budget import Clock
-from edge_perception.core.request import make_selection
-from edge_perception.core.worker import do_nothing
-from edge_perception.core.worker import Worker
+from edge_perception.models.assembly import Assembled
+from edge_perception.models.request import make_selection
 from edge_perception.ros.camera import Camera
-from edge_perception.ros.camera_input import ImageMessage
-from edge_perception.ros.camera_parameters import CameraConfig
-from edge_perception.ros.debug_image import DebugOptions
-from edge_perception.ros.node_config import make_request
-from edge_perception.ros.node_config import NodeConfig
-from edge_perception.ros.simulated_time import SimulatedTime
+from edge_perception.ros.input.camera_input import ImageMessage
+from edge_perception.ros.input.simulated_time import SimulatedTime
+from edge_perception.ros.output.debug_image import DebugOptions
+from edge_perception.ros.parameters.camera_parameters import CameraConfig
+from edge_perception.ros.parameters.node_parameters import make_request
+from edge_perception.ros.parameters.node_parameters import NodeConfig
+from edge_perception.runtime.budget import Clock
+from edge_perception.runtime.worker import do_nothing
+from edge_perception.runtime.worker import Worker
 
 
 class Session:

@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from edge_perception.simulation.camera import Camera
-from edge_perception.simulation.camera import Floats
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import Floats
 from edge_perception.simulation.views import orientation
 from edge_perception.simulation.views import View
 
@@ -33,9 +33,9 @@ class Approach:
     The same arguments give the same way.
 
     :param duration: seconds from the first view to the last one.
-    :param start: height above the pad at the start, in metres.
+    :param start: height above the pad at the start, in meters.
     :param end: height at the end.
-    :param side: of the pad in metres.
+    :param side: of the pad in meters.
     """
 
     def __init__(

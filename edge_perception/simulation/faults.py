@@ -4,7 +4,7 @@
 Faults of cameras by schedule: what comes out of a camera with a defect.
 
 A schedule counts images, not seconds, so that a fault hits the same images on every machine.
-Knows no ROS; ``edge_perception.ros.fault_injector`` puts it between a camera and a node.
+Knows no ROS; ``simulation.nodes.fault_injector`` puts it between a camera and a node.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
 from edge_perception.contract.fields import did_you_mean
-from edge_perception.simulation.textures import Picture
+from edge_perception.simulation.rendering.textures import Picture
 
 NS_PER_MS = 1_000_000
 # Between an image and the older one that comes after it.
@@ -63,7 +63,7 @@ KINDS: dict[str, Kind] = {
         800.0,
     ),
     'reorder': Kind(
-        'two neighbours change places',
+        'two neighbors change places',
         'bad_stamp: the second of each two is older than the one before it',
     ),
     'stamp_jump': Kind(
@@ -80,7 +80,7 @@ KINDS: dict[str, Kind] = {
         'standard deviation in pixels',
         25.0,
     ),
-    'encoding': Kind('colour becomes mono8', 'results go on as before'),
+    'encoding': Kind('color becomes mono8', 'results go on as before'),
     'bad_encoding': Kind(
         'the encoding has a name that nobody knows', 'bad_image: these images are dropped'
     ),
@@ -261,8 +261,8 @@ def _encoding(shot: Shot, amount: float) -> Shot:
     if shot.encoding == 'mono8':
         return shot
     code = cv2.COLOR_RGB2GRAY if shot.encoding == 'rgb8' else cv2.COLOR_BGR2GRAY
-    grey = np.asarray(cv2.cvtColor(shot.image, code), np.uint8)
-    return replace(shot, image=grey, encoding='mono8')
+    gray = np.asarray(cv2.cvtColor(shot.image, code), np.uint8)
+    return replace(shot, image=gray, encoding='mono8')
 
 
 def _bad_encoding(shot: Shot, amount: float) -> Shot:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from edge_perception.simulation.camera import Floats
+from edge_perception.simulation.rendering.pinhole import Floats
 
 Waypoint = tuple[float, Floats, Floats]
 # Seconds ahead: where the vehicle should be then decides how fast it goes now.
 LOOK_AHEAD_S = 0.2
-# Metres and radians per second; faster would be a jump.
+# Meters and radians per second; faster would be a jump.
 FASTEST, FASTEST_TURN = 6.0, 3.0
 
 
@@ -26,7 +26,7 @@ def velocities(
 
     :param waypoints: seconds, position (3,), rotation (3, 3), ascending in time.
     :param time: now, seconds; after the last waypoint the vehicle stays there.
-    :param position: of the vehicle now, metres.
+    :param position: of the vehicle now, meters.
     :param rotation: of the vehicle now, (3, 3).
     """
     target, turned = place(waypoints, time + LOOK_AHEAD_S)

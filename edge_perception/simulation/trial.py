@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 
-from edge_perception.simulation.scoring import pose_error
-from edge_perception.simulation.scoring import PoseError
+from edge_perception.simulation.pose_errors import pose_error
+from edge_perception.simulation.pose_errors import PoseError
 
 Box = tuple[float, float, float, float]
 # A pose farther off than this share of the true distance is of something else.
@@ -27,7 +27,7 @@ class Placement:
     """
     Where an object is in the optical frame of the camera.
 
-    :param position: metres.
+    :param position: meters.
     :param orientation: quaternion x, y, z, w.
     """
 

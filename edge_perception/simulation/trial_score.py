@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from edge_perception.simulation.scoring import PoseError
+from edge_perception.simulation.pose_errors import PoseError
 from edge_perception.simulation.trial import Match
 from edge_perception.simulation.trial import match_trials
 from edge_perception.simulation.trial import Trial
@@ -208,7 +208,7 @@ def by_distance(
     """
     Return the matches with a pose error in bins of the true distance.
 
-    :param edges: of the bins, metres, ascending.
+    :param edges: of the bins, meters, ascending.
     :return: from, to, matches; without empty bins.
     """
     bins = []

@@ -14,11 +14,11 @@ import math
 import cv2
 import numpy as np
 
-from edge_perception.simulation import pad
-from edge_perception.simulation.camera import Camera
-from edge_perception.simulation.camera import Floats
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import Floats
 
-# Metres from the camera to the centre of a pad with a side of 1 m; log-uniform, so that every
+# Meters from the camera to the center of a pad with a side of 1 m; log-uniform, so that every
 # doubling of the distance is as frequent as any other.
 DISTANCE = (0.7, 9.5)
 # Degrees between the optical axis and the axis of the pad; uniform, in a uniform direction.
@@ -26,7 +26,7 @@ DISTANCE = (0.7, 9.5)
 TILT = (0.0, 45.0)
 # Degrees, uniform.
 YAW = (-180.0, 180.0)
-# The centre of the pad lies anywhere in the picture, and beyond its border by this share of the
+# The center of the pad lies anywhere in the picture, and beyond its border by this share of the
 # width and height, so that partly visible pads occur.
 BEYOND_BORDER = 0.1
 # Share of the area of the pad that has to be inside of the picture; other draws are repeated.
@@ -44,8 +44,8 @@ class View:
     Camera and pad.
 
     :param rotation: (3, 3), pad to optical frame.
-    :param position: (3,), metres, centre of the pad in the optical frame.
-    :param side: of the pad in metres.
+    :param position: (3,), meters, center of the pad in the optical frame.
+    :param side: of the pad in meters.
     """
 
     camera: Camera
@@ -55,7 +55,7 @@ class View:
 
     @property
     def distance(self) -> float:
-        """Metres from the camera to the centre of the pad."""
+        """Meters from the camera to the center of the pad."""
         return float(np.linalg.norm(self.position))
 
     @property

@@ -8,11 +8,11 @@ The conformance kit is ``edge_perception.testing.conformance``, which needs pyte
 
 from __future__ import annotations
 
-from edge_perception.testing.behaviours import answers
-from edge_perception.testing.behaviours import fails
-from edge_perception.testing.behaviours import Hangs
-from edge_perception.testing.behaviours import in_turn
-from edge_perception.testing.behaviours import takes
+from edge_perception.testing.behaviors import answers
+from edge_perception.testing.behaviors import fails
+from edge_perception.testing.behaviors import Hangs
+from edge_perception.testing.behaviors import in_turn
+from edge_perception.testing.behaviors import takes
 from edge_perception.testing.fakes import FakeClock
 from edge_perception.testing.fakes import FakeDecoder
 from edge_perception.testing.fakes import FakeEngine

@@ -49,16 +49,16 @@ class FakeEngine(Engine):
     An engine that does what a test tells it.
 
     :param manifest: decides the shape of the input.
-    :param behaviour: called in each ``infer``; may raise, wait or move a clock, and may return
-        the outputs of this frame, by name. ``edge_perception.testing.behaviours`` has some.
-    :param outputs: of every frame whose behaviour returns none. Without them there is one output
+    :param behavior: called in each ``infer``; may raise, wait or move a clock, and may return
+        the outputs of this frame, by name. ``edge_perception.testing.behaviors`` has some.
+    :param outputs: of every frame whose behavior returns none. Without them there is one output
         ``pixels``, a copy of the input.
     """
 
     def __init__(
         self,
         manifest: ModelManifest,
-        behaviour: Callable[[], object] = lambda: None,
+        behavior: Callable[[], object] = lambda: None,
         *,
         outputs: Tensors | None = None,
     ) -> None:
@@ -71,7 +71,7 @@ class FakeEngine(Engine):
             outputs=tuple(specs) or (TensorSpec('pixels', recipe.shape, dtype),),
         )
         self._outputs = outputs
-        self._behaviour = behaviour
+        self._behavior = behavior
         self.deactivated = threading.Event()
 
     def _activate(self) -> None:
@@ -81,7 +81,7 @@ class FakeEngine(Engine):
         self.deactivated.set()
 
     def _infer(self, tensors: Tensors) -> Tensors:
-        given = self._behaviour()
+        given = self._behavior()
         if isinstance(given, Mapping):
             return given
         return self._outputs or {'pixels': tensors[self.inputs[0].name].copy()}
@@ -91,7 +91,7 @@ class FakeEngineType(EngineType):
     """
     Makes ``FakeEngine``; register it like any engine type.
 
-    :param behaviour: of the engines that it makes; not called while they are warmed up.
+    :param behavior: of the engines that it makes; not called while they are warmed up.
     :param outputs: of every frame, see ``FakeEngine``.
     """
 
@@ -99,9 +99,9 @@ class FakeEngineType(EngineType):
     artifact_suffixes = ('.onnx', '.fake')
 
     def __init__(
-        self, behaviour: Callable[[], object] = lambda: None, *, outputs: Tensors | None = None
+        self, behavior: Callable[[], object] = lambda: None, *, outputs: Tensors | None = None
     ) -> None:
-        self.behaviour = behaviour
+        self.behavior = behavior
         self.outputs = outputs
         self.engines: list[FakeEngine] = []
         self.warm_up_runs = 3
@@ -118,10 +118,10 @@ class FakeEngineType(EngineType):
         """Return an engine for the input of the manifest."""
         runs = iter(range(self.warm_up_runs))
 
-        def behaviour() -> object:
-            return self.behaviour() if next(runs, None) is None else None
+        def behavior() -> object:
+            return self.behavior() if next(runs, None) is None else None
 
-        engine = FakeEngine(manifest, behaviour, outputs=self.outputs)
+        engine = FakeEngine(manifest, behavior, outputs=self.outputs)
         self.engines.append(engine)
         return engine
 

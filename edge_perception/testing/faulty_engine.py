@@ -24,15 +24,15 @@ class FaultyEngineType(EngineType):
     Takes the place of an engine type in ``PluginHost.engines``, under its name.
 
     :param inner: the real one.
-    :param behaviour: called before each inference but those of the warm-up; may raise, wait, or
+    :param behavior: called before each inference but those of the warm-up; may raise, wait, or
         move a clock.
     """
 
-    def __init__(self, inner: EngineType, behaviour: Callable[[], object]) -> None:
+    def __init__(self, inner: EngineType, behavior: Callable[[], object]) -> None:
         for attribute in DESCRIPTION:
             setattr(self, attribute, getattr(inner, attribute))
         self._inner = inner
-        self._behaviour = behaviour
+        self._behavior = behavior
         # Set when the node is active: until then the engine is warmed up.
         self.armed = False
 
@@ -53,13 +53,13 @@ class FaultyEngineType(EngineType):
         return self._inner.describe(artifact)
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Return a real engine with the behaviour in front of each inference."""
+        """Return a real engine with the behavior in front of each inference."""
         engine = self._inner.create(manifest, artifact, options)
         infer = engine._infer
 
         def faulty(tensors: Tensors) -> Tensors:
             if self.armed:
-                self._behaviour()
+                self._behavior()
             return infer(tensors)
 
         engine._infer = faulty  # type: ignore[method-assign]

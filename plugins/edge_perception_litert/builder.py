@@ -3,7 +3,7 @@
 """
 TFLite files, from ONNX by onnx2tf in an environment of its own, in 8 bits by ai-edge-quantizer.
 
-onnx2tf quantises as well, but LiteRT refuses the files that 2.6.9 makes so.
+onnx2tf quantizes as well, but LiteRT refuses the files that 2.6.9 makes so.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
 from edge_perception_litert.eight_bits import put_into_8_bits
-from edge_perception_litert.eight_bits import quiet_quantiser
+from edge_perception_litert.eight_bits import quiet_quantizer
 from edge_perception_litert.tflite_graph import head_tensors
 from edge_perception_litert.tflite_graph import layer_tensors
 from edge_perception_litert.tflite_graph import read_model
@@ -60,16 +60,16 @@ class TfliteBuilder(Builder):
         """Return the versions; a TFLite file runs on any device."""
         marks = {'builder': VERSION, 'converter': _requirement() or 'missing', 'device': 'any'}
         if plan.precision != 'fp32':
-            marks['quantiser'] = _version('ai-edge-quantizer') or 'missing'
+            marks['quantizer'] = _version('ai-edge-quantizer') or 'missing'
         return marks
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
-        """Convert, put the outputs straight, quantise."""
+        """Convert, put the outputs straight, quantize."""
         artifact = workspace / f'{plan.manifest.name}_{plan.precision}{self.suffix}'
         notes = convert(plan, artifact)
         versions = {'converter': _requirement()}
         if plan.precision != 'fp32':
-            notes += quantise(plan, artifact)
+            notes += quantize(plan, artifact)
             versions['ai-edge-quantizer'] = _version('ai-edge-quantizer')
         return BuildReport(artifact, versions, tuple(notes))
 
@@ -114,11 +114,11 @@ def convert(plan: BuildPlan, artifact: Path) -> list[str]:
     return [f'{changed} outputs are transposed back to the order of the ONNX'] if changed else []
 
 
-def quantise(plan: BuildPlan, artifact: Path) -> tuple[str, ...]:
+def quantize(plan: BuildPlan, artifact: Path) -> tuple[str, ...]:
     """
     Put the weights of a TFLite into float16, or all into 8 bits; say what stayed in float32.
 
-    :raises BuildError: the quantiser is missing or fails.
+    :raises BuildError: the quantizer is missing or fails.
     """
     if find_spec('ai_edge_quantizer') is None:
         raise BuildError(
@@ -142,7 +142,7 @@ def quantise(plan: BuildPlan, artifact: Path) -> tuple[str, ...]:
 
 def _failed(plan: BuildPlan, words: str) -> BuildError:
     return BuildError(
-        f'ai-edge-quantizer cannot quantise {plan.manifest.name}: {words}; take --precision fp16, '
+        f'ai-edge-quantizer cannot quantize {plan.manifest.name}: {words}; take --precision fp16, '
         'or another target in 8 bits'
     )
 
@@ -168,7 +168,7 @@ def _half(plan: BuildPlan, artifact: Path) -> None:
             algorithm_key=recipe.AlgorithmName.FLOAT_CASTING,
         )
     try:
-        with quiet_quantiser():
+        with quiet_quantizer():
             result = worker.quantize(enable_progress_bar=False, enable_progress_report=False)
     except Exception as error:
         raise _failed(plan, ' '.join(str(error).split())[:300]) from error
@@ -198,7 +198,7 @@ def _output_shapes(source: Path) -> dict[str, list[int]]:
 
 
 def _plain(text: str) -> str:
-    """Return text without the colours of a terminal."""
+    """Return text without the colors of a terminal."""
     return re.sub(r'\x1b\[[0-9;]*m', '', text)
 
 

@@ -84,7 +84,7 @@ class EdgeTpuBuilder(Builder):
         return {**marks, 'compiler': _compiler_version(), 'device': 'edgetpu'}
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
-        """Convert, quantise, compile, and read the log."""
+        """Convert, quantize, compile, and read the log."""
         assert isinstance(plan.options, EdgeTpuBuilderOptions)
         # It computes up to the first operator in float; one in the middle leaves it little.
         report = TfliteBuilder().build(replace(plan, spared=()), workspace)

@@ -40,14 +40,14 @@ def put_into_8_bits(
     artifact: Path, *, samples: Sequence[dict[str, Any]], in_float: Sequence[str]
 ) -> tuple[str, ...]:
     """
-    Quantise weights and activations of a TFLite in place, and return what is to be said of it.
+    Quantize weights and activations of a TFLite in place, and return what is to be said of it.
 
     :param samples: inputs by name, as the file takes them.
     :param in_float: names of the tensors whose operators stay in float.
-    :raises BuildError: the quantiser fails, whatever stays in float.
+    :raises BuildError: the quantizer fails, whatever stays in float.
     """
     model = read_model(artifact)
-    with quiet_quantiser():
+    with quiet_quantizer():
         try:
             ranges = _ranges(artifact, samples, padded_tensors(model))
         except Exception as error:
@@ -55,12 +55,12 @@ def put_into_8_bits(
         kept = [*in_float, *tensors_of_kinds(model, lambda kind: kind in FOLDED)]
         notes: tuple[str, ...] = ()
         try:
-            content = _quantised(artifact, ranges, kept)
+            content = _quantized(artifact, ranges, kept)
         except Exception as error:
             notes = (f'only convolutions are in 8 bits; beyond them it fails: {_words(error)}',)
             kept = [*in_float, *tensors_of_kinds(model, lambda kind: kind not in HEAVY)]
             try:
-                content = _quantised(artifact, ranges, kept)
+                content = _quantized(artifact, ranges, kept)
             except Exception as second:
                 raise BuildError(_words(second)) from second
     artifact.write_bytes(content)
@@ -94,7 +94,7 @@ def _ranges(
     return ranges
 
 
-def _quantised(artifact: Path, ranges: dict[str, Any], kept: Sequence[str]) -> bytes:
+def _quantized(artifact: Path, ranges: dict[str, Any], kept: Sequence[str]) -> bytes:
     from ai_edge_quantizer import quantizer
 
     worker = quantizer.Quantizer(str(artifact), _recipe(kept).get_quantization_recipe())
@@ -124,8 +124,8 @@ def _recipe(kept: Sequence[str]) -> Any:
 
 
 @contextmanager
-def quiet_quantiser() -> Iterator[None]:
-    """Keep what the quantiser prints, and its bars, away from our own output."""
+def quiet_quantizer() -> Iterator[None]:
+    """Keep what the quantizer prints, and its bars, away from our own output."""
     level, streams = logging.root.manager.disable, (sys.stdout, sys.stderr)
     logging.disable(logging.WARNING)
     sys.stdout = sys.stderr = io.StringIO()

@@ -29,20 +29,20 @@ PROBLEM_KEY = 'metadata_problem'
 ULTRALYTICS_FILES = ('metadata.json', 'temp_meta.txt')
 MAX_FILE = 1 << 22  # bytes; class names of the largest data sets take a tenth of it
 
-MODEL_NAME, MODEL_DESCRIPTION, MODEL_VERSION, MODEL_SUBGRAPHS, MODEL_AUTHOR, MODEL_LICENCE = range(
+MODEL_NAME, MODEL_DESCRIPTION, MODEL_VERSION, MODEL_SUBGRAPHS, MODEL_AUTHOR, MODEL_LICENSE = range(
     6
 )
 SUBGRAPH_INPUTS, SUBGRAPH_OUTPUTS, SUBGRAPH_OUTPUT_GROUPS = 2, 3, 8
 TENSOR_NAME, TENSOR_DESCRIPTION, _, TENSOR_CONTENT, TENSOR_UNITS, _, TENSOR_FILES = range(7)
 CONTENT_TYPE, CONTENT_VALUE = range(2)
 CONTENT_TYPES = ('', 'feature', 'image', 'boxes')
-COLOURS = ('', 'rgb', 'grey')
-IMAGE_COLOUR, IMAGE_SIZE = range(2)
+COLORS = ('', 'rgb', 'gray')
+IMAGE_COLOR, IMAGE_SIZE = range(2)
 BOX_ORDER, BOX_TYPE, BOX_UNITS = range(3)
-BOX_TYPES = ('', 'corners', 'upper_left', 'centre')
-UNITS_OF_BOXES = ('normalised', 'pixels')
+BOX_TYPES = ('', 'corners', 'upper_left', 'center')
+UNITS_OF_BOXES = ('normalized', 'pixels')
 UNIT_TYPE, UNIT_VALUE = range(2)
-NORMALISATION, CALIBRATION, THRESHOLD = 1, 2, 3
+NORMALIZATION, CALIBRATION, THRESHOLD = 1, 2, 3
 TRANSFORMS = ('identity', 'log', 'inverse_logistic')
 FILE_NAME, _, FILE_TYPE = range(3)
 FILE_KINDS = {2: 'labels', 3: 'value_labels', 4: 'calibration'}
@@ -111,7 +111,7 @@ def _model(table: Table, files: Mapping[str, bytes]) -> dict[str, Any]:
         'description': table.text(MODEL_DESCRIPTION),
         'version': table.text(MODEL_VERSION),
         'author': table.text(MODEL_AUTHOR),
-        'licence': table.text(MODEL_LICENCE),
+        'license': table.text(MODEL_LICENSE),
         'inputs': inputs,
         'outputs': outputs,
         'output_groups': [
@@ -147,7 +147,7 @@ def _content(table: Table) -> dict[str, Any]:
     if properties is None:
         return values
     if values['content'] == 'image':
-        values['colour'] = COLOURS[properties.number(IMAGE_COLOUR, 'Int8')]
+        values['color'] = COLORS[properties.number(IMAGE_COLOR, 'Int8')]
         size = properties.table(IMAGE_SIZE)
         if size is not None:
             values['size'] = [size.number(0, 'Uint32'), size.number(1, 'Uint32')]
@@ -166,7 +166,7 @@ def _units(table: Table) -> Iterator[tuple[int, Table]]:
 
 
 def _unit(kind: int, options: Table) -> dict[str, Any]:
-    if kind == NORMALISATION:
+    if kind == NORMALIZATION:
         return {'mean': options.numbers(0, 'Float32'), 'std': options.numbers(1, 'Float32')}
     if kind == CALIBRATION:
         return {

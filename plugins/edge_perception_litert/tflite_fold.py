@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Puts operators into 8 bits that LiteRT computes so, but that ai-edge-quantizer cannot quantise.
+Puts operators into 8 bits that LiteRT computes so, but that ai-edge-quantizer cannot quantize.
 
 It does not know LEAKY_RELU, and fails on the constant of a PADV2. Left in float they stand between
 a DEQUANTIZE and a QUANTIZE, at each of the 48 activations of NanoDet.
@@ -40,46 +40,46 @@ def fold_operators(model: Any) -> None:
     # Backwards, because a padding hands its QUANTIZE to what is before it.
     for operator in reversed(list(graph.operators)):
         kind = kinds[operator.opcodeIndex]
-        quantise = _only_reader(graph, operator.outputs[0])
-        if kind not in FOLDED or quantise is None or kinds[quantise.opcodeIndex] != 'QUANTIZE':
+        quantize = _only_reader(graph, operator.outputs[0])
+        if kind not in FOLDED or quantize is None or kinds[quantize.opcodeIndex] != 'QUANTIZE':
             continue
         if kind == 'PADV2':
-            _pad_in_8_bits(model, operator, quantise)
-        elif not _compute_in_8_bits(graph, kinds, operator, quantise):
+            _pad_in_8_bits(model, operator, quantize)
+        elif not _compute_in_8_bits(graph, kinds, operator, quantize):
             continue
         code = model.operatorCodes[operator.opcodeIndex]
         code.version = max(code.version, FOLDED[kind])
 
 
-def _compute_in_8_bits(graph: Any, kinds: list[str], operator: Any, quantise: Any) -> bool:
+def _compute_in_8_bits(graph: Any, kinds: list[str], operator: Any, quantize: Any) -> bool:
     """Take an operator of one input from between its DEQUANTIZE and its QUANTIZE."""
     source = int(operator.inputs[0])
     before = next((each for each in graph.operators if source in map(int, each.outputs)), None)
     if before is None or kinds[before.opcodeIndex] != 'DEQUANTIZE':
         return False
-    operator.inputs, operator.outputs = before.inputs, quantise.outputs
-    _remove(graph, quantise)
+    operator.inputs, operator.outputs = before.inputs, quantize.outputs
+    _remove(graph, quantize)
     if not any(source in map(int, each.inputs) for each in graph.operators):
         _remove(graph, before)
     return True
 
 
-def _pad_in_8_bits(model: Any, operator: Any, quantise: Any) -> None:
-    """Quantise before the padding instead of behind it; the one does nothing to the other."""
+def _pad_in_8_bits(model: Any, operator: Any, quantize: Any) -> None:
+    """Quantize before the padding instead of behind it; the one does nothing to the other."""
     graph = model.subgraphs[0]
-    outcome, plain = int(quantise.outputs[0]), int(operator.inputs[0])
+    outcome, plain = int(quantize.outputs[0]), int(operator.inputs[0])
     narrow = copy(graph.tensors[outcome])
     narrow.name = graph.tensors[plain].name + b'/in_8_bits'
     narrow.shape = graph.tensors[plain].shape
     narrow.shapeSignature = graph.tensors[plain].shapeSignature
     graph.tensors += [narrow, _constant(model, int(operator.inputs[2]), narrow.quantization)]
     index = len(graph.tensors) - 2
-    quantise.inputs, quantise.outputs = [plain], [index]
+    quantize.inputs, quantize.outputs = [plain], [index]
     operator.inputs = [index, int(operator.inputs[1]), index + 1]
     operator.outputs = [outcome]
-    _remove(graph, quantise)
+    _remove(graph, quantize)
     place = next(i for i, each in enumerate(graph.operators) if each is operator)
-    graph.operators.insert(place, quantise)
+    graph.operators.insert(place, quantize)
 
 
 def _constant(model: Any, index: int, quantization: Any) -> Any:

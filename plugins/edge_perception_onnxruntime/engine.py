@@ -58,7 +58,7 @@ class OnnxRuntimeEngineType(EngineType):
         )
 
     def describe(self, artifact: Path) -> ModelDescription:
-        """Read tensors and metadata; the graph is not optimised, which is what takes the time."""
+        """Read tensors and metadata; the graph is not optimized, which is what takes the time."""
         session = open_session(artifact, OnnxRuntimeOptions(threads=1, graph_level='disable'))
         return ModelDescription(
             inputs=tensor_specs(artifact, session.get_inputs(), {}),

@@ -28,7 +28,7 @@ class OnnxRuntimeOptions(Options):
     )
     graph_level: str = option(
         'all',
-        'how far the graph is optimised when it is loaded',
+        'how far the graph is optimized when it is loaded',
         choices=('disable', 'basic', 'extended', 'all'),
     )
     provider: str = option(

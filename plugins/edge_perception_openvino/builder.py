@@ -51,7 +51,7 @@ class OpenVinoBuilderOptions(Options):
 
     preset: str = option(
         'mixed',
-        'how activations are quantised: mixed (unsigned where that is more exact), or performance '
+        'how activations are quantized: mixed (unsigned where that is more exact), or performance '
         '(all symmetric)',
         choices=('mixed', 'performance'),
     )
@@ -86,13 +86,13 @@ class OpenVinoBuilder(Builder):
         return marks
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
-        """Quantise by NNCF, or take the source as it was prepared."""
+        """Quantize by NNCF, or take the source as it was prepared."""
         artifact = workspace / f'{plan.manifest.name}_{plan.precision}{self.suffix}'
         versions = {'openvino': self.probe().runtime}
         if plan.precision != 'int8':
             _copy(plan.source, artifact)
             return BuildReport(artifact, versions)
-        _quantise(plan, artifact)
+        _quantize(plan, artifact)
         versions['nncf'] = _version('nncf')
         notes: tuple[str, ...] = ()
         if plan.head:
@@ -143,7 +143,7 @@ def _copy(source: Path, artifact: Path) -> None:
         ) from error
 
 
-def _quantise(plan: BuildPlan, artifact: Path) -> None:
+def _quantize(plan: BuildPlan, artifact: Path) -> None:
     if find_spec('nncf') is None or find_spec('onnx') is None:
         raise BuildError('the Python package nncf is missing; install it: pip install nncf onnx')
     assert plan.samples is not None
@@ -174,7 +174,7 @@ def _quantise(plan: BuildPlan, artifact: Path) -> None:
             )
         except Exception as error:
             words = ' '.join(str(error).split())[:300]
-            raise BuildError(f'nncf cannot quantise {plan.manifest.name}: {words}') from error
+            raise BuildError(f'nncf cannot quantize {plan.manifest.name}: {words}') from error
         onnx.save(model, str(artifact))
 
 

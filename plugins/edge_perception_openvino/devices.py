@@ -76,7 +76,7 @@ def configure(library: Any, core: Any, options: OpenVinoOptions) -> None:
             known.discard('INFERENCE_PRECISION_HINT')
         core.set_property(device, {name: wanted[name] for name in wanted if name in known})
         if device == 'CPU' and release(library) < TRUSTED_8_BITS:
-            # Computes quantised operators in float32.
+            # Computes quantized operators in float32.
             core.set_property(device, {'LP_TRANSFORMS_MODE': False})
 
 

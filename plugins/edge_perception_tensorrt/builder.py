@@ -45,7 +45,7 @@ class TensorRtBuilder(Builder):
     """
     ONNX to a plan for one GPU or DLA and one TensorRT.
 
-    For int8 the source says itself what is quantised, symmetrically, as the parser demands. For
+    For int8 the source says itself what is quantized, symmetrically, as the parser demands. For
     fp16 it is float16 already where TensorRT computes in the types of the source, else a flag does
     it.
     """
@@ -81,7 +81,7 @@ class TensorRtBuilder(Builder):
         return {'builder': VERSION, 'tensorrt': load_library(), 'device': device}
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
-        """Parse, optimise, and write the plan into the workspace; may take minutes."""
+        """Parse, optimize, and write the plan into the workspace; may take minutes."""
         assert isinstance(plan.options, TensorRtBuilderOptions)
         try:
             version = load_library()
@@ -161,7 +161,7 @@ class _Build:
         if precision == 'int8' and not has_quantized_layers(network):
             raise BuildError(
                 f'{self._plan.source}: got an ONNX without QuantizeLinear, expected one that is '
-                'quantised already for int8; quantise it first'
+                'quantized already for int8; quantize it first'
             )
         if not self._options.tf32:
             config.clear_flag(trt.BuilderFlag.TF32)

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from edge_perception.cli import bench_node
+from edge_perception.cli.model import bench_node as bench_node
 
 
 @pytest.mark.slow

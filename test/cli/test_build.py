@@ -15,8 +15,8 @@ import onnx
 import pytest
 import yaml
 
-from edge_perception.core.proofs import read_proof
-from edge_perception.core.shelves import build_command
+from edge_perception.models.artifact_directories import build_command
+from edge_perception.models.proofs import read_proof
 from test.support.build_rig import build
 from test.support.build_rig import MANIFEST
 from test.support.build_rig import refused
@@ -291,12 +291,12 @@ def test_ctrl_c_leaves_nothing(folder, left, repository):
     """A builder that takes for ever, interrupted when it works in its folder."""
     script = (
         'import os, signal\n'
-        'from edge_perception.cli import building\n'
+        'from edge_perception.tooling.building import gated_build\n'
         'def work(order, workspace, step, **rest):\n'
         "    (workspace / 'half').write_bytes(b'x')\n"
         '    os.kill(os.getpid(), signal.SIGINT)\n'
         '    signal.pause()\n'
-        'building.build = work\n'
+        'gated_build.build = work\n'
         'from edge_perception.cli.main import main; main()'
     )
     done = subprocess.run(

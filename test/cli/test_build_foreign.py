@@ -14,12 +14,12 @@ from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
 import pytest
 
-from edge_perception.cli import build as build_command_module
+from edge_perception.cli.model import build as build_command_module
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import option
 from edge_perception.contract import Options
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.proofs import read_proof
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.proofs import read_proof
 from test.support.build_rig import build
 from test.support.build_rig import refused
 

@@ -22,12 +22,12 @@ import psutil
 import pytest
 from rich.console import Console
 
-from edge_perception.cli.demo import job as demo_job
-from edge_perception.cli.demo.outputs import write_outputs
-from edge_perception.cli.demo.processes import for_camera
-from edge_perception.cli.demo.processes import isolate
-from edge_perception.ros.environment import PROFILE
-from edge_perception.ros.environment import PROFILE_VARIABLES
+from edge_perception.cli.simulation.demo import job as demo_job
+from edge_perception.cli.simulation.demo.outputs import write_outputs
+from edge_perception.ros.system.process_environment import PROFILE
+from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
+from edge_perception.simulation.nodes.processes import for_camera
+from edge_perception.simulation.nodes.processes import isolate
 from test.support.graph import until
 
 COMMAND = 'from edge_perception.cli.main import main; main()'
@@ -91,7 +91,7 @@ def running(*arguments: object) -> Iterator[tuple[Demo, psutil.Process, psutil.P
     demo = Demo(*arguments)
     try:
         node = demo.child('edge_perception.ros.main')
-        camera = demo.child('edge_perception.ros.rendered_camera')
+        camera = demo.child('edge_perception.simulation.nodes.rendered_camera')
         until(lambda: re.search(r'results +[1-9]', demo.shown), bool)
         yield demo, node, camera
     finally:

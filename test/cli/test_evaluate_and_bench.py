@@ -12,15 +12,15 @@ import sys
 import pytest
 import yaml
 
-from edge_perception.cli import bench
-from edge_perception.core.models import find_model
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.proofs import file_sha256
-from edge_perception.core.proofs import Proof
-from edge_perception.core.proofs import write_proof
-from edge_perception.core.shelves import model_shelf
-from edge_perception.tooling.engine_bench import figures
-from edge_perception.tooling.engine_bench import Measured
+from edge_perception.cli.model import bench
+from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.finding import find_model
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.proofs import file_sha256
+from edge_perception.models.proofs import Proof
+from edge_perception.models.proofs import write_proof
+from edge_perception.tooling.benchmark.engine_benchmark import figures
+from edge_perception.tooling.benchmark.engine_benchmark import Measured
 
 
 @pytest.fixture(autouse=True)

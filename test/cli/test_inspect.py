@@ -14,8 +14,8 @@ import yaml
 
 from edge_perception.contract import load_manifest
 from edge_perception.contract import ManifestError
-from edge_perception.core.drafting import UNANSWERED
-from test.models import HERE
+from edge_perception.models.drafting import UNANSWERED
+from test.model_folders import HERE
 from test.support.networks import save
 from test.support.networks import save_identity
 from test.support.networks import tensor
@@ -65,7 +65,7 @@ def test_the_decoder_of_real_models_is_guessed_and_called_a_guess(invoke, model,
     seen = look(invoke, folder / source)
     assert seen['decoder'] == decoder
     assert any(f'the decoder {decoder!r} is a guess' in each for each in seen['unknown'])
-    assert any('colour order' in each for each in seen['unknown'])
+    assert any('color order' in each for each in seen['unknown'])
     if name != 'yunet_dynamic':  # decoders cannot check an input without a size
         assert decoder in seen['decoders_that_fit']
 
@@ -81,8 +81,8 @@ def test_a_draft_with_the_answers_is_the_manifest(invoke, model, name):
     text = (folder / 'model.yaml').read_text()
     assert '# The file does not say:' in text
     assert "fill: '?'" in text
-    assert 'the colour order of the input' in text
-    with pytest.raises(ManifestError, match=r'input.colour: got .\?., expected one of'):
+    assert 'the color order of the input' in text
+    with pytest.raises(ManifestError, match=r'input.color: got .\?., expected one of'):
         load_manifest(folder / 'model.yaml')
     draft = yaml.safe_load(text)
     for key, value in draft['input'].items():
@@ -97,7 +97,7 @@ def test_a_draft_with_the_answers_is_the_manifest(invoke, model, name):
     assert completed.decoder == right.decoder
     assert completed.labels == right.labels
     assert completed.keypoint_names == right.keypoint_names
-    for key in ('width', 'height', 'layout', 'dtype', 'colour', 'scale', 'mean', 'std', 'resize'):
+    for key in ('width', 'height', 'layout', 'dtype', 'color', 'scale', 'mean', 'std', 'resize'):
         assert getattr(completed.input, key) == getattr(right.input, key), key
 
 
@@ -204,7 +204,7 @@ def test_operators_of_strangers_are_shown_with_their_domain(invoke, tmp_path):
 
 def test_without_the_library_onnx_the_rest_is_shown(invoke, model, monkeypatch):
     monkeypatch.setitem(sys.modules, 'onnx', None)
-    monkeypatch.setattr('edge_perception.cli.inspection.can_read_graphs', lambda: False)
+    monkeypatch.setattr('edge_perception.tooling.model_facts.can_read_graphs', lambda: False)
     result = invoke('inspect', model('yolox_nano'))
     assert result.exit_code == 0
     assert '1x3549x85 float32' in result.stdout

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 BENCH = """
-from edge_perception.cli import bench
+from edge_perception.cli.model import bench
 code = (
     'import json, os, signal, pathlib; pathlib.Path("child").write_text(str(os.getpid()));'
     'print(json.dumps({"done": 1}), flush=True); os.kill(os.getppid(), signal.SIGINT);'
@@ -22,7 +22,7 @@ code = (
 bench.CHILD = (sys.executable, '-c', code)
 """
 VERIFY = """
-from edge_perception.tooling import gate
+from edge_perception.tooling.gate import comparison as gate
 add = gate.Gate.add
 def interrupted(self, *given):
     add(self, *given)
@@ -30,7 +30,7 @@ def interrupted(self, *given):
 gate.Gate.add = interrupted
 """
 EVALUATE = """
-from edge_perception.core import pipeline
+from edge_perception.runtime import pipeline
 process = pipeline.Pipeline.process
 def interrupted(self, *given, **more):
     os.kill(os.getpid(), signal.SIGINT)

@@ -57,7 +57,7 @@ def test_help_says_where_names_of_models_come_from(invoke):
     assert 'EDGE_PERCEPTION_MODEL_PATH, or of one that comes with the package' in words
 
 
-def test_a_misspelt_command(invoke):
+def test_a_misspelled_command(invoke):
     result = invoke('inspct', 'model.onnx')
     assert result.exit_code == 2
     assert "no command 'inspct', did you mean 'inspect'?" in result.stderr
@@ -80,7 +80,7 @@ def test_our_own_mistakes_are_not_hidden(monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError('ours')
 
-    monkeypatch.setattr('edge_perception.cli.plugins.PluginHost', fail)
+    monkeypatch.setattr('edge_perception.cli.perception.plugins.PluginHost', fail)
     with pytest.raises(ZeroDivisionError):
         main(['plugins'], standalone_mode=False)
 

@@ -15,30 +15,30 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_perception.cli import pad_model
+from edge_perception.cli.simulation import pad_model
 from edge_perception.contract import Frame
 from edge_perception.contract import load_manifest
-from edge_perception.core.assembly import assemble
-from edge_perception.core.models import find_model
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.request import Request
-from edge_perception.core.shelves import model_shelf
+from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.assembly import assemble
+from edge_perception.models.finding import find_model
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
 from edge_perception.pose import Intrinsics
 from edge_perception.pose import object_width
 from edge_perception.pose import planar_stages
-from edge_perception.simulation import pad
 from edge_perception.simulation.approach import Approach
-from edge_perception.simulation.camera import Camera
-from edge_perception.simulation.quick_rendering import QuickRenderer
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
 from test.docs.markdown import fenced
 
-POINTS_PER_MILLIMETRE = 72 / 25.4
+POINTS_PER_MILLIMETER = 72 / 25.4
 
 
 def page_sizes(data: bytes) -> list[tuple[float, float]]:
     boxes = re.findall(rb'/MediaBox\[0 0 ([\d.]+) ([\d.]+)\]', data)
-    return [tuple(round(float(v) / POINTS_PER_MILLIMETRE, 1) for v in box) for box in boxes]
+    return [tuple(round(float(v) / POINTS_PER_MILLIMETER, 1) for v in box) for box in boxes]
 
 
 def test_a_pdf_has_one_page_of_the_size_of_the_pad(invoke, tmp_path):
@@ -77,9 +77,9 @@ def test_a_png_has_its_size_and_the_drawing(invoke, tmp_path, dpi):
     assert image.shape[0] == pytest.approx(0.2 / 0.0254 * (dpi or 150), rel=0.02)
     assert np.array_equal(image, pad.raster(image.shape[0]))
     data = out.read_bytes()
-    per_metre, _, unit = struct.unpack_from('>IIB', data, data.index(b'pHYs') + 4)
+    per_meter, _, unit = struct.unpack_from('>IIB', data, data.index(b'pHYs') + 4)
     assert unit == 1
-    assert image.shape[0] / per_metre == pytest.approx(0.2, abs=0.0005)
+    assert image.shape[0] / per_meter == pytest.approx(0.2, abs=0.0005)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_whoever_prints_another_size_is_told_what_it_does_to_distances(invoke, t
     assert 'edge-perception pad --size 0.6 --model landing_pad_0.6m' in result.stderr
 
 
-def test_at_one_metre_and_with_a_model_there_is_nothing_to_be_told(invoke, tmp_path):
+def test_at_one_meter_and_with_a_model_there_is_nothing_to_be_told(invoke, tmp_path):
     out = ('--out', tmp_path / 'pad.pdf')
     assert invoke('pad', '--size', 1, *out).stderr == ''
     assert invoke('pad', '--size', 0.6, *out, '--model', tmp_path / 'pad').stderr == ''

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from edge_perception.cli import plugins
+from edge_perception.cli.perception import plugins
 from edge_perception.contract import option_specs
-from edge_perception.core.plugin_host import PluginHost
+from edge_perception.models.plugin_host import PluginHost
 
 
 def test_json_lists_plugins_with_their_engines(invoke):

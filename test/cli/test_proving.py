@@ -8,12 +8,12 @@ from edge_perception_openvino.engine import OpenVinoEngineType
 from edge_perception_openvino.options import OpenVinoOptions
 import pytest
 
-from edge_perception.cli.proving import proof_of
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
-from edge_perception.core.models import Model
-from edge_perception.tooling.agreement import Agreement
-from edge_perception.tooling.gate import Verdict
+from edge_perception.models.finding import Model
+from edge_perception.tooling.building.sidecars import proof_of
+from edge_perception.tooling.gate.agreement import Agreement
+from edge_perception.tooling.gate.comparison import Verdict
 
 
 @pytest.mark.parametrize(

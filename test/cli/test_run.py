@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_perception.cli import run
+from edge_perception.cli.perception import run
 from edge_perception.contract import dump_manifest
 from edge_perception.contract import InferenceError
 from edge_perception.contract import iou
-from edge_perception.core.plugin_host import PluginHost
+from edge_perception.models.plugin_host import PluginHost
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 from test.support.networks import manifest_for
@@ -212,12 +212,12 @@ def test_engine_options_reach_the_engine(invoke, yolox, street):
 
 def test_a_problem_of_a_manifest_is_a_line(invoke, yolox, street):
     manifest = yolox / 'model.yaml'
-    manifest.write_text(manifest.read_text().replace('colour: bgr', 'color: bgr\n  fil: 3'))
+    manifest.write_text(manifest.read_text().replace('color: bgr', 'colour: bgr\n  fil: 3'))
     result = invoke('run', yolox, street)
     assert result.exit_code == 2
     codes = [line.split(':')[0] for line in result.stderr.splitlines()]
     assert codes == ['error [manifest_invalid]'] * 2
-    assert "did you mean 'colour'?" in result.stderr
+    assert "did you mean 'color'?" in result.stderr
 
 
 def test_keypoints_masks_and_classes_are_valid_json(invoke, model, shared_data, tmp_path):
@@ -268,9 +268,9 @@ def test_a_progress_bar_does_not_touch_results_in_a_file(yolox, shared_data, tmp
 def failing(monkeypatch, tmp_path):
     """Make a model on an engine that behaves as the test says."""
 
-    def prepare(behaviour) -> Path:
+    def prepare(behavior) -> Path:
         host = PluginHost(candidates=[])
-        host.engines['fake'] = FakeEngineType(behaviour)
+        host.engines['fake'] = FakeEngineType(behavior)
         host.decoders['fake'] = FakeDecoder
         monkeypatch.setattr(run, 'PluginHost', lambda: host)
         manifest = dump_manifest(manifest_for()) | {'decoder': {'name': 'fake'}}

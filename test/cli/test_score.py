@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from edge_perception.cli.demo.outputs import NO_PLOTS
-from edge_perception.cli.score.command import _report
+from edge_perception.cli.simulation.demo.outputs import NO_PLOTS
+from edge_perception.cli.simulation.score.command import _report
 from edge_perception.simulation.trial import Trial
 from edge_perception.simulation.trial_score import Threshold
 

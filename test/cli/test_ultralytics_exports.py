@@ -19,7 +19,7 @@ from test.cli.ultralytics_export import save_pose
 
 @pytest.fixture
 def see(invoke, tmp_path):
-    """Show a picture of one colour, twice as large as the input, to a model."""
+    """Show a picture of one color, twice as large as the input, to a model."""
 
     def show(model: Path, *, blue=0, green=0, red=0, size=(128, 128)) -> dict:
         picture = np.empty((*size, 3), np.uint8)
@@ -33,19 +33,19 @@ def see(invoke, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('colour', 'label'),
+    ('color', 'label'),
     [({'red': 255}, 'red'), ({'green': 255}, 'green'), ({'blue': 204}, 'blue')],
 )
-def test_a_detector_gets_rgb_from_0_to_1(see, tmp_path, colour, label):
-    (found,) = see(save_detector(tmp_path / 'colours.onnx'), **colour)['detections']
+def test_a_detector_gets_rgb_from_0_to_1(see, tmp_path, color, label):
+    (found,) = see(save_detector(tmp_path / 'colors.onnx'), **color)['detections']
     assert found['label'] == label
-    assert found['score'] == pytest.approx(max(colour.values()) / 255, abs=0.001)
+    assert found['score'] == pytest.approx(max(color.values()) / 255, abs=0.001)
     assert found['xyxy'] == pytest.approx([44, 38, 84, 58], abs=0.1)
 
 
-def test_a_detector_gets_a_centred_letterbox_of_grey(see, tmp_path):
+def test_a_detector_gets_a_centerd_letterbox_of_gray(see, tmp_path):
     """Half of the input is the picture, half is 114 of 255."""
-    model = save_detector(tmp_path / 'colours.onnx')
+    model = save_detector(tmp_path / 'colors.onnx')
     (found,) = see(model, red=255, size=(64, 128))['detections']
     assert found['score'] == pytest.approx((255 + 114) / 2 / 255, abs=0.002)
     # 32 rows of input in the middle: 16 rows of padding above.
@@ -93,7 +93,7 @@ def test_what_cannot_be_known_is_refused_and_said(invoke, street, tmp_path, meta
 
 
 def test_the_draft_of_an_export_is_complete(invoke, see, tmp_path):
-    model = save_detector(tmp_path / 'colours.onnx')
+    model = save_detector(tmp_path / 'colors.onnx')
     result = invoke('inspect', model, '--draft')
     assert result.exit_code == 0, result.stderr
     assert 'does not say' not in result.stdout

@@ -10,8 +10,8 @@ import shutil
 import pytest
 import yaml
 
-from edge_perception.core.proofs import read_proof
-from edge_perception.core.proofs import write_proof
+from edge_perception.models.proofs import read_proof
+from edge_perception.models.proofs import write_proof
 
 
 @pytest.fixture

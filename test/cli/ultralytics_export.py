@@ -16,16 +16,16 @@ from test.support.networks import tensor
 
 SIDE = 64
 CELLS = 84  # of 64x64 pixels at strides 8, 16 and 32
-COLOURS = {0: 'red', 1: 'green', 2: 'blue'}
-BOX = (32, 24, 20, 10)  # centre and size, in pixels of the input
+COLORS = {0: 'red', 1: 'green', 2: 'blue'}
+BOX = (32, 24, 20, 10)  # center and size, in pixels of the input
 POINTS = ((30, 22, 0.9), (34, 26, 0.8))
 
 
 def save_detector(path: Path, **metadata: object) -> Path:
     """
-    Save a detector whose score of a colour is the mean of that channel of the input.
+    Save a detector whose score of a color is the mean of that channel of the input.
 
-    It finds one object, ``BOX``, in an image of one colour.
+    It finds one object, ``BOX``, in an image of one color.
     """
     return _save(path, rows=(), metadata={'task': 'detect', **metadata})
 
@@ -37,7 +37,7 @@ def save_pose(path: Path, **metadata: object) -> Path:
 
 
 def save_classifier(path: Path, **metadata: object) -> Path:
-    """Save a classifier whose probability of a colour is the mean of that channel."""
+    """Save a classifier whose probability of a color is the mean of that channel."""
     nodes = [
         helper.make_node('ReduceMean', ['images'], ['output0'], axes=[2, 3], keepdims=0),
     ]
@@ -98,12 +98,12 @@ def _finish(path: Path, nodes, shape, constants, metadata) -> Path:
     )
     model = onnx.load(path)
     described = {
-        'description': 'Ultralytics YOLO11n model trained on colours.yaml',
+        'description': 'Ultralytics YOLO11n model trained on colors.yaml',
         'license': 'AGPL-3.0 License (https://ultralytics.com/license)',
         'stride': 32,
         'batch': 1,
         'imgsz': [SIDE, SIDE],
-        'names': COLOURS,
+        'names': COLORS,
         'channels': 3,
         **metadata,
     }

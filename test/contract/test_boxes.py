@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from edge_perception.contract import centre_size_to_xyxy
+from edge_perception.contract import center_size_to_xyxy
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import iou
 from edge_perception.contract import select
@@ -21,9 +21,9 @@ EVERYTHING = Selection(score_threshold=0.0, iou_threshold=1.0, max_detections=10
 
 
 def boxes_of(rng: np.random.Generator, count: int, spread: float = 20.0) -> np.ndarray:
-    centres = rng.random((count, 2)) * spread
+    centers = rng.random((count, 2)) * spread
     sizes = rng.random((count, 2)) * 10 + 1
-    return np.concatenate([centres, centres + sizes], axis=1).astype(np.float32)
+    return np.concatenate([centers, centers + sizes], axis=1).astype(np.float32)
 
 
 def slow_iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -44,10 +44,10 @@ def slow_suppress(xyxy, score, class_id, threshold) -> list[int]:
     return kept
 
 
-def test_centre_and_size_become_corners():
+def test_center_and_size_become_corners():
     boxes = np.array([[10, 20, 4, 6], [0, 0, 1, 3]], np.float32)
-    assert centre_size_to_xyxy(boxes).tolist() == [[8, 17, 12, 23], [-0.5, -1.5, 0.5, 1.5]]
-    assert centre_size_to_xyxy(boxes.astype(np.float64)).dtype == np.float32
+    assert center_size_to_xyxy(boxes).tolist() == [[8, 17, 12, 23], [-0.5, -1.5, 0.5, 1.5]]
+    assert center_size_to_xyxy(boxes.astype(np.float64)).dtype == np.float32
 
 
 def test_overlap_of_known_boxes():

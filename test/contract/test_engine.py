@@ -314,12 +314,12 @@ def test_an_input_of_open_size_takes_what_the_manifest_says():
     assert found == TensorSpec('images', (1, 3, 480, 640), FLOAT)
 
 
-def test_an_artifact_may_want_another_layout_another_float_or_quantised_numbers():
+def test_an_artifact_may_want_another_layout_another_float_or_quantized_numbers():
     small = manifest(width=6, height=4)
     half = TensorSpec('images', (1, 4, 6, 3), np.dtype(np.float16))
     assert check_input(small, (half,)) == half
-    quantised = TensorSpec('images', (1, 4, 6, 3), np.dtype(np.int8), Quantization(0.1, -3))
-    assert check_input(small, (quantised,)) == quantised
+    quantized = TensorSpec('images', (1, 4, 6, 3), np.dtype(np.int8), Quantization(0.1, -3))
+    assert check_input(small, (quantized,)) == quantized
 
 
 def test_whole_numbers_without_a_scale_do_not_stand_for_real_ones():
@@ -384,7 +384,7 @@ def test_an_output_of_which_nothing_is_known_may_have_any_shape():
             (IMAGE,),
             "tensor 'images': got 1x3x4x8 uint8 from the manifest, "
             'expected 1x3x4x6 float32, which the network takes; correct input.width, '
-            'input.height, input.layout, input.colour or input.dtype of the manifest',
+            'input.height, input.layout, input.color or input.dtype of the manifest',
         ),
     ],
 )

@@ -53,11 +53,11 @@ def test_the_smallest_manifest_gets_the_documented_defaults():
     assert manifest.input == InputRecipe(width=416, height=320)
     assert manifest.input.shape == (1, 3, 320, 416)
     assert manifest.selection == Selection()
-    assert (manifest.sha256, manifest.licence, len(manifest.labels)) == ('', '', 0)
+    assert (manifest.sha256, manifest.license, len(manifest.labels)) == ('', '', 0)
 
 
-def test_a_grey_input_has_one_channel_and_one_mean():
-    manifest = parse(changed(input__colour='grey', input__layout='nhwc', input__mean=127.5))
+def test_a_gray_input_has_one_channel_and_one_mean():
+    manifest = parse(changed(input__color='gray', input__layout='nhwc', input__mean=127.5))
     assert manifest.input.shape == (1, 320, 416, 1)
     assert manifest.input.mean == (127.5,)
     assert manifest.input.std == (1.0,)

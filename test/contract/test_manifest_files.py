@@ -23,7 +23,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_manifest
 from edge_perception.contract import PoseRecipe
 from edge_perception.contract import Selection
-from edge_perception.contract.manifest import COLOURS
+from edge_perception.contract.manifest import COLORS
 from edge_perception.contract.manifest import INPUT_DTYPES
 from edge_perception.contract.manifest import INTERPOLATIONS
 from edge_perception.contract.manifest import LAYOUTS
@@ -34,7 +34,7 @@ KEYS = {
         'manifest_version',
         'name',
         'description',
-        'licence',
+        'license',
         'source',
         'input',
         'decoder',
@@ -157,15 +157,15 @@ model_names = words.filter(lambda text: text[0] != '.' and not set(text) & set('
 
 @st.composite
 def recipes(draw: st.DrawFn) -> InputRecipe:
-    colour = draw(st.sampled_from(COLOURS))
-    channels = 1 if colour == 'grey' else 3
+    color = draw(st.sampled_from(COLORS))
+    channels = 1 if color == 'gray' else 3
     return InputRecipe(
         width=draw(st.integers(1, 4096)),
         height=draw(st.integers(1, 4096)),
         name=draw(words | st.just('')),
         layout=draw(st.sampled_from(LAYOUTS)),
         dtype=draw(st.sampled_from(INPUT_DTYPES)),
-        colour=colour,
+        color=color,
         scale=draw(numbers),
         mean=draw(st.tuples(*[numbers] * channels)),
         std=draw(st.tuples(*[numbers.filter(bool)] * channels)),
@@ -203,7 +203,7 @@ def model_manifests(draw: st.DrawFn) -> ModelManifest:
             iou_threshold=draw(st.floats(0, 1)),
             max_detections=draw(st.integers(1, 1000)),
         ),
-        licence=draw(words | st.just('')),
+        license=draw(words | st.just('')),
         description=draw(words | st.just('')),
     )
 

@@ -19,12 +19,12 @@ from edge_perception.contract import parse_options
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import TensorSpec
-from edge_perception.core.assembly import assemble
-from edge_perception.core.pipeline import Pipeline
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.preprocessing import Preprocessor
-from edge_perception.core.request import Request
 from edge_perception.decoders import DECODERS
+from edge_perception.models.assembly import assemble
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
+from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.preprocessing import Preprocessor
 
 # That load the ONNX file of a model as it is and compute in float32.
 ONNX_ENGINES = ('onnxruntime', 'openvino')

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import OptionError
-from edge_perception.decoders.calibration import Calibration
-from edge_perception.decoders.calibration import CalibrationOptions
+from edge_perception.decoders.score_calibration import Calibration
+from edge_perception.decoders.score_calibration import CalibrationOptions
 
 
 def calibrated(lines, scores, classes=None, **options):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import Frame
-from edge_perception.core.artifacts import ArtifactWish
-from edge_perception.core.assembly import assemble
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.request import Request
+from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.assembly import assemble
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
 from test.decoders.network import LiteNetwork
 
 pytest.importorskip(
@@ -117,7 +117,7 @@ def test_classes_of_a_network_in_8_bits_are_the_golden_ones(
 
 
 def test_a_manifest_in_real_numbers_gives_the_same_classes(open_model, shared_data, tmp_path):
-    """The host quantises what the manifest normalises."""
+    """The host quantizes what the manifest normalizes."""
     in_bytes = open_model('mobilenet_v2_quant', LiteNetwork)
     manifest = tmp_path / 'mobilenet_v2_quant' / 'model.yaml'
     text = manifest.read_text().replace('dtype: uint8', 'mean: 127.5\n  std: 127.5')
@@ -135,7 +135,7 @@ def test_a_manifest_in_real_numbers_gives_the_same_classes(open_model, shared_da
     'file', ['mobilenet_v1_0.25_224_quant.tflite', 'mobilenet_v1_0.25_224_1_metadata_1.tflite']
 )
 def test_a_bare_file_with_metadata_is_a_whole_model(file, shared_data, goldens):
-    """Nothing but the file is given; labels, normalisation and decoder come out of it."""
+    """Nothing but the file is given; labels, normalization and decoder come out of it."""
     folder = shared_data / 'tflite_metadata'
     request = Request(
         model=str(folder / file),

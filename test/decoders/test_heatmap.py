@@ -63,7 +63,7 @@ def test_a_peak_at_the_border_stays_in_its_cell():
 
 
 def test_targets_that_lie_at_the_corners_of_cells():
-    # Cell 10 belongs to the pixel with index 40, whose centre is at 40.5.
+    # Cell 10 belongs to the pixel with index 40, whose center is at 40.5.
     tensors = heat(gaussian(10.5, 20.5), gaussian(10.75, 20.5))
     found = decode(bind(manifest(grid='corner'), tensors), tensors).keypoints
     np.testing.assert_allclose(found.xy[0], [[40.5, 80.5], [41.5, 80.5]], atol=0.01)

@@ -63,7 +63,7 @@ def test_distances_become_a_box(rearranged, box):
 
 
 @pytest.mark.parametrize(
-    'count_from, corner', [('centre', 20), ('centre_pixel', 19.5), ('corner', 12)]
+    'count_from, corner', [('center', 20), ('center_pixel', 19.5), ('corner', 12)]
 )
 def test_where_distances_count_from(count_from, corner):
     tensors = six_outputs()

@@ -11,7 +11,7 @@ from edge_perception.contract import Frame
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import TensorSpec
-from edge_perception.core.preprocessing import Preprocessor
+from edge_perception.runtime.preprocessing import Preprocessor
 from test.decoders.network import make_decoder
 from test.decoders.outputs import bind
 from test.decoders.outputs import decode

@@ -15,9 +15,9 @@ from edge_perception.contract import ImageTransform
 from edge_perception.contract import load_manifest
 from edge_perception.contract import Selection
 from edge_perception.contract import TensorSpec
-from test.decoders.colour_network import colour_model
-from test.decoders.colour_network import COLOURS
-from test.decoders.colour_network import LAYOUTS
+from test.decoders.color_network import color_model
+from test.decoders.color_network import COLORS
+from test.decoders.color_network import LAYOUTS
 from test.decoders.network import make_decoder
 from test.decoders.network import Network
 
@@ -27,10 +27,10 @@ SOURCES = [(128, 128), (128, 64), (128, 256)]
 
 
 def paint(width: int, height: int, *squares: tuple[str, int, int, int]) -> np.ndarray:
-    """Return a black image (BGR) with squares: colour, left, top, edge."""
+    """Return a black image (BGR) with squares: color, left, top, edge."""
     image = np.zeros((height, width, 3), np.uint8)
-    for colour, left, top, edge in squares:
-        image[top : top + edge, left : left + edge] += np.array(BGR[colour], np.uint8)
+    for color, left, top, edge in squares:
+        image[top : top + edge, left : left + edge] += np.array(BGR[color], np.uint8)
     return image
 
 
@@ -38,7 +38,7 @@ def shown(perception) -> list[tuple]:
     """Return class and box of each detection, whole pixels."""
     found = perception.detections
     boxes = np.rint(found.xyxy).astype(int).tolist()
-    return [(COLOURS[index], *box) for index, box in zip(found.class_id, boxes)]
+    return [(COLORS[index], *box) for index, box in zip(found.class_id, boxes)]
 
 
 @pytest.mark.parametrize('rotation', [0, 90, 180, 270])
@@ -49,7 +49,7 @@ def test_every_layout_finds_the_painted_squares(layout, source, rotation, tmp_pa
     # As large as a cell of stride 8 in the source, and where such a cell is.
     edge = 8 * max(source) // 64
     image = paint(*source, ('blue', edge, 2 * edge, edge), ('red', 3 * edge, edge, edge))
-    network = Network(colour_model(tmp_path / layout, layout=layout), rotation=rotation)
+    network = Network(color_model(tmp_path / layout, layout=layout), rotation=rotation)
     found = network.perceive(image, Selection(score_threshold=0.9))
     assert sorted(shown(found)) == [
         ('blue', edge, 2 * edge, 2 * edge, 3 * edge),
@@ -61,7 +61,7 @@ def test_every_layout_finds_the_painted_squares(layout, source, rotation, tmp_pa
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_keypoints_follow_their_objects(layout, tmp_path):
-    network = Network(colour_model(tmp_path, layout=layout, pose=True))
+    network = Network(color_model(tmp_path, layout=layout, pose=True))
     assert network.decoder.tasks == {'detections', 'keypoints'}
     image = paint(128, 128, ('green', 32, 48, 16), ('red', 96, 16, 16))
     image[16:32, 96:112] //= 2
@@ -78,7 +78,7 @@ def test_keypoints_follow_their_objects(layout, tmp_path):
 
 
 def test_keypoints_of_a_camera_that_hangs_upside_down(tmp_path):
-    network = Network(colour_model(tmp_path, pose=True), rotation=180)
+    network = Network(color_model(tmp_path, pose=True), rotation=180)
     found = network.perceive(paint(128, 128, ('red', 96, 16, 16)), Selection(0.9))
     # The network sees the picture upright: what is up for it is down in the source.
     corners = [[[112, 32], [96, 32], [96, 16], [112, 16]]]
@@ -87,8 +87,8 @@ def test_keypoints_of_a_camera_that_hangs_upside_down(tmp_path):
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_coordinates_from_0_to_1(layout, tmp_path):
-    options = {'box_units': 'normalised'}
-    folder = colour_model(tmp_path, layout=layout, pose=True, unit=64, options=options)
+    options = {'box_units': 'normalized'}
+    folder = color_model(tmp_path, layout=layout, pose=True, unit=64, options=options)
     found = Network(folder).perceive(paint(128, 64, ('blue', 80, 32, 16)), Selection(0.9))
     assert shown(found) == [('blue', 80, 32, 96, 48)]
     corners = [[[80, 32], [96, 32], [96, 48], [80, 48]]]
@@ -96,8 +96,8 @@ def test_coordinates_from_0_to_1(layout, tmp_path):
 
 
 def test_only_boxes_of_the_same_class_suppress_each_other(tmp_path):
-    network = Network(colour_model(tmp_path, box_scale=3))
-    # Neighbouring cells, boxes three cells wide: they overlap by half.
+    network = Network(color_model(tmp_path, box_scale=3))
+    # Neighboring cells, boxes three cells wide: they overlap by half.
     selection = Selection(score_threshold=0.9, iou_threshold=0.45)
     same = network.perceive(paint(128, 128, ('red', 48, 48, 16), ('red', 64, 48, 16)), selection)
     assert shown(same) == [('red', 32, 32, 80, 80)]
@@ -109,7 +109,7 @@ def test_only_boxes_of_the_same_class_suppress_each_other(tmp_path):
 
 
 def test_a_finished_list_was_suppressed_by_the_network(tmp_path):
-    network = Network(colour_model(tmp_path, layout='end_to_end', box_scale=3))
+    network = Network(color_model(tmp_path, layout='end_to_end', box_scale=3))
     found = network.perceive(
         paint(128, 128, ('red', 48, 48, 16), ('red', 64, 48, 16)),
         Selection(score_threshold=0.9, iou_threshold=0.1),
@@ -119,7 +119,7 @@ def test_a_finished_list_was_suppressed_by_the_network(tmp_path):
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_an_object_that_may_be_two_things_is_one_object(layout, tmp_path):
-    network = Network(colour_model(tmp_path, layout=layout))
+    network = Network(color_model(tmp_path, layout=layout))
     found = network.perceive(
         paint(128, 128, ('red', 16, 16, 16), ('blue', 16, 16, 16)),
         Selection(score_threshold=0.9, iou_threshold=1),
@@ -129,7 +129,7 @@ def test_an_object_that_may_be_two_things_is_one_object(layout, tmp_path):
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_selection(layout, tmp_path):
-    network = Network(colour_model(tmp_path, layout=layout, pose=True))
+    network = Network(color_model(tmp_path, layout=layout, pose=True))
     image = paint(128, 128, ('red', 0, 0, 16), ('green', 32, 48, 16), ('blue', 96, 96, 16))
     image[48:64, 32:48] = image[48:64, 32:48] * 0.8
     image[96:112, 96:112] = image[96:112, 96:112] * 0.6
@@ -147,7 +147,7 @@ def test_selection(layout, tmp_path):
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_an_empty_scene_has_no_objects(layout, tmp_path):
-    network = Network(colour_model(tmp_path, layout=layout, pose=True))
+    network = Network(color_model(tmp_path, layout=layout, pose=True))
     found = network.perceive(paint(128, 128))
     assert found.detections.xyxy.shape == (0, 4)
     assert found.detections.score.shape == found.detections.class_id.shape == (0,)
@@ -157,7 +157,7 @@ def test_an_empty_scene_has_no_objects(layout, tmp_path):
 
 
 def test_unused_rows_of_a_finished_list_are_no_objects_even_without_a_threshold(tmp_path):
-    network = Network(colour_model(tmp_path, layout='end_to_end'))
+    network = Network(color_model(tmp_path, layout='end_to_end'))
     found = network.perceive(paint(128, 128, ('red', 16, 16, 16)), Selection(score_threshold=0))
     # The cell, and the cells of strides 16 and 32 that it lies in.
     assert found.detections.score.tolist() == [1, 0.25, 0.0625]
@@ -166,7 +166,7 @@ def test_unused_rows_of_a_finished_list_are_no_objects_even_without_a_threshold(
 @pytest.fixture
 def manifest(tmp_path):
     """A manifest with an input of 64x64 and three labels."""
-    return load_manifest(colour_model(tmp_path) / 'model.yaml')
+    return load_manifest(color_model(tmp_path) / 'model.yaml')
 
 
 def bind(manifest, *shape: int, **options):
@@ -224,7 +224,7 @@ def test_other_outputs_are_refused(manifest, shapes):
         make_decoder(manifest, *specs)
     message = str(caught.value)
     got = ', '.join(f'{spec.name} {spec.describe()}' for spec in specs) or 'nothing'
-    assert message.startswith(f"decoder 'yolo' of colour: got outputs {got}, expected one output")
+    assert message.startswith(f"decoder 'yolo' of color: got outputs {got}, expected one output")
     assert '1x(4 + classes)x84' in message
     assert 'layout' in message
 

@@ -28,7 +28,7 @@ def test_a_cell_becomes_a_box():
     tensors = raw_head(row=[0.5, 0.25, np.log(2), np.log(0.5), 0.8, 0.1, 0.9])
     decoder = bind(make_manifest('yolox'), tensors)
     found = decode(decoder, tensors).detections
-    # Centre (40, 20), 32 wide, 8 high.
+    # Center (40, 20), 32 wide, 8 high.
     np.testing.assert_allclose(found.xyxy, [[24, 16, 56, 24]], rtol=1e-6)
     np.testing.assert_allclose(found.score, [0.72], rtol=1e-6)
     assert found.class_id.tolist() == [1]

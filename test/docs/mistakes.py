@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import Image
 
-from edge_perception.cli.assignments import parse_assignments
-from edge_perception.cli.building import choose_builder
 from edge_perception.contract import check_input
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import ENTRY_POINT_GROUP
@@ -23,12 +21,14 @@ from edge_perception.contract import parse_manifest
 from edge_perception.contract import parse_options
 from edge_perception.contract import Selection
 from edge_perception.contract import TensorSpec
-from edge_perception.core.engine_choice import choose_engine
-from edge_perception.core.models import find_model
-from edge_perception.core.plugin_host import PluginHost
+from edge_perception.models.engine_choice import choose_engine
+from edge_perception.models.finding import find_model
+from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose import Intrinsics
-from edge_perception.ros.images import image_to_frame
+from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.testing.fakes import FakeEngine
+from edge_perception.tooling.assignments import parse_assignments
+from edge_perception.tooling.building.gated_build import choose_builder
 from tools.reference_tables import own_host
 
 FLOAT = np.dtype(np.float32)
@@ -48,8 +48,8 @@ def manifest(folder: Path, *, side: int = 416, **changes: Any) -> ModelManifest:
     return parse_manifest(values, folder=folder, subject='yolox_nano/model.yaml')
 
 
-def misspelt_key(folder: Path) -> None:
-    manifest(folder, input={'width': 416, 'height': 416, 'color': 'bgr'})
+def misspelled_key(folder: Path) -> None:
+    manifest(folder, input={'width': 416, 'height': 416, 'colour': 'bgr'})
 
 
 def assignment_without_value(folder: Path) -> None:
@@ -67,7 +67,7 @@ def unknown_option(folder: Path) -> None:
     parse_options(options_type, {'treads': 2}, owner="engine 'onnxruntime'")
 
 
-def misspelt_target(folder: Path) -> None:
+def misspelled_target(folder: Path) -> None:
     choose_builder(own_host(), 'onnxruntim')
 
 
@@ -77,7 +77,7 @@ def broken_plugin(folder: Path) -> None:
     raise _ListedError('plugin_unusable', f'{entry.reason}; {entry.remedy}')
 
 
-def misspelt_engine(folder: Path) -> None:
+def misspelled_engine(folder: Path) -> None:
     choose_engine(own_host(), 'onnxruntim')
 
 
@@ -128,11 +128,11 @@ def camera_without_calibration(folder: Path) -> None:
 
 MISTAKES: dict[str, Callable[[Path], None]] = {
     'configuration_invalid': assignment_without_value,
-    'manifest_invalid': misspelt_key,
+    'manifest_invalid': misspelled_key,
     'model_not_found': unknown_model,
     'option_invalid': unknown_option,
     'plugin_unusable': broken_plugin,
-    'engine_unavailable': misspelt_engine,
+    'engine_unavailable': misspelled_engine,
     'artifact_unusable': missing_file,
     'tensor_mismatch': wrong_size,
     'engine_state': inactive_engine,
@@ -141,7 +141,7 @@ MISTAKES: dict[str, Callable[[Path], None]] = {
     'decode_failed': outputs_that_are_no_numbers,
     'bad_image': unknown_encoding,
     'intrinsics_unusable': camera_without_calibration,
-    'build_failed': misspelt_target,
+    'build_failed': misspelled_target,
 }
 
 

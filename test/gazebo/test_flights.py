@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from edge_perception.simulation.gazebo import GROUNDS
-from edge_perception.simulation.gazebo import World
-from edge_perception.simulation.gazebo import write_world
+from edge_perception.simulation.gazebo.worlds import GROUNDS
+from edge_perception.simulation.gazebo.worlds import World
+from edge_perception.simulation.gazebo.worlds import write_world
 from tools.gazebo.flight import Flight
 from tools.gazebo.flight import fly
 from tools.gazebo.flight import TEMPLATES

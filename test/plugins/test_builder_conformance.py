@@ -13,7 +13,7 @@ import pytest
 
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
-from edge_perception.core.plugin_host import probe
+from edge_perception.models.plugin_host import probe
 from edge_perception.testing.conformance import BuilderConformance
 from test.support.networks import manifest_for
 from test.support.networks import save_conv

@@ -143,7 +143,7 @@ def test_scale_and_zero_point_are_handed_on_and_not_applied(
         np.testing.assert_array_equal(result, image('uint8'))
 
 
-def test_a_manifest_in_real_numbers_fits_a_quantised_file(tmp_path):
+def test_a_manifest_in_real_numbers_fits_a_quantized_file(tmp_path):
     path = save_identity(tmp_path / 'net.tflite', dtype='int8', scales=(0.1,), zero_points=(-5,))
     with create(path, manifest_for(dtype='float32')) as engine:
         assert engine.inputs == (
@@ -340,7 +340,7 @@ def test_equals_an_interpreter_of_the_vendor_on_yolox(shared_data):
     vendor = interpreters.Interpreter(str(path))
     vendor.allocate_tensors()
     (entry,), (leaving,) = vendor.get_input_details(), vendor.get_output_details()
-    with create(path, manifest_for(shape, layout='nchw', colour='bgr')) as engine:
+    with create(path, manifest_for(shape, layout='nchw', color='bgr')) as engine:
         (given,), (result,) = engine.inputs, engine.outputs
         engine.warm_up()
         for seed in (0, 1, 0):

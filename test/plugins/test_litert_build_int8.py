@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_perception_litert import eight_bits
-from edge_perception_litert.builder import quantise
+from edge_perception_litert.builder import quantize
 from edge_perception_litert.tflite_graph import load_schema
 from edge_perception_litert.tflite_graph import operator_names
 from edge_perception_litert.tflite_graph import read_model
@@ -154,7 +154,7 @@ def run(path: Path, picture: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def in_8_bits(path: Path, samples, **extra) -> tuple[Path, tuple[str, ...]]:
-    """Quantise a copy, and return it with what was said."""
+    """Quantize a copy, and return it with what was said."""
     artifact = path.with_name('int8.tflite')
     artifact.write_bytes(path.read_bytes())
     plan = BuildPlan(
@@ -164,7 +164,7 @@ def in_8_bits(path: Path, samples, **extra) -> tuple[Path, tuple[str, ...]]:
         samples=lambda: iter([{'image': each} for each in samples]),
         **extra,
     )
-    return artifact, quantise(plan, artifact)
+    return artifact, quantize(plan, artifact)
 
 
 def kinds(path: Path) -> list[str]:
@@ -179,7 +179,7 @@ def test_what_a_single_picture_shows_is_not_cut_off(tmp_path):
     np.testing.assert_allclose(run(artifact, bright)['result'], 10, atol=0.1)
 
 
-def test_operators_that_the_quantiser_cannot_are_in_8_bits_nevertheless(tmp_path):
+def test_operators_that_the_quantizer_cannot_are_in_8_bits_nevertheless(tmp_path):
     path = save_stem(tmp_path / 'net.tflite')
     artifact, notes = in_8_bits(path, pictures())
     assert not any('only convolutions' in note for note in notes)
@@ -195,7 +195,7 @@ def test_operators_that_the_quantiser_cannot_are_in_8_bits_nevertheless(tmp_path
 
 
 def test_an_operator_that_is_read_in_float_as_well_stays_in_float(tmp_path):
-    """And the other output keeps its name, which the quantiser would change."""
+    """And the other output keeps its name, which the quantizer would change."""
     path = save_stem(tmp_path / 'net.tflite', also_read=True)
     artifact, _ = in_8_bits(path, pictures())
     for picture in pictures():
@@ -205,7 +205,7 @@ def test_an_operator_that_is_read_in_float_as_well_stays_in_float(tmp_path):
             np.testing.assert_allclose(got[name], values, atol=0.05)
 
 
-def test_where_the_quantiser_fails_convolutions_alone_are_in_8_bits(tmp_path, monkeypatch):
+def test_where_the_quantizer_fails_convolutions_alone_are_in_8_bits(tmp_path, monkeypatch):
     """Without being spared, the padding makes it fail."""
     monkeypatch.setattr(eight_bits, 'FOLDED', {})
     path = save_stem(tmp_path / 'net.tflite')
@@ -241,7 +241,7 @@ def test_layers_that_8_bits_did_not_carry_stay_in_float(tmp_path):
 def test_a_failure_is_one_sentence_that_says_what_to_do(tmp_path):
     path = save_one_conv(tmp_path / 'net.tflite')
     with pytest.raises(
-        BuildError, match=r'cannot quantise net: it cannot calibrate: .*take --precision fp16'
+        BuildError, match=r'cannot quantize net: it cannot calibrate: .*take --precision fp16'
     ) as error:
         in_8_bits(path, [np.zeros((1, 2, 2, 3, 1), np.float32)])
     assert '\n' not in str(error.value)
@@ -251,7 +251,7 @@ def test_float16_weights_give_the_same_results(tmp_path):
     path = save_one_conv(tmp_path / 'net.tflite')
     artifact = tmp_path / 'half.tflite'
     artifact.write_bytes(path.read_bytes())
-    quantise(BuildPlan(manifest_for(IMAGE, layout='nhwc'), path, 'fp16'), artifact)
+    quantize(BuildPlan(manifest_for(IMAGE, layout='nhwc'), path, 'fp16'), artifact)
     picture = pictures()[0]
     np.testing.assert_allclose(
         run(artifact, picture)['result'], run(path, picture)['result'], rtol=1e-3

@@ -34,7 +34,7 @@ from edge_perception.contract import InferenceError
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
-from edge_perception.core.proofs import read_proof
+from edge_perception.models.proofs import read_proof
 from test.support.lite_networks import LiteOperator
 from test.support.lite_networks import LiteTensor
 from test.support.lite_networks import save
@@ -134,7 +134,7 @@ def model(tmp_path) -> Path:
     """Make a model whose outputs are 42 everywhere, as are those of the fake Edge TPU."""
     folder = tmp_path / 'net'
     (folder / 'golden').mkdir(parents=True)
-    cv2.imwrite(str(folder / 'golden' / 'grey.png'), np.full((40, 60, 3), 99, np.uint8))
+    cv2.imwrite(str(folder / 'golden' / 'gray.png'), np.full((40, 60, 3), 99, np.uint8))
     weights = numpy_helper.from_array(np.zeros((2, 3, 1, 1), np.float32), 'weights')
     bias = numpy_helper.from_array(np.full(2, 42, np.float32), 'bias')
     nodes = [helper.make_node('Conv', ['image', 'weights', 'bias'], ['result'])]

@@ -57,7 +57,7 @@ def test_metadata_of_real_files_is_the_golden_one(shared_data):
         with_metadata += 1
         model = golden['model']
         found = json.loads(described(path)['tflite_metadata'])
-        for ours, theirs in (('name', 'name'), ('licence', 'license'), ('author', 'author')):
+        for ours, theirs in (('name', 'name'), ('license', 'license'), ('author', 'author')):
             assert found[ours] == (model[theirs] or ''), path.name
         (graph,) = model['subgraphs']
         assert [each['name'] for each in found['inputs']] == [
@@ -67,7 +67,7 @@ def test_metadata_of_real_files_is_the_golden_one(shared_data):
             (unit,) = theirs['process_units']
             assert ours['mean'] == unit['normalization']['mean']
             assert ours['std'] == unit['normalization']['std']
-            assert ours['colour'] == theirs['content']['image']['color_space'].lower()
+            assert ours['color'] == theirs['content']['image']['color_space'].lower()
         assert [each['name'] for each in found['outputs']] == [
             each['name'] for each in graph['outputs']
         ]
@@ -85,7 +85,7 @@ def test_boxes_of_ssd_are_described(shared_data):
     path = shared_data / 'ssd_mobilenet_v1_coco/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite'
     boxes, classes, scores, count = json.loads(described(path)['tflite_metadata'])['outputs']
     assert (boxes['box_type'], boxes['box_order']) == ('corners', [1, 0, 3, 2])
-    assert boxes['box_units'] == 'normalised'
+    assert boxes['box_units'] == 'normalized'
     assert len(classes['value_labels']) == 90
     assert 'value_labels' not in scores
     assert count['name'] == 'number of detections'
@@ -206,12 +206,12 @@ def test_a_union_type_without_a_value_does_not_crash(tmp_path):
     assert 'mean' not in inputs[0]
 
 
-def test_image_size_and_grey(tmp_path):
+def test_image_size_and_gray(tmp_path):
     size = {0: np.uint32(320), 1: np.uint32(240)}
     tensor = {0: 'image', 3: {0: np.uint8(2), 1: {0: np.uint8(2), 1: size}}}
     path = save_unary(tmp_path / 'net.tflite', metadata=model_metadata(inputs=[tensor]))
     (found,) = json.loads(described(path)['tflite_metadata'])['inputs']
-    assert (found['colour'], found['size']) == ('grey', [320, 240])
+    assert (found['color'], found['size']) == ('gray', [320, 240])
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_equals_a_session_of_the_vendor_on_yolox(shared_data):
     path = shared_data / 'yolox_nano/yolox_nano.onnx'
     shape = (1, 3, 416, 416)
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
-    with create(path, manifest_for(shape, colour='bgr')) as engine:
+    with create(path, manifest_for(shape, color='bgr')) as engine:
         engine.warm_up()
         for seed in (0, 1, 0):
             frame = np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
@@ -279,7 +279,7 @@ def test_yunet_with_open_sizes_equals_the_one_with_fixed_sizes(shared_data):
         np.testing.assert_allclose(value, results[1][name], rtol=1e-3, atol=1e-4)
 
 
-def test_a_quantised_network_takes_bytes(shared_data):
+def test_a_quantized_network_takes_bytes(shared_data):
     path = shared_data / 'movenet_lightning/movenet_lightning_ptq_qdq.onnx'
     manifest = manifest_for((1, 192, 192, 3), layout='nhwc', dtype='uint8')
     with create(path, manifest) as engine:

@@ -285,7 +285,7 @@ def test_equals_a_request_of_the_vendor_on_yolox(shared_data):
     settings = {'INFERENCE_PRECISION_HINT': 'f32'}
     compiled = core.compile_model(core.read_model(str(path)), 'CPU', settings)
     request = compiled.create_infer_request()
-    with create(path, manifest_for(shape, colour='bgr')) as engine:
+    with create(path, manifest_for(shape, color='bgr')) as engine:
         engine.warm_up()
         for seed in (0, 1, 0):
             frame = np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
@@ -316,7 +316,7 @@ def test_tflite_files_give_what_litert_gives(shared_data):
     np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_a_quantised_network_gives_what_onnxruntime_gives(shared_data):
+def test_a_quantized_network_gives_what_onnxruntime_gives(shared_data):
     # In 8 bits, 2022.3.2 and 2023 put the keypoints anywhere.
     onnxruntime = pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed')
     path = shared_data / 'movenet_lightning/movenet_lightning_ptq_qdq.onnx'

@@ -35,14 +35,14 @@ from test.support.networks import save_identity
 from test.support.networks import SHAPE
 from test.support.networks import tensor
 from test.support.tensorrt_stubs import nvidia_machine
-from test.support.tensorrt_stubs.behaviour import plan_of
+from test.support.tensorrt_stubs.behavior import plan_of
 from test.support.tensorrt_stubs.wheels import ROOT
 
 
 @pytest.fixture(params=[False, True], ids=['own memory', 'integrated'])
 def machine(request, monkeypatch):
-    with nvidia_machine(monkeypatch, integrated=request.param) as behaviour:
-        yield behaviour
+    with nvidia_machine(monkeypatch, integrated=request.param) as behavior:
+        yield behavior
 
 
 def plan(path: Path, version: str = '10.3.0.26', **profile) -> Path:

@@ -25,7 +25,7 @@ from test.support.networks import save_identity
 from test.support.networks import SHAPE
 from test.support.networks import tensor
 from test.support.tensorrt_stubs import nvidia_machine
-from test.support.tensorrt_stubs.behaviour import plan_of
+from test.support.tensorrt_stubs.behavior import plan_of
 
 # What Ultralytics 8 writes before a plan, shortened.
 METADATA = {'description': 'Ultralytics YOLO11n model', 'stride': 32, 'names': {'0': 'person'}}
@@ -33,8 +33,8 @@ METADATA = {'description': 'Ultralytics YOLO11n model', 'stride': 32, 'names': {
 
 @pytest.fixture
 def machine(monkeypatch):
-    with nvidia_machine(monkeypatch) as behaviour:
-        yield behaviour
+    with nvidia_machine(monkeypatch) as behavior:
+        yield behavior
 
 
 def plan(folder: Path, version: str = '10.3.0.26', *, prefix: bytes = b'') -> Path:

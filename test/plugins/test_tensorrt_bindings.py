@@ -160,7 +160,7 @@ def built(requirement: str) -> dict[str, dict]:
         'fp32': {},
         'fp16': {'precision': 'fp16'},
         'int8': {'precision': 'int8', 'quantized': True},
-        'not quantised': {'precision': 'int8'},
+        'not quantized': {'precision': 'int8'},
         'options': {
             'options': {
                 'tf32': True,
@@ -225,6 +225,6 @@ def test_a_dla_gets_what_it_can_and_the_gpu_the_rest(requirement):
 def test_what_cannot_be_built_is_said_and_leaves_nothing(requirement):
     unreadable = built(requirement)['unreadable']
     assert 'cannot read it: node 7: No importer registered for op: Foo; ' in unreadable['error']
-    not_quantised = built(requirement)['not quantised']
-    assert 'got an ONNX without QuantizeLinear' in not_quantised['error']
-    assert unreadable['left'] == not_quantised['left'] == []
+    not_quantized = built(requirement)['not quantized']
+    assert 'got an ONNX without QuantizeLinear' in not_quantized['error']
+    assert unreadable['left'] == not_quantized['left'] == []

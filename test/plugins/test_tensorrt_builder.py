@@ -30,8 +30,8 @@ from test.support.tensorrt_stubs import nvidia_machine
 
 @pytest.fixture
 def machine(monkeypatch):
-    with nvidia_machine(monkeypatch) as behaviour:
-        yield behaviour
+    with nvidia_machine(monkeypatch) as behavior:
+        yield behavior
 
 
 def build(source: Path, precision: str = 'fp32', manifest=None, **options) -> BuildReport:
@@ -49,7 +49,7 @@ def plan(source: Path, precision: str = 'fp32', manifest=None, **options) -> Bui
     )
 
 
-def save_quantised(path: Path) -> Path:
+def save_quantized(path: Path) -> Path:
     scale = onnx.numpy_helper.from_array(np.float32(0.5), 'scale')
     zero = onnx.numpy_helper.from_array(np.int8(0), 'zero')
     nodes = [
@@ -94,11 +94,11 @@ def test_an_open_input_is_closed_to_the_size_of_the_manifest(tmp_path, machine):
 def test_precision_is_a_flag_before_10_12_and_in_the_source_after(
     tmp_path, monkeypatch, version, flags, forms
 ):
-    source, quantised = save_conv(tmp_path / 'net.onnx'), save_quantised(tmp_path / 'qdq.onnx')
+    source, quantized = save_conv(tmp_path / 'net.onnx'), save_quantized(tmp_path / 'qdq.onnx')
     with nvidia_machine(monkeypatch, version=version) as machine:
         asked = []
         for precision in ('fp32', 'fp16', 'int8'):
-            build(quantised if precision == 'int8' else source, precision)
+            build(quantized if precision == 'int8' else source, precision)
             asked += sorted(machine.config.flags_set)
         assert asked == flags
         assert [TensorRtBuilder().source_form(each) for each in ('fp32', 'fp16', 'int8')] == forms
@@ -171,7 +171,7 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path, machine):
     assert left_in(tmp_path) == []
 
 
-def test_int8_wants_a_quantised_source(tmp_path, machine):
+def test_int8_wants_a_quantized_source(tmp_path, machine):
     with pytest.raises(BuildError, match='got an ONNX without QuantizeLinear, expected one'):
         build(save_conv(tmp_path / 'net.onnx'), 'int8')
 

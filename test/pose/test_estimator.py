@@ -163,7 +163,7 @@ def test_refinement_finds_the_corners_of_a_chessboard():
     points = np.concatenate([corners / 40 * (1, -1), np.zeros((20, 1))], axis=1)
     rough = truth + np.random.default_rng(8).normal(0, 1.5, truth.shape)
     estimator = PlanarPoseEstimator(points, keypoint_sigma=1.5, refine=True)
-    found = estimator.estimate(rough, np.ones(20), intrinsics=camera, grey=image)
+    found = estimator.estimate(rough, np.ones(20), intrinsics=camera, gray=image)
     assert found.refined.sum() >= 18
     apart = np.linalg.norm(found.points - truth, axis=1)[found.refined]
     assert np.median(apart) < 0.1
@@ -171,9 +171,9 @@ def test_refinement_finds_the_corners_of_a_chessboard():
 
 def test_an_object_of_saddle_points_is_not_believed_where_the_image_has_none():
     estimator = PlanarPoseEstimator(POINTS, keypoint_sigma=SIGMA, refine=True)
-    grey = np.full((480, 640), 128, np.uint8)
+    gray = np.full((480, 640), 128, np.uint8)
     xy = seen_at(ROTATION, POSITION)
-    assert estimator.estimate(xy, np.ones(len(xy)), intrinsics=CAMERA, grey=grey) is None
+    assert estimator.estimate(xy, np.ones(len(xy)), intrinsics=CAMERA, gray=gray) is None
 
 
 def test_an_object_with_four_points_is_refused():

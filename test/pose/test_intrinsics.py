@@ -48,7 +48,7 @@ def test_pixels_move_with_their_rays_as_predicted(model):
 
 
 def test_the_middle_of_the_image_looks_straight_ahead():
-    # The centre of a picture of 640 x 480 is (320, 240), whose centre K calls (319.5, 239.5).
+    # The center of a picture of 640 x 480 is (320, 240), whose center K calls (319.5, 239.5).
     assert intrinsics().rays(np.array([[320.0, 240.0]])) == pytest.approx(np.zeros((1, 2)))
 
 
@@ -81,12 +81,12 @@ def test_another_shape_is_refused():
     [
         (
             {'k': (0.0,) * 9},
-            r'camera_info.k: got .* expected focal lengths and a centre',
+            r'camera_info.k: got .* expected focal lengths and a center',
         ),
-        ({'k': ()}, r'camera_info.k: got \[\], expected focal lengths and a centre that suit'),
+        ({'k': ()}, r'camera_info.k: got \[\], expected focal lengths and a center that suit'),
         (
             {'rectified': True},
-            r'camera_info.p: got \[\], expected focal lengths and a centre that suit',
+            r'camera_info.p: got \[\], expected focal lengths and a center that suit',
         ),
         ({'model': 'banana'}, "got 'banana', expected one of plumb_bob, rational_polynomial"),
         ({'d': (0.1, 0.2, 0.3)}, "d: got 3 numbers, expected 0 or 4 or 5 for 'plumb_bob'"),

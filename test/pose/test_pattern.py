@@ -10,8 +10,8 @@ from edge_perception.pose import Intrinsics
 from edge_perception.pose import PlanarPoseEstimator
 from edge_perception.pose.pattern import Pattern
 from edge_perception.pose.solver import Pose
-from edge_perception.simulation import pad
 from edge_perception.simulation import views
+from edge_perception.simulation.pad import landing_pad as pad
 
 CAMERA = Intrinsics.from_camera_info(
     width=640, height=480, k=(457.0, 0.0, 319.5, 0.0, 457.0, 239.5, 0.0, 0.0, 1.0)
@@ -24,10 +24,10 @@ DRAWING = pad.raster(768)
 def draw(drawing: np.ndarray, pose: Pose = POSE) -> np.ndarray:
     """Return what the camera sees of a drawing of 1 m."""
     side = len(drawing)
-    to_metres = np.array([[0, -1, side / 2 - 0.5], [-1, 0, side / 2 - 0.5], [0, 0, side]]) / side
+    to_meters = np.array([[0, -1, side / 2 - 0.5], [-1, 0, side / 2 - 0.5], [0, 0, side]]) / side
     to_image = CAMERA.matrix @ np.column_stack([pose.rotation[:, :2], pose.position])
     large = cv2.warpPerspective(
-        drawing, np.diag([4.0, 4.0, 1.0]) @ to_image @ to_metres, (2560, 1920), borderValue=120
+        drawing, np.diag([4.0, 4.0, 1.0]) @ to_image @ to_meters, (2560, 1920), borderValue=120
     )
     return cv2.resize(large, (640, 480), interpolation=cv2.INTER_AREA)
 
@@ -88,7 +88,7 @@ def test_an_object_too_faint_for_its_corners_is_found_by_its_pattern():
     for pattern in ((), pad.pattern()):
         estimator = PlanarPoseEstimator(points, refine=True, pattern=pattern)
         found[bool(pattern)] = estimator.estimate(
-            xy, np.ones(len(xy)), intrinsics=CAMERA, grey=faint
+            xy, np.ones(len(xy)), intrinsics=CAMERA, gray=faint
         )
     assert found[False] is None
     assert np.linalg.norm(found[True].pose.position - far.position) < 0.02 * 8.5
@@ -102,7 +102,7 @@ def test_a_pattern_alone_has_to_agree_as_well_as_one_without_corners():
     xy = CAMERA.pixels(POSE.transform(points))
     estimator = PlanarPoseEstimator(points, pattern=pad.pattern())
     found = [
-        estimator.estimate(xy, np.ones(len(xy)), intrinsics=CAMERA, grey=draw(drawing))
+        estimator.estimate(xy, np.ones(len(xy)), intrinsics=CAMERA, gray=draw(drawing))
         for drawing in (DRAWING, copy)
     ]
     assert 0.3 < agreement(draw(copy)) < 0.65

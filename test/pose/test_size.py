@@ -11,7 +11,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract.manifest import PoseRecipe
 from edge_perception.pose import object_box
 from edge_perception.pose import object_width
-from edge_perception.simulation import pad
+from edge_perception.simulation.pad import landing_pad as pad
 
 CORNERS = ((0.0, 0.0, 0.0), (0.3, 0.0, 0.0), (0.3, 0.2, 0.0), (0.0, 0.2, 0.0))
 
@@ -43,12 +43,12 @@ def test_what_has_no_keypoints_has_no_width(pattern):
 
 
 def test_the_box_of_a_printed_pattern_lies_around_the_origin():
-    centre, size = object_box(manifest(pad.object_points(0.6), pattern=pad.pattern()))
-    assert centre == pytest.approx([0, 0, 0])
+    center, size = object_box(manifest(pad.object_points(0.6), pattern=pad.pattern()))
+    assert center == pytest.approx([0, 0, 0])
     assert size == pytest.approx([0.6, 0.6, 0])
 
 
 def test_the_box_of_keypoints_lies_where_they_are():
-    centre, size = object_box(manifest(CORNERS))
-    assert centre == pytest.approx([0.15, 0.1, 0])
+    center, size = object_box(manifest(CORNERS))
+    assert center == pytest.approx([0.15, 0.1, 0])
     assert size == pytest.approx([0.3, 0.2, 0])

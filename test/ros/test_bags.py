@@ -18,8 +18,8 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
-from edge_perception.ros.compressed_images import compressed_to_frame
-from edge_perception.ros.images import image_to_frame
+from edge_perception.ros.input.compressed_images import compressed_to_frame
+from edge_perception.ros.input.raw_images import image_to_frame
 from test.support.bags import camera_messages
 from test.support.bags import play
 from test.support.bags import read_bag

@@ -20,7 +20,7 @@ from vision_msgs.msg import Detection2DArray
 import yaml
 
 from edge_perception.cli.main import main
-from edge_perception.core.proofs import proof_path
+from edge_perception.models.proofs import proof_path
 from test.support.fake_node import picture
 from test.support.graph import PATIENCE_S
 from test.support.networks import save_conv

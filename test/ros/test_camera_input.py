@@ -10,8 +10,8 @@ import pytest
 from rclpy.subscription import Subscription
 from vision_msgs.msg import Detection2DArray
 
-from edge_perception.ros import playback_camera
-from edge_perception.ros.camera_input import CameraInput
+from edge_perception.ros.input.camera_input import CameraInput
+from edge_perception.simulation.nodes import playback_camera
 from test.support.fake_node import picture
 
 

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage
 
 from edge_perception.contract import FRAME_ENCODINGS
 from edge_perception.contract import ImageError
-from edge_perception.ros.compressed_images import compressed_to_frame
+from edge_perception.ros.input.compressed_images import compressed_to_frame
 
 WIDTH, HEIGHT = 48, 32
 MAX_PIXELS = 4096 * 4096
@@ -33,7 +33,7 @@ def encoded(picture: np.ndarray, suffix: str, *parameters: int) -> bytes:
 
 
 JPEG = encoded(smooth_picture(), '.jpg', cv2.IMWRITE_JPEG_QUALITY, 95)
-GREY_JPEG = encoded(smooth_picture()[..., 0], '.jpg', cv2.IMWRITE_JPEG_QUALITY, 95)
+GRAY_JPEG = encoded(smooth_picture()[..., 0], '.jpg', cv2.IMWRITE_JPEG_QUALITY, 95)
 PROGRESSIVE_JPEG = encoded(smooth_picture(), '.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 PNG = encoded(smooth_picture(), '.png')
 
@@ -88,12 +88,12 @@ def test_stamp_and_frame_id_come_from_the_header():
     assert (frame.stamp_ns, frame.frame_id) == (5_000_000_007, 'camera_optical_frame')
 
 
-def test_grey_pictures_stay_grey():
-    grey = smooth_picture()[..., 0]
-    from_jpeg, from_png = decode(GREY_JPEG), decode(encoded(grey, '.png'))
+def test_gray_pictures_stay_gray():
+    gray = smooth_picture()[..., 0]
+    from_jpeg, from_png = decode(GRAY_JPEG), decode(encoded(gray, '.png'))
     assert (from_jpeg.encoding, from_png.encoding) == ('mono8', 'mono8')
-    np.testing.assert_array_equal(from_png.image, grey)
-    np.testing.assert_allclose(from_jpeg.image.astype(int), grey, atol=12)
+    np.testing.assert_array_equal(from_png.image, gray)
+    np.testing.assert_allclose(from_jpeg.image.astype(int), gray, atol=12)
 
 
 @pytest.mark.parametrize('channels', [1, 3])
@@ -113,7 +113,7 @@ def test_exif_does_not_turn_the_picture():
     np.testing.assert_array_equal(turned.image, plain.image)
 
 
-def test_a_mosaic_becomes_colour():
+def test_a_mosaic_becomes_color():
     blue, green, red = 20, 120, 240
     seen = np.empty((HEIGHT, WIDTH), np.uint8)
     seen[0::2, 0::2], seen[0::2, 1::2] = green, red
@@ -171,9 +171,9 @@ def test_a_png_damaged_in_the_middle_is_refused():
     ('data', 'kind'),
     [
         (JPEG, 'jpeg'),
-        (GREY_JPEG, 'jpeg'),
+        (GRAY_JPEG, 'jpeg'),
         (PROGRESSIVE_JPEG, 'jpeg'),
-        (with_exif(JPEG, orientation=1, thumbnail=GREY_JPEG), 'jpeg'),
+        (with_exif(JPEG, orientation=1, thumbnail=GRAY_JPEG), 'jpeg'),
         (PNG, 'png'),
     ],
 )
@@ -212,14 +212,14 @@ def test_a_truncated_picture_is_refused_wherever_it_ends(data, kind):
         (
             bytes(12) + PNG,
             '16UC1; compressedDepth png',
-            "format: got '16UC1; compressedDepth png', which holds distances, expected a colour "
-            'or grey picture; subscribe to the colour topic of the camera',
+            "format: got '16UC1; compressedDepth png', which holds distances, expected a color "
+            'or gray picture; subscribe to the color topic of the camera',
         ),
         (
             PNG,
             '16UC1; png compressed ',
-            "format: got '16UC1; png compressed ', which holds distances, expected a colour or "
-            'grey picture; subscribe to the colour topic of the camera',
+            "format: got '16UC1; png compressed ', which holds distances, expected a color or "
+            'gray picture; subscribe to the color topic of the camera',
         ),
     ],
 )
@@ -253,7 +253,7 @@ def test_any_bytes_give_a_frame_or_an_image_error(start, rest, image_format):
 
 @settings(max_examples=500, deadline=None)
 @given(
-    st.sampled_from([JPEG, GREY_JPEG, PROGRESSIVE_JPEG, PNG]),
+    st.sampled_from([JPEG, GRAY_JPEG, PROGRESSIVE_JPEG, PNG]),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
     st.floats(0, 1),
     formats,

@@ -8,8 +8,8 @@ import pytest
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-from edge_perception.core.health import Level
-from edge_perception.ros import doctor
+from edge_perception.ros.system import ros_checks as doctor
+from edge_perception.runtime.findings import Level
 from edge_perception.testing import FakeDecoder
 
 

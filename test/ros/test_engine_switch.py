@@ -11,7 +11,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
-from test.models import model_folder
+from test.model_folders import model_folder
 from test.support.world import installed_node
 from test.support.world import World
 from test.support.world import worlds
@@ -66,9 +66,9 @@ def results(here: World, pictures) -> list[np.ndarray]:
 
 
 def _row(detection):
-    centre, hypothesis = detection.bbox.center.position, detection.results[0].hypothesis
+    center, hypothesis = detection.bbox.center.position, detection.results[0].hypothesis
     half_x, half_y = detection.bbox.size_x / 2, detection.bbox.size_y / 2
-    corners = (centre.x - half_x, centre.y - half_y, centre.x + half_x, centre.y + half_y)
+    corners = (center.x - half_x, center.y - half_y, center.x + half_x, center.y + half_y)
     return (*corners, hypothesis.score, float(hypothesis.class_id))
 
 

@@ -20,9 +20,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from vision_msgs.msg import Detection2DArray
 
-from edge_perception.ros.camera_watch import CameraWatch
-from edge_perception.ros.camera_watch import PATIENCE_NS
-from edge_perception.ros.endpoints import IMAGE_TYPE
+from edge_perception.ros.input.camera_watch import CameraWatch
+from edge_perception.ros.input.camera_watch import PATIENCE_NS
+from edge_perception.ros.system.endpoints import IMAGE_TYPE
 from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
 from test.support.graph import until

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from vision_msgs.msg import Detection2DArray
 
-from test.models import model_folder
+from test.model_folders import model_folder
 from test.support.bags import BagMessage
 from test.support.bags import camera_messages
 from test.support.bags import play
@@ -67,9 +67,9 @@ def assert_golden(result: Detection2DArray, expected: list[dict[str, Any]], name
     assert classes == [each['label'] for each in expected], name
     for detection, golden in zip(found, expected):
         box = detection.bbox
-        centre = np.array([box.center.position.x, box.center.position.y])
+        center = np.array([box.center.position.x, box.center.position.y])
         half = np.array([box.size_x, box.size_y]) / 2
-        corners = [*(centre - half), *(centre + half)]
+        corners = [*(center - half), *(center + half)]
         np.testing.assert_allclose(corners, golden['xyxy'], rtol=0, atol=1, err_msg=name)
         score = detection.results[0].hypothesis.score
         assert score == pytest.approx(golden['score'], abs=0.005), name

@@ -12,9 +12,9 @@ from sensor_msgs.msg import Image
 from edge_perception.contract import Frame
 from edge_perception.contract import FRAME_ENCODINGS
 from edge_perception.contract import ImageError
-from edge_perception.ros.images import ENCODINGS
-from edge_perception.ros.images import image_to_frame
-from edge_perception.ros.images import MAX_SURPLUS_ROWS
+from edge_perception.ros.input.raw_images import ENCODINGS
+from edge_perception.ros.input.raw_images import image_to_frame
+from edge_perception.ros.input.raw_images import MAX_SURPLUS_ROWS
 
 WIDTH, HEIGHT = 16, 12
 NOISE = np.random.default_rng(7).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)  # BGR
@@ -44,8 +44,8 @@ def picture_message(samples: np.ndarray, encoding: str, *, padding: int = 0) -> 
     return image_message(rows, encoding, width=width, height=height, padding=padding)
 
 
-def colour_blocks() -> np.ndarray:
-    """Return BGR of one colour in each 2x2 block: subsampled chroma loses nothing."""
+def color_blocks() -> np.ndarray:
+    """Return BGR of one color in each 2x2 block: subsampled chroma loses nothing."""
     small = np.random.default_rng(3).integers(0, 256, (HEIGHT // 2, WIDTH // 2, 3), np.uint8)
     return small.repeat(2, axis=0).repeat(2, axis=1)
 
@@ -61,7 +61,7 @@ def bt601(bgr: np.ndarray) -> np.ndarray:
 
 
 def packed_yuv(order: str) -> np.ndarray:
-    yuv = bt601(colour_blocks())
+    yuv = bt601(color_blocks())
     samples = np.empty((HEIGHT, WIDTH // 2, 4), np.uint8)
     brightness = iter((yuv[:, 0::2, 0], yuv[:, 1::2, 0]))
     for index, name in enumerate(order):
@@ -71,14 +71,14 @@ def packed_yuv(order: str) -> np.ndarray:
 
 
 def planar_yuv(order: str) -> np.ndarray:
-    yuv = bt601(colour_blocks())
+    yuv = bt601(color_blocks())
     first, second = (1, 2) if order == 'uv' else (2, 1)
     chroma = np.stack([yuv[::2, ::2, first], yuv[::2, ::2, second]], axis=-1)
     return np.concatenate([yuv[..., 0], chroma.reshape(HEIGHT // 2, WIDTH)])
 
 
 def mosaic(bgr: np.ndarray, pattern: str) -> np.ndarray:
-    """Return what a sensor sees whose colour filter starts with this 2x2 pattern, row by row."""
+    """Return what a sensor sees whose color filter starts with this 2x2 pattern, row by row."""
     seen = np.empty(bgr.shape[:2], bgr.dtype)
     for index, name in enumerate(pattern):
         row, column = divmod(index, 2)
@@ -100,7 +100,7 @@ def mosaic(bgr: np.ndarray, pattern: str) -> np.ndarray:
         ('rgba8', np.dstack([NOISE[..., ::-1], OPAQUE]), NOISE, 'bgr8'),
     ],
 )
-def test_colours_are_exact(encoding, samples, expected, result, padding):
+def test_colors_are_exact(encoding, samples, expected, result, padding):
     frame = image_to_frame(picture_message(samples, encoding, padding=padding))
     assert frame.encoding == result
     assert frame.image.flags.c_contiguous
@@ -136,12 +136,12 @@ def test_16_bit_keeps_the_upper_byte(encoding, channels, result, big_endian, pad
         ('nv21', planar_yuv('vu')),
     ],
 )
-def test_yuv_colours_are_right_up_to_rounding(encoding, rows, padding):
+def test_yuv_colors_are_right_up_to_rounding(encoding, rows, padding):
     frame = image_to_frame(
         image_message(rows, encoding, width=WIDTH, height=HEIGHT, padding=padding)
     )
     assert frame.encoding == 'bgr8'
-    np.testing.assert_allclose(frame.image.astype(int), colour_blocks(), atol=3)
+    np.testing.assert_allclose(frame.image.astype(int), color_blocks(), atol=3)
 
 
 @pytest.mark.parametrize('padding', [0, 6])
@@ -163,7 +163,7 @@ def test_mosaics_keep_the_place_of_what_they_show(pattern):
     ramp = np.linspace(0, 220, WIDTH)[None, :, None] + np.linspace(0, 33, HEIGHT)[:, None, None]
     picture = (ramp * np.array([1.0, 0.8, 0.6])).astype(np.uint8)
     frame = image_to_frame(picture_message(mosaic(picture, pattern), f'bayer_{pattern}8'))
-    inside = np.s_[1:-1, 1:-1]  # at the border neighbours are missing
+    inside = np.s_[1:-1, 1:-1]  # at the border neighbors are missing
     np.testing.assert_allclose(frame.image[inside].astype(int), picture[inside], atol=3)
 
 
@@ -214,8 +214,8 @@ def test_rows_behind_the_image_and_a_bare_last_row_are_accepted():
         ),
         (
             {'encoding': '16UC1'},
-            "encoding: got '16UC1', which holds distances (REP 118), expected a colour or grey "
-            'picture; subscribe to the colour topic of the camera',
+            "encoding: got '16UC1', which holds distances (REP 118), expected a color or gray "
+            'picture; subscribe to the color topic of the camera',
         ),
         (
             {'width': 0},
@@ -352,7 +352,7 @@ def test_every_well_formed_message_gives_a_frame(message):
 
 def assert_frame_of(frame: Frame, message: Image) -> None:
     assert frame.encoding in FRAME_ENCODINGS
-    colours = () if frame.encoding == 'mono8' else (3,)
-    assert frame.image.shape == (message.height, message.width, *colours)
+    colors = () if frame.encoding == 'mono8' else (3,)
+    assert frame.image.shape == (message.height, message.width, *colors)
     assert frame.image.dtype == np.uint8
     assert frame.image.flags.c_contiguous

@@ -14,13 +14,13 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection3DArray
 
-from edge_perception.cli.pad_model import MODEL
-from edge_perception.cli.pad_model import new_model
-from edge_perception.ros.rendered_camera import camera_info_message
-from edge_perception.ros.rendered_camera import image_message
+from edge_perception.cli.simulation.pad_model import MODEL
+from edge_perception.cli.simulation.pad_model import new_model
 from edge_perception.simulation.approach import Approach
-from edge_perception.simulation.camera import Camera
-from edge_perception.simulation.quick_rendering import QuickRenderer
+from edge_perception.simulation.nodes.rendered_camera import camera_info_message
+from edge_perception.simulation.nodes.rendered_camera import image_message
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
 from test.support.graph import PATIENCE_S
 from test.support.graph import until

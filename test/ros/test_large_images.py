@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import Image
 
-from edge_perception.ros import qos
-from edge_perception.ros.environment import PROFILE_VARIABLES
+from edge_perception.ros.system import qos
+from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
 from test.support.graph import PATIENCE_S
 from test.support.graph import Spinner
 from test.support.graph import Tester
@@ -30,7 +30,7 @@ def start(module: str, *parameters: str, log: Path) -> subprocess.Popen[bytes]:
     }
     with log.open('w') as file:
         return subprocess.Popen(
-            [sys.executable, '-m', f'edge_perception.ros.{module}', '--ros-args', *flags],
+            [sys.executable, '-m', f'edge_perception.simulation.nodes.{module}', '--ros-args', *flags],
             env=environment,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -19,8 +19,8 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 
-from edge_perception.core.drawing import draw
-from edge_perception.ros.images import image_to_frame
+from edge_perception.ros.input.raw_images import image_to_frame
+from edge_perception.runtime.drawing import draw
 from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
 from test.support.graph import until
@@ -266,7 +266,7 @@ def test_the_debug_image_shows_the_age_that_the_budget_counts(world, monkeypatch
         captions.append(caption)
         return draw(*arguments, caption=caption, **others)
 
-    monkeypatch.setattr('edge_perception.ros.debug_image.draw', noting)
+    monkeypatch.setattr('edge_perception.ros.output.debug_image.draw', noting)
     here = world(clock=FakeClock(), on_bad_stamp='arrival')
     camera = here.start()
     viewer = here.tester.collect(Image, '/perception/debug_image')

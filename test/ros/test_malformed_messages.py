@@ -16,7 +16,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from edge_perception.ros.images import ENCODINGS
+from edge_perception.ros.input.raw_images import ENCODINGS
 from edge_perception.ros.node import PerceptionNode
 from test.support.fake_node import fake_node
 from test.support.fake_node import picture

@@ -15,8 +15,8 @@ from edge_perception.contract import InputRecipe
 from edge_perception.contract import Keypoints
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
-from edge_perception.ros import messages
-from edge_perception.ros.images import image_to_frame
+from edge_perception.ros.input.raw_images import image_to_frame
+from edge_perception.ros.output import result_messages as messages
 
 HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id='camera_optical_frame')
 LABELS = LabelMap(('person', 'bicycle', 'car'))
@@ -32,7 +32,7 @@ def over_the_wire(message):
     return deserialize_message(serialize_message(message), type(message))
 
 
-def test_boxes_are_centres_and_sizes_in_source_pixels():
+def test_boxes_are_centers_and_sizes_in_source_pixels():
     message = over_the_wire(messages.detections_message(TWO_OBJECTS, header=HEADER, labels=LABELS))
     boxes = [detection.bbox for detection in message.detections]
     assert [(box.center.position.x, box.center.position.y) for box in boxes] == [

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage
 from vision_msgs.msg import LabelInfo
 from vision_msgs.msg import VisionInfo
 
-from edge_perception.ros import qos
+from edge_perception.ros.system import qos
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import picture
 from test.support.graph import PATIENCE_S

@@ -17,7 +17,7 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 from vision_msgs.msg import LabelInfo
 
-from edge_perception.ros import qos
+from edge_perception.ros.system import qos
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import MANIFEST
 from test.support.fake_node import picture

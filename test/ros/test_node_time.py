@@ -12,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 import pytest
 from rosgraph_msgs.msg import Clock
 
-from edge_perception.ros.losses import Losses
+from edge_perception.ros.input.losses import Losses
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import picture
 from test.support.graph import until

@@ -34,7 +34,7 @@ from test.support.graph import Tester
 from test.support.graph import until
 from test.support.world import ROSOUT
 
-# Two squares, one inside of the other, of an object with a side of half a metre.
+# Two squares, one inside of the other, of an object with a side of half a meter.
 POINTS = np.array(
     [(x * s, y * s, 0) for s in (0.25, 0.1) for x, y in ((1, 1), (1, -1), (-1, -1), (-1, 1))]
 )
@@ -50,13 +50,13 @@ object_points: {POINTS.tolist()}
 """
 WIDTH, HEIGHT = 640, 480
 K = np.array([[500.0, 0, 319.5], [0, 510.0, 239.5], [0, 0, 1]])
-# The object faces the camera, two metres away.
+# The object faces the camera, two meters away.
 ROTATION = cv2.Rodrigues(np.array([0.2, -0.3, 0.1]))[0] @ np.diag([1.0, -1.0, -1.0])
 POSITION = np.array([0.3, -0.2, 2.0])
 
 
 def project(matrix: Any = K, distortion: Any = (0.0, 0.0, 0.0, 0.0)) -> np.ndarray:
-    """Return the keypoints where a camera sees them, the first pixel's centre at 0.5."""
+    """Return the keypoints where a camera sees them, the first pixel's center at 0.5."""
     rotation = cv2.Rodrigues(ROTATION)[0]
     pixels, _ = cv2.projectPoints(POINTS, rotation, POSITION, matrix, np.array(distortion))
     return pixels.reshape(-1, 2) + 0.5

@@ -16,7 +16,7 @@ import pytest
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from test.models import model_folder
+from test.model_folders import model_folder
 from test.support.fake_node import fake_model
 from test.support.fake_node import picture
 from test.support.graph import Spinner
@@ -75,7 +75,7 @@ def test_without_autostart_it_waits_and_ends_with_a_signal(number, tmp_path, tes
         assert 'Traceback' not in process.log
 
 
-def test_while_it_waits_it_says_what_is_misspelt_and_which_model_it_has(tmp_path):
+def test_while_it_waits_it_says_what_is_misspelled_and_which_model_it_has(tmp_path):
     with node_process(tmp_path / 'log', autostrt=True, model='models/yolox') as process:
         until(lambda: 'waiting for a lifecycle manager' in process.log, bool)
         assert "autostrt: unknown parameter, did you mean 'autostart'?" in process.log

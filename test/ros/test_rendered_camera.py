@@ -24,14 +24,14 @@ from std_srvs.srv import Trigger
 
 from edge_perception.contract import option_specs
 from edge_perception.pose import Intrinsics
-from edge_perception.ros import picture_sources
-from edge_perception.ros import qos
-from edge_perception.ros.images import image_to_frame
-from edge_perception.ros.images import stamp_ns
-from edge_perception.ros.rclpy_versions import ClockType
-from edge_perception.ros.rendered_camera import CameraConfig
-from edge_perception.ros.rendered_camera import RenderedCamera
-from edge_perception.simulation import pad
+from edge_perception.ros.input.raw_images import image_to_frame
+from edge_perception.ros.input.raw_images import stamp_ns
+from edge_perception.ros.system import qos
+from edge_perception.ros.system.rclpy_versions import ClockType
+from edge_perception.simulation.nodes import camera_sources as picture_sources
+from edge_perception.simulation.nodes.rendered_camera import CameraConfig
+from edge_perception.simulation.nodes.rendered_camera import RenderedCamera
+from edge_perception.simulation.pad import landing_pad as pad
 from test.docs.markdown import rows
 from test.docs.markdown import section
 from test.support.graph import PATIENCE_S
@@ -82,7 +82,7 @@ def matrix(orientation) -> np.ndarray:
 
 
 def test_image_intrinsics_and_truth_belong_together():
-    """Cells of the pad have their colour where intrinsics and truth put them in the image."""
+    """Cells of the pad have their color where intrinsics and truth put them in the image."""
     with camera(seconds=60.0, seed=1, hold=True) as (_, arriving, _):
         messages = next_of_each(arriving)
     frame = image_to_frame(messages['image'])
@@ -96,7 +96,7 @@ def test_image_intrinsics_and_truth_belong_together():
         width=info.width, height=info.height, k=info.k, p=info.p, rectified=True
     )
     assert np.array_equal(rectified.matrix, intrinsics.matrix)
-    grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
     position = np.array([truth.position.x, truth.position.y, truth.position.z])
     assert 8.5 < np.linalg.norm(position) < 9.5
     for cell in pad.cells():
@@ -104,7 +104,7 @@ def test_image_intrinsics_and_truth_belong_together():
             middle = (0.5 - cell.top - cell.size / 2, 0.5 - cell.left - cell.size / 2, 0.0)
             point = np.array([matrix(truth.orientation) @ middle + position])
             x, y = np.floor(intrinsics.pixels(point)[0]).astype(int)
-            assert (grey[y, x] < 128) == cell.black, cell
+            assert (gray[y, x] < 128) == cell.black, cell
 
 
 def test_the_way_begins_with_the_service_and_ends_the_node():
@@ -153,7 +153,7 @@ def test_a_folder_without_pictures_is_a_sentence(tmp_path):
 
 def run_camera(parameter):
     return subprocess.run(
-        [sys.executable, '-m', 'edge_perception.ros.rendered_camera']
+        [sys.executable, '-m', 'edge_perception.simulation.nodes.rendered_camera']
         + ['--ros-args', '-p', parameter],
         capture_output=True,
         text=True,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge_perception.contract import ConfigurationError
-from edge_perception.ros import shared_files
-from edge_perception.ros.shared_files import find_shared
+from edge_perception.ros.system import shared_files
+from edge_perception.ros.system.shared_files import find_shared
 
 PROFILE = 'config/fastdds_large_images.xml'
 
@@ -17,7 +17,9 @@ PROFILE = 'config/fastdds_large_images.xml'
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Have the module lie in a folder of installed packages, as colcon leaves it."""
     monkeypatch.setattr(
-        shared_files, '__file__', str(tmp_path / 'site-packages/edge_perception/ros/module.py')
+        shared_files,
+        '__file__',
+        str(tmp_path / 'site-packages/edge_perception/ros/system/module.py'),
     )
     share = tmp_path / 'share' / 'edge_perception'
     (share / 'config').mkdir(parents=True)

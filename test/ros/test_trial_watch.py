@@ -24,9 +24,9 @@ from vision_msgs.msg import Detection3D
 from vision_msgs.msg import Detection3DArray
 from vision_msgs.msg import ObjectHypothesisWithPose
 
-from edge_perception.cli.score.command import _report
-from edge_perception.ros import qos
-from edge_perception.ros.trial_watch import TrialWatch
+from edge_perception.cli.simulation.score.command import _report
+from edge_perception.ros.system import qos
+from edge_perception.simulation.nodes.trial_watch import TrialWatch
 from edge_perception.simulation.trial_score import Score
 from edge_perception.simulation.trial_score import Threshold
 from test.support.graph import Spinner

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_perception.simulation import pad
 from edge_perception.simulation import views
 from edge_perception.simulation.approach import Approach
-from edge_perception.simulation.camera import Camera
-from edge_perception.simulation.quick_rendering import QuickRenderer
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 
 CAMERA = Camera.from_field_of_view(views.FIELD_OF_VIEW)
 SEEDS = range(20)
@@ -28,7 +28,7 @@ def moments(approach, *, step=0.25):
 
 
 @pytest.mark.parametrize('seed', SEEDS)
-def test_it_leads_from_nine_metres_to_below_one_within_the_range_of_the_model(seed):
+def test_it_leads_from_nine_meters_to_below_one_within_the_range_of_the_model(seed):
     approach = Approach(CAMERA, seed=seed)
     distances = [view.distance for view in moments(approach)]
     assert 8.5 < distances[0] < views.DISTANCE[1]
@@ -74,15 +74,15 @@ def test_a_smaller_pad_is_approached_likewise():
 @pytest.mark.parametrize('time', [0.0, 4.0, 7.0, 10.0, 14.0, 20.0])
 def test_the_picture_shows_the_pad_where_the_truth_says(render, time):
     view = Approach(CAMERA, seed=1).view(time)
-    grey = cv2.cvtColor(render(view), cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(render(view), cv2.COLOR_BGR2GRAY)
     coarse = [not point.name.startswith('fine_') for point in pad.KEYPOINTS]
     expected = view.keypoints()[coarse]
     window = max(2, int(0.35 * view.size * pad.COARSE_CELL))
     inside = ((expected > window + 2) & (expected < np.array([640, 480]) - window - 2)).all(axis=1)
-    # Intrinsics, and with them OpenCV, have the centre of the upper left pixel at (0, 0).
+    # Intrinsics, and with them OpenCV, have the center of the upper left pixel at (0, 0).
     points = np.ascontiguousarray(expected[inside] - 0.5, np.float32).reshape(-1, 1, 2)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-4)
-    found = cv2.cornerSubPix(grey, points.copy(), (window, window), (-1, -1), stop)
+    found = cv2.cornerSubPix(gray, points.copy(), (window, window), (-1, -1), stop)
     errors = (found - points).reshape(-1, 2)
     assert len(errors) >= 5
     assert np.median(errors, axis=0) == pytest.approx((0, 0), abs=0.05)
@@ -92,12 +92,12 @@ def test_the_picture_shows_the_pad_where_the_truth_says(render, time):
 def test_black_and_white_are_where_they_belong(render):
     """Against a pad that is mirrored or turned."""
     view = Approach(CAMERA, seed=1).view(8.0)
-    grey = cv2.cvtColor(render(view), cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(render(view), cv2.COLOR_BGR2GRAY)
     for cell in pad.cells():
         if cell.size == pad.COARSE_CELL:
             middle = (0.5 - cell.top - cell.size / 2, 0.5 - cell.left - cell.size / 2, 0.0)
             x, y = np.floor(view.project(np.array([middle]))[0]).astype(int)
-            assert (grey[y, x] < 90) == cell.black, (cell, grey[y, x])
+            assert (gray[y, x] < 90) == cell.black, (cell, gray[y, x])
 
 
 def test_pictures_differ_by_noise_only(render):

@@ -23,19 +23,19 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection3DArray
 
-from edge_perception.core.plugin_host import PluginHost
+from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose.solver import quaternion
-from edge_perception.ros import qos
-from edge_perception.ros.fault_injector import FaultInjector
-from edge_perception.ros.images import stamp_ns
+from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.node import PerceptionNode
-from edge_perception.ros.rendered_camera import camera_info_message
-from edge_perception.ros.rendered_camera import image_message
+from edge_perception.ros.system import qos
 from edge_perception.simulation.approach import Approach
-from edge_perception.simulation.camera import Camera
 from edge_perception.simulation.faults import KINDS
-from edge_perception.simulation.quick_rendering import QuickRenderer
-from edge_perception.simulation.scoring import pose_error
+from edge_perception.simulation.nodes.fault_injector import FaultInjector
+from edge_perception.simulation.nodes.rendered_camera import camera_info_message
+from edge_perception.simulation.nodes.rendered_camera import image_message
+from edge_perception.simulation.pose_errors import pose_error
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
 from edge_perception.testing import FakeClock
 from edge_perception.testing.faulty_engine import FaultyEngineType
@@ -49,7 +49,7 @@ IMAGES, FIRST, COUNT = 9, 3, 4
 HIT = range(FIRST, FIRST + COUNT)
 PERIOD_MS = 33.0
 BUDGET_MS, LATE_MS = 700, 800
-# Metres; near enough for a pose of a few tenths of a percent.
+# Meters; near enough for a pose of a few tenths of a percent.
 VIEWS = Approach(CAMERA, start=4.0, end=2.0, duration=IMAGES * 0.2, seed=2)
 
 

@@ -12,15 +12,17 @@ from sensor_msgs.msg import Image
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
-from edge_perception.ros import qos
-from edge_perception.ros.fault_injector import FaultInjector
+from edge_perception.ros.system import qos
 from edge_perception.simulation.faults import FaultLine
 from edge_perception.simulation.faults import parse_faults
+from edge_perception.simulation.nodes.fault_injector import FaultInjector
 from test.support.graph import PATIENCE_S
 from test.support.graph import Spinner
 from test.support.graph import Tester
 
 PERIOD_NS = 33_000_000
+
+FAULT_INJECTOR = (sys.executable, '-m', 'edge_perception.simulation.nodes.fault_injector')
 
 
 def frame(index: int) -> Frame:
@@ -56,7 +58,7 @@ def test_a_frozen_picture_gets_new_stamps_and_thaws():
     assert [each[0].stamp_ns for each in shots] == [index * PERIOD_NS for index in range(6)]
 
 
-def test_neighbours_change_places_and_none_is_lost():
+def test_neighbors_change_places_and_none_is_lost():
     assert brightness(run('reorder:1:4')) == [10, 30, 20, 50, 40, 60]
     # An odd one at the end waits for the next image.
     assert brightness(run('reorder:1:3')) == [10, 30, 20, 50, 40, 60]
@@ -106,10 +108,10 @@ def test_an_image_that_cannot_be_read_is_passed_on_and_the_next_one_is_not_misse
         tester.close()
 
 
-def test_a_grey_camera_stays_grey():
+def test_a_gray_camera_stays_gray():
     image = np.zeros((48, 64), np.uint8)
-    grey = Frame(image=image, encoding='mono8', stamp_ns=1, frame_id='camera')
-    (shot,) = FaultLine(parse_faults(['encoding:0:1'])).push(grey)
+    gray = Frame(image=image, encoding='mono8', stamp_ns=1, frame_id='camera')
+    (shot,) = FaultLine(parse_faults(['encoding:0:1'])).push(gray)
     assert (shot.encoding, shot.image.shape) == ('mono8', (48, 64))
 
 
@@ -132,7 +134,12 @@ def test_a_mistake_in_the_schedule_is_a_sentence(text, sentence):
 
 
 def test_the_node_says_what_is_wrong_with_its_schedule():
-    command = [sys.executable, '-m', 'edge_perception.ros.fault_injector', '--ros-args']
+    command = [
+        sys.executable,
+        '-m',
+        'edge_perception.simulation.nodes.fault_injector',
+        '--ros-args',
+    ]
     done = subprocess.run(
         [*command, '-p', 'faults:=["sepia:1:2", "black:x:1"]'],
         capture_output=True,
@@ -143,8 +150,13 @@ def test_the_node_says_what_is_wrong_with_its_schedule():
     assert done.stderr.count('error [') == 2 and 'Traceback' not in done.stderr
 
 
-def test_a_misspelt_parameter_of_the_node_is_a_sentence():
-    command = [sys.executable, '-m', 'edge_perception.ros.fault_injector', '--ros-args']
+def test_a_misspelled_parameter_of_the_node_is_a_sentence():
+    command = [
+        sys.executable,
+        '-m',
+        'edge_perception.simulation.nodes.fault_injector',
+        '--ros-args',
+    ]
     done = subprocess.run(
         [*command, '-p', 'fault:=["black:1:2"]'], capture_output=True, text=True, timeout=60
     )
@@ -154,7 +166,12 @@ def test_a_misspelt_parameter_of_the_node_is_a_sentence():
 
 @pytest.mark.parametrize('value', ['5', '"black:1:2"', '[1, 2]'])
 def test_a_schedule_that_is_no_list_of_texts_is_a_sentence(value):
-    command = [sys.executable, '-m', 'edge_perception.ros.fault_injector', '--ros-args']
+    command = [
+        sys.executable,
+        '-m',
+        'edge_perception.simulation.nodes.fault_injector',
+        '--ros-args',
+    ]
     done = subprocess.run(
         [*command, '-p', f'faults:={value}'], capture_output=True, text=True, timeout=60
     )

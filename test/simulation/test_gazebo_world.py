@@ -17,20 +17,20 @@ import yaml
 from edge_perception.contract import ConfigurationError
 from edge_perception.pose.solver import quaternion
 from edge_perception.pose.solver import rotation_matrix
-from edge_perception.ros.environment import PROFILE
-from edge_perception.ros.environment import PROFILE_VARIABLES
-from edge_perception.ros.gazebo_launch import starts
-from edge_perception.ros.pad_truth import pad_in_picture
-from edge_perception.simulation import gazebo_grounds
-from edge_perception.simulation import pad
-from edge_perception.simulation.gazebo import DURATION_S
-from edge_perception.simulation.gazebo import GROUNDS
-from edge_perception.simulation.gazebo import HOVER_S
-from edge_perception.simulation.gazebo import OPTICAL_IN_BODY
-from edge_perception.simulation.gazebo import roll_pitch_yaw
-from edge_perception.simulation.gazebo import SIMULATORS
-from edge_perception.simulation.gazebo import World
-from edge_perception.simulation.gazebo import write_world
+from edge_perception.ros.system.process_environment import PROFILE
+from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
+from edge_perception.simulation.gazebo import grounds as gazebo_grounds
+from edge_perception.simulation.gazebo.worlds import DURATION_S
+from edge_perception.simulation.gazebo.worlds import GROUNDS
+from edge_perception.simulation.gazebo.worlds import HOVER_S
+from edge_perception.simulation.gazebo.worlds import OPTICAL_IN_BODY
+from edge_perception.simulation.gazebo.worlds import roll_pitch_yaw
+from edge_perception.simulation.gazebo.worlds import SIMULATORS
+from edge_perception.simulation.gazebo.worlds import World
+from edge_perception.simulation.gazebo.worlds import write_world
+from edge_perception.simulation.nodes.gazebo_launch import starts
+from edge_perception.simulation.nodes.pad_truth import pad_in_picture
+from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.pursuit import place
 from edge_perception.simulation.pursuit import velocities
 from test.support.launch_stubs import LaunchFile
@@ -238,7 +238,7 @@ def test_the_launch_file_starts_what_belongs_to_a_flight(repository):
     assert nodes['perception']['parameters'][0]['engine'] == 'onnxruntime'
     commands = [each.keywords['cmd'] for each in started if each.kind == 'ExecuteProcess']
     assert commands[0][:3] == ['gz', 'sim', '-r']
-    assert any('edge_perception.ros.pad_truth' in command for command in commands)
+    assert any('edge_perception.simulation.nodes.pad_truth' in command for command in commands)
     assert 'score' in commands[-1] and started[-1].keywords['on_exit']
 
 

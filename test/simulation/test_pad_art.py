@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_perception.simulation import pad
-from edge_perception.simulation.pad_art import png
-from edge_perception.simulation.pad_art import svg
-from edge_perception.simulation.pad_pdf import pages
-from edge_perception.simulation.pad_pdf import PAPER
-from edge_perception.simulation.pad_pdf import pdf
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.pad.pad_art import png
+from edge_perception.simulation.pad.pad_art import svg
+from edge_perception.simulation.pad.pad_pdf import pages
+from edge_perception.simulation.pad.pad_pdf import PAPER
+from edge_perception.simulation.pad.pad_pdf import pdf
 
-POINTS_PER_MILLIMETRE = 72 / 25.4
+POINTS_PER_MILLIMETER = 72 / 25.4
 
 
 def filled(rectangles, *, pixels: int = 240) -> np.ndarray:
@@ -29,13 +29,13 @@ def filled(rectangles, *, pixels: int = 240) -> np.ndarray:
 
 
 def page_sizes(data: bytes) -> list[tuple[float, float]]:
-    """Return width and height of every page in millimetres."""
+    """Return width and height of every page in millimeters."""
     boxes = re.findall(rb'/MediaBox\[0 0 ([\d.]+) ([\d.]+)\]', data)
-    return [tuple(float(value) / POINTS_PER_MILLIMETRE for value in box) for box in boxes]
+    return [tuple(float(value) / POINTS_PER_MILLIMETER for value in box) for box in boxes]
 
 
 def page_rectangles(data: bytes) -> list[list[tuple[float, ...]]]:
-    """Return the rectangles of every page in millimetres from its upper left corner."""
+    """Return the rectangles of every page in millimeters from its upper left corner."""
     streams = re.findall(rb'stream\n(.*?)\nendstream', data, re.DOTALL)
     number = rb'(-?[\d.]+)'
     pattern = b' '.join([number] * 4) + b' re'
@@ -113,7 +113,7 @@ def test_sheets_are_named_by_row_and_column():
 @pytest.mark.parametrize('side', [0.0, -1.0, float('nan'), float('inf')])
 def test_a_side_that_is_no_length_is_refused(side):
     for make in (svg, png, pdf):
-        with pytest.raises(ValueError, match='side: got .* expected metres above 0'):
+        with pytest.raises(ValueError, match='side: got .* expected meters above 0'):
             make(side)
 
 

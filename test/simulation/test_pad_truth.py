@@ -18,13 +18,13 @@ from sensor_msgs.msg import CameraInfo
 
 from edge_perception.pose.solver import quaternion
 from edge_perception.pose.solver import rotation_matrix
-from edge_perception.ros import qos
-from edge_perception.ros.approach_pilot import ApproachPilot
-from edge_perception.ros.images import stamp_ns
-from edge_perception.ros.pad_truth import pad_in_picture
-from edge_perception.ros.pad_truth import PadTruth
-from edge_perception.simulation.gazebo import PAD_HEIGHT
-from edge_perception.simulation.gazebo import World
+from edge_perception.ros.input.raw_images import stamp_ns
+from edge_perception.ros.system import qos
+from edge_perception.simulation.gazebo.worlds import PAD_HEIGHT
+from edge_perception.simulation.gazebo.worlds import World
+from edge_perception.simulation.nodes.approach_pilot import ApproachPilot
+from edge_perception.simulation.nodes.pad_truth import pad_in_picture
+from edge_perception.simulation.nodes.pad_truth import PadTruth
 from test.support.graph import PATIENCE_S
 from test.support.graph import Spinner
 from test.support.graph import Tester

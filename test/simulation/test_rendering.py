@@ -9,21 +9,21 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_perception.simulation import pad
-from edge_perception.simulation import textures
 from edge_perception.simulation import views
-from edge_perception.simulation.camera import Camera
-from edge_perception.simulation.effects import Effects
-from edge_perception.simulation.effects import Occluder
-from edge_perception.simulation.rendering import Ground
-from edge_perception.simulation.rendering import Patch
-from edge_perception.simulation.rendering import Renderer
-from edge_perception.simulation.rendering import Texture
-from edge_perception.simulation.scenes import make_grounds
-from edge_perception.simulation.scenes import PAD_TEXTURE
-from edge_perception.simulation.scenes import render
-from edge_perception.simulation.scenes import sample_scene
-from edge_perception.simulation.scenes import Scene
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.rendering import textures
+from edge_perception.simulation.rendering.effects import Effects
+from edge_perception.simulation.rendering.effects import Occluder
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.renderer import Ground
+from edge_perception.simulation.rendering.renderer import Patch
+from edge_perception.simulation.rendering.renderer import Renderer
+from edge_perception.simulation.rendering.renderer import Texture
+from edge_perception.simulation.rendering.scenes import make_grounds
+from edge_perception.simulation.rendering.scenes import PAD_TEXTURE
+from edge_perception.simulation.rendering.scenes import render
+from edge_perception.simulation.rendering.scenes import sample_scene
+from edge_perception.simulation.rendering.scenes import Scene
 from edge_perception.simulation.views import View
 
 CURVED = (-0.2, 0.05, 0.0, 0.0, 0.0)
@@ -52,7 +52,7 @@ def random() -> np.random.Generator:
     return np.random.default_rng(7)
 
 
-def test_seventy_degrees_show_a_pad_of_one_metre_with_48_pixels_at_nine_and_a_half():
+def test_seventy_degrees_show_a_pad_of_one_meter_with_48_pixels_at_nine_and_a_half():
     assert view_of(distance=9.5).size == pytest.approx(48, abs=0.5)
 
 
@@ -73,7 +73,7 @@ def test_keypoints_are_those_of_opencv_and_half_a_pixel():
 def test_saddle_points_of_the_picture_are_at_the_keypoints(distance, distortion):
     view = view_of(distance=distance, distortion=distortion)
     rendered = render(plain_scene(), view, random=random())
-    grey = cv2.cvtColor(rendered.image, cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(rendered.image, cv2.COLOR_BGR2GRAY)
     margin = np.array([15, 15])
     near = rendered.keypoints.min(axis=1) > 15
     near &= (rendered.keypoints < np.array([640, 480]) - margin).all(axis=1)
@@ -83,7 +83,7 @@ def test_saddle_points_of_the_picture_are_at_the_keypoints(distance, distortion)
     window = max(2, min(8, round(0.045 * view.size)))
     start = (rendered.keypoints[near] - 0.5).astype(np.float32).reshape(-1, 1, 2)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 40, 0.001)
-    found = cv2.cornerSubPix(grey, start, (window, window), (-1, -1), stop).reshape(-1, 2) + 0.5
+    found = cv2.cornerSubPix(gray, start, (window, window), (-1, -1), stop).reshape(-1, 2) + 0.5
     apart = np.linalg.norm(found - rendered.keypoints[near], axis=1)
     assert np.median(apart) < 0.1
     assert apart.max() < 0.25
@@ -101,7 +101,7 @@ def test_a_pad_straight_below_is_drawn_as_it_is_printed():
 
 
 def test_a_far_pad_does_not_alias():
-    # Fine stripes become an even grey where they are thinner than a pixel.
+    # Fine stripes become an even gray where they are thinner than a pixel.
     stripes = np.tile(np.array([[0], [255]], np.uint8), (768, 1536))
     patch = Patch(Texture(stripes), dark=(0, 0, 0), bright=(255, 255, 255))
     view = view_of(distance=6.0, tilt=0, yaw=13, distortion=(0.0,) * 5)

@@ -19,7 +19,7 @@ import pytest
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
-from edge_perception.ros.rendered_camera import RenderedCamera
+from edge_perception.simulation.nodes.rendered_camera import RenderedCamera
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_perception.pose.solver import quaternion
-from edge_perception.simulation.scoring import pose_error
+from edge_perception.simulation.pose_errors import pose_error
 from edge_perception.simulation.views import orientation
 
 TRUE = orientation(tilt=0.4, direction=1.0, yaw=2.0)
@@ -39,7 +39,7 @@ def test_the_truth_has_no_error():
     assert (error.yaw, error.tilt) == pytest.approx((0.0, 0.0), abs=1e-7)
 
 
-def test_position_is_given_in_metres_and_as_a_share_of_the_true_distance():
+def test_position_is_given_in_meters_and_as_a_share_of_the_true_distance():
     error = compare(TRUE, position=(0.3, -0.4, 1.213))
     assert error.position == pytest.approx(0.013)
     assert error.share == pytest.approx(0.01)
@@ -84,7 +84,7 @@ def test_the_sign_and_length_of_a_quaternion_do_not_matter():
         ({'orientation': (0, 0, 1)}, 'expected a quaternion'),
         ({'orientation': (0, 0, math.nan, 1)}, 'expected a quaternion'),
         ({'position': (0, 0, math.nan)}, 'expected 3 finite numbers'),
-        ({'true_position': (0, 0, 0)}, 'true_position: got 0 metres'),
+        ({'true_position': (0, 0, 0)}, 'true_position: got 0 meters'),
     ],
 )
 def test_what_is_no_pose_is_refused(changes, complaint):

@@ -19,8 +19,8 @@ from edge_perception.simulation.trial_score import Threshold
 from edge_perception.simulation.trial_score import worst
 from edge_perception.testing.junit import junit_xml
 from edge_perception.testing.thresholds import read_thresholds
-from edge_perception.tooling.trial_report import draw_trials
-from edge_perception.tooling.trial_report import trial_page
+from edge_perception.tooling.reports.trial_report import draw_trials
+from edge_perception.tooling.reports.trial_report import trial_page
 
 FACING = (1.0, 0.0, 0.0, 0.0)
 

@@ -12,9 +12,9 @@ from edge_perception.contract import Availability
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import option
 from edge_perception.contract import Options
-from edge_perception.core.assembly import assemble
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.request import Request
+from edge_perception.models.assembly import assemble
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 

@@ -14,7 +14,7 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
 from edge_perception.contract import Decoder
-from edge_perception.core.plugin_host import PluginHost
+from edge_perception.models.plugin_host import PluginHost
 from edge_perception.ros.node import PerceptionNode
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
@@ -81,7 +81,7 @@ def fake_node(
 def picture(
     stamp: Any, *, width: int = 64, height: int = 48, encoding: str = 'bgr8', channels: int = 3
 ) -> Image:
-    """Return a grey image message."""
+    """Return a gray image message."""
     message = Image(width=width, height=height, encoding=encoding, step=width * channels)
     message.data = bytes([128]) * (width * height * channels)
     if stamp is not None:

@@ -15,17 +15,17 @@ from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_options
 from edge_perception.contract import Selection
-from edge_perception.core.artifacts import Artifact
-from edge_perception.core.assembly import Assembled
-from edge_perception.core.models import Model
-from edge_perception.core.pipeline import Pipeline
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.preprocessing import Preprocessor
+from edge_perception.models.artifacts import Artifact
+from edge_perception.models.assembly import Assembled
+from edge_perception.models.finding import Model
+from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose import planar_stages
+from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.testing import FakeEngine
-from edge_perception.tooling.gate import Gate
-from edge_perception.tooling.gate import Verdict
-from edge_perception.tooling.thresholds import limits_for
+from edge_perception.tooling.gate.comparison import Gate
+from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.gate.gate_limits import limits_for
 
 WIDTH, HEIGHT = 96, 64
 CELLS = 126  # at strides 8, 16 and 32

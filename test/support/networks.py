@@ -36,7 +36,7 @@ def save_identity(path: Path, kind: int = FLOAT, shape=SHAPE, operator: str = 'I
 
 
 def save_conv(path: Path, channels: int = 2) -> Path:
-    """Return a network that sums 3x3 neighbours of all colours, once for each channel."""
+    """Return a network that sums 3x3 neighbors of all colors, once for each channel."""
     weight = np.ones((channels, 3, 3, 3), np.float32)
     return save(
         path,

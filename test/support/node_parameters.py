@@ -9,13 +9,13 @@ from typing import Any
 
 import rclpy
 
-from edge_perception.ros.node_config import NodeConfig
+from edge_perception.ros.parameters.node_parameters import NodeConfig
 from tools.reference_tables import own_host
 
 
 def read(*paths: Path | str) -> tuple[NodeConfig, dict[str, dict[str, Any]], list[str]]:
     """Return configuration, engine options and problems of a node that starts with files."""
-    from edge_perception.ros.parameters import Parameters
+    from edge_perception.ros.parameters.declaration import Parameters
 
     flags = [part for path in paths for part in ('--params-file', str(path))]
     context = rclpy.Context()

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from edge_perception.contract import CONTRACT_VERSION
 from edge_perception.contract import ENTRY_POINT_GROUP
-from edge_perception.core.plugin_host import PluginEntry
-from edge_perception.core.plugin_host import PluginHost
+from edge_perception.models.plugin_host import PluginEntry
+from edge_perception.models.plugin_host import PluginHost
 
 HEAD = f"""
 from edge_perception.contract import *

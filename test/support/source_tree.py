@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OURS = 'edge_perception'
+# The one folder inside of another with a rule of its own.
+NODES = 'simulation/nodes'
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Import:
 def source_files(root: Path) -> Iterator[tuple[str, Path]]:
     """Return every module with the folder whose rule holds for it."""
     for path in sorted((root / OURS).rglob('*.py')):
-        inner = path.relative_to(root / OURS).parts
-        yield inner[0] if len(inner) > 1 else '', path
+        inner = path.relative_to(root / OURS).parts[:-1]
+        yield NODES if '/'.join(inner).startswith(NODES) else inner[0] if inner else '', path
     for package in plugin_packages(root):
         for path in sorted(package.rglob('*.py')):
             if 'test' not in path.relative_to(package).parts:

@@ -18,18 +18,18 @@ from edge_perception.contract import Frame
 from edge_perception.contract import InferenceError
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
-from edge_perception.core.budget import LatencyBudget
-from edge_perception.core.budget import NS_PER_MS
-from edge_perception.core.dispatcher import Dispatcher
-from edge_perception.core.dispatcher import Turn
-from edge_perception.core.lane import Delivery
-from edge_perception.core.lane import Lane
-from edge_perception.core.lane import LaneHooks
-from edge_perception.core.lane import LanePolicy
-from edge_perception.core.lane import Parcel
-from edge_perception.core.pipeline import Pipeline
-from edge_perception.core.pipeline import Processed
-from edge_perception.core.pipeline import StageTimes
+from edge_perception.runtime.budget import LatencyBudget
+from edge_perception.runtime.budget import NS_PER_MS
+from edge_perception.runtime.dispatcher import Dispatcher
+from edge_perception.runtime.dispatcher import Turn
+from edge_perception.runtime.lane import Delivery
+from edge_perception.runtime.lane import Lane
+from edge_perception.runtime.lane import LaneHooks
+from edge_perception.runtime.lane import LanePolicy
+from edge_perception.runtime.lane import Parcel
+from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.pipeline import Processed
+from edge_perception.runtime.pipeline import StageTimes
 from edge_perception.testing import FakeClock
 
 # The clock of ROS is far from the monotonic one, as on a real machine.

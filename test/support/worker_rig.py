@@ -18,17 +18,17 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
-from edge_perception.core.accounts import FrameAccounts
-from edge_perception.core.budget import Deadline
-from edge_perception.core.budget import NS_PER_MS
-from edge_perception.core.lane import Delivery
-from edge_perception.core.lane import Lane
-from edge_perception.core.lane import LaneHooks
-from edge_perception.core.lane import LanePolicy
-from edge_perception.core.lane import Parcel
-from edge_perception.core.pipeline import Pipeline
-from edge_perception.core.preprocessing import Preprocessor
-from edge_perception.core.worker import Worker
+from edge_perception.runtime.accounts import FrameAccounts
+from edge_perception.runtime.budget import Deadline
+from edge_perception.runtime.budget import NS_PER_MS
+from edge_perception.runtime.lane import Delivery
+from edge_perception.runtime.lane import Lane
+from edge_perception.runtime.lane import LaneHooks
+from edge_perception.runtime.lane import LanePolicy
+from edge_perception.runtime.lane import Parcel
+from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.preprocessing import Preprocessor
+from edge_perception.runtime.worker import Worker
 from edge_perception.testing import FakeClock
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
@@ -124,7 +124,7 @@ class Rig:
         self.gave_up: list[str] = []
         self.selections: list[Selection] = []
         self._current = Message()
-        engine_type = FakeEngineType(behaviour=lambda: self._current.infer())
+        engine_type = FakeEngineType(behavior=lambda: self._current.infer())
         engine_type.warm_up_runs = 0
         self.engine = engine_type.create(MANIFEST, Path('net.onnx'), Options())
         self.engine.activate()

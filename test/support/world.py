@@ -22,8 +22,8 @@ from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from edge_perception.core.accounts import FrameCounts
 from edge_perception.ros.node import PerceptionNode
+from edge_perception.runtime.accounts import FrameCounts
 from test.support.graph import graph
 from test.support.graph import MatchedPublisher
 from test.support.graph import PATIENCE_S

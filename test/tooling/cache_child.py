@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 import sys
 
-from edge_perception.tooling.cache import locked
-from edge_perception.tooling.cache import publish
-from edge_perception.tooling.cache import workspace
+from edge_perception.tooling.building.artifact_cache import locked
+from edge_perception.tooling.building.artifact_cache import publish
+from edge_perception.tooling.building.artifact_cache import workspace
 
 PARTS, NAMES = 8, 3
 

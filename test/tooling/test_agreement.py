@@ -14,9 +14,9 @@ from edge_perception.contract import Keypoints
 from edge_perception.contract import ObjectPose
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
-from edge_perception.tooling.agreement import Agreement
-from edge_perception.tooling.agreement import compare
-from edge_perception.tooling.agreement import generous
+from edge_perception.tooling.gate.agreement import Agreement
+from edge_perception.tooling.gate.agreement import compare
+from edge_perception.tooling.gate.agreement import generous
 
 
 def boxes(*rows):

@@ -16,14 +16,14 @@ from onnx import numpy_helper
 import pytest
 
 from edge_perception.contract import BuildError
-from edge_perception.core.models import Model
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.tooling import quantise as quantisation
-from edge_perception.tooling.build import build
-from edge_perception.tooling.build import Order
-from edge_perception.tooling.calibration import find_calibration
-from edge_perception.tooling.quantise import quantise
-from edge_perception.tooling.quantise import sensitive_layers
+from edge_perception.models.finding import Model
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.tooling.building.artifact_build import build
+from edge_perception.tooling.building.artifact_build import Order
+from edge_perception.tooling.building.calibration_images import find_calibration
+from edge_perception.tooling.quantization import quantize as quantization
+from edge_perception.tooling.quantization.quantize import quantize
+from edge_perception.tooling.quantization.quantize import sensitive_layers
 from test.support.networks import manifest_for
 from test.support.networks import save
 from test.support.networks import save_conv
@@ -99,16 +99,16 @@ def three_layers(path: Path) -> Path:
 
 @pytest.fixture
 def in_8_bits(tmp_path: Path) -> Callable[..., tuple[str, ...]]:
-    """Quantise three layers in a flavour; return what stayed in float, in words."""
+    """Quantize three layers in a flavour; return what stayed in float, in words."""
     pytest.importorskip('onnxruntime', reason='ONNX Runtime is not installed')
     source = three_layers(tmp_path / 'net.onnx')
     chance = np.random.default_rng(3)
     pictures = [chance.normal(size=SHAPE).astype(np.float32) for _ in range(PICTURES)]
 
     def call(form: str) -> tuple[str, ...]:
-        return quantise(
+        return quantize(
             source,
-            tmp_path / 'quantised.onnx',
+            tmp_path / 'quantized.onnx',
             form=form,
             samples=lambda: ({'image': each} for each in pictures),
             manifest=manifest_for(),
@@ -119,12 +119,12 @@ def in_8_bits(tmp_path: Path) -> Callable[..., tuple[str, ...]]:
 
 @pytest.mark.parametrize('form', ['qdq_unsigned', 'qdq_symmetric'])
 def test_a_network_of_which_8_bits_carry_nothing_is_not_called_int8(in_8_bits, monkeypatch, form):
-    monkeypatch.setattr(quantisation, 'WANTED_SNR_DB', 1000.0)
+    monkeypatch.setattr(quantization, 'WANTED_SNR_DB', 1000.0)
     with pytest.raises(BuildError, match='8 bits carry none of the 3 layers'):
         in_8_bits(form)
 
 
-def test_quantisers_of_others_are_not_asked_to_leave_every_layer_in_float(tmp_path):
+def test_quantizers_of_others_are_not_asked_to_leave_every_layer_in_float(tmp_path):
     source = three_layers(tmp_path / 'net.onnx')
     picture = np.random.default_rng(3).normal(size=SHAPE).astype(np.float32)
 
@@ -154,10 +154,10 @@ def test_only_targets_that_can_spare_layers_are_tried_again(order, target, whole
 
 def test_sums_and_joins_are_left_in_float_before_every_layer_is(in_8_bits, monkeypatch):
     written: list[list[str]] = []
-    job = quantisation._Job
+    job = quantization._Job
     monkeypatch.setattr(job, 'write', lambda self, target, excluded: written.append([*excluded]))
     monkeypatch.setattr(job, 'snr', lambda self, target: 20.0 if 'sum' in written[-1] else 1.0)
-    monkeypatch.setattr(quantisation, '_first_guess', lambda noise, wanted_db: 0)
+    monkeypatch.setattr(quantization, '_first_guess', lambda noise, wanted_db: 0)
     notes = in_8_bits('qdq_unsigned')
     assert {'sum', 'join'} <= set(written[-1])
     assert not {'conv1', 'conv2', 'conv3'} & set(written[-1])
@@ -166,7 +166,7 @@ def test_sums_and_joins_are_left_in_float_before_every_layer_is(in_8_bits, monke
 
 def test_what_tensorrt_gets_is_symmetric_and_only_inputs_are_in_8_bits(in_8_bits, tmp_path):
     in_8_bits('qdq_symmetric')
-    graph = onnx.load(tmp_path / 'quantised.onnx').graph
+    graph = onnx.load(tmp_path / 'quantized.onnx').graph
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     pairs = [node for node in graph.node if node.op_type == 'DequantizeLinear']
     assert len(pairs) == 6  # input and weights of each of the three convolutions

@@ -15,15 +15,15 @@ import time
 import pytest
 
 from edge_perception.contract import BuildError
-from edge_perception.core.shelves import cache_root
-from edge_perception.core.shelves import current_entries
-from edge_perception.tooling.cache import entries
-from edge_perception.tooling.cache import locked
-from edge_perception.tooling.cache import make_current
-from edge_perception.tooling.cache import prune
-from edge_perception.tooling.cache import publish
-from edge_perception.tooling.cache import read_entry
-from edge_perception.tooling.cache import workspace
+from edge_perception.models.artifact_directories import cache_root
+from edge_perception.models.artifact_directories import current_entries
+from edge_perception.tooling.building.artifact_cache import entries
+from edge_perception.tooling.building.artifact_cache import locked
+from edge_perception.tooling.building.artifact_cache import make_current
+from edge_perception.tooling.building.artifact_cache import prune
+from edge_perception.tooling.building.artifact_cache import publish
+from edge_perception.tooling.building.artifact_cache import read_entry
+from edge_perception.tooling.building.artifact_cache import workspace
 
 CHILD = [sys.executable, str(Path(__file__).with_name('cache_child.py'))]
 # All 200 take minutes; make test does enough of them to see a mistake in the order of steps.

@@ -10,10 +10,10 @@ import pytest
 
 from edge_perception.contract import BuildError
 from edge_perception.contract import TensorSpec
-from edge_perception.tooling.calibration import count_samples
-from edge_perception.tooling.calibration import find_calibration
-from edge_perception.tooling.calibration import sampler
-from edge_perception.tooling.sources import find_sources
+from edge_perception.tooling.building.calibration_images import count_samples
+from edge_perception.tooling.building.calibration_images import find_calibration
+from edge_perception.tooling.building.calibration_images import sampler
+from edge_perception.tooling.frame_sources import find_sources
 from test.support.networks import manifest_for
 from test.support.networks import SHAPE
 

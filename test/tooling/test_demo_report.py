@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from edge_perception.simulation.scoring import PoseError
-from edge_perception.tooling.demo_record import rate
-from edge_perception.tooling.demo_record import Sample
-from edge_perception.tooling.demo_record import summarise
-from edge_perception.tooling.demo_report import draw_plots
-from edge_perception.tooling.demo_report import page
+from edge_perception.simulation.pose_errors import PoseError
+from edge_perception.tooling.reports.demo_record import rate
+from edge_perception.tooling.reports.demo_record import Sample
+from edge_perception.tooling.reports.demo_record import summarize
+from edge_perception.tooling.reports.demo_report import draw_plots
+from edge_perception.tooling.reports.demo_report import page
 
 SVG = '{http://www.w3.org/2000/svg}'
 
@@ -30,7 +30,7 @@ def error(distance: float, **more) -> PoseError:
 
 def test_frames_without_a_result_count_in_nothing():
     samples = [answered(0.0), Sample(0.1), answered(0.2, objects=0), answered(0.4)]
-    summary = summarise(samples)
+    summary = summarize(samples)
     assert summary['results'] == 3
     assert summary['rate_hz'] == 5.0
     assert summary['results_with_objects'] == 2
@@ -39,12 +39,12 @@ def test_frames_without_a_result_count_in_nothing():
 
 def test_age_is_given_by_percentiles():
     ages = [float(age) for age in range(1, 102)]
-    summary = summarise([answered(age, age_ms=age) for age in ages])
+    summary = summarize([answered(age, age_ms=age) for age in ages])
     assert summary['age_ms'] == {'p50': 51.0, 'p95': 96.0, 'p99': 100.0, 'max': 101.0}
 
 
 def test_errors_are_shares_and_degrees_without_sign():
-    summary = summarise([answered(0.0, error=error(8.0)), answered(1.0, error=error(1.0))])
+    summary = summarize([answered(0.0, error=error(8.0)), answered(1.0, error=error(1.0))])
     found = summary['pose_error']
     assert found['poses'] == 2
     assert found['position_percent_of_distance']['p50'] == 1.0
@@ -53,7 +53,7 @@ def test_errors_are_shares_and_degrees_without_sign():
 
 
 def test_nothing_at_all_is_valid_json():
-    values = json.loads(json.dumps(summarise([Sample(0.0)]), allow_nan=False))
+    values = json.loads(json.dumps(summarize([Sample(0.0)]), allow_nan=False))
     assert values['results'] == 0
     assert values['rate_hz'] is values['age_ms'] is values['pose_error'] is None
 

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from edge_perception.contract import Availability
-from edge_perception.core.health import Check
-from edge_perception.core.health import Level
-from edge_perception.core.plugin_host import PluginHost
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.runtime.findings import Check
+from edge_perception.runtime.findings import Level
 from edge_perception.testing import FakeEngineType
-from edge_perception.tooling import doctor
+from edge_perception.tooling import machine_checks as doctor
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ CAT = (60, (48, 32, 40, 30, 0.9, 0.1))
 def average_precision(tmp_path):
     """Evaluate a model that sees a cat, on a picture of the first category."""
     pytest.importorskip('pycocotools', reason='pycocotools is not installed')
-    from edge_perception.tooling.evaluation import evaluate
-    from edge_perception.tooling.evaluation import read_dataset
+    from edge_perception.tooling.gate.average_precision import evaluate
+    from edge_perception.tooling.gate.average_precision import read_dataset
 
     def call(labels: tuple[str, ...], categories: dict[str, int]) -> float:
         first = next(iter(categories.values()))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import ConfigurationError
-from edge_perception.tooling.gate import with_labels
-from edge_perception.tooling.thresholds import limits_for
+from edge_perception.tooling.gate.comparison import with_labels
+from edge_perception.tooling.gate.gate_limits import limits_for
 from test.support.gate_rig import cells
 from test.support.gate_rig import giving
 from test.support.gate_rig import judged

@@ -8,13 +8,13 @@ import onnx
 import pytest
 
 from edge_perception.contract import Frame
-from edge_perception.core.assembly import assemble
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.request import Request
-from edge_perception.tooling.load_network import CLASSES
-from edge_perception.tooling.load_network import NAME
-from edge_perception.tooling.load_network import size_to_rate
-from edge_perception.tooling.load_network import write_model
+from edge_perception.models.assembly import assemble
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
+from edge_perception.tooling.benchmark.synthetic_network import CLASSES
+from edge_perception.tooling.benchmark.synthetic_network import NAME
+from edge_perception.tooling.benchmark.synthetic_network import size_to_rate
+from edge_perception.tooling.benchmark.synthetic_network import write_model
 
 
 def layers(folder) -> int:

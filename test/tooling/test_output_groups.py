@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import TensorSpec
-from edge_perception.tooling.output_groups import GroupMeter
-from edge_perception.tooling.output_groups import groups_of
-from edge_perception.tooling.output_groups import pair_outputs
+from edge_perception.tooling.quantization.output_groups import GroupMeter
+from edge_perception.tooling.quantization.output_groups import groups_of
+from edge_perception.tooling.quantization.output_groups import pair_outputs
 from test.support.gate_rig import CELLS
 from test.support.gate_rig import manifest_of
 

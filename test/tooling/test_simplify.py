@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from edge_perception.contract import BuildError
-from edge_perception.tooling.simplify import library
+from edge_perception.tooling.building.simplify import library
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,20 @@ import pytest
 from edge_perception.contract import Frame
 from edge_perception.contract import load_manifest
 from edge_perception.contract import TensorSpec
-from edge_perception.core.preprocessing import Preprocessor
-from edge_perception.decoders.heatmap import HeatmapDecoder
-from edge_perception.decoders.heatmap import HeatmapOptions
+from edge_perception.decoders.keypoint.heatmap import HeatmapDecoder
+from edge_perception.decoders.keypoint.heatmap import HeatmapOptions
 from edge_perception.pose import Intrinsics
 from edge_perception.pose import PlanarPoseEstimator
-from edge_perception.simulation import distractors
-from edge_perception.simulation import pad
-from edge_perception.simulation import pad_art
-from edge_perception.simulation import scenes
-from edge_perception.simulation import textures
+from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.simulation import views
-from edge_perception.simulation.rendering import Patch
-from edge_perception.simulation.rendering import Renderer
-from edge_perception.simulation.rendering import Texture
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.pad import pad_art
+from edge_perception.simulation.rendering import distractors
+from edge_perception.simulation.rendering import scenes
+from edge_perception.simulation.rendering import textures
+from edge_perception.simulation.rendering.renderer import Patch
+from edge_perception.simulation.rendering.renderer import Renderer
+from edge_perception.simulation.rendering.renderer import Texture
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
 FLOAT32 = np.dtype(np.float32)
@@ -83,7 +83,7 @@ def find(folder, manifest):
             keypoints.score[0],
             intrinsics=intrinsics,
             scale=1 / transform.scale_x,
-            grey=cv2.cvtColor(image, cv2.COLOR_BGR2GRAY),
+            gray=cv2.cvtColor(image, cv2.COLOR_BGR2GRAY),
         )
 
     return run

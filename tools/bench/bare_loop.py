@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from edge_perception.contract import Frame
-from edge_perception.core.assembly import assemble
-from edge_perception.core.pipeline import StageTimes
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.request import Request
+from edge_perception.models.assembly import assemble
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
 from edge_perception.pose import Intrinsics
 from edge_perception.pose import planar_stages
 from edge_perception.pose import PlanarObjectStage
+from edge_perception.runtime.pipeline import StageTimes
 from edge_perception.simulation.pace import paced
 from tools.bench.settings import LENS
 

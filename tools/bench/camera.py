@@ -31,9 +31,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
-from edge_perception.ros import qos
-from edge_perception.ros.calibration import camera_info_beside
-from edge_perception.ros.rendered_camera import camera_info_message
+from edge_perception.ros.input.camera_info import camera_info_beside
+from edge_perception.ros.system import qos
+from edge_perception.simulation.nodes.rendered_camera import camera_info_message
 from edge_perception.simulation.pace import paced
 from tools.bench.figures import Times
 from tools.bench.settings import LENS

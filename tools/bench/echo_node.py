@@ -24,8 +24,8 @@ from vision_msgs.msg import Detection2DArray
 
 from edge_perception.contract import Detections
 from edge_perception.contract import LabelMap
-from edge_perception.ros import messages
-from edge_perception.ros import qos
+from edge_perception.ros.output import result_messages as messages
+from edge_perception.ros.system import qos
 
 
 def main() -> int:

@@ -22,10 +22,10 @@ import numpy as np
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import Engine
 from edge_perception.contract import Tensor
-from edge_perception.core.artifacts import ArtifactWish
-from edge_perception.core.assembly import assemble
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.request import Request
+from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.assembly import assemble
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
 
 # Fills the input, computes, and returns the first output.
 Loop = Callable[[Tensor], Tensor]

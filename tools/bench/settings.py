@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_perception.simulation.camera import Camera
+from edge_perception.simulation.rendering.pinhole import Camera
 
 # All pictures are taken with it, or pass for it.
 LENS = Camera(width=640, height=480)

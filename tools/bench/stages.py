@@ -30,7 +30,7 @@ from tools.bench.subjects import Subject
 
 # What happens between two stations.
 STAGES = {
-    ('published', 'woken'): 'camera serialises, DDS carries, executor wakes up',
+    ('published', 'woken'): 'camera serializes, DDS carries, executor wakes up',
     ('woken', 'received'): 'image taken and made a message',
     ('received', 'served'): 'admission, hand-off to the worker',
     ('served', 'process'): 'message to frame',

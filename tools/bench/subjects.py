@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_perception.contract import MANIFEST_NAME
-from edge_perception.simulation import scenes
-from edge_perception.simulation import textures
 from edge_perception.simulation import views
-from test.models import model_folder
+from edge_perception.simulation.rendering import scenes
+from edge_perception.simulation.rendering import textures
+from test.model_folders import model_folder
 from tools.bench.settings import LENS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,12 +21,12 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from edge_perception.core.lane import Lane
-from edge_perception.core.pipeline import Pipeline
 from edge_perception.ros import main as node
 from edge_perception.ros.camera import Camera
-from edge_perception.ros.images import stamp_ns
-from edge_perception.ros.outputs import Outputs
+from edge_perception.ros.input.raw_images import stamp_ns
+from edge_perception.ros.output.publishers import Outputs
+from edge_perception.runtime.lane import Lane
+from edge_perception.runtime.pipeline import Pipeline
 
 # Moments of the frame that is being worked on, in the thread of the executor and of the worker.
 Moments = dict[str, int]

@@ -22,8 +22,8 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 from vision_msgs.msg import ObjectHypothesis
 
-from edge_perception.ros import qos
-from edge_perception.tooling.load_network import CLASSES
+from edge_perception.ros.system import qos
+from edge_perception.tooling.benchmark.synthetic_network import CLASSES
 
 
 def main() -> int:

@@ -11,11 +11,11 @@ import time
 import numpy as np
 
 from edge_perception.contract import Frame
-from edge_perception.core.assembly import assemble
-from edge_perception.core.plugin_host import PluginHost
-from edge_perception.core.request import Request
+from edge_perception.models.assembly import assemble
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
 from edge_perception.simulation.pace import paced
-from edge_perception.tooling.load_network import size_to_rate
+from edge_perception.tooling.benchmark.synthetic_network import size_to_rate
 
 ENGINE = 'onnxruntime'
 THREADS = 1

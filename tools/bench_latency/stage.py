@@ -178,7 +178,7 @@ class Stage:
             *('--begin', begin, '--output', output),
         ]
         return self._surroundings.running(
-            'edge_perception.ros.playback_camera',
+            'edge_perception.simulation.nodes.playback_camera',
             arguments,
             camera=True,
             name=f'camera_{eye.name}',

@@ -43,7 +43,7 @@ def call(*arguments: object) -> tuple[int, Any]:
 
 def model_folders(data: Path, scratch: Path) -> dict[str, tuple[Path, Path]]:
     """Return folder and pictures of each model."""
-    from test.models import model_folder
+    from test.model_folders import model_folder
 
     images = data / 'coco_cc20' / 'images'
     folders = {name: (model_folder(name, data, scratch), images) for name in DETECTORS}

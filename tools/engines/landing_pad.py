@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_perception.simulation import scenes
-from edge_perception.simulation import textures
 from edge_perception.simulation import views
+from edge_perception.simulation.rendering import scenes
+from edge_perception.simulation.rendering import textures
 
 COUNT = 20
 

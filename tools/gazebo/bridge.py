@@ -29,10 +29,10 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from edge_perception.ros import qos
-from edge_perception.ros.pad_truth import PadTruth
-from edge_perception.ros.rendered_camera import camera_info_message
-from edge_perception.simulation.gazebo import World
+from edge_perception.ros.system import qos
+from edge_perception.simulation.gazebo.worlds import World
+from edge_perception.simulation.nodes.pad_truth import PadTruth
+from edge_perception.simulation.nodes.rendered_camera import camera_info_message
 from tools.gazebo.transport import Client
 from tools.gazebo.transport import Messages
 

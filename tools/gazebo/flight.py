@@ -14,11 +14,11 @@ from pathlib import Path
 import sys
 import time
 
-from edge_perception.cli.demo.processes import for_camera
-from edge_perception.cli.demo.processes import isolate
-from edge_perception.simulation.gazebo import DURATION_S
-from edge_perception.simulation.gazebo import World
-from edge_perception.simulation.gazebo import write_world
+from edge_perception.simulation.gazebo.worlds import DURATION_S
+from edge_perception.simulation.gazebo.worlds import World
+from edge_perception.simulation.gazebo.worlds import write_world
+from edge_perception.simulation.nodes.processes import for_camera
+from edge_perception.simulation.nodes.processes import isolate
 from tools.gazebo.folder import GazeboError
 from tools.gazebo.processes import Process
 from tools.gazebo.simulator import free_port
@@ -40,8 +40,8 @@ class Flight:
     """
     What is flown.
 
-    :param faults: for ``edge_perception.ros.fault_injector``, which then is between camera and
-        node; empty: nothing is.
+    :param faults: for ``simulation.nodes.fault_injector``, which then is between camera and node;
+        empty: nothing is.
     :param thresholds: for ``edge-perception score``.
     :param out: folder for report and logs.
     """
@@ -153,5 +153,10 @@ def _bridge(port: int, gazebo: Gazebo) -> list[str]:
 
 def _faults(faults: Sequence[str]) -> list[str]:
     value = json.dumps(list(faults))
-    command = [sys.executable, '-m', 'edge_perception.ros.fault_injector', '--ros-args']
+    command = [
+        sys.executable,
+        '-m',
+        'edge_perception.simulation.nodes.fault_injector',
+        '--ros-args',
+    ]
     return [*command, '-p', f'faults:={value}']

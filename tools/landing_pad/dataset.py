@@ -18,11 +18,11 @@ import time
 import cv2
 import numpy as np
 
-from edge_perception.simulation import pad
-from edge_perception.simulation import scenes
-from edge_perception.simulation import textures
 from edge_perception.simulation import views
-from edge_perception.simulation.rendering import Renderer
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.rendering import scenes
+from edge_perception.simulation.rendering import textures
+from edge_perception.simulation.rendering.renderer import Renderer
 
 CHUNK = 500
 # Pictures for one lens, and textures of each family, in a chunk.
@@ -43,7 +43,7 @@ def render_chunk(index: int, *, split: str, folder: Path) -> Path:
     """
     Render one chunk.
 
-    :return: the file: ``image`` uint8 (N, 480, 640) grey, ``keypoints`` float32 (N, K, 2) in
+    :return: the file: ``image`` uint8 (N, 480, 640) gray, ``keypoints`` float32 (N, K, 2) in
         pixels of these pictures, ``seen`` bool (N, K), ``with_pad`` bool (N,).
     """
     cv2.setNumThreads(1)

@@ -29,14 +29,14 @@ from report import write_report
 
 from edge_perception.pose import Intrinsics
 from edge_perception.pose import PoseEstimate
-from edge_perception.simulation import distractors
-from edge_perception.simulation import scenes
-from edge_perception.simulation import textures
 from edge_perception.simulation import views
-from edge_perception.simulation.camera import Camera
-from edge_perception.simulation.camera import Floats
-from edge_perception.simulation.rendering import Renderer
-from edge_perception.simulation.scenes import Rendered
+from edge_perception.simulation.rendering import distractors
+from edge_perception.simulation.rendering import scenes
+from edge_perception.simulation.rendering import textures
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import Floats
+from edge_perception.simulation.rendering.renderer import Renderer
+from edge_perception.simulation.rendering.scenes import Rendered
 from edge_perception.simulation.views import View
 
 SEED = 900_000

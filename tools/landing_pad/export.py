@@ -21,8 +21,8 @@ from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Selection
 from edge_perception.contract.manifest import PoseRecipe
-from edge_perception.simulation import pad
-from edge_perception.simulation import pad_art
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.pad import pad_art
 
 # Larger than the pictures of the training (320 x 240), in the last part of which pads are as
 # large as here: a network of convolutions has no fixed size. Of rendered pictures with seeds of
@@ -59,11 +59,11 @@ def manifest(digest: str) -> ModelManifest:
     return ModelManifest(
         name='landing_pad',
         description='Keypoints of our landing pad; print it with: edge-perception pad',
-        licence='Apache-2.0',
+        license='Apache-2.0',
         source='model.onnx',
         sha256=digest,
         input=InputRecipe(
-            name='image', width=WIDTH, height=HEIGHT, colour='grey', scale=1 / 255,
+            name='image', width=WIDTH, height=HEIGHT, color='gray', scale=1 / 255,
             mean=(0.0,), std=(1.0,), resize='letterbox_center', interpolation='area',
         ),
         decoder='heatmap',

@@ -17,12 +17,12 @@ from edge_perception.contract import Keypoints
 from edge_perception.contract import load_manifest
 from edge_perception.contract import parse_options
 from edge_perception.contract import TensorSpec
-from edge_perception.core.preprocessing import Preprocessor
-from edge_perception.decoders.heatmap import HeatmapDecoder
+from edge_perception.decoders.keypoint.heatmap import HeatmapDecoder
 from edge_perception.pose import Intrinsics
 from edge_perception.pose import PlanarPoseEstimator
 from edge_perception.pose import PoseEstimate
-from edge_perception.simulation.textures import Picture
+from edge_perception.runtime.preprocessing import Preprocessor
+from edge_perception.simulation.rendering.textures import Picture
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Finder:
                 keypoints.score[0],
                 intrinsics=intrinsics,
                 scale=scale,
-                grey=np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8),
+                gray=np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8),
             )
         seconds = (inferred - start, time.perf_counter() - inferred)
         return Finding(keypoints=keypoints, estimate=estimate, scale=scale, seconds=seconds)

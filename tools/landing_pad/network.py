@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The network of the landing pad: a grey picture to a heat map for each keypoint.
+The network of the landing pad: a gray picture to a heat map for each keypoint.
 
 A U-Net of depthwise separable convolutions. Most layers work at a sixteenth of the resolution,
 where 5 x 5 kernels see the whole picture: which corner of a chessboard a corner is can only be
@@ -24,7 +24,7 @@ DEEP_BLOCKS = 6
 def _unit(
     inputs: int, outputs: int, *, kernel: int = 1, stride: int = 1, active: bool = True
 ) -> nn.Sequential:
-    """Return convolution and normalisation, and an activation where wanted."""
+    """Return convolution and normalization, and an activation where wanted."""
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -36,7 +36,7 @@ class Separable(nn.Sequential):
     """
     A depthwise and a pointwise convolution.
 
-    Nothing is between the two: on a CPU normalising costs as much time as convolving here.
+    Nothing is between the two: on a CPU normalizing costs as much time as convolving here.
     """
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1,
@@ -127,7 +127,7 @@ def loss(logits: Tensor, targets: Tensor, *, weight: Tensor) -> Tensor:
     a cell; empty cells that are empty already weigh next to nothing.
     Source: Li et al., Generalized Focal Loss, 2020, with beta 2.
 
-    :param weight: (N, K), 0 where a keypoint is not to be learnt.
+    :param weight: (N, K), 0 where a keypoint is not to be learned.
     """
     scores = torch.sigmoid(logits)
     cross_entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction='none')

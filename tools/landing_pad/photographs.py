@@ -11,11 +11,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_perception.simulation.textures import Picture
+from edge_perception.simulation.rendering.textures import Picture
 
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp')
 VIDEOS = ('.mp4',)
-# Of a video every so many frames; neighbours are all but equal.
+# Of a video every so many frames; neighbors are all but equal.
 FRAME_STEP = 3
 LARGEST_SIDE = 1280
 
@@ -25,7 +25,7 @@ def photographs(folder: Path) -> Iterator[tuple[str, Picture]]:
     Yield every picture below a folder.
 
     :return: kind of the source, and uint8 (height, width, 3), BGR. Each still picture comes in two
-        sizes, whole and as its centre, turned over.
+        sizes, whole and as its center, turned over.
     """
     for path in sorted(folder.rglob('*')):
         if path.suffix.lower() in PICTURES:
@@ -35,8 +35,8 @@ def photographs(folder: Path) -> Iterator[tuple[str, Picture]]:
             picture = np.asarray(picture, np.uint8)
             yield 'photographs', _bounded(picture)
             height, width = picture.shape[:2]
-            centre = picture[height // 4 : -height // 4, width // 4 : -width // 4]
-            yield 'photographs', np.ascontiguousarray(centre[::-1, ::-1])
+            center = picture[height // 4 : -height // 4, width // 4 : -width // 4]
+            yield 'photographs', np.ascontiguousarray(center[::-1, ::-1])
         elif path.suffix.lower() in VIDEOS:
             yield from _video(path)
     for bag in sorted({path.parent for path in folder.rglob('metadata.yaml')}):

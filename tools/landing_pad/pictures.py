@@ -142,8 +142,8 @@ def window(image: Array, keypoints: Array, random: Random) -> tuple[Array, Array
     height, width = image.shape
     turn, scale = _turn(random), SCALE * math.exp(random.uniform(-0.5, 0.25))
     matrix: Array = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, scale)
-    centre = np.clip(keypoints.mean(axis=0) - 0.5, 0, (width - 1, height - 1))
-    x, y = matrix[:, :2] @ centre + matrix[:, 2]
+    center = np.clip(keypoints.mean(axis=0) - 0.5, 0, (width - 1, height - 1))
+    x, y = matrix[:, :2] @ center + matrix[:, 2]
     place = np.array([WIDTH / 2, HEIGHT / 2]) + random.uniform(-0.42, 0.42, 2) * (WIDTH, HEIGHT)
     matrix[:, 2] += place - (x, y)
     if scale < 0.62:

@@ -94,14 +94,14 @@ def train(
     random = np.random.default_rng(seed)
     network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY)
     draw = by_size(pictures, random) if alter is window else in_turn(pictures, random)
     total, start = 0.0, time.monotonic()
     for step in range(1, steps + 1):
         rows = next(draw)
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group['lr'] = rate * course(step / steps)
-        total += _step(network, optimiser, batch(pictures, rows, alter, random))
+        total += _step(network, optimizer, batch(pictures, rows, alter, random))
         _follow(average, network, min(AVERAGE, step / (step + 10)))
         if step % REPORT_EVERY == 0:
             seconds, mean = time.monotonic() - start, total / REPORT_EVERY
@@ -129,15 +129,15 @@ def by_size(pictures: Pictures, random: np.random.Generator) -> Iterator[Array]:
         yield random.choice(len(pictures), BATCH, p=shares)
 
 
-def _step(network: LandingPadNet, optimiser: torch.optim.Optimizer, data: Batch) -> float:
+def _step(network: LandingPadNet, optimizer: torch.optim.Optimizer, data: Batch) -> float:
     images, keypoints, present, weight = data
     network.train()
     logits = network(images.to(memory_format=torch.channels_last))
     value = loss(logits, _targets(keypoints, present, logits), weight=weight)
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     value.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    optimiser.step()
+    optimizer.step()
     return float(value.detach())
 
 

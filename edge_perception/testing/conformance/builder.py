@@ -30,7 +30,7 @@ from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import parse_options
 from edge_perception.contract import Tensors
-from edge_perception.core.plugin_host import probe
+from edge_perception.models.plugin_host import probe
 from edge_perception.testing.conformance.child import load_in_child
 from edge_perception.testing.conformance.clauses import check_options
 from edge_perception.testing.conformance.clauses import check_sentence

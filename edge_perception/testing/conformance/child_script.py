@@ -38,7 +38,7 @@ class Vendor(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def main(wish: dict[str, Any]) -> dict[str, Any]:
     """Load a plugin as the host does, and probe what it offers."""
     from edge_perception.contract import ENTRY_POINT_GROUP
-    from edge_perception.core.plugin_host import PluginHost
+    from edge_perception.models.plugin_host import PluginHost
 
     vendor = Vendor(wish['vendor'], broken=wish['how'] == 'broken')
     sys.meta_path.insert(0, vendor)

@@ -206,7 +206,7 @@ class DecoderConformance(Conformance):
                 continue
             check_same(got, clean)
 
-    def test_d08_the_threshold_is_honoured(self) -> None:
+    def test_d08_the_threshold_is_honored(self) -> None:
         """
         Nothing has a score below ``score_threshold``; it may change between two frames.
 
@@ -223,7 +223,7 @@ class DecoderConformance(Conformance):
             assert (found.size > 0) == (threshold <= scores.max())
 
     def test_d09_the_best_objects_of_the_wanted_classes_in_order(self) -> None:
-        """``class_ids`` and ``max_detections`` are honoured; the best score comes first."""
+        """``class_ids`` and ``max_detections`` are honored; the best score comes first."""
         decoder = self.make()
         if not decoder.tasks & {'detections', 'classes'}:
             not_applicable('it tells no classes')

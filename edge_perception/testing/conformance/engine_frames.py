@@ -14,7 +14,7 @@ from edge_perception.contract import Engine
 from edge_perception.contract import Tensor
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import Tensors
-from edge_perception.core.quantization import real_outputs
+from edge_perception.runtime.dequantization import real_outputs
 from edge_perception.testing.conformance.clauses import check_sentence
 from edge_perception.testing.conformance.engine_subject import Artifacts
 from edge_perception.testing.conformance.engine_subject import EngineSubject

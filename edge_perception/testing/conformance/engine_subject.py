@@ -17,7 +17,7 @@ from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
-from edge_perception.core.plugin_host import probe
+from edge_perception.models.plugin_host import probe
 from edge_perception.testing.conformance.clauses import Conformance
 from edge_perception.testing.conformance.clauses import not_applicable
 from edge_perception.testing.conformance.networks import BASIC

@@ -13,7 +13,7 @@ from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.contract import option_specs
 from edge_perception.contract import OptionError
 from edge_perception.contract import parse_options
-from edge_perception.core.plugin_host import PluginHost
+from edge_perception.models.plugin_host import PluginHost
 from edge_perception.testing.conformance.child import load_in_child
 from edge_perception.testing.conformance.clauses import check_options
 from edge_perception.testing.conformance.clauses import NAME

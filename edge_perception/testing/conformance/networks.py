@@ -22,9 +22,9 @@ from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.contract.types import Float32Array
-from edge_perception.core.quantization import real_outputs
+from edge_perception.runtime.dequantization import real_outputs
 
-COLOURS = 3
+COLORS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class TinyNetwork:
 
     def image(self, seed: int = 0) -> Float32Array:
         """Return an image (1, 3, height, width), 0 to 1; another one for each seed."""
-        shape = (1, COLOURS, self.height, self.width)
+        shape = (1, COLORS, self.height, self.width)
         return np.random.default_rng(seed).random(shape, np.float32)
 
     def compute(self, image: Float32Array) -> dict[str, Float32Array]:
@@ -99,7 +99,7 @@ def _weights(network: TinyNetwork) -> Weights:
         return rng.uniform(-1, 1, shape).astype(np.float32)
 
     return Weights(
-        mix=numbers(network.channels, COLOURS),
+        mix=numbers(network.channels, COLORS),
         mix_bias=numbers(network.channels),
         # So that sums of more channels are not greater.
         dense=numbers(network.classes, network.channels) / np.float32(network.channels**0.5),

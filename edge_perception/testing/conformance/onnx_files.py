@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tiny networks as ONNX files, in float32, in float16, and quantised to 8 bits."""
+"""The tiny networks as ONNX files, in float32, in float16, and quantized to 8 bits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_perception.contract import Tensor
-from edge_perception.testing.conformance.networks import COLOURS
+from edge_perception.testing.conformance.networks import COLORS
 from edge_perception.testing.conformance.networks import TinyNetwork
 
 # Old enough for every runtime that we know; 13 is the first with scales for each channel.
@@ -47,7 +47,7 @@ class _Style:
 
     :param inside: dtype of weights and layers.
     :param outside: dtype of input and outputs.
-    :param stored: dtype of activations where they are quantised.
+    :param stored: dtype of activations where they are quantized.
     """
 
     inside: str = 'float32'
@@ -81,7 +81,7 @@ def _model(network: TinyNetwork, style: _Style) -> Any:
     graph = helper.make_graph(
         maker.nodes,
         network.name,
-        [tensor('image', 1, COLOURS, *size)],
+        [tensor('image', 1, COLORS, *size)],
         [tensor('mixed', 1, network.channels, *size), tensor('scores', 1, network.classes)],
         maker.constants,
     )
@@ -101,18 +101,18 @@ class _Graph:
         # The greatest number that may appear there.
         most = float((np.abs(weights.mix).sum(axis=1) + np.abs(weights.mix_bias)).max())
         image = self._cast('image', 'image_inside', style.inside)
-        image = self._quantised(image, most=1.0)
+        image = self._quantized(image, most=1.0)
         mix = self._weight('mix', weights.mix[:, :, None, None])
         bias = self._constant('mix_bias', weights.mix_bias.astype(self._inside))
         # Optional in ONNX, and OpenCV 4.6 wants it.
         self._add('Conv', [image, mix, bias], 'sums', kernel_shape=[1, 1])
         mixed = self._add('Relu', ['sums'], self._inner('mixed'))
         self._cast(mixed, 'mixed', style.outside)
-        self._add('GlobalAveragePool', [self._quantised(mixed, most=most)], 'means')
+        self._add('GlobalAveragePool', [self._quantized(mixed, most=most)], 'means')
         self._add('Flatten', ['means'], 'row')
         dense = self._weight('dense', weights.dense)
         bias = self._constant('dense_bias', weights.dense_bias.astype(self._inside))
-        row = self._quantised('row', most=most)
+        row = self._quantized('row', most=most)
         scores = self._add('Gemm', [row, dense, bias], self._inner('scores'), transB=1)
         self._cast(scores, 'scores', style.outside)
 
@@ -139,8 +139,8 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(value, name))
         return name
 
-    def _quantised(self, name: str, *, most: float) -> str:
-        """Send a tensor through bytes where the network is quantised; return its new name."""
+    def _quantized(self, name: str, *, most: float) -> str:
+        """Send a tensor through bytes where the network is quantized; return its new name."""
         if not self._style.stored:
             return name
         dtype = np.dtype(self._style.stored)

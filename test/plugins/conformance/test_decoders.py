@@ -9,15 +9,15 @@ import numpy as np
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.decoders import DECODERS
-from edge_perception.decoders.classifier import ClassifierDecoder
-from edge_perception.decoders.heatmap import HeatmapDecoder
-from edge_perception.decoders.movenet import MoveNetDecoder
-from edge_perception.decoders.nanodet import NanoDetDecoder
-from edge_perception.decoders.segmentation import SegmentationDecoder
-from edge_perception.decoders.ssd import SsdDecoder
-from edge_perception.decoders.yolo import YoloDecoder
-from edge_perception.decoders.yolox import YoloxDecoder
-from edge_perception.decoders.yunet import YuNetDecoder
+from edge_perception.decoders.detection.nanodet import NanoDetDecoder
+from edge_perception.decoders.detection.ssd import SsdDecoder
+from edge_perception.decoders.detection.yolo import YoloDecoder
+from edge_perception.decoders.detection.yolox import YoloxDecoder
+from edge_perception.decoders.detection.yunet import YuNetDecoder
+from edge_perception.decoders.image.classifier import ClassifierDecoder
+from edge_perception.decoders.image.segmentation import SegmentationDecoder
+from edge_perception.decoders.keypoint.heatmap import HeatmapDecoder
+from edge_perception.decoders.keypoint.movenet import MoveNetDecoder
 from edge_perception.testing.conformance import DecoderConformance
 
 SIDE = 64

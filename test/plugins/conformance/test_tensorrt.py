@@ -19,7 +19,7 @@ from edge_perception.testing.conformance import save_onnx
 from edge_perception.testing.conformance import TinyNetwork
 from edge_perception.testing.conformance.networks import BASIC
 from test.support.tensorrt_stubs import nvidia_machine
-from test.support.tensorrt_stubs.behaviour import plan_of
+from test.support.tensorrt_stubs.behavior import plan_of
 
 # Where a plan says which TensorRT made it: major, minor, patch, build.
 VERSION_AT = 24

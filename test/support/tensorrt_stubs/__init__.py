@@ -17,7 +17,7 @@ import pytest
 
 from test.support.fake_cuda import FakeCuda
 from test.support.fake_cuda.pycuda import pycuda_modules
-from test.support.tensorrt_stubs.behaviour import Behaviour
+from test.support.tensorrt_stubs.behavior import Behavior
 from test.support.tensorrt_stubs.fake import fake_tensorrt
 
 # Set for a child process that has a real binding of CUDA on its path, over the fake driver.
@@ -32,19 +32,19 @@ def nvidia_machine(
     devices: int = 1,
     integrated: bool = False,
     dla_cores: int = 0,
-) -> Iterator[Behaviour]:
+) -> Iterator[Behavior]:
     """Be on a machine with GPUs; at its end nothing is left of what was taken from them."""
     cuda = FakeCuda(devices=devices, integrated=integrated)
-    behaviour = Behaviour(cuda, version=version, dla_cores=dla_cores)
+    behavior = Behavior(cuda, version=version, dla_cores=dla_cores)
     binding = os.environ.get(BINDING_VARIABLE)
     if binding != 'pycuda':
         for name, module in pycuda_modules(cuda.library).items():
             monkeypatch.setitem(sys.modules, name, None if binding else module)
-    monkeypatch.setitem(sys.modules, 'tensorrt', fake_tensorrt(behaviour))
+    monkeypatch.setitem(sys.modules, 'tensorrt', fake_tensorrt(behavior))
     forget()
     assert load_driver().name == (binding or 'pycuda')
     try:
-        yield behaviour
+        yield behavior
     finally:
         forget()
     gc.collect()

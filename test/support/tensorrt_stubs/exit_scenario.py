@@ -18,7 +18,7 @@ import pytest
 from test.support.networks import manifest_for
 from test.support.networks import save_identity
 from test.support.tensorrt_stubs import nvidia_machine
-from test.support.tensorrt_stubs.behaviour import plan_of
+from test.support.tensorrt_stubs.behavior import plan_of
 
 engines = []
 machine = nvidia_machine(pytest.MonkeyPatch())

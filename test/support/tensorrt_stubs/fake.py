@@ -13,8 +13,8 @@ from __future__ import annotations
 import enum
 from types import ModuleType
 
-from test.support.tensorrt_stubs.behaviour import Behaviour
-from test.support.tensorrt_stubs.behaviour import Severity
+from test.support.tensorrt_stubs.behavior import Behavior
+from test.support.tensorrt_stubs.behavior import Severity
 from test.support.tensorrt_stubs.fake_building import Builder
 from test.support.tensorrt_stubs.fake_building import OnnxParser
 from test.support.tensorrt_stubs.fake_runtime import Runtime
@@ -50,12 +50,12 @@ FLAGS = {
 }
 
 
-def fake_tensorrt(behaviour: Behaviour) -> ModuleType:
+def fake_tensorrt(behavior: Behavior) -> ModuleType:
     """Return a module to be put into ``sys.modules`` as ``tensorrt``."""
     module = ModuleType('tensorrt')
-    module.__version__ = behaviour.version
+    module.__version__ = behavior.version
     for name, members in FLAGS.items():
-        here = [member for member, first, last in members if first <= behaviour.numbers <= last]
+        here = [member for member, first, last in members if first <= behavior.numbers <= last]
         setattr(module, name, enum.IntEnum(name, here, start=0))
     for kind in (ILogger, IOutputAllocator):
         setattr(module, kind.__name__, kind)
@@ -64,7 +64,7 @@ def fake_tensorrt(behaviour: Behaviour) -> ModuleType:
     class Bound:
         """Knows its module and what the test wants."""
 
-        trt, behaviour_ = module, behaviour
+        trt, behavior_ = module, behavior
 
     for kind in (Runtime, Builder, OnnxParser):
         setattr(module, kind.__name__, type(kind.__name__, (kind, Bound), {}))

@@ -8,45 +8,45 @@ from dataclasses import dataclass
 
 import onnx
 
-from test.support.tensorrt_stubs.behaviour import Behaviour
-from test.support.tensorrt_stubs.behaviour import KINDS
-from test.support.tensorrt_stubs.behaviour import plan_of
+from test.support.tensorrt_stubs.behavior import Behavior
+from test.support.tensorrt_stubs.behavior import KINDS
+from test.support.tensorrt_stubs.behavior import plan_of
 
 
 class Builder:
     def __init__(self, logger) -> None:
-        self.behaviour_.cuda.require_current('Builder')
-        self.behaviour_.log = logger
-        if self.behaviour_.fails('runtime'):
+        self.behavior_.cuda.require_current('Builder')
+        self.behavior_.log = logger
+        if self.behavior_.fails('runtime'):
             raise TypeError('pybind11::init(): factory function returned nullptr')
-        self.num_DLA_cores = self.behaviour_.dla_cores
+        self.num_DLA_cores = self.behavior_.dla_cores
 
     def create_network(self, flags: int = 0):
-        self.behaviour_.network = INetworkDefinition(self.trt, flags)
-        return self.behaviour_.network
+        self.behavior_.network = INetworkDefinition(self.trt, flags)
+        return self.behavior_.network
 
     def create_builder_config(self):
-        has_levels = self.behaviour_.numbers >= (8, 6)
-        self.behaviour_.config = (
-            IBuilderConfig(self.behaviour_)
+        has_levels = self.behavior_.numbers >= (8, 6)
+        self.behavior_.config = (
+            IBuilderConfig(self.behavior_)
             if has_levels
-            else (_ConfigWithoutLevels(self.behaviour_))
+            else (_ConfigWithoutLevels(self.behavior_))
         )
-        return self.behaviour_.config
+        return self.behavior_.config
 
     def create_optimization_profile(self):
         return IOptimizationProfile()
 
     def build_serialized_network(self, network, config):
-        self.behaviour_.cuda.require_current('build_serialized_network')
-        if self.behaviour_.fails('build'):
+        self.behavior_.cuda.require_current('build_serialized_network')
+        if self.behavior_.fails('build'):
             return None
         profile = {}
         for shapes in config.profiles:
             profile = {'smallest': shapes[0], 'largest': shapes[2]}
         if config.cache is not None:
             config.cache.content += b'measured'
-        return _HostMemory(plan_of(network.model, self.behaviour_.version, **profile))
+        return _HostMemory(plan_of(network.model, self.behavior_.version, **profile))
 
 
 class INetworkDefinition:
@@ -109,7 +109,7 @@ class OnnxParser:
         return self._errors[index]
 
     def parse_from_file(self, model: str) -> bool:
-        texts = self.behaviour_.failures.get('parse', '').splitlines()
+        texts = self.behavior_.failures.get('parse', '').splitlines()
         self._errors = [ParserError(text, index) for index, text in enumerate(texts)]
         try:
             self._network.model = onnx.load(model)
@@ -124,8 +124,8 @@ class IOptimizationProfile:
 
 
 class _ConfigWithoutLevels:
-    def __init__(self, behaviour: Behaviour) -> None:
-        self._behaviour = behaviour
+    def __init__(self, behavior: Behavior) -> None:
+        self._behavior = behavior
         self.flags_set: set[str] = {'TF32'}
         self.limits: dict[str, int] = {}
         self.profiles: list[tuple] = []

@@ -11,24 +11,24 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from test.support.tensorrt_stubs.behaviour import HEADER_SIZE
-from test.support.tensorrt_stubs.behaviour import KINDS
+from test.support.tensorrt_stubs.behavior import HEADER_SIZE
+from test.support.tensorrt_stubs.behavior import KINDS
 
 
 class Runtime:
     def __init__(self, logger) -> None:
-        self.behaviour_.cuda.require_current('Runtime')
-        self.behaviour_.log = logger
-        if self.behaviour_.fails('runtime'):
+        self.behavior_.cuda.require_current('Runtime')
+        self.behavior_.log = logger
+        if self.behavior_.fails('runtime'):
             raise TypeError('pybind11::init(): factory function returned nullptr')
-        self.num_DLA_cores = self.behaviour_.dla_cores
+        self.num_DLA_cores = self.behavior_.dla_cores
         self.DLA_core = -1
 
     def deserialize_cuda_engine(self, serialized_engine):
-        self.behaviour_.cuda.require_current('deserialize_cuda_engine')
+        self.behavior_.cuda.require_current('deserialize_cuda_engine')
         content = bytes(serialized_engine)
-        self.behaviour_.dla_core = self.DLA_core
-        if self.behaviour_.fails('deserialize'):
+        self.behavior_.dla_core = self.DLA_core
+        if self.behavior_.fails('deserialize'):
             return None
         length = int.from_bytes(content[HEADER_SIZE : HEADER_SIZE + 4], 'little')
         start = HEADER_SIZE + 4
@@ -38,19 +38,19 @@ class Runtime:
             session = onnxruntime.InferenceSession(content[start + length :])
         except Exception:
             return None
-        return ICudaEngine(self.trt, self.behaviour_, model, session, profile)
+        return ICudaEngine(self.trt, self.behavior_, model, session, profile)
 
 
 class ICudaEngine:
-    def __init__(self, trt, behaviour, model, session, profile) -> None:
-        self._trt, self._behaviour = trt, behaviour
+    def __init__(self, trt, behavior, model, session, profile) -> None:
+        self._trt, self._behavior = trt, behavior
         self._session, self._profile = session, profile
         self._inputs = list(model.graph.input)
         self._tensors = [*model.graph.input, *model.graph.output]
         self.num_io_tensors = len(self._tensors)
 
     def __del__(self) -> None:
-        self._behaviour.cuda.require_current('end of ICudaEngine')
+        self._behavior.cuda.require_current('end of ICudaEngine')
 
     def _tensor(self, name: str):
         return next(tensor for tensor in self._tensors if tensor.name == name)
@@ -72,32 +72,32 @@ class ICudaEngine:
         return tuple(size.dim_value if size.HasField('dim_value') else -1 for size in sizes)
 
     def get_tensor_format(self, name: str):
-        return self._trt.TensorFormat[self._behaviour.format]
+        return self._trt.TensorFormat[self._behavior.format]
 
     def get_tensor_location(self, name: str):
-        return self._trt.TensorLocation[self._behaviour.location]
+        return self._trt.TensorLocation[self._behavior.location]
 
     def get_tensor_profile_shape(self, name: str, profile_index: int):
         smallest, largest = self._profile['smallest'], self._profile['largest']
         return [smallest, largest, largest]
 
     def create_execution_context(self):
-        self._behaviour.cuda.require_current('create_execution_context')
-        return None if self._behaviour.fails('context') else IExecutionContext(self)
+        self._behavior.cuda.require_current('create_execution_context')
+        return None if self._behavior.fails('context') else IExecutionContext(self)
 
 
 class IExecutionContext:
     def __init__(self, engine: ICudaEngine) -> None:
-        self._engine, self._behaviour = engine, engine._behaviour
+        self._engine, self._behavior = engine, engine._behavior
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
         self._allocators: dict[str, object] = {}
         self._results: dict[str, np.ndarray] = {}
-        self._behaviour.contexts += 1
+        self._behavior.contexts += 1
 
     def __del__(self) -> None:
-        self._behaviour.contexts -= 1
-        self._behaviour.cuda.require_current('end of IExecutionContext')
+        self._behavior.contexts -= 1
+        self._behavior.cuda.require_current('end of IExecutionContext')
 
     def set_input_shape(self, name: str, shape) -> bool:
         wanted = self._engine.get_tensor_shape(name)
@@ -125,10 +125,10 @@ class IExecutionContext:
         return True
 
     def execute_async_v3(self, stream_handle: int) -> bool:
-        cuda = self._behaviour.cuda
+        cuda = self._behavior.cuda
         cuda.require_current('execute_async_v3')
         names = {tensor.name for tensor in self._engine._tensors}
-        if self._behaviour.fails('execute') or names != {*self._addresses, *self._allocators}:
+        if self._behavior.fails('execute') or names != {*self._addresses, *self._allocators}:
             return False
         if self._allocators:
             # Such a network waits for its own shapes before it returns.
@@ -158,7 +158,7 @@ class IExecutionContext:
 
     def _allocate(self, name: str, stream: int) -> bool:
         allocator, result = self._allocators[name], self._results[name]
-        if self._behaviour.numbers >= (10, 0):
+        if self._behavior.numbers >= (10, 0):
             arguments = (name, 0, result.nbytes, 512, stream)
             address = allocator.reallocate_output_async(*arguments)
         else:

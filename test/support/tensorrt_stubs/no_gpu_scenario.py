@@ -21,7 +21,7 @@ from test.support.fake_cuda import FakeCuda
 from test.support.fake_cuda.pycuda import pycuda_modules
 from test.support.networks import manifest_for
 from test.support.networks import save_conv
-from test.support.tensorrt_stubs.behaviour import plan_of
+from test.support.tensorrt_stubs.behavior import plan_of
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ DESTRUCTORS = (0, 1)
 
 class Objects:
     """
-    :param calls: what was called: name and arguments, in order, for methods that were learnt; an
+    :param calls: what was called: name and arguments, in order, for methods that were learned; an
         argument is a number or an address, the last is the address of what lay on the stack.
     :param dims: format of ``Dims`` of this version.
     """

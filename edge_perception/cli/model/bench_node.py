@@ -1,0 +1,254 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``bench --node``: the node with a model, and a camera in another process, at rising rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+import time
+from typing import Any
+
+import click
+from rich.text import Text
+
+from edge_perception.cli.output.tables import new_table
+from edge_perception.contract import InferenceError
+from edge_perception.models.finding import Model
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.simulation.nodes.processes import Child
+from edge_perception.simulation.nodes.processes import for_camera
+from edge_perception.simulation.nodes.processes import interruptible
+from edge_perception.simulation.nodes.processes import isolate
+from edge_perception.simulation.nodes.processes import require_ros
+from edge_perception.simulation.playback import find_peak
+from edge_perception.simulation.playback import performance
+from edge_perception.simulation.playback import PREFIX
+from edge_perception.simulation.playback import Shown
+from edge_perception.tooling.notes import note
+from edge_perception.tooling.progress import result_console
+from edge_perception.tooling.progress import Step
+from edge_perception.tooling.progress import steps
+
+CAMERA = 'edge_perception.simulation.nodes.playback_camera'
+IMAGES = '/camera/image_raw'
+TARGET = '/perception'
+# What a model says decides on which topic its answers are; the first that it has is listened to.
+ANSWERS = (
+    ('detections', 'detections'),
+    ('classes', 'classification'),
+    ('keypoints', 'keypoints'),
+    ('mask', 'segmentation'),
+)
+# Of the engine in the diagnostics of the node.
+LOADED = ('engine', 'artifact', 'precision', 'device')
+PEAK_RANGE_HZ = (2.0, 120.0)
+PEAK_STEP_HZ = 2.0
+# For discovery, the warm-up of the node, and the last answers.
+PATIENCE_S = 90.0
+POLL_S = 0.1
+# What the node logs when it is active, and when it will not be.
+ACTIVE, GAVE_UP = 'active, ', 'stays unconfigured'
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBench:
+    """
+    What to show the node, and for how long.
+
+    :param options: by engine.
+    :param rates_hz: fixed rates; the peak is looked for before them.
+    :param seconds: of each rate.
+    """
+
+    engine: str
+    options: Mapping[str, Mapping[str, Any]]
+    rates_hz: tuple[float, ...]
+    seconds: float
+    width: int
+    height: int
+    compressed: bool
+    budget_ms: float
+
+
+def bench_node(host: PluginHost, model: Model, wish: NodeBench, *, as_json: bool) -> bool:
+    """
+    Print what the node does with a model.
+
+    :return: False when it published a result over its budget, or no rate could be shown.
+    :raises ConfigurationError: there is no ROS here.
+    :raises InferenceError: the node or the camera ended early; the text has its last words.
+    """
+    require_ros()
+    with interruptible(), TemporaryDirectory() as folder, steps() as step:
+        runs = _Runs(model, wish, answers=_answers(host, model), folder=Path(folder), step=step)
+        peak_hz = find_peak(
+            runs.play, low_hz=PEAK_RANGE_HZ[0], high_hz=PEAK_RANGE_HZ[1], step_hz=PEAK_STEP_HZ
+        )
+        shown = {'peak': runs.play(peak_hz) if peak_hz else []}
+        shown |= {f'{rate:g}fps': runs.play(rate) for rate in wish.rates_hz}
+    found = {name: performance(each) if each else {} for name, each in shown.items()}
+    if as_json:
+        values = {'peak_hz': peak_hz, 'over_budget': runs.over_budget, 'runs': found}
+        click.echo(json.dumps({**runs.loaded, **values}, indent=2))
+    else:
+        _print(found, peak_hz, runs, wish)
+    return not runs.over_budget and any(found.values())
+
+
+class _Runs:
+    """
+    Plays the camera at rates, each time with a new node.
+
+    ``loaded`` is what the node reports of its engine, ``over_budget`` counts late results.
+    """
+
+    def __init__(
+        self, model: Model, wish: NodeBench, *, answers: str, folder: Path, step: Step
+    ) -> None:
+        self._model = model
+        self._wish = wish
+        self._answers = answers
+        self._folder = folder
+        self._step = step
+        self._environment = isolate({**os.environ, 'ROS_LOG_DIR': str(folder / 'ros')})
+        self.over_budget = 0
+        self.loaded: dict[str, str] = {}
+
+    def play(self, rate_hz: float) -> list[Shown]:
+        """Show images at a rate, and return what became of them; nothing if it is too high."""
+        self._step(f'{rate_hz:g} Hz', None)
+        output, begin = self._folder / 'shown.json', self._folder / 'begin'
+        output.unlink(missing_ok=True)
+        begin.touch()
+        with ExitStack() as stack:
+            node = Child(
+                'node',
+                'edge_perception.ros.main',
+                self._parameters(),
+                log=self._folder / 'node.log',
+                environment={**os.environ, **self._environment},
+            )
+            stack.callback(node.end)
+            _wait_until_active(node)
+            flags = self._flags(rate_hz, output=output, begin=begin)
+            if not self._film(node, flags):
+                note(
+                    f'at {rate_hz:g} Hz the camera did not get its images out in '
+                    f'{self._patience_s:g} s, this machine is too slow for them'
+                )
+                return []
+            if not output.exists():
+                raise _failed(node)
+        values = json.loads(output.read_text())
+        self.loaded = {name: values['engine'].get(name, '') for name in LOADED}
+        shown = [Shown(*each) for each in values['shown']]
+        limit_ns = self._wish.budget_ms * 1e6
+        ages = [each.published_age_ns for each in shown if each.published_age_ns is not None]
+        self.over_budget += sum(age > limit_ns for age in ages) if limit_ns else 0
+        return shown
+
+    def _film(self, node: Child, flags: Sequence[str]) -> bool:
+        """Run the camera, and return whether it came to its end in time."""
+        try:
+            camera = subprocess.run(
+                [sys.executable, '-m', CAMERA, *flags],
+                env=for_camera({**os.environ, **self._environment}),
+                capture_output=True,
+                text=True,
+                timeout=self._patience_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        if camera.returncode:
+            words = (camera.stdout.splitlines()[-1:], camera.stderr.splitlines()[-1:])
+            raise _failed(node, *words[0], *words[1])
+        return True
+
+    @property
+    def _patience_s(self) -> float:
+        return PATIENCE_S + self._wish.seconds
+
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            'model': str(self._model.place.absolute()),
+            'engine': self._wish.engine,
+            'image_topic': IMAGES,
+            'latency_budget_ms': self._wish.budget_ms,
+            'allow_unverified': True,
+            'autostart': True,
+            **{
+                f'engine.{engine}.{name}': value
+                for engine, values in self._wish.options.items()
+                for name, value in values.items()
+            },
+        }
+
+    def _flags(self, rate_hz: float, *, output: Path, begin: Path) -> list[str]:
+        wish = self._wish
+        flags = [
+            *('--topic', IMAGES, '--results', f'{TARGET}/{self._answers}'),
+            *('--status', f'{TARGET}: camera', '--rate', str(rate_hz)),
+            *('--frames', str(max(2, round(wish.seconds * rate_hz)))),
+            *('--width', str(wish.width), '--height', str(wish.height)),
+            *('--begin', str(begin), '--output', str(output)),
+        ]
+        return [*flags, '--compressed'] if wish.compressed else flags
+
+
+def _wait_until_active(node: Child) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(ACTIVE in line for line in node.last_words()):
+        gave_up = any(GAVE_UP in line for line in node.last_words())
+        if gave_up or node.status() is not None or time.monotonic() > deadline:
+            raise _failed(node)
+        time.sleep(POLL_S)
+
+
+def _failed(node: Child, *more: str) -> InferenceError:
+    words = [line for line in node.last_words() if '[ERROR]' in line] or node.last_words()[-3:]
+    return InferenceError('the node did not answer: ' + ' | '.join([*words, *more]))
+
+
+def _answers(host: PluginHost, model: Model) -> str:
+    tasks = set(getattr(host.decoders[model.manifest.decoder], 'tasks', ()))
+    if model.manifest.object_points:
+        tasks.add('detections')
+    return next((topic for task, topic in ANSWERS if task in tasks), 'detections')
+
+
+def _print(
+    found: dict[str, dict[str, float]], peak_hz: float, runs: _Runs, wish: NodeBench
+) -> None:
+    table = new_table('rate', 'sent', 'missed', 'mean ms', 'max ms', 'jitter ms')
+    names: Sequence[str] = ('MEAN_LATENCY', 'MAX_LATENCY', 'MEAN_JITTER')
+    for name, metrics in found.items():
+        if not metrics:
+            continue
+        label = f'peak {peak_hz:g} Hz' if name == 'peak' else name.replace('fps', ' Hz')
+        counts = [str(metrics[PREFIX + key]) for key in ('NUM_FRAMES_SENT', 'NUM_MISSED_FRAMES')]
+        cells = [
+            f'{metrics[PREFIX + key]:.1f}' if PREFIX + key in metrics else '' for key in names
+        ]
+        table.add_row(*map(Text, (label, *counts, *cells)))
+    console = result_console()
+    console.print(table)
+    engine, artifact, precision, device = (runs.loaded.get(name, '') for name in LOADED)
+    if engine:
+        words = filter(None, (artifact, precision, device))
+        console.print(Text(f'engine {engine}: {", ".join(words)}'), soft_wrap=True)
+    kind = 'compressed' if wish.compressed else 'raw'
+    console.print(
+        f'{wish.width}x{wish.height} {kind}, budget {wish.budget_ms:g} ms: '
+        f'{runs.over_budget} results over it',
+        highlight=False,
+    )

@@ -1,0 +1,181 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``edge-perception build``: from a model to an artifact that has been proven."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+import shlex
+from typing import Any
+
+import click
+from rich.console import Console
+
+from edge_perception.cli.output.failures import REJECTED
+from edge_perception.cli.output.how_to_load import say_how_to_load
+from edge_perception.cli.output.verdict_tables import print_verdict
+from edge_perception.contract import Builder
+from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import parse_options
+from edge_perception.models.artifacts import PRECISIONS
+from edge_perception.models.assembly import collect
+from edge_perception.models.assembly import raise_all
+from edge_perception.models.finding import Model
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.tooling.assignments import assign
+from edge_perception.tooling.building.artifact_build import Order
+from edge_perception.tooling.building.calibration_images import find_calibration
+from edge_perception.tooling.building.gated_build import choose_builder
+from edge_perception.tooling.building.gated_build import Done
+from edge_perception.tooling.building.gated_build import Job
+from edge_perception.tooling.frame_sources import be_quiet
+from edge_perception.tooling.frame_sources import Source
+from edge_perception.tooling.notes import note
+from edge_perception.tooling.offline import offline_model
+from edge_perception.tooling.offline import pictures
+from edge_perception.tooling.progress import result_console
+
+EXAMPLES = """\b
+Examples:
+  edge-perception build models/yolox_nano --target openvino --images photos
+  edge-perception build models/nanodet --target onnxruntime --precision int8 \\
+      --calibration drives --images photos
+
+Exit status: 0 built and proven, 1 an engine failed while it was compared, 2 wrong usage or
+configuration, or it could not be built, 3 built and rejected.
+"""
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command('build', epilog=EXAMPLES)
+@click.argument('model')
+@click.option('--target', required=True, help='What to build for; "plugins" lists the targets.')
+@click.option(
+    '--precision', type=click.Choice(PRECISIONS), default='fp32', show_default=True,
+    help='In what the artifact computes.',
+)  # fmt: skip
+@click.option(
+    '--calibration', type=FOLDER, multiple=True, metavar='FOLDER',
+    help='Pictures or videos of what the camera will see, for int8; not those of the gate.',
+)  # fmt: skip
+@click.option(
+    '--images', multiple=True, metavar='FOLDER',
+    help='Pictures for the gate; else those in golden/ of the model.',
+)  # fmt: skip
+@click.option('--manifest', type=FOLDER, metavar='FILE', help='Manifest of a bare ONNX file.')
+@click.option(
+    '--output', type=click.Path(file_okay=False, path_type=Path), metavar='FOLDER',
+    help='Copy the artifact and its proof there as well, e.g. artifacts/ of the model.',
+)  # fmt: skip
+@click.option(
+    '-o', '--option', 'assignments', multiple=True, metavar='NAME=VALUE',
+    help='Option of the target.',
+)  # fmt: skip
+@click.option(
+    '--whole', is_flag=True, help='Force the head and every layer into 8 bits; for int8.'
+)
+@click.option('--rebuild', is_flag=True, help='Build also what is in the cache.')
+@click.option(
+    '--keep-rejected', is_flag=True,
+    help='Keep an artifact that is rejected, marked so that nothing loads it.',
+)  # fmt: skip
+@click.option(
+    '--report', type=click.Path(dir_okay=False, path_type=Path), metavar='FILE',
+    help='HTML report; written when rejected in any case, into the current folder.',
+)  # fmt: skip
+@click.option('--json', 'as_json', is_flag=True, help='Print what was built as a JSON object.')
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """
+    Simplify MODEL, quantize it if asked to, convert it, compare it with its reference, store it.
+
+    Only what passes the gate gets into the cache, from where the node takes it.
+    """
+    be_quiet()
+    _check_usage(given)
+    host = PluginHost()
+    builder = choose_builder(host, given['target'])
+    model = offline_model(host, given['model'], given['manifest'])
+    order, sources = _order(model, builder, given)
+    job = Job(host, order, sources=sources, report=given['report'], command=_again(given, model))
+    done = job.run(rebuild=given['rebuild'], keep_rejected=given['keep_rejected'])
+    if given['output'] and done.artifact is not None and done.passed:
+        done = done.copied(given['output'])
+    if given['as_json']:
+        click.echo(json.dumps(done.values(), indent=2, default=str))
+    else:
+        _print(done, result_console())
+        if done.passed and done.artifact is not None:
+            for engine_type in job.engines:
+                say_how_to_load(
+                    host, model, engine_type, done.artifact, given['precision'],
+                    pictures=given['images'],
+                    manifest=given['manifest'], options=job.engine_options,
+                )  # fmt: skip
+    ctx.exit(0 if done.passed else REJECTED)
+
+
+def _check_usage(given: dict[str, Any]) -> None:
+    for name in ('calibration', 'whole'):
+        if given[name] and given['precision'] != 'int8':
+            raise click.UsageError(
+                f'--{name} is for 8 bits, got --precision {given["precision"]}, expected '
+                '--precision int8'
+            )
+
+
+def _order(
+    model: Model, builder: Builder, given: dict[str, Any]
+) -> tuple[Order, list[tuple[str, Source]]]:
+    """
+    Return what is to be built and the pictures for the gate.
+
+    :raises EdgePerceptionError: with all that is missing, not only the first.
+    """
+    errors: list[EdgePerceptionError] = []
+    order = None
+    sources: list[tuple[str, Source]] = []
+    with collect(errors):
+        order = Order(
+            model=model,
+            builder=builder,
+            precision=given['precision'],
+            calibration=find_calibration(given['calibration']) if given['calibration'] else None,
+            options=parse_options(
+                builder.options_type,
+                assign(given['assignments'], builder.options_type),
+                owner=f'target {builder.name!r}',
+            ),
+            whole=given['whole'],
+        )
+    with collect(errors):
+        sources = pictures(model, given['images'])
+    raise_all(errors)
+    assert order is not None
+    return order, sources
+
+
+def _again(given: dict[str, Any], model: Model) -> str:
+    """Return the command that builds the same, from wherever it is typed."""
+    words = ['edge-perception', 'build', os.path.abspath(model.place)]
+    words += ['--target', given['target'], '--precision', given['precision']]
+    for name in ('calibration', 'images', 'manifest', 'output'):
+        values = given[name] if isinstance(given[name], tuple) else (given[name],)
+        for value in filter(None, values):
+            words += [f'--{name}', os.path.abspath(os.path.expanduser(value))]
+    for assignment in given['assignments']:
+        words += ['--option', assignment]
+    return shlex.join([*words, *(['--whole'] if given['whole'] else [])])
+
+
+def _print(done: Done, console: Console) -> None:
+    for each in done.notes:
+        note(each)
+    for verdict in done.verdicts.values():
+        print_verdict(console, verdict)
+    if done.passed:
+        click.echo(f'artifact: {done.artifact}')
+    for report in done.reports:
+        click.echo(f'report: {report}' if done.passed else f'rejected, see {report}')

@@ -1,0 +1,139 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""How node and commands are told to load an artifact, once it is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+import json
+import os
+from pathlib import Path
+import shlex
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import EngineType
+from edge_perception.contract import MANIFEST_NAME
+from edge_perception.contract import Options
+from edge_perception.contract import parse_options
+from edge_perception.models.artifact_directories import current_entries
+from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.artifacts import Artifact
+from edge_perception.models.artifacts import ARTIFACTS_FOLDER
+from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import choose_artifact
+from edge_perception.models.artifacts import GOLDEN_FOLDER
+from edge_perception.models.artifacts import PRECISIONS
+from edge_perception.models.engine_choice import describe_artifact
+from edge_perception.models.external_data import artifact_sha256
+from edge_perception.models.finding import draft_command
+from edge_perception.models.finding import find_model
+from edge_perception.models.finding import Model
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.tooling.assignments import assignment
+from edge_perception.tooling.notes import note
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+def say_how_to_load(
+    host: PluginHost,
+    model: Model,
+    engine_type: EngineType,
+    artifact: Path,
+    precision: str,
+    *,
+    pictures: Sequence[str],
+    manifest: Path | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
+) -> None:
+    """
+    Print the command that runs a proven artifact, and the parameters that have the node load it.
+
+    :param precision: in which the artifact was proven.
+    :param pictures: what the command shall look at; none stands for the golden ones.
+    :param manifest: of a bare file, where it was named.
+    :param options: of the engine, with which it was proven.
+    """
+    found = _as_the_node_finds_it(host, model, manifest)
+    if found is None:
+        note(_lacking(model, manifest))
+        return
+    model = found
+    owner = f'engine {engine_type.name!r}'
+    parsed = parse_options(engine_type.options_type, options, owner=owner)
+    plain = _chosen(model, engine_type, parsed, ArtifactWish())
+    wish = _wish(model, engine_type, parsed, artifact, precision)
+    flags = [('--engine', engine_type.name), *((f'--{name}', each) for name, each in wish.items())]
+    flags += [('--option', assignment(name, value)) for name, value in options.items()]
+    words = ['edge-perception', 'run', os.path.abspath(model.place), *_pictures(model, pictures)]
+    click.echo(f'look at it: {shlex.join([*words, *chain.from_iterable(flags)])}')
+    without = f'; without it {plain.path.name} is loaded' if wish and plain else ''
+    click.echo(f'parameters of the node: {_parameters(engine_type.name, options, wish)}{without}')
+    shelf = (model.folder / ARTIFACTS_FOLDER).absolute()
+    if 'artifact' in wish and artifact.absolute().parent != shelf:
+        click.echo(f'or copy it and its proof to {shelf}, where precision: {precision} finds it')
+
+
+def _as_the_node_finds_it(host: PluginHost, model: Model, manifest: Path | None) -> Model | None:
+    """Return the model by the manifest of its proof; None where that manifest lies elsewhere."""
+    with suppress(EdgePerceptionError):
+        place = str(manifest or model.place)
+        found = find_model(place, describe=partial(describe_artifact, host))
+        return found if found.source.samefile(model.source) else None
+    return None
+
+
+def _lacking(model: Model, manifest: Path | None) -> str:
+    name = model.source.name
+    remedy = f'let one be drafted: {draft_command(model.source)}'
+    if manifest is not None:
+        copy = shlex.join(['cp', str(manifest), str(model.source.with_name(MANIFEST_NAME))])
+        remedy = f'copy yours, with source.file {name}, and the labels that it names: {copy}'
+    return f'before it can be loaded, {name} needs a {MANIFEST_NAME} in its folder; {remedy}'
+
+
+def _parameters(engine: str, options: Mapping[str, Any], wish: Mapping[str, str]) -> str:
+    chosen = {
+        f'engine.{engine}.{name}': value if isinstance(value, str) else json.dumps(value)
+        for name, value in options.items()
+    }
+    named = {'engine': engine, **chosen, **wish}
+    return ', '.join(f'{name}: {value}' for name, value in named.items())
+
+
+def _wish(
+    model: Model, engine_type: EngineType, options: Options, artifact: Path, precision: str
+) -> Mapping[str, str]:
+    """Return the fewest parameters by which an artifact, or a copy of it, is loaded."""
+    digest = artifact_sha256(artifact)
+    wishes: list[dict[str, Any]] = [{}]
+    if precision in PRECISIONS:
+        wishes.append({'precision': precision})
+    for wish in wishes:
+        chosen = _chosen(model, engine_type, options, ArtifactWish(**wish))
+        if chosen is not None and artifact_sha256(chosen.path) == digest:
+            return wish
+    return {'artifact': os.path.abspath(artifact)}
+
+
+def _chosen(
+    model: Model, engine_type: EngineType, options: Options, wish: ArtifactWish
+) -> Artifact | None:
+    with suppress(ArtifactError):
+        shelves = current_entries(model_shelf(model))
+        return choose_artifact(model, engine_type, options, wish=wish, shelves=shelves)
+    return None
+
+
+def _pictures(model: Model, named: Sequence[str]) -> list[str]:
+    golden = model.folder / GOLDEN_FOLDER
+    return list(named) or [str(golden.absolute()) if golden.is_dir() else 'SOURCE']

@@ -1,0 +1,128 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What was perceived in a frame as plain values, for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edge_perception.contract import Classes
+from edge_perception.contract import Detections
+from edge_perception.contract import Frame
+from edge_perception.contract import Keypoints
+from edge_perception.contract import LabelMap
+from edge_perception.contract import ModelManifest
+from edge_perception.contract.types import UInt8Array
+from edge_perception.runtime.pipeline import Processed
+from edge_perception.runtime.pipeline import StageTimes
+
+NANOSECONDS = 1e6  # in a millisecond
+
+
+def record(
+    processed: Processed, *, source: str, index: int, frame: Frame, manifest: ModelManifest
+) -> dict[str, Any]:
+    """
+    Return one frame as JSON has it; null stands for "this model does not say".
+
+    Boxes and points are in pixels of the source image, not clipped to it.
+    """
+    perception, labels = processed.perception, manifest.labels
+    values: dict[str, Any] = {
+        'file': source,
+        'frame': index,
+        'width': frame.width,
+        'height': frame.height,
+        'detections': None,
+        'keypoints': None,
+        'classes': None,
+        'mask': None,
+        'times_ms': milliseconds(processed.times),
+    }
+    if perception.detections is not None:
+        values['detections'] = _detections(perception.detections, labels)
+    if perception.keypoints is not None:
+        values['keypoints'] = _keypoints(perception.keypoints, manifest.keypoint_names)
+    if perception.classes is not None:
+        values['classes'] = _classes(perception.classes, labels)
+    if perception.mask is not None:
+        values['mask'] = mask_shares(perception.mask, labels)
+    return values
+
+
+def milliseconds(times: StageTimes) -> dict[str, float]:
+    """Return the times of the stages of a frame in milliseconds."""
+    return {
+        'preprocess': round(times.preprocess_ns / NANOSECONDS, 3),
+        'infer': round(times.infer_ns / NANOSECONDS, 3),
+        'decode': round(times.decode_ns / NANOSECONDS, 3),
+        'later': round(times.later_ns / NANOSECONDS, 3),
+    }
+
+
+def mask_shares(mask: UInt8Array, labels: LabelMap) -> list[dict[str, Any]]:
+    """Return the classes of a mask with their pixels, the largest first."""
+    counts = np.bincount(mask.ravel(), minlength=1)
+    order = np.argsort(-counts, kind='stable')
+    return [
+        {
+            'class_id': int(class_id),
+            'label': labels.name(int(class_id)),
+            'pixels': int(counts[class_id]),
+            'share': round(float(counts[class_id] / mask.size), 4),
+        }
+        for class_id in order[: np.count_nonzero(counts)]
+    ]
+
+
+def keypoint_name(names: tuple[str, ...], index: int) -> str:
+    """Return the name of a keypoint, or its index where the manifest names none."""
+    return names[index] if index < len(names) else str(index)
+
+
+def _detections(detections: Detections, labels: LabelMap) -> list[dict[str, Any]]:
+    rows = []
+    for row in range(len(detections)):
+        class_id = int(detections.class_id[row])
+        values = {
+            'class_id': class_id,
+            'label': labels.name(class_id),
+            'score': round(float(detections.score[row]), 4),
+            'xyxy': [round(float(value), 2) for value in detections.xyxy[row]],
+        }
+        if detections.track_id is not None:
+            values['track_id'] = int(detections.track_id[row])
+        rows.append(values)
+    return rows
+
+
+def _keypoints(keypoints: Keypoints, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the points of each instance; unseen ones have null, as JSON has no NaN."""
+    return [
+        {
+            'instance': instance,
+            'points': [
+                {
+                    'name': keypoint_name(names, index),
+                    'x': round(float(x), 2) if np.isfinite(x) else None,
+                    'y': round(float(y), 2) if np.isfinite(y) else None,
+                    'score': round(float(keypoints.score[instance, index]), 4),
+                }
+                for index, (x, y) in enumerate(points)
+            ],
+        }
+        for instance, points in enumerate(keypoints.xy)
+    ]
+
+
+def _classes(classes: Classes, labels: LabelMap) -> list[dict[str, Any]]:
+    return [
+        {
+            'class_id': int(class_id),
+            'label': labels.name(int(class_id)),
+            'score': round(float(score), 4),
+        }
+        for class_id, score in zip(classes.class_id, classes.score)
+    ]

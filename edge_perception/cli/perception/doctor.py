@@ -1,0 +1,76 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``edge-perception doctor``: looks at everything that perception needs, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from edge_perception.cli.output.failures import FAILED
+from edge_perception.cli.output.tables import new_table
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.runtime.findings import Check
+from edge_perception.runtime.findings import Level
+from edge_perception.tooling.machine_checks import examine
+from edge_perception.tooling.machine_checks import machine_checks
+from edge_perception.tooling.progress import result_console
+
+EXAMPLES = """\b
+Examples:
+  edge-perception doctor
+  edge-perception doctor --json
+
+Exit status: 1 when something is red.
+"""
+
+
+@click.command('doctor', epilog=EXAMPLES)
+@click.option('--json', 'as_json', is_flag=True, help='Print a JSON list with an object for each.')
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """
+    Look at machine, libraries, engines, devices, models, ROS, nodes and topics.
+
+    Each line is green, yellow or red; yellow and red ones say what mends them. Nothing is changed.
+    """
+    report = [*examine(machine_checks(PluginHost())), *_ros_checks()]
+    if as_json:
+        click.echo(json.dumps([_values(check) for check in report], indent=2))
+    else:
+        _print(result_console(), report)
+    ctx.exit(FAILED if any(check.level is Level.RED for check in report) else 0)
+
+
+def _ros_checks() -> list[Check]:
+    try:
+        from edge_perception.ros.system import ros_checks as doctor
+    except ImportError as error:
+        found = f'{error.name or error} cannot be imported: the node does not run here'
+        remedy = 'source a ROS 2 distribution; commands without the node work as they are'
+        return [Check('ROS', Level.YELLOW, found, remedy)]
+    return examine([doctor.settings, doctor.graph])
+
+
+def _values(check: Check) -> dict[str, str]:
+    return {
+        'subject': check.subject,
+        'level': check.level.value,
+        'found': check.found,
+        'remedy': check.remedy,
+    }
+
+
+def _print(console: Console, report: list[Check]) -> None:
+    table = new_table('', 'what', 'found')
+    for check in report:
+        found = check.found + (f'\n→ {check.remedy}' if check.remedy else '')
+        mark = Text(check.level.value, style=check.level.value)
+        table.add_row(mark, Text(check.subject), Text(found))
+    console.print(table)
+    counts = [sum(check.level is level for check in report) for level in Level]
+    words = ', '.join(f'{count} {level.value}' for count, level in zip(counts, Level))
+    console.print(words, highlight=False)

@@ -1,0 +1,135 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""``edge-perception demo``: camera, node and spectator in three processes over real DDS."""
+
+from __future__ import annotations
+
+from functools import partial
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from edge_perception.cli.output.failures import FAILED
+from edge_perception.cli.output.failures import say
+from edge_perception.cli.simulation.demo.job import DemoError
+from edge_perception.cli.simulation.demo.job import Job
+from edge_perception.cli.simulation.demo.job import Plan
+from edge_perception.models.atomic_files import writing
+from edge_perception.models.engine_choice import describe_artifact
+from edge_perception.models.finding import find_model
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.simulation.nodes.processes import interruptible
+from edge_perception.simulation.nodes.processes import require_ros
+from edge_perception.tooling.frame_sources import be_quiet
+from edge_perception.tooling.frame_sources import find_sources
+from edge_perception.tooling.notes import note
+
+EXAMPLES = """\b
+Examples:
+  edge-perception demo
+  edge-perception demo --model models/yolox_nano --video drive.mp4
+  edge-perception demo --model yolo11n.onnx --camera 0 --seconds 60
+"""
+INTERRUPTED = 128 + 2  # what shells return for a command that Ctrl-C ended
+
+
+@click.command('demo', epilog=EXAMPLES)
+@click.option('--model', default='landing_pad', show_default=True, help='Model of the node.')
+@click.option('--image', metavar='FILE', help='Show this picture instead of the approach.')
+@click.option('--video', metavar='FILE', help='Show this video instead, again and again.')
+@click.option('--camera', metavar='NUMBER', help='Show what this camera sees instead.')
+@click.option(
+    '--field-of-view',
+    type=click.FloatRange(min=1, max=170),
+    metavar='DEGREES',
+    help='Horizontal, of your picture, video or camera; with it there are poses.',
+)
+@click.option(
+    '--seconds',
+    type=click.FloatRange(min=1, max=600),
+    default=20.0,
+    show_default=True,
+    help='How long the approach takes.',
+)
+@click.option(
+    '--out',
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
+    default=Path('build/demo'),
+    show_default=True,
+    metavar='FOLDER',
+    help='Write report, picture, video and numbers into this folder.',
+)
+@click.option(
+    '--seed',
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help='Decides the way and the ground.',
+)
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """
+    Show a drone on its way down to a landing pad, and what the node makes of it.
+
+    A camera, the perception node and this command are three processes that talk by ROS 2. Poses
+    are compared with the truth. With --image, --video or --camera there is no truth.
+    """
+    be_quiet()
+    for name in ('seconds', 'field_of_view'):
+        if math.isnan(given[name] or 0.0):  # in no range, and yet let through
+            raise click.UsageError(f"--{name.replace('_', '-')}: got 'nan', expected a number")
+    source = _source(given)
+    host = PluginHost()
+    model = find_model(given['model'], describe=partial(describe_artifact, host))
+    require_ros()
+    with writing(given['out']):
+        given['out'].mkdir(parents=True, exist_ok=True)
+    plan = Plan(
+        model=given['model'],
+        manifest=model.manifest,
+        source=source,
+        field_of_view=given['field_of_view'] or 0.0,
+        seconds=given['seconds'],
+        seed=given['seed'],
+        out=given['out'],
+    )
+    try:
+        with interruptible():
+            Job(plan, console=Console()).run()
+    except DemoError as failure:
+        say('demo_failed', str(failure))
+        for line in failure.words:
+            click.echo(f'  {line}', err=True)
+        ctx.exit(FAILED)
+    except KeyboardInterrupt:
+        note('interrupted; camera and node have ended, no report was written')
+        ctx.exit(INTERRUPTED)
+
+
+def _source(given: dict[str, Any]) -> str:
+    """
+    Return what the camera is to show; empty for the approach.
+
+    :raises ImageError: it cannot be read.
+    """
+    named = {name: given[name] for name in ('image', 'video', 'camera') if given[name] is not None}
+    if len(named) > 1:
+        raise click.UsageError('got --' + ' and --'.join(named) + ', expected one of them')
+    if not named:
+        if given['field_of_view']:
+            raise click.UsageError('--field-of-view only goes with --image, --video or --camera')
+        return ''
+    ((option, name),) = named.items()
+    sources, errors = find_sources((name,))
+    if errors:
+        raise errors[0]
+    if len(sources) != 1 or (option == 'camera') != (sources[0].file is None):
+        expected = 'the number of a camera, as in --camera 0' if option == 'camera' else 'a file'
+        raise click.UsageError(f'--{option}: got {name!r}, expected {expected}')
+    if sources[0].file is None:
+        return name if name.startswith('camera:') else f'camera:{name}'
+    next(iter(sources[0].frames(every=1, limit=1)))  # says in a sentence what cannot be read
+    return str(sources[0].file.expanduser().absolute())

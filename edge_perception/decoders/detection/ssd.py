@@ -1,0 +1,122 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+SSD with suppression inside the network: ``TFLite_Detection_PostProcess`` and its ONNX siblings.
+
+Four outputs for M objects: boxes (1, M, 4) as ymin, xmin, ymax, xmax, 0 to 1 of the input;
+classes (1, M) as numbers; scores (1, M); and how many of the M rows are used (1,). Boxes and the
+count are told by their shapes, classes and scores by their names, else by their place: TensorFlow
+1 gives boxes, classes, scores, count; TensorFlow 2 gives scores, boxes, count, classes.
+
+Scores may be calibrated for each class, see ``calibration``.
+
+The TFLite operator counts classes from 0, without a background; models of the TensorFlow zoo in
+ONNX count from 1: ``label_offset: -1``.
+
+Source: the Object Detection API of tensorflow/models, ``tflite_detection_postprocess``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from edge_perception.contract import Decoder
+from edge_perception.contract import DecoderMismatchError
+from edge_perception.contract import ImageTransform
+from edge_perception.contract import option
+from edge_perception.contract import Options
+from edge_perception.contract import Perception
+from edge_perception.contract import select
+from edge_perception.contract import Selection
+from edge_perception.contract import Tensors
+from edge_perception.contract import TensorSpec
+from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_scores
+from edge_perception.decoders.detection.candidates import whole_classes
+from edge_perception.decoders.score_calibration import Calibration
+from edge_perception.decoders.score_calibration import CalibrationOptions
+
+ORDERS = {
+    'boxes_classes_scores': ('classes', 'scores'),
+    'scores_boxes_classes': ('scores', 'classes'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SsdOptions(CalibrationOptions):
+    """What manifests may write under ``decoder.options``."""
+
+    label_offset: int = option(
+        0,
+        'added to the class of the network to get the row of the labels',
+        minimum=-1000,
+        maximum=1000,
+    )
+    order: str = option(
+        'auto', 'order of the outputs where names do not tell', choices=('auto', *ORDERS)
+    )
+
+
+class SsdDecoder(Decoder):
+    """Detections of networks that end in a detection post-processing operator."""
+
+    name = 'ssd'
+    tasks = frozenset({'detections'})
+    options_type: ClassVar[type[Options]] = SsdOptions
+    options: SsdOptions
+
+    def _bind(self) -> None:
+        boxes = [spec for spec in self.outputs if len(spec.shape) == 3 and spec.shape[2] == 4]
+        lists = [spec for spec in self.outputs if len(spec.shape) == 2]
+        counts = [spec for spec in self.outputs if spec.shape in ((1,), (-1,), ())]
+        if (len(boxes), len(lists), len(counts), len(self.outputs)) != (1, 2, 1, 4):
+            raise self._mismatch()
+        self._boxes, self._count = boxes[0].name, counts[0].name
+        self._classes, self._scores = self._tell_apart(boxes[0], lists)
+        self._calibrate = Calibration(self.options)
+
+    def _tell_apart(self, boxes: TensorSpec, lists: list[TensorSpec]) -> tuple[str, str]:
+        """Return the names of the classes and of the scores."""
+        if self.options.order == 'auto':
+            named = [[word in spec.name.lower() for word in ('class', 'score')] for spec in lists]
+            if named == [[True, False], [False, True]]:
+                return lists[0].name, lists[1].name
+            if named == [[False, True], [True, False]]:
+                return lists[1].name, lists[0].name
+        order = self.options.order
+        if order == 'auto':
+            first = self.outputs[0] is boxes
+            order = 'boxes_classes_scores' if first else 'scores_boxes_classes'
+        place = ORDERS[order]
+        return lists[place.index('classes')].name, lists[place.index('scores')].name
+
+    def _mismatch(self) -> DecoderMismatchError:
+        return self.mismatch(
+            'four outputs: boxes 1xMx4, classes 1xM, scores 1xM and a count of shape 1'
+        )
+
+    def _decode(
+        self, tensors: Tensors, transform: ImageTransform, selection: Selection
+    ) -> Perception:
+        used = tensors[self._count].reshape(-1)[:1]
+        check_finite(used, 'counts')
+        # Clamped, because a negative number would count from the end.
+        count = max(0, int(used[0]))
+        score = tensors[self._scores][0][:count].astype(np.float32, copy=False)
+        check_scores(score)
+        boxes = tensors[self._boxes][0][:count].astype(np.float32, copy=False)
+        check_finite(boxes, 'boxes')
+        class_id = whole_classes(tensors[self._classes][0][:count])
+        width, height = transform.input_width, transform.input_height
+        detections, _ = select(
+            boxes[:, [1, 0, 3, 2]] * np.array([width, height, width, height], np.float32),
+            score=self._calibrate(score, class_id),
+            class_id=class_id + self.options.label_offset,
+            selection=selection,
+            transform=transform,
+            suppressed=True,
+        )
+        return Perception(detections=detections)

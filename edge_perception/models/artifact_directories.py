@@ -1,0 +1,80 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Where built artifacts lie: one folder for each model, one entry in it for each build.
+
+::
+
+    $XDG_CACHE_HOME/edge_perception/artifacts/
+      <model>/                       digest of the ONNX, its weights and its input
+        int8-onnxruntime.current     which entry is the last one that was built or asked for
+        int8-onnxruntime-<key>/      an artifact, its proofs, and what its key was made of
+
+An entry appears by being renamed, so it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from edge_perception.contract import dump_manifest
+from edge_perception.models.external_data import model_sha256
+from edge_perception.models.finding import Model
+
+CURRENT_SUFFIX = '.current'
+ENTRY_FILE = 'entry.json'
+
+
+def cache_root(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of all built artifacts; it may not exist yet."""
+    environ = os.environ if environ is None else environ
+    base = environ.get('XDG_CACHE_HOME', '')
+    # The specification: a relative path is invalid and to be ignored.
+    folder = Path(base) if os.path.isabs(base) else Path(environ.get('HOME', '~'), '.cache')
+    return folder.expanduser() / 'edge_perception' / 'artifacts'
+
+
+def model_shelf(model: Model, environ: Mapping[str, str] | None = None) -> Path:
+    """
+    Return the folder of the artifacts of one model; it may not exist yet.
+
+    :raises ArtifactError: the model cannot be read.
+    """
+    recipe = dump_manifest(model.manifest)['input']
+    digest = key_of({'model': model_sha256(model.source), 'input': recipe})
+    return cache_root(environ) / digest
+
+
+def current_entries(shelf: Path) -> list[Path]:
+    """Return the entries that count: for each target and precision the last one, by name."""
+    if not shelf.is_dir():
+        return []
+    entries = []
+    for pointer in sorted(shelf.glob(f'*{CURRENT_SUFFIX}')):
+        try:
+            entry = shelf / pointer.read_text(encoding='utf-8').strip()
+        except (OSError, ValueError):
+            continue  # pruned meanwhile
+        if entry.parent == shelf and entry.is_dir():
+            entries.append(entry)
+    return entries
+
+
+def build_command(entry: Path) -> str:
+    """Return the command that made an entry; empty where it does not say."""
+    try:
+        values = json.loads((entry / ENTRY_FILE).read_text(encoding='utf-8'))
+        return str(values.get('command', ''))
+    except (OSError, ValueError, AttributeError):  # pruned meanwhile, or damaged
+        return ''
+
+
+def key_of(values: Mapping[str, Any]) -> str:
+    """Return a short digest of values that JSON can hold."""
+    text = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

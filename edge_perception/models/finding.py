@@ -1,0 +1,187 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Finds a model by path or name and checks that its files are what the manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import shlex
+
+import edge_perception
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import load_manifest
+from edge_perception.contract import MANIFEST_NAME
+from edge_perception.contract import ManifestError
+from edge_perception.contract import ModelDescription
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import ModelNotFoundError
+from edge_perception.contract import parse_manifest
+from edge_perception.models.drafting import draft_manifest
+from edge_perception.models.drafting import UNANSWERED
+from edge_perception.models.proofs import file_sha256
+
+PATH_VARIABLE = 'EDGE_PERCEPTION_MODEL_PATH'
+ZOO = Path(edge_perception.__file__).parent / 'zoo'
+# Not the name of a manifest: an unfinished draft must not make a model of its folder.
+DRAFT_NAME = 'model_draft.yaml'
+
+Describe = Callable[[Path], ModelDescription]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """
+    A model whose manifest is valid.
+
+    :param folder: where its files lie.
+    :param source: the ONNX or other file that the manifest names; it exists.
+    :param named: the manifest or the bare file by which it was found; None for the folder.
+    """
+
+    folder: Path
+    manifest: ModelManifest
+    source: Path
+    named: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """What a command has to be given to find it again."""
+        return self.named or self.folder
+
+
+def find_model(
+    name: str, *, describe: Describe, environ: Mapping[str, str] | None = None
+) -> Model:
+    """
+    Find a model.
+
+    :param name: path of a model folder, of a manifest or of a bare model file; else the name of a
+        folder in one of the paths of ``EDGE_PERCEPTION_MODEL_PATH``, else in the zoo.
+    :param describe: reads tensors and metadata of a bare model file.
+    :raises ModelNotFoundError: nothing has this name.
+    :raises ManifestError: the manifest is not valid, or a bare file says too little of itself.
+    :raises ArtifactError: the source is missing, or not the file that the manifest describes.
+    """
+    path = _locate(name, os.environ if environ is None else environ)
+    named = path
+    if path.is_dir():
+        path = path / MANIFEST_NAME
+    if path.suffix in ('.yaml', '.yml'):
+        _say_what_to_draft_from(path)
+        manifest = read_manifest(path)
+    else:
+        manifest = _drafted(path, describe(path))
+    source = path.parent / manifest.source
+    check_source(source, manifest)
+    return Model(folder=path.parent, manifest=manifest, source=source, named=named)
+
+
+def read_manifest(path: Path) -> ModelManifest:
+    """
+    Read a manifest, and say of a draft that it is one.
+
+    :raises ManifestError: it is not valid, or a question of a draft is still open.
+    """
+    got = f'got {UNANSWERED!r}'
+    try:
+        manifest = load_manifest(path)
+    except ManifestError as error:
+        unfinished = '; the draft is unfinished, put in the answer'
+        problems = [f'{each}{unfinished if got in each else ""}' for each in error.problems]
+        raise ManifestError(error.subject, problems) from error
+    if manifest.decoder == UNANSWERED:
+        problem = f'decoder.name: {got}, expected the name of a decoder'
+        raise ManifestError(str(path), [f'{problem}; the draft is unfinished, put in the answer'])
+    return manifest
+
+
+def draft_command(model: Path, output: Path | None = None) -> str:
+    """Return what a user types to have the manifest of a model file drafted."""
+    words = ['edge-perception', 'inspect', str(model), '--draft', '--output']
+    return shlex.join([*words, str(output or model.with_name(DRAFT_NAME))])
+
+
+def _say_what_to_draft_from(manifest: Path) -> None:
+    """Help whoever has a model file but no manifest yet."""
+    files = sorted(manifest.parent.glob('*.onnx')) if not manifest.exists() else []
+    if files:
+        raise ManifestError(
+            str(manifest),
+            [f'no such file; let it be drafted: {draft_command(files[0], manifest)}'],
+        )
+
+
+def _locate(name: str, environ: Mapping[str, str]) -> Path:
+    if not name:
+        raise ModelNotFoundError(
+            'model: got nothing, expected the path of a model folder or the name of a model; '
+            f'known names: {_known(environ)}'
+        )
+    # Those of os.path, because those of Path raise for names that no system could have.
+    path = Path(os.path.expanduser(name))
+    if os.path.exists(path):
+        return path
+    # A name with a separator is a path: looking it up elsewhere would hide a typing mistake.
+    if path.name == name:
+        for folder in _shelves(environ):
+            if os.path.isfile(folder / name / MANIFEST_NAME):
+                return folder / name
+    raise ModelNotFoundError(
+        f'model {name!r}: no such file or folder, and no model of this name; '
+        f'known names: {_known(environ)}; more are looked for in {PATH_VARIABLE}'
+    )
+
+
+def _shelves(environ: Mapping[str, str]) -> list[Path]:
+    listed = [Path(part) for part in environ.get(PATH_VARIABLE, '').split(os.pathsep) if part]
+    return [*listed, ZOO]
+
+
+def _known(environ: Mapping[str, str]) -> str:
+    names = {
+        manifest.parent.name
+        for shelf in _shelves(environ)
+        for manifest in shelf.glob(f'*/{MANIFEST_NAME}')
+    }
+    return ', '.join(sorted(names)) or 'none'
+
+
+def _drafted(path: Path, description: ModelDescription) -> ModelManifest:
+    draft = draft_manifest(description, source=path.name)
+    if draft.unknown:
+        raise ManifestError(
+            str(path),
+            [
+                *(f'the file does not say {what}' for what in draft.unknown),
+                'give a manifest with the answers in place of the file; this drafts one: '
+                + draft_command(path),
+            ],
+        )
+    return parse_manifest(draft.values, folder=path.parent, subject=str(path))
+
+
+def check_source(source: Path, manifest: ModelManifest) -> None:
+    """
+    Check that the file of a model is there, and the one that its manifest was written for.
+
+    :raises ArtifactError: it is not.
+    """
+    if not os.path.isfile(source):
+        raise ArtifactError(
+            source,
+            reason='no such file',
+            remedy=f'put the file there or correct source.file of the manifest of {manifest.name}',
+        )
+    if not manifest.sha256:
+        return
+    digest = file_sha256(source)
+    if digest != manifest.sha256:
+        raise ArtifactError(
+            source,
+            reason=f'has sha256 {digest}, the manifest expects {manifest.sha256}',
+            remedy='restore the file that the manifest was written for, or correct source.sha256',
+        )

@@ -1,0 +1,118 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a plugin has to be before the host takes what it offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from inspect import isabstract
+import re
+from typing import Any
+
+from edge_perception.contract import Builder
+from edge_perception.contract import CONTRACT_VERSION
+from edge_perception.contract import Decoder
+from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import EngineType
+from edge_perception.contract import PluginError
+from edge_perception.contract.errors import named
+
+
+class RefusedError(PluginError):
+    """
+    Why the host does not use a plugin.
+
+    :param reason: any text; a multi-line one becomes one line.
+    """
+
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        self.reason = ' '.join(reason.split())
+        self.remedy = remedy
+        super().__init__(f'{self.reason}; {remedy}')
+
+
+@contextmanager
+def mistakes_of(
+    subject: str,
+    *,
+    failed: str = 'cannot read the model',
+    foreseen: Callable[[Exception], bool] = lambda error: isinstance(error, EdgePerceptionError),
+) -> Iterator[None]:
+    """
+    Turn what the author of a plugin did not foresee into a sentence.
+
+    :param failed: what the subject did, in words.
+    :param foreseen: tells what goes on as it is, because somebody has a better sentence for it.
+    :raises PluginError: something else was raised inside of the block.
+    """
+    try:
+        yield
+    except Exception as error:
+        if foreseen(error):
+            raise
+        raise PluginError(
+            f'{subject} {failed}: {named(error)}; report it to its author'
+        ) from error
+
+
+def declared_contract(module: Any) -> str:
+    """Return the version that a plugin declares, once it is clear that this host serves it."""
+    declared = getattr(module, 'EDGE_PERCEPTION_CONTRACT', None)
+    if not isinstance(declared, str):
+        raise RefusedError(
+            'does not say which contract it was written for',
+            remedy=f"add EDGE_PERCEPTION_CONTRACT = '{CONTRACT_VERSION}' to its module",
+        )
+    if not re.fullmatch(r'[0-9]+\.[0-9]+', declared):
+        raise RefusedError(
+            f'declares the contract {declared!r}, expected two numbers such as '
+            f"'{CONTRACT_VERSION}'",
+            remedy='correct EDGE_PERCEPTION_CONTRACT',
+        )
+    wanted, ours = (
+        tuple(int(part) for part in version.split('.')) for version in (declared, CONTRACT_VERSION)
+    )
+    if wanted > ours:
+        raise RefusedError(
+            f'needs contract {declared}, this host has {CONTRACT_VERSION}',
+            remedy='update edge_perception',
+        )
+    if wanted[0] != ours[0] or (ours[0] == 0 and wanted[1] != ours[1]):
+        raise RefusedError(
+            f'was written for contract {declared}, this host has {CONTRACT_VERSION}',
+            remedy='update the plugin',
+        )
+    return declared
+
+
+def _has_name(item: Any) -> bool:
+    return isinstance(getattr(item, 'name', None), str)
+
+
+def _is_engine(item: Any) -> bool:
+    return isinstance(item, EngineType) and _has_name(item) and hasattr(item, 'artifact_suffixes')
+
+
+def _is_decoder(item: Any) -> bool:
+    return (
+        isinstance(item, type)
+        and issubclass(item, Decoder)
+        and not isabstract(item)
+        and _has_name(item)
+        and hasattr(item, 'tasks')
+    )
+
+
+def _is_builder(item: Any) -> bool:
+    return isinstance(item, Builder) and _has_name(item) and hasattr(item, 'suffix')
+
+
+# What fits and how it is called in messages; a host that took less would fail much later.
+KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    'engine': (_is_engine, 'an instance of EngineType with name and artifact_suffixes'),
+    'decoder': (_is_decoder, 'a subclass of Decoder with name, tasks and _decode'),
+    'builder': (_is_builder, 'an instance of Builder with name and suffix'),
+}

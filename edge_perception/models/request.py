@@ -1,0 +1,79 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a user asked for, and which objects that selects of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from typing import Any
+
+from edge_perception.contract import ConfigurationError
+from edge_perception.contract import LabelMap
+from edge_perception.contract import Selection
+from edge_perception.contract.fields import did_you_mean
+from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.finding import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    What a user asked for, unchecked.
+
+    :param model: path or name.
+    :param engine: name of the engine, or ``auto`` for the best that can load the model.
+    :param engine_options: by engine, then by name; checked against the engine's own list.
+    :param artifact: which file the engine shall load.
+    :param rotation: how far the camera is turned: 0, 90, 180 or 270 degrees clockwise.
+    :param score_threshold: this and the following: None stands for what the model recommends.
+    :param classes: names or indices of the only classes to report; empty stands for all.
+    """
+
+    model: str
+    engine: str
+    engine_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    artifact: ArtifactWish = field(default_factory=ArtifactWish)
+    rotation: int = 0
+    score_threshold: float | None = None
+    iou_threshold: float | None = None
+    max_detections: int | None = None
+    classes: tuple[str, ...] = ()
+
+
+def make_selection(request: Request, model: Model) -> Selection:
+    """
+    Return what the manifest recommends, with the wishes of the user over it.
+
+    :raises ConfigurationError: a wish is out of its range, or a class is unknown.
+    """
+    labels, classes = model.manifest.labels, request.classes
+    wishes = {
+        'score_threshold': request.score_threshold,
+        'iou_threshold': request.iou_threshold,
+        'max_detections': request.max_detections,
+        'class_ids': _class_ids(labels, classes) if classes else None,
+    }
+    given = {name: wish for name, wish in wishes.items() if wish is not None}
+    for name in ('score_threshold', 'iou_threshold'):
+        share = getattr(request, name)
+        if share is not None and not 0 <= share <= 1:
+            raise ConfigurationError(name, [f'got {share}, expected a number from 0 to 1'])
+    return replace(model.manifest.selection, **given)  # type: ignore[arg-type]
+
+
+def _class_ids(labels: LabelMap, classes: tuple[str, ...]) -> frozenset[int]:
+    indices = {name: labels.index(name) for name in classes}
+    beyond = len(labels) or float('inf')
+    unknown = [name for name, index in indices.items() if index is None or index >= beyond]
+    if unknown:
+        raise ConfigurationError(
+            'classes',
+            [
+                f'got {name!r}, which the model does not know{did_you_mean(name, labels.names)}'
+                for name in unknown
+            ],
+        )
+    return frozenset(index for index in indices.values() if index is not None)

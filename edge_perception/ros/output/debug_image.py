@@ -1,0 +1,113 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The image with everything that was perceived in it, for people; only while somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from edge_perception.contract import Frame
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import option
+from edge_perception.contract import Options
+from edge_perception.contract import Perception
+from edge_perception.ros.output.result_messages import octets
+from edge_perception.ros.system import qos
+from edge_perception.runtime.drawing import draw
+
+TOPIC = '~/debug_image'
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DebugOptions(Options):
+    """Parameters ``debug.<name>``; all may change while running."""
+
+    max_rate: float = option(
+        10.0, 'debug images drawn in a second at most, Hz; 0: every one', minimum=0.0
+    )
+    jpeg_quality: int = option(80, 'quality of the compressed debug image', minimum=1, maximum=100)
+
+
+class DebugImage:
+    """
+    Publishes drawn images, raw and as JPEG. ``publish`` is called by the worker.
+
+    While nobody subscribes it asks its two publishers for their number of subscribers, and that
+    is all. Somebody who looks pays with processor time of the node, so the rate is limited.
+
+    :param topic: of the raw images; JPEG goes to ``<topic>/compressed``.
+    :param engine: shown in the picture.
+    """
+
+    def __init__(self, node: Node, *, topic: str, manifest: ModelManifest, engine: str) -> None:
+        self._node = node
+        self._manifest = manifest
+        self._engine = engine
+        self._raw = node.create_publisher(Image, topic, qos.PICTURE)
+        self._jpeg = node.create_publisher(CompressedImage, f'{topic}/compressed', qos.PICTURE)
+        self._drawn_ns = -math.inf
+        # May be replaced while running.
+        self.options = DebugOptions()
+
+    def wanted(self, now_ns: int) -> bool:
+        """Tell whether somebody looks, and enough time has passed since the last picture."""
+        # From the rate of now: a slow one that is given up must not delay the next picture.
+        rate = self.options.max_rate
+        if rate and now_ns - self._drawn_ns < NS_PER_S / rate:
+            return False
+        return bool(self._raw.get_subscription_count() or self._jpeg.get_subscription_count())
+
+    def publish(
+        self,
+        frame: Frame,
+        perception: Perception,
+        *,
+        header: Header,
+        age_ms: float,
+        now_ns: int,
+        axes: Sequence[npt.NDArray[np.float64]] = (),
+    ) -> None:
+        """
+        Draw one frame and publish it.
+
+        :param axes: for each pose the origin and the ends of x, y, z, (4, 2), pixels.
+        :param now_ns: monotonic.
+        """
+        self._drawn_ns = now_ns
+        picture = draw(
+            frame,
+            perception,
+            labels=self._manifest.labels,
+            skeleton=self._manifest.skeleton,
+            axes=axes,
+            caption=f'{self._engine} {age_ms:.0f} ms',
+        )
+        if self._raw.get_subscription_count():
+            height, width = picture.shape[:2]
+            message = Image(
+                header=header, height=height, width=width, encoding='bgr8', step=3 * width
+            )
+            message.data = octets(picture)
+            self._raw.publish(message)
+        if self._jpeg.get_subscription_count():
+            settings = [cv2.IMWRITE_JPEG_QUALITY, self.options.jpeg_quality]
+            _, data = cv2.imencode('.jpg', picture, settings)
+            compressed = CompressedImage(header=header, format='bgr8; jpeg compressed bgr8')
+            compressed.data = octets(data)
+            self._jpeg.publish(compressed)
+
+    def close(self) -> None:
+        """Take the topics back."""
+        self._node.destroy_publisher(self._raw)
+        self._node.destroy_publisher(self._jpeg)

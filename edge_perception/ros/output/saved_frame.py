@@ -1,0 +1,90 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""One frame with what was perceived in it, as a picture and a JSON file, for a later look."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import Perception
+from edge_perception.runtime.lane import Delivery
+
+FOLDER = Path('edge_perception') / 'frames'
+TO_BGR = {'rgb8': cv2.COLOR_RGB2BGR}
+
+
+def save(
+    delivery: Delivery[Any], *, folder: str, camera: str, manifest: ModelManifest
+) -> tuple[Path, Path]:
+    """
+    Write a frame as PNG, untouched, and its result beside it; returns both paths.
+
+    :param folder: empty for that of the user's data.
+    :raises OSError: it cannot be written; nothing is left behind.
+    """
+    frame, stamp = delivery.frame, delivery.message.header.stamp
+    base = Path(folder).expanduser() if folder else _data_folder() / FOLDER
+    base.mkdir(parents=True, exist_ok=True)
+    name = '_'.join(filter(None, (camera, f'{stamp.sec}.{stamp.nanosec:09d}')))
+    code = TO_BGR.get(frame.encoding)
+    _, png = cv2.imencode('.png', frame.image if code is None else cv2.cvtColor(frame.image, code))
+    values = {
+        'model': manifest.name,
+        'stamp_ns': frame.stamp_ns,
+        'frame_id': frame.frame_id,
+        **_values(delivery.processed.perception, manifest),
+    }
+    picture, result = base / f'{name}.png', base / f'{name}.json'
+    _write(result, (json.dumps(values, indent=2) + '\n').encode())
+    try:
+        _write(picture, png.tobytes())
+    except OSError:
+        result.unlink()
+        raise
+    return picture, result
+
+
+def _values(perception: Perception, manifest: ModelManifest) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if perception.detections is not None:
+        found = perception.detections
+        values['detections'] = [
+            {
+                'label': manifest.labels.name(int(class_id)),
+                'score': round(float(score), 4),
+                'xyxy': [round(float(each), 2) for each in box],
+            }
+            for class_id, score, box in zip(found.class_id, found.score, found.xyxy)
+        ]
+    if perception.keypoints is not None:
+        # Not a number is no JSON.
+        values['keypoints'] = [
+            [None if score == 0 else [round(float(each), 2) for each in point]]
+            for points, scores in zip(perception.keypoints.xy, perception.keypoints.score)
+            for point, score in zip(points, scores)
+        ]
+    values['poses'] = [
+        {'position': pose.position.tolist(), 'orientation': pose.orientation.tolist()}
+        for pose in perception.poses
+    ]
+    return values
+
+
+def _data_folder() -> Path:
+    return Path(os.environ.get('XDG_DATA_HOME') or Path.home() / '.local' / 'share')
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,244 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera on its way through an engine: from a message to its publication, or its drop."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import fields
+import time
+from typing import Any
+from typing import Generic
+from typing import TypeVar
+
+from edge_perception.contract import DecoderError
+from edge_perception.contract import EngineError
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageError
+from edge_perception.contract import Selection
+from edge_perception.contract.errors import in_words
+from edge_perception.runtime.accounts import FrameAccounts
+from edge_perception.runtime.admission import Admission
+from edge_perception.runtime.budget import age_in_words
+from edge_perception.runtime.budget import Clock
+from edge_perception.runtime.budget import Deadline
+from edge_perception.runtime.budget import NS_PER_MINUTE
+from edge_perception.runtime.budget import NS_PER_MS
+from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.pipeline import Processed
+from edge_perception.runtime.pipeline import StageTimes
+from edge_perception.runtime.statistics import RollingWindow
+
+Message = TypeVar('Message')
+
+# A result is not published when less of its budget is left than publishing took lately, but never
+# more than this share is kept back: one hiccup must not silence a camera.
+PUBLISHING_SHARE = 20
+PUBLISHING_WINDOW = 64
+# No camera is so far behind, and few clocks are.
+RECORDING_NS = 60 * NS_PER_MINUTE
+STAGE_FIELDS = tuple(each.name for each in fields(StageTimes))
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel(Generic[Message]):
+    """A message that waits to be processed, and until when that makes sense."""
+
+    message: Message
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Generic[Message]):
+    """A result that is ready to be published."""
+
+    message: Message
+    deadline: Deadline
+    frame: Frame
+    processed: Processed
+
+
+def _nothing(delivery: Delivery[Any]) -> None:
+    """Do nothing afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneHooks(Generic[Message]):
+    """
+    What a lane calls; all of it in the thread of the worker, ``report`` in any.
+
+    :param convert: message to frame; raises ``ImageError``.
+    :param compose: makes the messages of a result; what it returns publishes them.
+    :param report: told why a frame was dropped: reason and sentence.
+    :param afterwards: told of each result that was published, when its time has been taken: for
+        what is not urgent, such as a picture for people.
+    """
+
+    convert: Callable[[Message], Frame]
+    compose: Callable[[Delivery[Message]], Callable[[], None]]
+    report: Callable[[str, str], None]
+    afterwards: Callable[[Delivery[Message]], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class LanePolicy:
+    """
+    Rules of one camera.
+
+    :param publish_late: results are published although their budget is used up, and frames are
+        started as long as a bit of it is left.
+    :param min_period_ns: time between the starts of two frames, at least.
+    """
+
+    publish_late: bool = False
+    min_period_ns: int = 0
+
+
+class Lane(Generic[Message]):
+    """
+    Everything of one camera that the worker needs, and the way of its frames.
+
+    :param name: of the camera.
+    :param pipeline: with the engine that all lanes of a worker share.
+    :param selection: which objects to report; may be replaced while running.
+    :param expected_ns: how long a frame takes, as far as the warm-up tells.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pipeline: Pipeline,
+        *,
+        hooks: LaneHooks[Message],
+        selection: Selection,
+        policy: LanePolicy | None = None,
+        accounts: FrameAccounts | None = None,
+        expected_ns: int = 0,
+        clock: Clock = time.monotonic_ns,
+    ) -> None:
+        self.name = name
+        self.pipeline = pipeline
+        self.selection = selection
+        self.policy = policy or LanePolicy()
+        self.accounts = accounts or FrameAccounts()
+        self.admission = Admission(expected_ns=expected_ns)
+        self.age_ms = RollingWindow()
+        names = ['convert', *map(_stage, STAGE_FIELDS), 'publish']
+        self.stage_ms = {name: RollingWindow() for name in names}
+        self._hooks = hooks
+        self._clock = clock
+        self._publishing_ns = deque([0], maxlen=PUBLISHING_WINDOW)
+
+    def refusal(self, deadline: Deadline, *, now_ns: int) -> str:
+        """Return why a frame is not worth starting, in words; empty when it is, and is started."""
+        if deadline.passed(now_ns):
+            age_ns = deadline.age_ns(now_ns)
+            guess = ' (a recording?)' if age_ns > RECORDING_NS else ''
+            return f'the frame was {age_in_words(age_ns)} old before it was started{guess}'
+        left_ns = deadline.left_ns(now_ns)
+        if not deadline.budget_ns or self.policy.publish_late:
+            return ''
+        if self.admission.admits(left_ns, now_ns=now_ns):
+            return ''
+        return (
+            f'the frame had {left_ns / NS_PER_MS:.0f} ms left when its turn came, and a frame '
+            f'takes {self.admission.p95_ns / NS_PER_MS:.0f} ms'
+        )
+
+    def serve(
+        self, parcel: Parcel[Message], *, started_ns: int, current: Callable[[], bool]
+    ) -> bool:
+        """
+        Bring a frame to its end: published or dropped.
+
+        :param started_ns: monotonic time at which its turn came.
+        :param current: tells whether results are still wanted.
+        :return: whether the engine is known to have worked.
+        :raises EngineError: the engine failed; the frame is not accounted for yet.
+        """
+        try:
+            frame = self._converted(parcel.message)
+            converted_ns = self._clock()
+            processed = self.pipeline.process(frame, selection=self.selection)
+        except ImageError as error:
+            self.drop('bad_image', str(error))
+        except DecoderError as error:
+            self.drop('decode_failed', str(error))
+            return True
+        except EngineError:
+            raise
+        except Exception as error:  # a mistake of ours or of a plugin must not end the thread
+            self.drop('decode_failed', f'a stage failed unexpectedly: {in_words(error)}')
+        else:
+            delivery = Delivery(parcel.message, parcel.deadline, frame, processed)
+            published, in_time = self._finish(delivery, current)
+            now_ns = self._clock()
+            self.admission.record(now_ns - started_ns, in_time=in_time, now_ns=now_ns)
+            self.stage_ms['convert'].add((converted_ns - started_ns) / NS_PER_MS)
+            if published:
+                self._afterwards(delivery)
+            return True
+        return False
+
+    def drop(self, reason: str, sentence: str) -> None:
+        """Count a frame as dropped, and say why."""
+        self.accounts.drop(reason)
+        self._hooks.report(reason, sentence)
+
+    def _converted(self, message: Message) -> Frame:
+        try:
+            return self._hooks.convert(message)
+        except ImageError:
+            raise
+        except Exception as error:  # whatever a message holds, it must not end the thread
+            raise ImageError(f'cannot be read: {in_words(error)}') from error
+
+    def _finish(
+        self, delivery: Delivery[Message], current: Callable[[], bool]
+    ) -> tuple[bool, bool]:
+        """Publish a result, unless it is late or unwanted; tells both, published and in time."""
+        deadline, begun_ns = delivery.deadline, self._clock()
+        try:
+            publish = self._hooks.compose(delivery)
+            now_ns = self._clock()
+            late = deadline.passed(now_ns + self._reserve_ns(deadline))
+            if not current():
+                self.accounts.drop('inactive')
+            elif late and not self.policy.publish_late:
+                age = age_in_words(deadline.age_ns(now_ns))
+                self.drop('overrun', f'the result was {age} old when it was ready')
+            else:
+                publish()
+                done_ns = self._clock()
+                self._published(delivery.processed.times, deadline, done_ns)
+                self._publishing_ns.append(done_ns - now_ns)
+                self.stage_ms['publish'].add((done_ns - begun_ns) / NS_PER_MS)
+                return True, not late
+        except Exception as error:
+            # Publishing fails when the node is torn down meanwhile; anything else is a mistake.
+            reason = 'decode_failed' if current() else 'inactive'
+            self.drop(reason, f'the result could not be published: {in_words(error)}')
+            return False, True
+        return False, not late
+
+    def _afterwards(self, delivery: Delivery[Message]) -> None:
+        try:
+            self._hooks.afterwards(delivery)
+        except Exception as error:  # the frame is accounted for, and the next one has to come
+            self._hooks.report('afterwards', f'something after the result failed: {error}')
+
+    def _published(self, times: StageTimes, deadline: Deadline, now_ns: int) -> None:
+        self.accounts.publish(late=deadline.passed(now_ns))
+        self.age_ms.add(deadline.age_ns(now_ns) / NS_PER_MS)
+        for name in STAGE_FIELDS:
+            self.stage_ms[_stage(name)].add(getattr(times, name) / NS_PER_MS)
+
+    def _reserve_ns(self, deadline: Deadline) -> int:
+        """Return what of the budget is kept back for publishing."""
+        return min(max(self._publishing_ns), deadline.budget_ns // PUBLISHING_SHARE)
+
+
+def _stage(field: str) -> str:
+    return field.removesuffix('_ns')

@@ -1,0 +1,133 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Where the landing pad is in the picture of a simulated camera: ``python -m ...ros.pad_truth``.
+
+Simulators tell where the vehicle is. For every image, known by its CameraInfo, this node says
+where the pad is in the optical frame of the camera: a ``PoseStamped`` with the image's stamp.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+import sys
+from typing import Any
+
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
+
+from edge_perception.pose.solver import quaternion
+from edge_perception.pose.solver import rotation_matrix
+from edge_perception.ros.input.raw_images import stamp_ns
+from edge_perception.ros.parameters.unknown_parameters import warn_of_unknown
+from edge_perception.ros.system import qos
+from edge_perception.simulation.gazebo.worlds import OPTICAL_IN_BODY
+from edge_perception.simulation.gazebo.worlds import PAD_HEIGHT
+from edge_perception.simulation.rendering.pinhole import Floats
+
+# A few seconds of a simulator that reports each of its steps.
+REMEMBERED = 4000
+# Images that wait for a place of the vehicle after their stamp.
+WAITING = 60
+
+
+class PadTruth(Node):
+    """
+    Topics: ``ground_truth/odometry`` and ``camera/camera_info`` in, ``ground_truth/pose`` out.
+
+    A place with the very stamp of the image is taken as it is, else the two around it are mixed.
+    """
+
+    def __init__(self, **node_arguments: Any) -> None:
+        super().__init__('pad_truth', **node_arguments)
+        warn_of_unknown(self, [])
+        self._places: deque[tuple[int, Floats, Floats]] = deque(maxlen=REMEMBERED)
+        self._waiting: deque[CameraInfo] = deque(maxlen=WAITING)
+        self._truths = self.create_publisher(PoseStamped, 'ground_truth/pose', qos.RESULT)
+        every = qos.EVERY
+        self.create_subscription(Odometry, 'ground_truth/odometry', self._on_place, every)
+        self.create_subscription(CameraInfo, 'camera/camera_info', self._on_info, every)
+
+    def _on_place(self, message: Odometry) -> None:
+        pose = message.pose.pose
+        position = np.array([pose.position.x, pose.position.y, pose.position.z])
+        turned = pose.orientation
+        orientation = np.array([turned.x, turned.y, turned.z, turned.w])
+        stamp = stamp_ns(message.header)
+        if self._places and stamp < self._places[-1][0]:
+            self._places.clear()  # the simulation began anew
+        self._places.append((stamp, position, orientation))
+        while self._waiting and stamp_ns(self._waiting[0].header) <= stamp:
+            self._answer(self._waiting.popleft())
+
+    def _on_info(self, message: CameraInfo) -> None:
+        if self._places and stamp_ns(message.header) <= self._places[-1][0]:
+            self._answer(message)
+        else:
+            self._waiting.append(message)
+
+    def _answer(self, info: CameraInfo) -> None:
+        place = self._place(stamp_ns(info.header))
+        if place is None:
+            return
+        truth = PoseStamped(header=info.header)
+        position, orientation = pad_in_picture(*place)
+        to, turned = truth.pose.position, truth.pose.orientation
+        to.x, to.y, to.z = position.tolist()
+        turned.x, turned.y, turned.z, turned.w = orientation.tolist()
+        self._truths.publish(truth)
+
+    def _place(self, stamp: int) -> tuple[Floats, Floats] | None:
+        """Return position and orientation of the vehicle at a time that is not after the last."""
+        stamps = [each[0] for each in self._places]
+        after = bisect_left(stamps, stamp)
+        if stamps[after] == stamp:
+            return self._places[after][1:]
+        if after == 0:
+            return None  # before the first one
+        (first, a, p), (last, b, q) = self._places[after - 1], self._places[after]
+        share = (stamp - first) / (last - first)
+        # The two lie a step of the simulation apart: the chord is as good as the arc.
+        mixed = p * (1 - share) + q * (share if p @ q >= 0 else -share)
+        return a * (1 - share) + b * share, mixed / np.linalg.norm(mixed)
+
+
+def pad_in_picture(position: Floats, orientation: Floats) -> tuple[Floats, Floats]:
+    """
+    Return position (3,) and orientation (4,) of the pad in the optical frame.
+
+    :param position: of the vehicle in the world, meters.
+    :param orientation: of the vehicle, quaternion x, y, z, w.
+    """
+    to_optical = OPTICAL_IN_BODY.T @ rotation_matrix(orientation).T
+    offset = np.array([0.0, 0.0, PAD_HEIGHT]) - position
+    return np.asarray(to_optical @ offset), np.asarray(quaternion(to_optical))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Run the node until it is shut down.
+
+    :return: exit status.
+    """
+    rclpy.init(args=arguments)
+    node = PadTruth()
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        # Ctrl-C and SIGTERM are the usual ways to end the process.
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

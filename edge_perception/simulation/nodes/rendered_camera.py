@@ -1,0 +1,279 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A camera that needs no hardware: ``python -m edge_perception.simulation.nodes.rendered_camera``.
+
+It shows the approach to a landing pad together with the truth about it, or the pictures of a
+file, of a folder or of a camera that OpenCV knows. The parameters are those of ``CameraConfig``.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+import os
+import sys
+from typing import Any
+
+import cv2
+from geometry_msgs.msg import PoseStamped
+from rcl_interfaces.msg import ParameterDescriptor
+import rclpy
+from rclpy.clock import Clock
+from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+
+from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import option
+from edge_perception.contract import option_specs
+from edge_perception.contract import Options
+from edge_perception.contract import parse_options
+from edge_perception.pose.solver import quaternion
+from edge_perception.ros.parameters.unknown_parameters import refuse_misspelled
+from edge_perception.ros.parameters.unknown_parameters import warn_of_arguments
+from edge_perception.ros.system import qos
+from edge_perception.ros.system.process_environment import for_large_images
+from edge_perception.ros.system.rclpy_versions import ClockType
+from edge_perception.simulation.approach import Approach
+from edge_perception.simulation.nodes.camera_sources import open_pictures
+from edge_perception.simulation.nodes.camera_sources import PictureSource
+from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.textures import Picture
+from edge_perception.simulation.views import FIELD_OF_VIEW
+from edge_perception.simulation.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig(Options):
+    """Values of the parameters."""
+
+    source: str = option(
+        '',
+        'path of a picture, a folder of pictures or a video, or camera:NUMBER; empty: the '
+        'approach to the landing pad',
+    )
+    seconds: float = option(
+        20.0, 'how long the approach takes, and the process lives; 0: for ever', minimum=0.0
+    )
+    rate: float = option(
+        30.0, 'pictures in a second; a video keeps its own rate', minimum=1.0, maximum=120.0
+    )
+    hold: bool = option(
+        False, 'wait with the approach, and with the time, for a call of the service ~/start'
+    )
+    field_of_view: float = option(
+        0.0,
+        'horizontal, of a camera, picture or video, degrees; gives it intrinsics; 0: unknown',
+        minimum=0.0,
+        maximum=170.0,
+    )
+    pad_size: float = option(
+        1.0, 'side of the rendered pad, m', minimum=pad.SMALLEST, maximum=pad.LARGEST
+    )
+    seed: int = option(2, 'decides the way, the ground and the noise', minimum=0)
+    frame_id: str = option('camera_optical_frame', 'frame_id of the images')
+
+
+class RenderedCamera(Node):
+    """
+    Publishes pictures in the pace of a camera.
+
+    Each image is stamped and published when it is due and the next one drawn afterwards, so that
+    the age of an image does not contain the time to draw it. A picture of a device is not taken
+    before it is due: its age is not to lack the time that it would wait.
+
+    :param finished: set with the exit status when the time is over or no picture comes any more.
+    """
+
+    def __init__(self, **node_arguments: Any) -> None:
+        # Named first: a node that cannot be made is destroyed as well.
+        self._pictures: PictureSource | None = None
+        super().__init__('rendered_camera', **node_arguments)
+        self.finished: Future = Future()
+        refuse_misspelled(self, (spec.name for spec in option_specs(CameraConfig)))
+        # The types are checked with the values, in sentences.
+        free = ParameterDescriptor(dynamic_typing=True)
+        values: dict[str, Any] = {
+            spec.name: self.declare_parameter(spec.name, spec.default, free).value
+            for spec in option_specs(CameraConfig)
+        }
+        config = parse_options(CameraConfig, values, owner='parameter')
+        assert isinstance(config, CameraConfig)
+        self._config = config
+        self._camera = Camera.from_field_of_view(FIELD_OF_VIEW)
+        self._pictures = pictures = self._open()
+        self._images = self.create_publisher(Image, 'camera/image_raw', qos.CAMERA)
+        self._infos = self.create_publisher(CameraInfo, 'camera/camera_info', qos.RESULT)
+        self._truths = self.create_publisher(PoseStamped, 'ground_truth/pose', qos.RESULT)
+        self._held = config.hold
+        self.create_service(Trigger, '~/start', self._on_start)
+        self._started_ns: int | None = None
+        self._next = pictures.take(0.0)
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        rate = pictures.rate or config.rate
+        self.create_timer(1 / rate, self._guarded_tick, clock=self._steady_clock)
+        height, width = self._next[0].shape[:2]
+        self.get_logger().info(
+            f'{config.source or "approach to the landing pad"}: {width}x{height} at {rate:g} Hz'
+        )
+
+    def destroy_node(self) -> None:
+        """Give the pictures back as well."""
+        if self._pictures is not None:
+            self._pictures.close()
+            self._pictures = None
+        super().destroy_node()
+
+    def _open(self) -> PictureSource:
+        config = self._config
+        approach = Approach(
+            self._camera,
+            duration=config.seconds or 20.0,
+            start=8.8 * config.pad_size,
+            end=0.9 * config.pad_size,
+            side=config.pad_size,
+            seed=config.seed,
+        )
+        return open_pictures(config.source, approach=approach, seed=config.seed)
+
+    def _on_start(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Begin; once begun, nothing changes."""
+        self._held = False
+        response.success = True
+        return response
+
+    def _guarded_tick(self) -> None:
+        if self.finished.done():
+            return
+        try:
+            self._tick()
+        except EdgePerceptionError as error:
+            self.get_logger().error(f'[{error.code}]: {error}')
+            self.finished.set_result(1)
+
+    def _tick(self) -> None:
+        time = self._time()
+        if self._config.seconds and time > self._config.seconds:
+            self.finished.set_result(0)
+            return
+        pictures = self._pictures
+        if pictures is None:
+            return
+        if pictures.live:
+            self._next = pictures.take(time)
+        picture, view = self._next
+        header = Header(frame_id=self._config.frame_id)
+        header.stamp = self.get_clock().now().to_msg()
+        # The intrinsics and the truth first, so that they are there when the image is.
+        camera = self._intrinsics(picture) if view is None else view.camera
+        if camera is not None:
+            self._infos.publish(camera_info_message(camera, header=header))
+        if view is not None:
+            self._truths.publish(pose_message(view, header=header))
+        self._images.publish(image_message(picture, header=header))
+        if not pictures.live:
+            self._next = pictures.take(time)
+
+    def _intrinsics(self, picture: Picture) -> Camera | None:
+        """Return those of a lens without distortion, as far as its field of view is known."""
+        degrees = self._config.field_of_view
+        height, width = picture.shape[:2]
+        if not degrees:
+            return None
+        return Camera.from_field_of_view(degrees, width=width, height=height)
+
+    def _time(self) -> float:
+        """Return seconds since the start, 0 before it."""
+        if self._held:
+            return 0.0
+        now_ns = int(self._steady_clock.now().nanoseconds)
+        if self._started_ns is None:
+            self._started_ns = now_ns
+        return (now_ns - self._started_ns) / 1e9
+
+
+def image_message(picture: Picture, *, header: Header) -> Image:
+    """
+    Return a bgr8 image.
+
+    :param picture: uint8 (height, width, 3), BGR; copied.
+    """
+    data = array('B')
+    # An array of NumPy assigned to ``data`` would be checked element by element: 55 ms.
+    data.frombytes(picture.tobytes())
+    message = Image()
+    message.header = header
+    message.height, message.width = picture.shape[:2]
+    message.encoding = 'bgr8'
+    message.step = 3 * message.width
+    message.data = data
+    return message
+
+
+def camera_info_message(camera: Camera, *, header: Header) -> CameraInfo:
+    """Return the intrinsics."""
+    message = CameraInfo()
+    message.header = header
+    message.width, message.height = camera.width, camera.height
+    message.distortion_model = 'plumb_bob'
+    message.d = list(camera.distortion)
+    k = camera.matrix
+    message.k = k.ravel().tolist()
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [float(value) for row in k for value in (*row, 0.0)]
+    return message
+
+
+def pose_message(view: View, *, header: Header) -> PoseStamped:
+    """Return where the pad is, in the optical frame of the camera."""
+    message = PoseStamped()
+    message.header = header
+    position, orientation = message.pose.position, message.pose.orientation
+    position.x, position.y, position.z = view.position.tolist()
+    x, y, z, w = quaternion(view.rotation).tolist()
+    orientation.x, orientation.y, orientation.z, orientation.w = x, y, z, w
+    return message
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Run the camera until its time is over.
+
+    :return: exit status: 0, 1 when no picture comes any more, 2 when a parameter is wrong.
+    """
+    # A camera is not to take the cores of those who look at its pictures.
+    cv2.setNumThreads(1)
+    try:
+        # Read by the first participant of a process.
+        os.environ.update(for_large_images(os.environ))
+        rclpy.init(args=arguments)
+        node = RenderedCamera()
+    except EdgePerceptionError as error:
+        for code, sentence in error.sentences():
+            print(f'error [{code}]: {sentence}', file=sys.stderr)  # noqa: T201
+        rclpy.try_shutdown()
+        return 2
+    warn_of_arguments(node, arguments)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin_until_future_complete(node.finished)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        # Ctrl-C and SIGTERM are the usual ways to end the process.
+        pass
+    finally:
+        node.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown()
+    return int(node.finished.result() or 0) if node.finished.done() else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

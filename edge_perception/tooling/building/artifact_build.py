@@ -1,0 +1,264 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a model to an artifact in a workspace: prepare the ONNX, then let the builder work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version
+from pathlib import Path
+import shutil
+from typing import Any
+
+import numpy as np
+
+from edge_perception.contract import Builder
+from edge_perception.contract import BuildError
+from edge_perception.contract import BuildPlan
+from edge_perception.contract import BuildReport
+from edge_perception.contract import dump_manifest
+from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import Options
+from edge_perception.contract import Tensors
+from edge_perception.contract import TensorSpec
+from edge_perception.models.artifact_directories import key_of
+from edge_perception.models.finding import Model
+from edge_perception.models.plugin_checks import mistakes_of
+from edge_perception.tooling.building.artifact_cache import NO_ROOM
+from edge_perception.tooling.building.calibration_images import CalibrationSet
+from edge_perception.tooling.building.calibration_images import count_samples
+from edge_perception.tooling.building.calibration_images import sampler
+from edge_perception.tooling.building.float16 import to_half
+from edge_perception.tooling.building.simplify import library
+from edge_perception.tooling.building.simplify import simplify
+from edge_perception.tooling.gate.gate_limits import limits_for
+from edge_perception.tooling.quantization.layers import Layers
+from edge_perception.tooling.quantization.quantize import FLAVOURS
+from edge_perception.tooling.quantization.quantize import quantize
+from edge_perception.tooling.quantization.quantize import sensitive_layers
+
+# Rises when the same model would become another artifact without any version changing.
+RECIPE = 2
+TOOLS = ('onnx', 'onnxslim', 'onnxruntime', 'onnxconverter-common')
+
+Progress = Callable[[str, float | None], object]  # what is done; which share of it, if known
+Samples = Callable[[], Iterator[Tensors]]
+AFTERWARDS = ('computing 8 bits', None)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    What somebody wants to have built.
+
+    :param whole: force the head and every layer into 8 bits.
+    """
+
+    model: Model
+    builder: Builder
+    precision: str
+    calibration: CalibrationSet | None = None
+    options: Options = field(default_factory=Options)
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        """
+        Check what can be checked at once.
+
+        :raises BuildError: the target has no such precision, or calibration is missing.
+        """
+        name = self.builder.name
+        if self.precision not in self.builder.precisions:
+            known = ', '.join(self.builder.precisions)
+            raise BuildError(f'target {name}: got precision {self.precision}, expected {known}')
+        if self.precision == 'int8' and self.calibration is None:
+            raise BuildError(
+                f'target {name}: int8 needs pictures of what the camera will see; name a folder '
+                'with --calibration'
+            )
+
+    def plan(self, source: Path) -> BuildPlan:
+        """Return the plan for a prepared source; without samples, which need the file."""
+        files = self.calibration.files if self.calibration and self.precision == 'int8' else ()
+        return BuildPlan(
+            manifest=self.model.manifest,
+            source=source,
+            precision=self.precision,
+            calibration=files,
+            options=self.options,
+        )
+
+    @property
+    def may_spare(self) -> bool:
+        """Whether the builder may be asked to leave layers in float."""
+        return self.precision == 'int8' and self.builder.spares and not self.whole
+
+    @property
+    def form(self) -> str:
+        """
+        In what form the builder wants the source.
+
+        :raises PluginError: its author's code fails.
+        """
+        with _mistakes_of(self.builder):
+            return self.builder.source_form(self.precision)
+
+    def engine_options(self) -> Mapping[str, Any]:
+        """
+        Return the options without which the engine cannot load the artifact.
+
+        :raises PluginError: the code of the builder's author fails.
+        """
+        with _mistakes_of(self.builder):
+            return dict(self.builder.engine_options(self.options))
+
+    def ingredients(self) -> Mapping[str, Any]:
+        """
+        Return everything that artifact and gate depend on beside the model, weights and input.
+
+        :raises EdgePerceptionError: the builder cannot say.
+        """
+        calibrated = self.precision == 'int8' and self.calibration is not None
+        manifest = dump_manifest(self.model.manifest)
+        with _mistakes_of(self.builder):
+            fingerprint = dict(self.builder.fingerprint(self.plan(self.model.source)))
+        return {
+            'target': self.builder.name,
+            'precision': self.precision,
+            'form': self.form,
+            'recipe': RECIPE,
+            'tools': {name: _version(name) for name in TOOLS},
+            'fingerprint': fingerprint,
+            'calibration': self.calibration.digest if calibrated and self.calibration else '',
+            'options': asdict(self.options),
+            'whole': self.whole,
+            **{name: manifest.get(name) for name in ('decoder', 'labels', 'selection')},
+            'limits': limits_for(self.model.manifest, self.precision),
+        }
+
+    def entry_name(self) -> str:
+        """Return the name of the entry on the shelf of the model."""
+        return f'{self.precision}-{self.builder.name}-{key_of(self.ingredients())}'
+
+
+def build(
+    order: Order, workspace: Path, progress: Progress, *, spare_db: float | None = None
+) -> BuildReport:
+    """
+    Make the artifact of an order.
+
+    :param workspace: a folder for this order, in which everything is written.
+    :param spare_db: look for layers that 8 bits cannot carry, and ask for as many in float as the
+        outputs need for this signal to noise ratio; None for none.
+    :return: the artifact, alone in a folder inside the workspace.
+    :raises BuildError: with what failed and what to do.
+    """
+    source = workspace / 'source.onnx'
+    manifest = order.model.manifest
+    progress('simplifying', None)
+    simplified = simplify(order.model.source, source, manifest)
+    samples = None
+    if order.calibration is not None and order.precision == 'int8':
+        samples = _counted(order.calibration, _image_input(source, manifest), manifest, progress)
+    prepared, notes = _in_form(order, source, samples, progress)
+    head = () if order.whole else tuple(Layers(library('onnx').load(str(source)).graph).head())
+    spared: tuple[str, ...] = ()
+    if spare_db is not None and samples is not None:
+        spared = sensitive_layers(
+            source, samples=samples, manifest=manifest, wanted_db=spare_db, progress=progress
+        )
+    plan = replace(order.plan(prepared), samples=samples, head=head, spared=spared)
+    folder = workspace / 'made'
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    progress(f'building for {order.builder.name}', None)
+    with _mistakes_of(order.builder):
+        report = order.builder.build(plan, folder)
+        _check(report, folder, order.builder)
+    return replace(report, notes=(simplified, *notes, *report.notes))
+
+
+def _in_form(
+    order: Order, source: Path, samples: Samples | None, progress: Progress
+) -> tuple[Path, tuple[str, ...]]:
+    """Return the source in the form that the builder wants, and what to know of it."""
+    form = order.form
+    if form == 'float16':
+        progress('converting to float16', None)
+        prepared = source.with_name('half.onnx')
+        to_half(source, prepared)
+        return prepared, ()
+    if form not in FLAVOURS:
+        return source, ()
+    assert samples is not None
+    progress('quantizing', None)
+    prepared = source.with_name('quantized.onnx')
+    notes = quantize(
+        source,
+        prepared,
+        form=form,
+        samples=samples,
+        manifest=order.model.manifest,
+        whole=order.whole,
+        progress=progress,
+    )
+    return prepared, notes
+
+
+def _mistakes_of(builder: Builder) -> AbstractContextManager[None]:
+    return mistakes_of(f'target {builder.name}:', failed='its builder failed', foreseen=_foreseen)
+
+
+def _foreseen(error: Exception) -> bool:
+    # That of a full disk is said of the disk, not of the builder.
+    full = isinstance(error, OSError) and error.errno in NO_ROOM
+    return full or isinstance(error, EdgePerceptionError)
+
+
+def _counted(
+    calibration: CalibrationSet, spec: TensorSpec, manifest: ModelManifest, progress: Progress
+) -> Samples:
+    """Return what gives the samples; quantizers work on each as they take it, so it tells."""
+    total = count_samples(calibration.files)
+    samples = sampler(calibration.files, manifest, spec)
+
+    def counted() -> Iterator[Tensors]:
+        for index, sample in enumerate(samples(), start=1):
+            # Who takes the last one may not ask whether there are more.
+            progress(*(('calibrating', index / total) if index < total else AFTERWARDS))
+            yield sample
+        progress(*AFTERWARDS)
+
+    return counted
+
+
+def _image_input(source: Path, manifest: ModelManifest) -> TensorSpec:
+    graph = library('onnx').load(str(source), load_external_data=False).graph
+    name = manifest.input.name or graph.input[0].name
+    return TensorSpec(name, manifest.input.shape, np.dtype(manifest.input.dtype))
+
+
+def _check(report: BuildReport, folder: Path, builder: Builder) -> None:
+    """Refuse what a builder must not do, whoever wrote it."""
+    artifact = report.artifact
+    if folder not in artifact.parents or not artifact.is_file():
+        raise BuildError(
+            f'target {builder.name}: its builder gave {artifact}, expected a file in its '
+            'workspace; report it to its author'
+        )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ''

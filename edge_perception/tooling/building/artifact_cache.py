@@ -1,0 +1,282 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Writes the shelves of built artifacts, so that whoever reads them never meets half of one.
+
+One builder at a time works on an entry, under a lock that the system takes back when the process
+dies. It works in a hidden folder on the same disk, which is renamed when all is in it. What a
+killed builder leaves behind is removed by the next one, or by ``prune``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+import shutil
+import tempfile
+from typing import Any
+
+from edge_perception.contract import BuildError
+from edge_perception.models.artifact_directories import current_entries
+from edge_perception.models.artifact_directories import CURRENT_SUFFIX
+from edge_perception.models.artifact_directories import ENTRY_FILE
+from edge_perception.models.external_data import artifact_sha256
+
+BUILDING = '.building'
+LOCK = '.lock'
+REJECTED = '.rejected'
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One build on a shelf.
+
+    :param values: what its key was made of, and what the build said.
+    """
+
+    folder: Path
+    artifact: Path
+    values: Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(each.stat().st_size for each in self.folder.rglob('*') if each.is_file())
+
+
+@contextmanager
+def locked(shelf: Path, name: str, *, waiting: Callable[[], object]) -> Iterator[None]:
+    """
+    Hold the lock of an entry; whoever else wants it waits.
+
+    :param waiting: called once when somebody else holds it.
+    :raises BuildError: the shelf cannot be written.
+    """
+    with no_half_measures(shelf):
+        shelf.mkdir(parents=True, exist_ok=True)
+        file = (shelf / f'.{name}{LOCK}').open('w', encoding='utf-8')
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def workspace(shelf: Path, name: str) -> Iterator[Path]:
+    """
+    Give an empty folder for a build; what is left in it afterwards is removed.
+
+    To be called under the lock of the entry. Temporary files of libraries go there as well.
+
+    :raises BuildError: the disk is full, or the folder cannot be written.
+    """
+    for left in shelf.glob(f'.{name}.*{BUILDING}'):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = shelf / f'.{name}.{os.getpid()}{BUILDING}'
+    before = tempfile.tempdir, os.environ.get('TMPDIR')
+    with no_half_measures(shelf):
+        try:
+            folder.mkdir()
+            tempfile.tempdir = os.environ['TMPDIR'] = str(folder)
+            yield folder
+        finally:
+            tempfile.tempdir = before[0]
+            os.environ.pop('TMPDIR', None)
+            if before[1] is not None:
+                os.environ['TMPDIR'] = before[1]
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def no_half_measures(shelf: Path) -> Iterator[None]:
+    """
+    Turn what the operating system refuses into a sentence.
+
+    :raises BuildError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise BuildError(
+                f'{shelf}: no room is left on the disk; free some, or set XDG_CACHE_HOME to '
+                'another one'
+            ) from error
+        words = error.strerror or ' '.join(str(error).split())
+        raise BuildError(f'{error.filename or shelf}: {words}; check the permissions') from error
+
+
+def publish(
+    folder: Path,
+    shelf: Path,
+    name: str,
+    *,
+    artifact: str,
+    values: Mapping[str, Any],
+    passed: bool = True,
+) -> Entry:
+    """
+    Put a finished build on its shelf in one step, and make it the current one.
+
+    What was rejected gets a name of its own, and takes no place of what has passed.
+
+    :param folder: the workspace; it becomes the entry.
+    :param artifact: name of the file in it.
+    :raises OSError: the shelf cannot be written.
+    """
+    name = name if passed else name + REJECTED
+    written = {
+        **values,
+        'passed': passed,
+        'artifact': artifact,
+        'sha256': artifact_sha256(folder / artifact),
+    }
+    text = json.dumps(written, indent=2, default=str)
+    (folder / ENTRY_FILE).write_text(text + '\n', encoding='utf-8')
+    for path in (*folder.iterdir(), folder):
+        _sync(path)
+    target = shelf / name
+    if target.exists():
+        _remove(target)
+    folder.rename(target)
+    _sync(shelf)
+    if passed or not _has_current(shelf, name):
+        make_current(shelf, name)
+    entry = read_entry(target)
+    assert entry is not None
+    return entry
+
+
+def make_current(shelf: Path, name: str) -> None:
+    """
+    Say that an entry is the one that counts for its target and precision.
+
+    :raises BuildError: the disk is full, or the folder cannot be written.
+    """
+    pointer = _pointer(shelf, name)
+    if _named_by(pointer) == name:
+        return
+    # In the entry, which nobody else works on: what somebody killed leaves is found again there.
+    part = shelf / name / f'{pointer.name}.part'
+    with no_half_measures(shelf):
+        try:
+            part.write_text(name + '\n', encoding='utf-8')
+            part.replace(pointer)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _pointer(shelf: Path, name: str) -> Path:
+    """Return the file that names the current entry for target and precision of an entry."""
+    return shelf / f'{name.rpartition("-")[0]}{CURRENT_SUFFIX}'
+
+
+def _named_by(pointer: Path) -> str:
+    try:
+        return pointer.read_text(encoding='utf-8').strip()
+    except (OSError, ValueError):  # none yet, or damaged
+        return ''
+
+
+def _has_current(shelf: Path, name: str) -> bool:
+    """Tell whether an entry that has passed is the current one."""
+    current = _named_by(_pointer(shelf, name))
+    entry = read_entry(shelf / current) if current else None
+    return entry is not None and bool(entry.values.get('passed'))
+
+
+def read_entry(folder: Path) -> Entry | None:
+    """Return an entry that is whole; None for every other."""
+    try:
+        values = json.loads((folder / ENTRY_FILE).read_text(encoding='utf-8'))
+        artifact = folder / values['artifact']
+        if artifact_sha256(artifact) != values['sha256']:
+            return None
+    except Exception:  # missing, damaged, of another version: all the same here
+        return None
+    return Entry(folder, artifact, values)
+
+
+def entries(root: Path) -> Iterator[tuple[Entry, bool]]:
+    """Give every entry below the root, and whether it is current."""
+    for shelf in sorted(each for each in root.glob('*') if each.is_dir()):
+        current = set(current_entries(shelf))
+        for folder in sorted(shelf.glob('[!.]*')):
+            entry = read_entry(folder) if folder.is_dir() else None
+            if entry is not None:
+                yield entry, folder in current
+
+
+def prune(root: Path, *, everything: bool = False) -> tuple[int, int]:
+    """
+    Remove what nobody needs: what is left of broken builds, and entries that are not current.
+
+    :param everything: remove the others as well.
+    :return: how many entries went, and how many bytes.
+    """
+    removed = freed = 0
+    for shelf in sorted(each for each in root.glob('*') if each.is_dir()):
+        keep = set() if everything else set(current_entries(shelf))
+        for folder in sorted(shelf.iterdir()):
+            if folder.is_dir() and folder not in keep and _is_free(shelf, folder):
+                freed += sum(each.stat().st_size for each in folder.rglob('*') if each.is_file())
+                _remove(folder)
+                removed += not folder.name.startswith('.')
+        if not any(each.is_dir() for each in shelf.iterdir()):
+            _remove_shelf(shelf)
+    return removed, freed
+
+
+def _remove(folder: Path) -> None:
+    """Take an entry away in one step; who is killed after it leaves a hidden rest for prune."""
+    rest = folder
+    if not folder.name.startswith('.'):
+        rest = folder.with_name(f'.{folder.name}.{os.getpid()}.old{BUILDING}')
+        folder.rename(rest)
+    shutil.rmtree(rest, ignore_errors=True)
+
+
+def _remove_shelf(shelf: Path) -> None:
+    for each in shelf.iterdir():
+        if each.name.endswith(CURRENT_SUFFIX) or _is_free(shelf, each):
+            each.unlink(missing_ok=True)
+    with suppress(OSError):  # somebody begins a build in it right now
+        shelf.rmdir()
+
+
+def _is_free(shelf: Path, path: Path) -> bool:
+    """Tell whether nobody builds the entry that a folder or lock belongs to."""
+    name = path.name.removesuffix(LOCK)
+    if name.startswith('.') and name.endswith(BUILDING):
+        name = name.removesuffix(BUILDING).removesuffix('.old').rpartition('.')[0]
+    lock = shelf / f'.{name.lstrip(".").removesuffix(REJECTED)}{LOCK}'
+    if not lock.exists():
+        return True
+    with lock.open('r', encoding='utf-8') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

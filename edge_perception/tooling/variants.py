@@ -1,0 +1,165 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every artifact of a model on every engine: what evaluate and bench go through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import EngineType
+from edge_perception.contract import Options
+from edge_perception.contract import parse_options
+from edge_perception.models.artifact_directories import current_entries
+from edge_perception.models.artifact_directories import ENTRY_FILE
+from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.artifacts import ARTIFACTS_FOLDER
+from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import choose_artifact
+from edge_perception.models.assembly import Assembled
+from edge_perception.models.assembly import raise_all
+from edge_perception.models.engine_choice import AUTO
+from edge_perception.models.engine_choice import choose_engine
+from edge_perception.models.engine_choice import engines_for
+from edge_perception.models.external_data import artifact_sha256
+from edge_perception.models.finding import Model
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.plugin_host import probe
+from edge_perception.models.proofs import proof_path
+from edge_perception.tooling.building.precision import precision_of
+from edge_perception.tooling.notes import note
+from edge_perception.tooling.offline import load_side
+from edge_perception.tooling.offline import Side
+
+ALL = 'all'
+NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One artifact of a model on one engine."""
+
+    model: Model
+    engine: str
+    path: Path
+    precision: str
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """Name of the file with where it lies: the folder artifacts, or the cache."""
+        inside = self.path.parent == self.model.folder / ARTIFACTS_FOLDER
+        shelf = 'cache' if (self.path.parent / ENTRY_FILE).is_file() else ''
+        return '/'.join(filter(None, (ARTIFACTS_FOLDER if inside else shelf, self.path.name)))
+
+    def with_options(self, values: Mapping[str, Any]) -> Variant:
+        """Return the same with other options of its engine."""
+        options = {self.engine: {**self.options.get(self.engine, {}), **values}}
+        return Variant(self.model, self.engine, self.path, self.precision, options)
+
+
+def variants(
+    host: PluginHost,
+    model: Model,
+    engine: str,
+    *,
+    files: Sequence[Path] = (),
+    options: Mapping[str, Mapping[str, Any]] = NO_OPTIONS,
+) -> list[Variant]:
+    """
+    Return what can be run here: for each engine the source, and each artifact with a proof.
+
+    A copy of the same artifact is left out. A proof that does not hold is said.
+
+    :param engine: a name, or ``all``.
+    :param files: these artifacts instead, proven or not.
+    :param options: by engine.
+    :raises ArtifactError: one of the files does not exist, or no such engine reads it; or there
+        is nothing to run.
+    :raises EngineUnavailableError: the engine does not work here.
+    :raises OptionError: an option does not exist or has a value that it cannot have.
+    """
+    engines = engines_for(host, AUTO) if engine == ALL else [choose_engine(host, engine)]
+    engines = [each for each in engines if probe(each).available]
+    raise_all([error for path in files for error in _unread(path, engines)])
+    found = []
+    for each in sorted(engines, key=lambda e: e.name != 'onnxruntime'):
+        values = dict(options.get(each.name, {}))
+        parsed = parse_options(each.options_type, values, owner=f'engine {each.name!r}')
+        pairs = _named(each, files) if files else _proven(model, each, parsed)
+        found += [
+            Variant(model, each.name, path, precision, {each.name: values})
+            for path, precision in pairs
+        ]
+    if not found:
+        raise ArtifactError(
+            model.source,
+            reason=f'{_unread_by(engines)}, and has no artifact that is proven for them',
+            remedy='build one, or name a file with --artifact',
+        )
+    return found
+
+
+@contextmanager
+def load(host: PluginHost, variant: Variant) -> Iterator[Assembled]:
+    """
+    Give the variant, active and warm.
+
+    :raises EdgePerceptionError: it cannot be loaded.
+    """
+    side = Side(variant.engine, variant.path, variant.precision, variant.options)
+    assembled = load_side(host, variant.model, side)
+    try:
+        yield assembled
+    finally:
+        assembled.pipeline.engine.deactivate()
+
+
+def _unread(path: Path, engines: Sequence[EngineType]) -> Iterator[ArtifactError]:
+    if not path.is_file():
+        yield ArtifactError(path, reason='no such file', remedy='correct the path')
+    elif not any(path.suffix in each.artifact_suffixes for each in engines):
+        remedy = 'name such a file, or the engine that reads this one'
+        yield ArtifactError(path, reason=_unread_by(engines), remedy=remedy)
+
+
+def _unread_by(engines: Sequence[EngineType]) -> str:
+    reading = [f'{each.name} ({", ".join(each.artifact_suffixes)})' for each in engines]
+    names = ', '.join(reading) or 'none works here'
+    return f'is read by none of the engines that are measured: {names}'
+
+
+def _named(engine_type: EngineType, files: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    suffixes = engine_type.artifact_suffixes
+    yield from ((path, precision_of(path)) for path in files if path.suffix in suffixes)
+
+
+def _proven(model: Model, engine_type: EngineType, options: Options) -> Iterator[tuple[Path, str]]:
+    """Give the source, and each artifact that the node would load."""
+    suffixes = engine_type.artifact_suffixes
+    if model.source.suffix in suffixes:
+        yield model.source, engine_type.precision(options)
+    seen: set[str] = set()
+    shelves = current_entries(model_shelf(model))
+    for shelf in (model.folder / ARTIFACTS_FOLDER, *shelves):
+        for path in sorted(shelf.glob('*')) if shelf.is_dir() else ():
+            if path.suffix not in suffixes or not proof_path(path, engine_type.name).is_file():
+                continue
+            wish = ArtifactWish(path=str(path))
+            try:
+                chosen = choose_artifact(model, engine_type, options, wish=wish, shelves=shelves)
+            except ArtifactError as error:
+                note(f'left out: {error}')
+                continue
+            digest = artifact_sha256(path)
+            if digest not in seen:
+                seen.add(digest)
+                yield path, chosen.precision

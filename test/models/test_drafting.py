@@ -1,0 +1,293 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import example
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+import numpy as np
+import pytest
+
+from edge_perception.contract import ManifestError
+from edge_perception.contract import ModelDescription
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import parse_manifest
+from edge_perception.contract import TensorSpec
+from edge_perception.models.drafting import Draft
+from edge_perception.models.drafting import draft_manifest
+from edge_perception.models.drafting import UNANSWERED
+
+CELLS = 8400  # of 640x640 pixels at strides 8, 16 and 32
+IMAGE = (1, 3, 640, 640)
+EXPORT = {
+    'description': 'Ultralytics YOLO11n model trained on coco.yaml',
+    'author': 'Ultralytics',
+    'license': 'AGPL-3.0 License (https://ultralytics.com/license)',
+    'stride': '32',
+    'task': 'detect',
+    'batch': '1',
+    'imgsz': '[640, 640]',
+    'names': "{0: 'person', 1: 'bicycle'}",
+    'args': "{'batch': 1, 'half': False, 'nms': False}",
+    'channels': '3',
+    'end2end': 'False',
+}
+
+
+def specs(*shapes, prefix: str, dtype: str = 'float32') -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(f'{prefix}{index}', tuple(shape), np.dtype(dtype))
+        for index, shape in enumerate(shapes)
+    )
+
+
+def draft(*outputs, image=IMAGE, dtype='float32', **metadata) -> Draft:
+    description = ModelDescription(
+        inputs=specs(image, prefix='images', dtype=dtype),
+        outputs=specs(*outputs, prefix='output'),
+        metadata=metadata,
+    )
+    return draft_manifest(description, source='net.onnx')
+
+
+def exported(*outputs, image=IMAGE, dtype='float32', **metadata) -> Draft:
+    return draft(*outputs, image=image, dtype=dtype, **{**EXPORT, **metadata})
+
+
+def complete(draft: Draft) -> ModelManifest:
+    assert draft.unknown == ()
+    return parse_manifest(draft.values, folder=Path(), subject='draft')
+
+
+def test_an_ultralytics_detector_needs_no_answers():
+    manifest = complete(exported((1, 6, CELLS)))
+    recipe = manifest.input
+    assert (recipe.width, recipe.height, recipe.layout, recipe.color) == (640, 640, 'nchw', 'rgb')
+    assert (recipe.resize, recipe.fill) == ('letterbox_center', 114)
+    assert recipe.scale == pytest.approx(1 / 255)
+    assert manifest.decoder == 'yolo'
+    assert manifest.labels.names == ('person', 'bicycle')
+    assert manifest.license.startswith('AGPL-3.0')
+    assert manifest.description.startswith('Ultralytics YOLO11n')
+
+
+@pytest.mark.parametrize(
+    ('shape', 'metadata', 'layout'),
+    [
+        ((1, 6, CELLS), {}, 'channels_first'),
+        ((1, CELLS, 6), {}, 'channels_last'),
+        ((1, 300, 6), {'end2end': 'True'}, 'end_to_end'),
+        ((1, 300, 6), {'args': "{'nms': True}"}, 'end_to_end'),
+        ((1, 300, 6), {}, 'end_to_end'),  # YOLOv10, before there was a key for it
+        ((-1, 6, -1), {}, 'channels_first'),  # exported with dynamic=True
+    ],
+)
+def test_the_layout_of_the_output(shape, metadata, layout):
+    assert complete(exported(shape, **metadata)).decoder_options['layout'] == layout
+
+
+def test_metadata_gives_the_size_of_a_dynamic_input():
+    manifest = complete(exported((-1, 6, -1), image=(-1, 3, -1, -1), imgsz='[384, 640]'))
+    assert (manifest.input.height, manifest.input.width) == (384, 640)
+    assert complete(exported((-1, 6, -1), image=(-1, 3, -1, -1), imgsz='320')).input.width == 320
+
+
+def test_half_precision_and_gray_inputs():
+    assert complete(exported((1, 6, CELLS), dtype='float16')).input.dtype == 'float16'
+    gray = complete(exported((1, 6, CELLS), image=(1, 1, 640, 640), channels='1'))
+    assert (gray.input.color, gray.input.channels) == ('gray', 1)
+
+
+@pytest.mark.parametrize(('values', 'options'), [(3, {}), (2, {'keypoint_values': 2})])
+def test_keypoints_of_a_pose_model(values, options):
+    shape = (1, 4 + 1 + 17 * values, CELLS)
+    pose = {'task': 'pose', 'names': "{0: 'person'}", 'kpt_shape': f'[17, {values}]'}
+    manifest = complete(exported(shape, **pose))
+    assert manifest.keypoint_names[:2] == ('nose', 'left_eye')
+    assert len(manifest.skeleton) == 19
+    assert manifest.decoder_options == {'layout': 'channels_first', **options}
+
+
+def test_keypoints_without_and_with_names():
+    pose = {'task': 'pose', 'kpt_shape': '[4, 3]'}
+    assert complete(exported((1, 18, CELLS), **pose)).keypoint_names == (
+        'kp0',
+        'kp1',
+        'kp2',
+        'kp3',
+    )
+    named = complete(exported((1, 18, CELLS), **pose, kpt_names="{0: ['a', 'b', 'c', 'd']}"))
+    assert named.keypoint_names == ('a', 'b', 'c', 'd')
+    assert named.skeleton == ()
+
+
+def test_a_classifier_sees_the_whole_image():
+    manifest = complete(exported((1, 2), image=(1, 3, 224, 224), task='classify'))
+    assert (manifest.decoder, manifest.input.resize) == ('classifier', 'stretch')
+
+
+@pytest.mark.parametrize(
+    ('shape', 'metadata', 'said'),
+    [
+        ((1, 38, CELLS), {'task': 'segment'}, 'instance masks are not supported'),
+        ((1, 7, CELLS), {'task': 'obb'}, 'rotated boxes are not supported'),
+        ((1, 7, CELLS), {}, 'is not what 2 classes and 0 keypoints give'),
+        ((1, 300, 6 + 80), {}, 'is not what 2 classes'),  # RT-DETR: boxes from 0 to 1
+        ((1, 6, 100), {}, 'is not what 2 classes'),
+        ((1, 18, CELLS), {'task': 'pose', 'kpt_shape': '(a, b)'}, 'kpt_shape'),
+        ((1, 6, CELLS), {'names': '{0: 1, 2: 3}'}, 'the class names'),
+        ((1, 5), {'task': 'classify'}, 'is not what 2 classes'),
+        ((1, 6, CELLS), {'image': (4, 3, 640, 640)}, 'a batch size of 1'),
+        ((1, 6, CELLS), {'image': (1, 4, 640, 640), 'channels': '4'}, 'the 4 channels'),
+        ((1, 6, CELLS), {'dtype': 'uint8'}, 'scale, mean and std'),
+    ],
+)
+def test_what_an_export_leaves_open_is_said(shape, metadata, said):
+    made = exported(shape, **metadata)
+    assert said in '; '.join(made.unknown)
+    assert UNANSWERED in repr(made.values) or 'batch size' in said
+
+
+def test_yolov5_carries_metadata_without_a_task_and_is_not_mistaken():
+    known = {'stride': '32', 'names': "{0: 'person'}"}
+    made = draft((1, 3 * CELLS, 6), **known)
+    assert made.values['decoder']['name'] == UNANSWERED
+    assert 'YOLOv5 with anchors, which no built-in decoder reads' in '; '.join(made.unknown)
+
+
+@pytest.mark.parametrize(
+    ('outputs', 'decoder'),
+    [
+        ([(1, CELLS, 85)], 'yolox'),
+        ([(1, 84, CELLS)], 'yolo'),
+        ([(1, 84, 34000)], 'yolo'),  # strides 4 to 32
+        ([(1, 300, 6)], 'yolo'),
+        (
+            [(1, cells, 80) for cells in (6400, 1600, 400)]
+            + [(1, cells, 32) for cells in (6400, 1600, 400)],
+            'nanodet',
+        ),
+        ([(1, cells, width) for width in (1, 1, 4, 10) for cells in (6400, 1600, 400)], 'yunet'),
+        ([(1, 10, 4), (1, 10), (1, 10), (1,)], 'ssd'),
+        ([(1, 10), (1, 10, 4), (1,), (1, 10)], 'ssd'),
+        ([(1, 1, 17, 3)], 'movenet'),
+        ([(1, 1000)], 'classifier'),
+        ([(1, 1000, 1, 1)], 'classifier'),
+        ([(1, 21, 640, 640)], 'segmentation'),
+        ([(1, 640, 640, 21)], 'segmentation'),
+        ([(1, 17, 160, 160)], 'heatmap'),
+    ],
+)
+def test_shapes_give_families_away_as_a_guess(outputs, decoder):
+    made = draft(*outputs)
+    assert made.values['decoder']['name'] == decoder
+    assert any(f'the decoder {decoder!r} is a guess' in each for each in made.unknown)
+
+
+@pytest.mark.parametrize('outputs', [[], [(7,)], [(1, 5, 5, 5, 5)], [(1, 3, 7, 9)], [(2, 3)] * 5])
+def test_strange_outputs_are_no_guess(outputs):
+    made = draft(*outputs)
+    assert made.values['decoder']['name'] == UNANSWERED
+    assert any('how the outputs are decoded' in each for each in made.unknown)
+
+
+def test_without_metadata_the_tensor_answers_what_it_can():
+    made = draft((1, 1000), image=(1, 224, 192, 3), dtype='uint8')
+    recipe = made.values['input']
+    assert [recipe[key] for key in ('width', 'height', 'layout', 'dtype')] == [
+        192,
+        224,
+        'nhwc',
+        'uint8',
+    ]
+    assert {key for key, value in recipe.items() if value == UNANSWERED} == {
+        'color',
+        'scale',
+        'mean',
+        'std',
+        'resize',
+        'fill',
+    }
+    said = '; '.join(made.unknown)
+    for what in ('the color order', 'scale, mean and std', 'resized', 'delete the line fill'):
+        assert what in said
+
+
+def test_names_of_classes_may_stay_open():
+    made = draft((1, 1000))
+    assert made.optional == (
+        'the class names (there are 1000); without them results carry numbers',
+    )
+    assert 'class names' not in '; '.join(made.unknown)
+    assert exported((1, 6, CELLS)).optional == ()
+
+
+def test_inputs_that_are_no_single_image():
+    two = ModelDescription(
+        inputs=specs(IMAGE, IMAGE, prefix='in'), outputs=specs((1, 10), prefix='out')
+    )
+    assert 'which input takes the image' in draft_manifest(two, source='a.onnx').unknown[0]
+    beside = ModelDescription(
+        inputs=specs(IMAGE, (1, 2), prefix='in'), outputs=specs((1, 10), prefix='out')
+    )
+    made = draft_manifest(beside, source='a.onnx')
+    assert made.values['input']['name'] == 'in0'
+    assert 'what the inputs beside in0 are for' in made.unknown[0]
+    nothing = draft_manifest(ModelDescription(inputs=(), outputs=()), source='')
+    assert nothing.unknown
+
+
+literals = st.one_of(
+    st.text(max_size=40),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.integers(), inner, max_size=4)
+        ),
+        max_leaves=8,
+    ).map(repr),
+    st.sampled_from(
+        ['[' * 5000, '{' * 500, "'\\d'", '1' * 5000, '-' * 5000 + '1', '\0', 'a.b', '[640, 640]']
+    ),
+)
+KEYS = [
+    'names',
+    'stride',
+    'imgsz',
+    'channels',
+    'kpt_shape',
+    'kpt_names',
+    'end2end',
+    'args',
+    'license',
+    'description',
+]
+metadata = st.fixed_dictionaries(
+    {'task': st.sampled_from(['detect', 'pose', 'classify', 'segment', '']) | st.text(max_size=8)},
+    optional=dict.fromkeys(KEYS, literals),
+)
+shapes = st.lists(
+    st.lists(st.sampled_from([-1, 1, 2, 3, 4, 6, 17, 84, 300, 640, CELLS]), max_size=5), max_size=4
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(metadata=metadata, inputs=shapes, outputs=shapes)
+@example(metadata={**EXPORT, 'names': '{' + '0: 1, ' * 9}, inputs=[IMAGE], outputs=[(1, 6, CELLS)])
+def test_whatever_is_in_a_file_a_draft_is_made_of_it(metadata, inputs, outputs):
+    """A draft is complete and loads, or says what it lacks and is refused until that is there."""
+    description = ModelDescription(
+        inputs=specs(*inputs, prefix='in'),
+        outputs=specs(*outputs, prefix='out'),
+        metadata=metadata,
+    )
+    made = draft_manifest(description, source='net.onnx')
+    if not made.unknown:
+        parse_manifest(made.values, folder=Path(), subject='draft')
+    if UNANSWERED in made.values['input'].values():
+        assert made.unknown
+        with pytest.raises(ManifestError):
+            parse_manifest(made.values, folder=Path(), subject='draft')
