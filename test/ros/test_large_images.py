@@ -21,6 +21,7 @@ from test.support.graph import Spinner
 from test.support.graph import Tester
 
 LEVELS = range(10, 250, 10)
+NODES = 'edge_perception.simulation.nodes.'
 
 
 def start(module: str, *parameters: str, log: Path) -> subprocess.Popen[bytes]:
@@ -30,7 +31,7 @@ def start(module: str, *parameters: str, log: Path) -> subprocess.Popen[bytes]:
     }
     with log.open('w') as file:
         return subprocess.Popen(
-            [sys.executable, '-m', f'edge_perception.simulation.nodes.{module}', '--ros-args', *flags],
+            [sys.executable, '-m', NODES + module, '--ros-args', *flags],
             env=environment,
             stdout=file,
             stderr=subprocess.STDOUT,

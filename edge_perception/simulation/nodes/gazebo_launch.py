@@ -173,5 +173,6 @@ def _module(name: str, **parameters: Any) -> Start:
     """Return a node of ours that has no executable of its own."""
     values = {'use_sim_time': 'true', **parameters}
     flags = [part for key, value in values.items() for part in ('-p', f'{key}:={value}')]
-    command = (sys.executable, '-m', f'edge_perception.simulation.nodes.{name}', '--ros-args', *flags)
+    module = f'edge_perception.simulation.nodes.{name}'
+    command = (sys.executable, '-m', module, '--ros-args', *flags)
     return Start(name, command)
