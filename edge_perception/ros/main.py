@@ -12,6 +12,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 
+from edge_perception.ros.guard import spin
 from edge_perception.ros.system.rclpy_versions import RCLError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _spin(node: PerceptionNode, arguments: list[str] | None) -> None:
     try:
         warn_of_arguments(node, arguments)
         node.autostart()
-        executor.spin_until_future_complete(node.finished)
+        spin(executor, node.finished, node.guard)
     except (KeyboardInterrupt, ExternalShutdownException):
         # Ctrl-C and SIGTERM are the usual ways to end the process.
         pass

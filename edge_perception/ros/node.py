@@ -30,6 +30,7 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.pose import object_width
 from edge_perception.pose import planar_stages
+from edge_perception.ros.guard import CallbackGuard
 from edge_perception.ros.output import diagnostics
 from edge_perception.ros.output.services import Services
 from edge_perception.ros.parameters.camera_parameters import CameraConfig
@@ -98,6 +99,7 @@ class PerceptionNode(LifecycleNode):
         self._realtime = Realtime()
         self._declared = Parameters(self, engines=self._host.engines)
         self.add_on_set_parameters_callback(self._check_parameters)
+        self.guard = CallbackGuard(self.get_logger().error)
         self._session: Session | None = None
         self._closing: Session | None = None
         self._trouble = self._death = ''
@@ -390,4 +392,5 @@ class PerceptionNode(LifecycleNode):
         statuses = diagnostics.statuses(
             self.get_fully_qualified_name(), session=self._session, trouble=self._trouble
         )
+        statuses += diagnostics.failed_callbacks(self.get_fully_qualified_name(), self.guard)
         self._diagnostics.publish(diagnostics.array(stamp, statuses))

@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
 
 from edge_perception.ros.camera import Camera
+from edge_perception.ros.guard import CallbackGuard
 from edge_perception.ros.session import Session
 from edge_perception.runtime.accounts import FrameCounts
 from edge_perception.runtime.budget import NS_PER_MS
@@ -65,6 +66,15 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
             level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
             found.append(_status(f'{prefix}pose', level, problem or 'ok', values))
     return found
+
+
+def failed_callbacks(node_name: str, guard: CallbackGuard) -> list[DiagnosticStatus]:
+    """Return a status that counts the callbacks that raised; none while all worked."""
+    if not guard.failures:
+        return []
+    message = f'{guard.failures} callbacks failed and were skipped, the last: {guard.cause}'
+    values = {'failures': str(guard.failures), 'cause': guard.cause}
+    return [_status(f'{node_name}: callbacks', DiagnosticStatus.WARN, message, values)]
 
 
 def _camera_status(name: str, session: Session, camera: Camera) -> DiagnosticStatus:
