@@ -37,6 +37,7 @@ from edge_perception.ros.parameters.camera_parameters import CameraConfig
 from edge_perception.ros.parameters.declaration import Parameters
 from edge_perception.ros.parameters.node_parameters import make_request
 from edge_perception.ros.parameters.node_parameters import NodeConfig
+from edge_perception.ros.parameters.parameter_service import BoundedParameterService
 from edge_perception.ros.session import Session
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.runtime.budget import Clock
@@ -92,7 +93,8 @@ class PerceptionNode(LifecycleNode):
         clock: Clock = time.monotonic_ns,
         **node_arguments: Any,
     ) -> None:
-        super().__init__('perception', **node_arguments)
+        super().__init__('perception', start_parameter_services=False, **node_arguments)
+        self._parameter_services = BoundedParameterService(self)
         self._host = host or PluginHost()
         self._monotonic = clock
         self._collector = collector
