@@ -230,7 +230,7 @@ def test_every_document_with_commands_is_followed() -> None:
 
 def test_readme(reader: Reader, checkout: Path, own_files: None) -> None:
     reader.follow(ROOT / 'README.md')
-    assert reader.ran >= 2
+    assert reader.ran >= 1
     assert cv2.imread(str(checkout / 'drawn' / 'street.jpg')).shape == (428, 640, 3)
 
 
