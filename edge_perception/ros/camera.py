@@ -24,6 +24,7 @@ from edge_perception.ros.input.camera_input import CameraInput
 from edge_perception.ros.input.camera_input import ImageMessage
 from edge_perception.ros.input.camera_input import to_frame
 from edge_perception.ros.input.camera_watch import CameraWatch
+from edge_perception.ros.input.compressed_images import SizeLimit
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.log_once import LogOnce
 from edge_perception.ros.output.debug_image import DebugImage
@@ -215,7 +216,7 @@ class Camera:
             own.name,
             pipeline,
             hooks=LaneHooks(
-                convert=partial(to_frame, max_pixels=int(config.max_image_megapixels * 1e6)),
+                convert=partial(to_frame, limit=SizeLimit(int(config.max_image_megapixels * 1e6))),
                 compose=self._compose,
                 report=self.say,
                 afterwards=self._afterwards,

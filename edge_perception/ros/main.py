@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from edge_perception.ros.node import PerceptionNode
 
 
+# A second fence behind max_image_megapixels, should a decoder see another size than we read in the
+# header. OpenCV reads it when it is imported; its own limit is 1 gigapixel.
+MAX_DECODED_PIXELS = 100_000_000
+
+
 def main(arguments: list[str] | None = None) -> int:
     """
     Run the node until it is shut down.
@@ -26,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     :return: exit status: 0; 1 when the engine died, so that launch may respawn the process; 2 when
         the node could not be made.
     """
+    os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(MAX_DECODED_PIXELS))
     try:
         from edge_perception.ros.node import PerceptionNode
         from edge_perception.runtime.garbage import Collector

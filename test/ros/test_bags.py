@@ -19,6 +19,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
 from edge_perception.ros.input.compressed_images import compressed_to_frame
+from edge_perception.ros.input.compressed_images import SizeLimit
 from edge_perception.ros.input.raw_images import image_to_frame
 from test.support.bags import camera_messages
 from test.support.bags import play
@@ -52,7 +53,7 @@ def node():
 def to_frame(message):
     if isinstance(message, Image):
         return image_to_frame(message)
-    return compressed_to_frame(message, max_pixels=MAX_PIXELS)
+    return compressed_to_frame(message, limit=SizeLimit(MAX_PIXELS))
 
 
 def seen_by_opencv(path):

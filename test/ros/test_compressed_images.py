@@ -15,6 +15,7 @@ from sensor_msgs.msg import CompressedImage
 from edge_perception.contract import FRAME_ENCODINGS
 from edge_perception.contract import ImageError
 from edge_perception.ros.input.compressed_images import compressed_to_frame
+from edge_perception.ros.input.compressed_images import SizeLimit
 
 WIDTH, HEIGHT = 48, 32
 MAX_PIXELS = 4096 * 4096
@@ -45,7 +46,7 @@ def compressed(data: bytes, image_format: str = '') -> CompressedImage:
 
 
 def decode(data: bytes, image_format: str = ''):
-    return compressed_to_frame(compressed(data, image_format), max_pixels=MAX_PIXELS)
+    return compressed_to_frame(compressed(data, image_format), limit=SizeLimit(MAX_PIXELS))
 
 
 def with_exif(jpeg: bytes, *, orientation: int, thumbnail: bytes = b'') -> bytes:
@@ -84,7 +85,7 @@ def test_stamp_and_frame_id_come_from_the_header():
     message = compressed(JPEG)
     message.header.stamp.sec, message.header.stamp.nanosec = 5, 7
     message.header.frame_id = 'camera_optical_frame'
-    frame = compressed_to_frame(message, max_pixels=MAX_PIXELS)
+    frame = compressed_to_frame(message, limit=SizeLimit(MAX_PIXELS))
     assert (frame.stamp_ns, frame.frame_id) == (5_000_000_007, 'camera_optical_frame')
 
 
@@ -130,11 +131,11 @@ def test_bytes_behind_the_picture_are_accepted(data):
 
 def test_the_limit_counts_pixels():
     message = compressed(PNG)
-    assert compressed_to_frame(message, max_pixels=WIDTH * HEIGHT).width == WIDTH
+    assert compressed_to_frame(message, limit=SizeLimit(WIDTH * HEIGHT)).width == WIDTH
     with pytest.raises(ImageError) as caught:
-        compressed_to_frame(message, max_pixels=WIDTH * HEIGHT - 1)
+        compressed_to_frame(message, limit=SizeLimit(WIDTH * HEIGHT - 1))
     assert str(caught.value) == (
-        'png picture: got 48x32 pixels, expected at most 1535 in all; '
+        'png image: got 48x32 pixels, expected at most 1535 in all; '
         'lower the resolution of the camera or raise max_image_megapixels'
     )
 
@@ -143,7 +144,7 @@ def test_the_limit_counts_pixels():
 def test_a_picture_that_claims_gigabytes_is_not_decoded(data, kind, monkeypatch):
     bomb = claiming(data, width=60_000, height=60_000)
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('was decoded'))
-    with pytest.raises(ImageError, match=f'^{kind} picture: got 60000x60000 pixels, expected at'):
+    with pytest.raises(ImageError, match=f'^{kind} image: got 60000x60000 pixels, expected at'):
         decode(bomb)
 
 
@@ -152,7 +153,7 @@ def test_a_picture_without_pixels_is_refused(data, kind):
     with pytest.raises(ImageError) as caught:
         decode(claiming(data, width=0, height=32))
     assert str(caught.value) == (
-        f'{kind} picture: got 0x32 pixels, expected at least 1x1; check the camera driver'
+        f'{kind} image: got 0x32 pixels, expected at least 1x1; check the camera driver'
     )
 
 
@@ -162,7 +163,7 @@ def test_a_png_damaged_in_the_middle_is_refused():
     with pytest.raises(ImageError) as caught:
         decode(bytes(damaged))
     assert str(caught.value) == (
-        f'png picture: got {len(PNG)} bytes that cannot be decoded, expected 48x32 pixels; '
+        f'png image: got {len(PNG)} bytes that cannot be decoded, expected 48x32 pixels; '
         'check the camera driver and the network'
     )
 
@@ -183,8 +184,8 @@ def test_a_truncated_picture_is_refused_wherever_it_ends(data, kind):
             decode(data[:length])
         if length == len(data) - 2 and kind == 'jpeg':
             assert str(caught.value) == (
-                f'jpeg picture: got 48x32 pixels in {length} bytes without an end, '
-                'expected a complete picture; check the camera driver and the network'
+                f'jpeg image: got 48x32 pixels in {length} bytes without an end, '
+                'expected a complete image; check the camera driver and the network'
             )
 
 
@@ -194,32 +195,32 @@ def test_a_truncated_picture_is_refused_wherever_it_ends(data, kind):
         (
             b'',
             'jpeg',
-            "picture: got 0 bytes that are neither jpeg nor png, format 'jpeg', "
+            "image: got 0 bytes that are neither jpeg nor png, format 'jpeg', "
             'expected jpeg or png; set the camera driver to one of them',
         ),
         (
             b'\0\0\0\1gB',
             'h264',
-            "picture: got 6 bytes that are neither jpeg nor png, format 'h264', "
+            "image: got 6 bytes that are neither jpeg nor png, format 'h264', "
             'expected jpeg or png; set the camera driver to one of them',
         ),
         (
             JPEG[:100],
             'jpeg',
-            'picture: got 100 bytes that end or break within the header; '
+            'image: got 100 bytes that end or break within the header; '
             'check the camera driver and the network',
         ),
         (
             bytes(12) + PNG,
             '16UC1; compressedDepth png',
             "format: got '16UC1; compressedDepth png', which holds distances, expected a color "
-            'or gray picture; subscribe to the color topic of the camera',
+            'or gray image; subscribe to the color topic of the camera',
         ),
         (
             PNG,
             '16UC1; png compressed ',
             "format: got '16UC1; png compressed ', which holds distances, expected a color or "
-            'gray picture; subscribe to the color topic of the camera',
+            'gray image; subscribe to the color topic of the camera',
         ),
     ],
 )
@@ -231,7 +232,7 @@ def test_a_malformed_message_gets_one_sentence(data, image_format, sentence):
 
 def assert_frame_or_image_error(message: CompressedImage) -> None:
     try:
-        frame = compressed_to_frame(message, max_pixels=1_000_000)
+        frame = compressed_to_frame(message, limit=SizeLimit(1_000_000))
     except ImageError as error:
         assert '\n' not in str(error)
     else:
@@ -263,3 +264,60 @@ def test_damaged_pictures_give_a_frame_or_an_image_error(data, changes, kept, im
     for position, value in changes:
         damaged[int(position * len(data))] = value
     assert_frame_or_image_error(compressed(bytes(damaged[: int(kept * len(data))]), image_format))
+
+
+def test_a_marker_without_length_before_the_frame_is_refused(shared_data):
+    """libjpeg skips the marker and finds 30000x30000 pixels; a segment would hide 16x16."""
+    data = (shared_data.parent / 'cases' / 'hostile' / 'fake_header.jpg').read_bytes()
+    with pytest.raises(ImageError, match='within the header'):
+        decode(data)
+
+
+@pytest.mark.parametrize('marker', [0x00, 0x01, *range(0xD0, 0xDA)])
+def test_no_marker_without_length_may_stand_before_the_frame(marker):
+    with pytest.raises(ImageError):
+        decode(JPEG[:2] + bytes([0xFF, marker]) + JPEG[2:])
+
+
+def test_a_jpeg_of_many_scans_is_not_decoded(monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    scan = PROGRESSIVE_JPEG.rindex(b'\xff\xda')
+    with pytest.raises(ImageError, match='scans'):
+        decode(PROGRESSIVE_JPEG[:-2] + PROGRESSIVE_JPEG[scan:-2] * 300 + PROGRESSIVE_JPEG[-2:])
+
+
+@pytest.mark.parametrize('gray', [False, True])
+@pytest.mark.parametrize('share', [0.1, 0.5])
+def test_a_jpeg_whose_scan_stops_early_is_refused_although_it_has_an_end(gray, share):
+    noise = np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)
+    data = encoded(noise[..., 0] if gray else noise, '.jpg')
+    scan = data.index(b'\xff\xda')
+    with pytest.raises(ImageError, match='not sent'):
+        decode(data[: scan + int(share * (len(data) - scan))] + b'\xff\xd9')
+
+
+def test_a_gray_image_is_no_image_that_was_not_sent():
+    assert (decode(encoded(np.full((32, 48), 128, np.uint8), '.jpg')).image == 128).all()
+
+
+def png(width: int, height: int) -> bytes:
+    return encoded(np.zeros((height, width), np.uint8), '.png')
+
+
+def test_the_limit_is_learned_from_the_camera_and_a_new_resolution_comes_in_a_row():
+    limit = SizeLimit(MAX_PIXELS)
+
+    def accepted(data: bytes) -> bool:
+        try:
+            compressed_to_frame(compressed(data), limit=limit)
+        except ImageError:
+            return False
+        return True
+
+    small, large, other = png(64, 48), png(640, 480), png(641, 480)
+    assert accepted(large), 'nothing is known yet'
+    assert all(accepted(small) for _ in range(10))
+    assert accepted(png(128, 96)), 'four times as many'
+    assert [accepted(each) for each in (large, small, large)] == [False, True, False]
+    assert [accepted(each) for each in (other, large, other)] == [False] * 3
+    assert [accepted(large) for _ in range(4)] == [False, False, True, True]

@@ -18,6 +18,7 @@ from sensor_msgs.msg import Image
 
 from edge_perception.contract import Frame
 from edge_perception.ros.input.compressed_images import compressed_to_frame
+from edge_perception.ros.input.compressed_images import SizeLimit
 from edge_perception.ros.input.losses import Losses
 from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.ros.system import qos
@@ -34,15 +35,15 @@ ImageMessage: TypeAlias = Image | CompressedImage
 SEARCH_PERIOD_S = 0.5
 
 
-def to_frame(message: ImageMessage, *, max_pixels: int) -> Frame:
+def to_frame(message: ImageMessage, *, limit: SizeLimit) -> Frame:
     """
     Convert an image message.
 
-    :param max_pixels: a larger compressed image is refused before it is decoded.
+    :param limit: a larger compressed image is refused before it is decoded.
     :raises ImageError: whatever is wrong with the message.
     """
     if isinstance(message, CompressedImage):
-        return compressed_to_frame(message, max_pixels=max_pixels)
+        return compressed_to_frame(message, limit=limit)
     return image_to_frame(message)
 
 

@@ -3,19 +3,19 @@
 """
 Compressed ROS images, JPEG and PNG, to frames.
 
-What a picture is, its own first bytes say; drivers fill the field ``format`` in many ways. Of that
+What an image is, its own first bytes say; drivers fill the field ``format`` in many ways. Of that
 field only the encoding of the source is used: distances are refused, mosaics are converted.
 
-The size is read from the header of the picture before anything is decoded, so that a small message
-cannot claim gigabytes. A picture without its end is refused, because OpenCV 4.6 makes a whole
-picture of half a JPEG. A JPEG that was damaged in the middle cannot be told from a good one.
+An image without its end is refused, because OpenCV 4.6 makes a whole image of half a JPEG; so is
+one whose lower part was never sent. A JPEG that was damaged in the middle cannot be told from a
+good one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
 import reprlib
-import struct
+from statistics import median_low
 from typing import Any
 from typing import cast
 
@@ -25,6 +25,9 @@ from sensor_msgs.msg import CompressedImage
 
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
+from edge_perception.ros.input.image_header import check_header
+from edge_perception.ros.input.image_header import ImageHeader
+from edge_perception.ros.input.image_header import read_header
 from edge_perception.ros.input.raw_images import check_size
 from edge_perception.ros.input.raw_images import DEPTH_ENCODINGS
 from edge_perception.ros.input.raw_images import ENCODINGS
@@ -32,52 +35,84 @@ from edge_perception.ros.input.raw_images import Pixels
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.input.raw_images import to_pixels
 
-# ITU-T T.81, table B.1.
-_JPEG_START = b'\xff\xd8\xff'
-_JPEG_END = b'\xff\xd9'
-_JPEG_FRAME_MARKERS = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}
-# Far above the 255 segments that one color profile may take.
-_MAX_JPEG_SEGMENTS = 1000
-
-# W3C Portable Network Graphics, sections 5.2 and 11.2.
-_PNG_START = b'\x89PNG\r\n\x1a\n'
-_PNG_END = b'IEND\xaeB`\x82'
-_PNG_GRAY_TYPES = (0, 4)
+# libjpeg leaves blocks that were not sent at zero, which is this gray; a row of blocks has at
+# least 8 lines.
+_NOT_SENT = 128
+_BLOCK = 8
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """What the header of a compressed picture says."""
-
-    kind: str
-    width: int
-    height: int
-    gray: bool
-    complete: bool
-
-
-def compressed_to_frame(message: CompressedImage, *, max_pixels: int) -> Frame:
+class SizeLimit:
     """
-    Turn a JPEG or PNG into a frame: bgr8, or mono8 when the picture is gray.
+    Limit on the pixels of a compressed image, learned from the camera. Thread: the worker's.
+
+    A 381 kB PNG of 7000x7000 pixels takes 14 s to decode; a camera does not send one between
+    images of 640x480. Until a few images were seen, ``max_pixels`` alone is the limit. A new
+    resolution is accepted when it comes several times in a row.
+
+    :param max_pixels: an image with more is never decoded.
+    """
+
+    SEEN_BEFORE = 5
+    TIMES_MEDIAN = 4
+    IN_A_ROW = 3
+
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        self._seen: deque[int] = deque(maxlen=15)
+        self._refused = (0, 0)
+        self._in_a_row = 0
+
+    def check(self, header: ImageHeader, *, size: int) -> None:
+        """
+        Refuse an image that should not be decoded.
+
+        :param size: of the message, bytes.
+        :raises ImageError: see ``check_header``, or it is far larger than those before it.
+        """
+        check_header(header, size=size, max_pixels=self._max_pixels)
+        pixels = header.width * header.height
+        if len(self._seen) >= self.SEEN_BEFORE:
+            usual = median_low(self._seen)
+            if pixels > self.TIMES_MEDIAN * usual and not self._accepts(
+                (header.width, header.height)
+            ):
+                raise ImageError(
+                    f'{header}, expected at most {self.TIMES_MEDIAN} times the {usual} pixels of '
+                    f'the images before it; it is accepted after {self.IN_A_ROW} in a row'
+                )
+        self._seen.append(pixels)
+
+    def _accepts(self, resolution: tuple[int, int]) -> bool:
+        self._in_a_row = self._in_a_row + 1 if resolution == self._refused else 1
+        self._refused = resolution
+        if self._in_a_row < self.IN_A_ROW:
+            return False
+        self._seen.clear()
+        return True
+
+
+def compressed_to_frame(message: CompressedImage, *, limit: SizeLimit) -> Frame:
+    """
+    Turn a JPEG or PNG into a frame: bgr8, or mono8 when the image is gray.
 
     The orientation that EXIF may claim is ignored, because boxes are in pixels of the sensor. Of
     16-bit PNG the upper byte is used, as in raw images.
 
-    :param max_pixels: a picture with more, as width times height, is not decoded.
+    :param limit: on the size; of this camera.
     :raises ImageError: neither JPEG nor PNG, too large, damaged, not complete, or a depth image.
     """
     source = message.format.split(';')[0].strip()
     if source in DEPTH_ENCODINGS or 'compresseddepth' in message.format.lower():
         raise ImageError(
             f'format: got {reprlib.repr(message.format)}, which holds distances, expected a '
-            'color or gray picture; subscribe to the color topic of the camera'
+            'color or gray image; subscribe to the color topic of the camera'
         )
     data = bytes(message.data)
-    picture = _read_header(data, message.format)
-    _check(picture, size=len(data), max_pixels=max_pixels)
-    image = _decode(data, picture)
-    if picture.gray and source.startswith('bayer_') and source in ENCODINGS:
-        check_size(source, width=picture.width, height=picture.height)
+    header = read_header(data, message.format)
+    limit.check(header, size=len(data))
+    image = _decode(data, header)
+    if header.gray and source.startswith('bayer_') and source in ENCODINGS:
+        check_size(source, width=header.width, height=header.height)
         image = to_pixels(image, ENCODINGS[source])
     return Frame(
         image=image,
@@ -87,78 +122,31 @@ def compressed_to_frame(message: CompressedImage, *, max_pixels: int) -> Frame:
     )
 
 
-def _read_header(data: bytes, described_as: str) -> _Picture:
-    try:
-        if data.startswith(_JPEG_START):
-            return _read_jpeg_header(data)
-        if data.startswith(_PNG_START):
-            return _read_png_header(data)
-    except struct.error:
-        raise ImageError(
-            f'picture: got {len(data)} bytes that end or break within the header; '
-            'check the camera driver and the network'
-        ) from None
-    raise ImageError(
-        f'picture: got {len(data)} bytes that are neither jpeg nor png, format '
-        f'{reprlib.repr(described_as)}, expected jpeg or png; '
-        'set the camera driver to one of them'
-    )
-
-
-def _read_jpeg_header(data: bytes) -> _Picture:
-    position = 2
-    for _ in range(_MAX_JPEG_SEGMENTS):
-        (marker,) = struct.unpack_from('>H', data, position)
-        if marker == 0xFFFF:  # any number of fill bytes may stand before a marker
-            position += 1
-            continue
-        length, _, height, width, components = struct.unpack_from('>HBHHB', data, position + 2)
-        if marker in _JPEG_FRAME_MARKERS:
-            # Searched behind the frame header, because a thumbnail in EXIF has an end as well.
-            complete = data.rfind(_JPEG_END, position) >= 0
-            return _Picture('jpeg', width, height, gray=components == 1, complete=complete)
-        if marker < 0xFF00 or length < 2:
-            break
-        position += 2 + length
-    raise struct.error
-
-
-def _read_png_header(data: bytes) -> _Picture:
-    name, width, height, _, color_type = struct.unpack_from('>4sIIBB', data, len(_PNG_START) + 4)
-    if name != b'IHDR':
-        raise struct.error
-    return _Picture(
-        'png', width, height, gray=color_type in _PNG_GRAY_TYPES, complete=_PNG_END in data
-    )
-
-
-def _check(picture: _Picture, *, size: int, max_pixels: int) -> None:
-    what = f'{picture.kind} picture: got {picture.width}x{picture.height} pixels'
-    if not picture.width or not picture.height:
-        raise ImageError(f'{what}, expected at least 1x1; check the camera driver')
-    if picture.width * picture.height > max_pixels:
-        raise ImageError(
-            f'{what}, expected at most {max_pixels} in all; '
-            'lower the resolution of the camera or raise max_image_megapixels'
-        )
-    if not picture.complete:
-        raise ImageError(
-            f'{what} in {size} bytes without an end, expected a complete picture; '
-            'check the camera driver and the network'
-        )
-
-
-def _decode(data: bytes, picture: _Picture) -> Pixels:
-    color = cv2.IMREAD_GRAYSCALE if picture.gray else cv2.IMREAD_COLOR
+def _decode(data: bytes, header: ImageHeader) -> Pixels:
+    color = cv2.IMREAD_GRAYSCALE if header.gray else cv2.IMREAD_COLOR
     flags = color | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     image: Any
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
-    if image is None or image.shape[:2] != (picture.height, picture.width):
+    if image is None or image.shape[:2] != (header.height, header.width):
         raise ImageError(
-            f'{picture.kind} picture: got {len(data)} bytes that cannot be decoded, expected '
-            f'{picture.width}x{picture.height} pixels; check the camera driver and the network'
+            f'{header.kind} image: got {len(data)} bytes that cannot be decoded, expected '
+            f'{header.width}x{header.height} pixels; check the camera driver and the network'
         )
+    if header.kind == 'jpeg':
+        _check_all_sent(image, header)
     return cast(Pixels, image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8))
+
+
+def _check_all_sent(image: Any, header: ImageHeader) -> None:
+    """Refuse a JPEG whose scan stops early: its lower part is exactly gray, the rest is not."""
+    if not (image[-_BLOCK:] == _NOT_SENT).all() or (image == _NOT_SENT).all():
+        return
+    empty = (image == _NOT_SENT).all(axis=tuple(range(1, image.ndim)))
+    missing = int(np.argmin(empty[::-1]))
+    raise ImageError(
+        f'{header} of which the lower {missing} rows were not sent, expected a complete image; '
+        'check the camera driver and the network'
+    )
