@@ -292,6 +292,15 @@ def test_the_unit_passes_on_what_is_set(unit, optional, passed, perception, tmp_
     assert {each.partition(':=')[0] for each in arguments[3:]} <= set(perception.arguments)
 
 
+def test_the_unit_is_confined(unit):
+    """Exposure below 3 on the scale of systemd-analyze, where 10 is unconfined."""
+    if not shutil.which('systemd-analyze'):
+        pytest.skip('systemd-analyze is not installed')
+    command = ['systemd-analyze', 'security', '--offline=true', '--threshold=29', str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_systemd_understands_the_unit(unit):
     if not shutil.which('systemd-analyze'):
         pytest.skip('systemd-analyze is not installed')
