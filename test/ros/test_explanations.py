@@ -20,8 +20,10 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from vision_msgs.msg import Detection2DArray
 
+from edge_perception.ros.input.camera_input import CameraInput
 from edge_perception.ros.input.camera_watch import CameraWatch
 from edge_perception.ros.input.camera_watch import PATIENCE_NS
+from edge_perception.ros.input.silence import why_silent
 from edge_perception.ros.system.endpoints import IMAGE_TYPE
 from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
@@ -51,7 +53,8 @@ def test_nobody_publishes_the_topic(world, clock):
     until(lambda: here.node.count_publishers('/camera/image_raw'), bool)
     pass_patience(clock)
     here.logged(
-        "/camera/image_rw: nobody publishes it, did you mean '/camera/image_raw'?; set image_topic"
+        "/camera/image_rw: no node publishes it, did you mean '/camera/image_raw'?; set "
+        'image_topic'
     )
     assert camera is not None
 
@@ -61,7 +64,7 @@ def test_nobody_publishes_anything(world, clock):
     activate(here)
     pass_patience(clock)
     here.logged(
-        '/image_raw: nobody publishes it, and there is no other topic with images; '
+        '/image_raw: no node publishes it, and there is no other topic with images; '
         'start the camera'
     )
 
@@ -106,6 +109,7 @@ def test_a_publisher_without_images(world, clock):
     here.camera()
     activate(here)
     until(lambda: here.node.count_publishers('/image_raw'), bool)
+    here.status('camera')  # it was looked at
     pass_patience(clock)
     here.logged(
         '/image_raw: /tester publishes it and no image arrives (3 s); images that are too large '
@@ -197,7 +201,12 @@ def watch(clock):
     said, told = [], []
     topic = '/image_raw'
     camera = SimpleNamespace(
-        topic=topic, raw_topic=topic, topics={topic: IMAGE_TYPE}, reliable=False
+        topic=topic,
+        raw_topic=topic,
+        topics={topic: IMAGE_TYPE},
+        reliable=False,
+        lost_lately=(0, 0),
+        publishers=lambda: 1,
     )
     publisher = SimpleNamespace(topic_type=IMAGE_TYPE, node_namespace='/', node_name='camera')
     node = SimpleNamespace(get_publishers_info_by_topic=lambda topic: [publisher])
@@ -230,11 +239,91 @@ def test_a_camera_that_was_away_for_an_hour_is_missed_again_within_minutes(clock
     assert found.problem
 
 
+def test_one_long_stall_does_not_make_the_watch_patient_for_ever(clock):
+    found, said, _ = watch(clock)
+    for interval_s in [0.03] * 20 + [31.0] + [0.03] * 3:
+        found.image(picture(None))
+        clock.now_ns += int(interval_s * 1e9)
+        found.check()
+    assert len(said) == 1
+    clock.now_ns += PATIENCE_NS
+    found.check()
+    assert len(said) == 2
+
+
+def test_a_driver_may_take_its_time_from_its_start_to_the_first_image(clock):
+    found, said, _ = watch(clock)
+    found._camera.publishers = lambda: 0
+    clock.now_ns += PATIENCE_NS - 1
+    found.check()
+    found._camera.publishers = lambda: 1
+    for _ in range(2):
+        found.check()
+        clock.now_ns += PATIENCE_NS // 2
+    assert not said
+    clock.now_ns += PATIENCE_NS
+    found.check()
+    assert len(said) == 1
+
+
+def test_lost_images_are_told_with_their_share_and_no_longer_when_they_arrive(clock):
+    found, said, _ = watch(clock)
+    found.image(picture(None))
+    found._camera.lost_lately = (5, 100)
+    found.check()
+    assert not found.problem
+    found._camera.lost_lately = (60, 100)
+    found.check()
+    found._camera.lost_lately = (61, 100)
+    found.check()
+    assert len(said) == 1 and '60 of the last 100, 60%' in said[0]
+    assert '61 of the last 100' in found.problem
+    found._camera.lost_lately = (0, 100)
+    found.check()
+    assert not found.problem
+
+
 def test_two_cameras_on_one_topic_do_not_fill_the_log(clock):
     mixed, said, _ = watch(clock)
     for number in range(20):
         mixed.image(picture(None, width=64 + 32 * (number % 2)))
     assert len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ('variable', 'value'),
+    [('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST'), ('ROS_LOCALHOST_ONLY', '1')],
+)
+def test_limited_discovery_is_named_where_no_camera_is_found(world, variable, value):
+    here = world()
+    camera = CameraInput(
+        here.node, topic='/nix', transport='raw', reliability='auto', receive=lambda _: None
+    )
+    words = why_silent(here.node, camera, silent_s=3, came=False, environ={variable: value})
+    assert variable in words and 'discovery:=subnet' in words
+    assert 'discovery' not in why_silent(
+        here.node, camera, silent_s=3, came=False, environ={variable: '0'}
+    )
+
+
+def test_a_second_publisher_is_told(world):
+    here = world()
+    camera = here.start()
+    here.tester.publisher(Image, '/image_raw')
+    until(lambda: here.node.count_publishers('/image_raw'), lambda number: number == 2)
+    camera.publish(picture(here.now()))
+    here.result()
+    status = here.status('camera', '2 publishers (/tester, /tester)')
+    assert status.level == DiagnosticStatus.WARN
+
+
+def test_all_images_that_wait_are_taken_and_the_newest_is_answered(world):
+    here = world()
+    camera = here.start()
+    here.spinner.call(lambda: [camera.publish(picture(here.now(), width=64 + n)) for n in (0, 8)])
+    counts = here.settled(2)
+    assert counts.published + counts.dropped['superseded'] == 2
+    assert counts.published
 
 
 def test_diagnostics_have_the_same_sentence(world, clock):
@@ -247,7 +336,7 @@ def test_diagnostics_have_the_same_sentence(world, clock):
         statuses = diagnostics.get(timeout=30).status
         return [each.message for each in statuses if each.name == '/perception: camera']
 
-    until(said, lambda messages: any('nobody publishes it' in each for each in messages))
+    until(said, lambda messages: any('no node publishes it' in each for each in messages))
 
 
 def test_a_camera_slower_than_the_reports_is_no_warning_before_it_is_missed(world, clock):

@@ -27,6 +27,7 @@ from edge_perception.ros.system.endpoints import IMAGE_TYPE
 from edge_perception.ros.system.endpoints import is_reliable
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.ros.system.rclpy_versions import informed
+from edge_perception.ros.system.rclpy_versions import waiting
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
@@ -87,6 +88,11 @@ class CameraInput:
     def lost_before_node(self) -> int | None:
         """How many images were published and did not arrive; None where nobody can tell."""
         return self._losses.count
+
+    @property
+    def lost_lately(self) -> tuple[int, int]:
+        """How many of the latest images were lost on the way, and of how many."""
+        return self._losses.lately
 
     @property
     def subscribed(self) -> bool:
@@ -176,8 +182,13 @@ class CameraInput:
         return all(map(is_reliable, publishers)) if publishers else None
 
     def _take(self, message: ImageMessage, info: Mapping[str, Any]) -> None:
+        """Take what has arrived up to now: the executor gives the oldest first."""
         self._losses.note(info)
         self._receive(message)
+        if self._subscription is not None:
+            for newer, its_info in waiting(self._subscription, most=qos.CAMERA.depth):
+                self._losses.note(its_info)
+                self._receive(newer)
 
     def _unsubscribe(self) -> None:
         if self._subscription is not None:

@@ -37,6 +37,16 @@ def on_this_machine(environment: Mapping[str, str]) -> dict[str, str]:
     return {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
 
 
+def discovery_limit(environment: Mapping[str, str]) -> str:
+    """Return what keeps this process from finding other computers, in words; empty if nothing."""
+    if environment.get('ROS_LOCALHOST_ONLY') == '1':
+        return 'discovery is limited to this computer by ROS_LOCALHOST_ONLY=1'
+    reach = environment.get('ROS_AUTOMATIC_DISCOVERY_RANGE', '').upper()
+    if reach == 'LOCALHOST':
+        return 'discovery is limited to this computer by ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST'
+    return 'discovery is off by ROS_AUTOMATIC_DISCOVERY_RANGE=OFF' if reach == 'OFF' else ''
+
+
 def for_large_images(environment: Mapping[str, str]) -> dict[str, str]:
     """
     Return what lets large images get through from a process that publishes them.

@@ -27,11 +27,13 @@ def _newest(
     )
 
 
-# Best effort connects to every camera; a depth of one because only the newest image counts.
-CAMERA = _newest(ReliabilityPolicy.BEST_EFFORT, 1)
+# Best effort connects to every camera. Only the newest image counts, but with a depth of one and
+# two publishers of 1080p the memory of Fast DDS grows by 10 to 45 MB/s without end; with a depth
+# of two it does not. So all that waits is taken at once, and the newest wins.
+CAMERA = _newest(ReliabilityPolicy.BEST_EFFORT, 2)
 
 # For transports that lose parts of large images: repeats them, and so delays those behind.
-RELIABLE_CAMERA = _newest(ReliabilityPolicy.RELIABLE, 1)
+RELIABLE_CAMERA = _newest(ReliabilityPolicy.RELIABLE, 2)
 
 # Reliable and volatile connects to both kinds of subscribers. No lifespan: it counts from
 # publishing, and hosts whose clocks differ would lose everything without a word.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 import time
 from typing import Any
@@ -29,6 +30,22 @@ def parameter_overrides(node: Node) -> Mapping[str, Any]:
     """
     overrides: Mapping[str, Any] = node._parameter_overrides
     return overrides
+
+
+def waiting(subscription: Subscription, *, most: int) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """
+    Take messages that have arrived, oldest first, with the information about each.
+
+    No version has a public way to take one outside of an executor. Thread: the executor's.
+
+    :param most: so many at most.
+    """
+    for _ in range(most):
+        with subscription.handle:
+            taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+        if taken is None:
+            return
+        yield taken
 
 
 def informed(take: Callable[[Any, Any], None]) -> Callable[..., None]:
