@@ -63,12 +63,13 @@ class Session:
             raise
         self._worker: Worker[ImageMessage] = Worker(
             assembled.pipeline.engine,
-            [camera.lane for camera in self.cameras],
+            [camera.channel for camera in self.cameras],
             give_up=give_up,
             max_engine_failures=config.max_engine_failures,
             idle=idle,
             clock=clock,
         )
+        self._worker.start()
         self._simulated_time = SimulatedTime(
             node, self.cameras, automatic=config.stamp_tolerance_ms < 0
         )

@@ -11,13 +11,14 @@ import time
 from typing import Generic
 
 from edge_perception.contract import Engine
+from edge_perception.contract import EngineError
 from edge_perception.contract.errors import named
 from edge_perception.runtime.budget import Clock
-from edge_perception.runtime.dispatcher import Dispatcher
-from edge_perception.runtime.dispatcher import Turn
-from edge_perception.runtime.lane import Lane
-from edge_perception.runtime.lane import Message
-from edge_perception.runtime.lane import Parcel
+from edge_perception.runtime.budget import Deadline
+from edge_perception.runtime.camera_channel import CameraChannel
+from edge_perception.runtime.frame_queue import FrameQueue
+from edge_perception.runtime.frame_queue import Message
+from edge_perception.runtime.frame_queue import QueuedFrame
 
 
 def do_nothing() -> None:
@@ -26,23 +27,24 @@ def do_nothing() -> None:
 
 class Worker(Generic[Message]):
     """
-    Owns an engine and the only thread that calls it.
+    Owns an engine, the queue of its frames, and the only thread that calls it.
 
-    Whoever hands in messages and switches delivery on and off never waits for the engine: a result
-    that is ready after ``pause`` is dropped as ``inactive``, and ``stop`` lets the thread itself
-    deactivate the engine when it is idle.
+    Handing in messages and switching delivery on and off never waits for the engine: a result that
+    is ready after ``pause`` is dropped as ``inactive``, and ``stop`` lets the thread itself
+    deactivate the engine when it is idle. The thread does ``take`` and ``serve`` in turn; without
+    ``start`` there is none, and both can be called from outside.
 
-    :param lanes: the cameras; their pipelines share the engine.
+    :param channels: the cameras; their pipelines share the engine.
     :param give_up: told that the engine failed too often in a row; no frame is processed after it.
         Called in the thread of the worker.
-    :param max_engine_failures: so many in a row, and the worker gives up.
+    :param max_engine_failures: the number of failures in a row at which the worker gives up.
     :param idle: called in the thread of the worker when a frame is done and none waits.
     """
 
     def __init__(
         self,
         engine: Engine,
-        lanes: Sequence[Lane[Message]],
+        channels: Sequence[CameraChannel[Message]],
         *,
         give_up: Callable[[str], None],
         max_engine_failures: int = 5,
@@ -50,41 +52,61 @@ class Worker(Generic[Message]):
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self._engine = engine
+        self._channels = {channel.name: channel for channel in channels}
+        self._give_up = give_up
+        self._max_engine_failures = max_engine_failures
         self._idle = idle
         self._clock = clock
-        self._dispatcher = Dispatcher(
-            lanes, max_engine_failures=max_engine_failures, give_up=give_up, clock=clock
-        )
-        # Guards the dispatcher; held for moments only, never while a frame is worked on.
+        periods = {channel.name: channel.policy.min_period_ns for channel in channels}
+        self._queue: FrameQueue[Message] = FrameQueue(periods)
+        # Guards queue and activation; held for moments only, never while a frame is worked on.
         self._changed = threading.Condition()
-        self._stopping = False
+        self._delivering = self._stopping = False
+        self._activation = self._failures = 0
         self._busy_since_ns: int | None = None
         self._thread = threading.Thread(target=self._run, name='perception', daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def resume(self) -> None:
         """Deliver results from now on."""
         with self._changed:
             if not self._stopping:
-                self._dispatcher.resume()
+                self._failures = 0
+                self._delivering = True
 
     def pause(self) -> None:
         """Deliver nothing from now on; what waits or is being worked on is dropped."""
         with self._changed:
-            self._dispatcher.pause()
+            self._delivering = False
+            self._activation += 1
+            for frame in self._queue.clear():
+                self._channels[frame.camera].accounts.drop('inactive')
 
-    def submit(self, lane: Lane[Message], parcel: Parcel[Message]) -> None:
+    def submit(
+        self, channel: CameraChannel[Message], message: Message, deadline: Deadline
+    ) -> None:
         """Hand in a message that was counted as received; never waits for the engine."""
+        refusal = ''
         with self._changed:
-            refusal = self._dispatcher.submit(lane, parcel)
+            now_ns = self._clock()
+            if not self._delivering:
+                channel.accounts.drop('inactive')
+            elif deadline.passed(now_ns):
+                # Not one that waits: it would claim a turn for its camera that it cannot use.
+                refusal = channel.refusal(deadline, now_ns=now_ns)
+            elif self._queue.put(QueuedFrame(message, deadline, channel.name, self._activation)):
+                channel.accounts.drop('superseded')
             self._changed.notify()
         if refusal:
-            lane.drop('stale', refusal)
+            channel.drop('stale', refusal)
 
     def stop(self) -> None:
         """Let the thread end and free the engine as soon as it is idle; does not wait for that."""
         with self._changed:
-            self._dispatcher.pause()
+            self.pause()
             self._stopping = True
             self._changed.notify()
 
@@ -108,33 +130,75 @@ class Worker(Generic[Message]):
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
-        try:
-            while (turn := self._next()) is not None:
-                self._serve(turn)
-        finally:
-            self._engine.deactivate()
+    def take(self) -> QueuedFrame[Message] | None:
+        """Return the frame whose turn it is, to be served; None when none may start now."""
+        now_ns = self._clock()
 
-    def _serve(self, turn: Turn[Message]) -> None:
+        def starts(frame: QueuedFrame[Message]) -> bool:
+            frame.started_ns = now_ns
+            channel = self._channels[frame.camera]
+            frame.refusal = channel.refusal(frame.deadline, now_ns=now_ns)
+            return not frame.refusal
+
+        with self._changed:
+            taken = self._queue.take(now_ns, starts=starts)
+            self._busy_since_ns = now_ns if taken else None
+        return taken[0] if taken else None
+
+    def wait_ns(self) -> int | None:
+        """Return how long until the next frame may start; None when none waits."""
+        return self._queue.wait_ns(self._clock())
+
+    def serve(self, frame: QueuedFrame[Message]) -> None:
+        """Bring a frame that was taken to its end: published or dropped."""
+        channel = self._channels[frame.camera]
         try:
-            self._dispatcher.serve(turn)
+            self._serve(channel, frame)
         except BaseException as error:  # a plugin may even call sys.exit
             self._stopping = True
-            sentence = f'a plugin ended the thread of the worker: {named(error)}'
-            self._dispatcher.give_up(turn, sentence)
+            self._delivering = False
+            channel.accounts.drop('engine_failed')
+            self._give_up(f'a plugin ended the thread of the worker: {named(error)}')
         finally:
             self._busy_since_ns = None
 
-    def _next(self) -> Turn[Message] | None:
-        """Wait for the next turn; None when the worker has to end."""
+    def _serve(self, channel: CameraChannel[Message], frame: QueuedFrame[Message]) -> None:
+
+        def current() -> bool:
+            return self._delivering and frame.activation == self._activation
+
+        try:
+            if not current():
+                channel.accounts.drop('inactive')
+            elif frame.refusal:
+                channel.drop('stale', frame.refusal)
+            elif channel.serve(frame, current=current):
+                self._failures = 0
+        except EngineError as error:
+            if not current():
+                channel.accounts.drop('inactive')
+                return
+            self._failures += 1
+            channel.drop('engine_failed', str(error))
+            if self._failures == self._max_engine_failures:
+                self._delivering = False
+                self._give_up(f'the engine failed {self._failures} times in a row: {error}')
+
+    def _run(self) -> None:
+        try:
+            while (frame := self._next()) is not None:
+                self.serve(frame)
+        finally:
+            self._engine.deactivate()
+
+    def _next(self) -> QueuedFrame[Message] | None:
+        """Wait for the next frame; None when the worker has to end."""
         rested = False
         while True:
             with self._changed:
                 while not self._stopping:
-                    turn = self._dispatcher.take()
-                    if turn is not None:
-                        self._busy_since_ns = turn.started_ns
-                        return turn
+                    if (frame := self.take()) is not None:
+                        return frame
                     if not rested:
                         break
                     self._wait()
@@ -145,5 +209,5 @@ class Worker(Generic[Message]):
 
     def _wait(self) -> None:
         """Wait until something changes, or until a frame that waits may start."""
-        wait_ns = self._dispatcher.wait_ns()
+        wait_ns = self.wait_ns()
         self._changed.wait(None if wait_ns is None else min(wait_ns / 1e9, threading.TIMEOUT_MAX))

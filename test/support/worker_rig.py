@@ -6,32 +6,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 import threading
 from typing import NoReturn
 
 import numpy as np
 
 from edge_perception.contract import Frame
+from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
+from edge_perception.contract import Tensors
 from edge_perception.runtime.accounts import FrameAccounts
 from edge_perception.runtime.budget import Deadline
 from edge_perception.runtime.budget import NS_PER_MS
-from edge_perception.runtime.lane import Delivery
-from edge_perception.runtime.lane import Lane
-from edge_perception.runtime.lane import LaneHooks
-from edge_perception.runtime.lane import LanePolicy
-from edge_perception.runtime.lane import Parcel
+from edge_perception.runtime.camera_channel import CameraChannel
+from edge_perception.runtime.camera_channel import CameraHooks
+from edge_perception.runtime.camera_channel import CameraPolicy
 from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.pipeline import Result
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.runtime.worker import Worker
 from edge_perception.testing import FakeClock
 from edge_perception.testing import FakeDecoder
-from edge_perception.testing import FakeEngineType
+from edge_perception.testing import FakeEngine
 
 # Only reached by a test that fails.
 PATIENCE_S = 30
@@ -83,24 +83,6 @@ class Message:
     deliver: Callable[[], object] = nothing
 
 
-class WatchedAccounts(FrameAccounts):
-    """Tells the rig of every change."""
-
-    def __init__(self, changed: threading.Condition) -> None:
-        super().__init__()
-        self._changed = changed
-
-    def publish(self, *, late: bool = False) -> None:
-        with self._changed:
-            super().publish(late=late)
-            self._changed.notify_all()
-
-    def drop(self, reason: str) -> None:
-        with self._changed:
-            super().drop(reason)
-            self._changed.notify_all()
-
-
 class Rig:
     """
     A running worker with one camera; a context manager that ends it.
@@ -111,27 +93,33 @@ class Rig:
 
     def __init__(
         self,
-        policy: LanePolicy | None = None,
+        policy: CameraPolicy | None = None,
         *,
         max_engine_failures: int = 5,
         idle: Callable[[], object] = nothing,
     ) -> None:
         self.changed = threading.Condition()
         self.clock = FakeClock()
-        self.accounts = WatchedAccounts(self.changed)
-        self.delivered: list[Delivery[Message]] = []
+        self.accounts = FrameAccounts()
+        for name in ('publish', 'drop'):
+            setattr(self.accounts, name, self._telling(getattr(self.accounts, name)))
+        # Messages whose results were published, and the results.
+        self.delivered: list[Message] = []
+        self.results: list[Result] = []
         self.reports: list[tuple[str, str]] = []
         self.gave_up: list[str] = []
         self.selections: list[Selection] = []
         self._current = Message()
-        engine_type = FakeEngineType(behavior=lambda: self._current.infer())
-        engine_type.warm_up_runs = 0
-        self.engine = engine_type.create(MANIFEST, Path('net.onnx'), Options())
+        self.engine = FakeEngine(MANIFEST, lambda: self._current.infer())
         self.engine.activate()
-        self.lane: Lane[Message] = Lane(
+        self.channel: CameraChannel[Message] = CameraChannel(
             'camera',
             self._pipeline(),
-            hooks=LaneHooks(convert=self._convert, compose=self._compose, report=self._report),
+            hooks=CameraHooks(
+                convert=self._convert,
+                compose=lambda queued, result: lambda: self._publish(queued.message, result),
+                report=self._telling(lambda *report: self.reports.append(report)),
+            ),
             selection=Selection(),
             policy=policy,
             accounts=self.accounts,
@@ -139,12 +127,13 @@ class Rig:
         )
         self.worker: Worker[Message] = Worker(
             self.engine,
-            [self.lane],
-            give_up=self._give_up,
+            [self.channel],
+            give_up=self._telling(self.gave_up.append),
             max_engine_failures=max_engine_failures,
-            idle=lambda: self._rest(idle),
+            idle=self._telling(idle),
             clock=self.clock,
         )
+        self.worker.start()
 
     def __enter__(self) -> Rig:
         self.worker.resume()
@@ -159,13 +148,15 @@ class Rig:
         """Hand in a message as the node does."""
         message = message or Message()
         self.accounts.receive()
-        deadline = Deadline(
-            arrival_ns=self.clock(),
-            age_on_arrival_ns=age_ms * NS_PER_MS,
-            budget_ns=budget_ms * NS_PER_MS,
-        )
-        self.worker.submit(self.lane, Parcel(message=message, deadline=deadline))
+        deadline = Deadline(self.clock(), age_ms * NS_PER_MS, budget_ms * NS_PER_MS)
+        self.worker.submit(self.channel, message, deadline)
         return message
+
+    def send_each(self, *messages: Message, **ages: int) -> None:
+        """Hand in messages, each when the one before has met its end."""
+        for message in messages or (Message(),):
+            self.send(message, **ages)
+            self.until_idle()
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something is true that changes with an account or a hook."""
@@ -187,18 +178,19 @@ class Rig:
         return {reason: count for reason, count in dropped.items() if count}
 
     def _pipeline(self) -> Pipeline:
-        rig = self
+        decoder = FakeDecoder(MANIFEST, outputs=self.engine.outputs, options=Options())
+        decode = decoder._decode
 
-        class ScriptedDecoder(FakeDecoder):
-            def _decode(self, tensors, transform, selection) -> Perception:  # type: ignore[no-untyped-def]
-                rig._current.decode()
-                rig.selections.append(selection)
-                return super()._decode(tensors, transform, selection)
+        def scripted(tensors: Tensors, transform: ImageTransform, wanted: Selection) -> Perception:
+            self._current.decode()
+            self.selections.append(wanted)
+            return decode(tensors, transform, wanted)
 
+        decoder._decode = scripted  # type: ignore[method-assign]
         spec = self.engine.inputs[0]
         return Pipeline(
             self.engine,
-            decoder=ScriptedDecoder(MANIFEST, outputs=self.engine.outputs, options=Options()),
+            decoder=decoder,
             preprocessor=Preprocessor(MANIFEST.input, spec=spec),
             input_name=spec.name,
             clock=self.clock,
@@ -209,25 +201,17 @@ class Rig:
         converted = message.convert()
         return converted if isinstance(converted, Frame) else Frame(np.zeros((8, 8, 3), np.uint8))
 
-    def _compose(self, delivery: Delivery[Message]) -> Callable[[], None]:
-        def publish() -> None:
-            delivery.message.deliver()
-            self._note(self.delivered, delivery)
+    def _publish(self, message: Message, result: Result) -> None:
+        message.deliver()
+        self.delivered.append(message)
+        self.results.append(result)
 
-        return publish
+    def _telling(self, call: Callable[..., object]) -> Callable[..., None]:
+        """Return the call, after which everybody who waits looks again."""
 
-    def _report(self, reason: str, sentence: str) -> None:
-        self._note(self.reports, (reason, sentence))
+        def told(*arguments: object, **named: object) -> None:
+            with self.changed:
+                call(*arguments, **named)
+                self.changed.notify_all()
 
-    def _give_up(self, sentence: str) -> None:
-        self._note(self.gave_up, sentence)
-
-    def _rest(self, idle: Callable[[], object]) -> None:
-        with self.changed:
-            idle()
-            self.changed.notify_all()
-
-    def _note(self, notes: list, item: object) -> None:  # type: ignore[type-arg]
-        with self.changed:
-            notes.append(item)
-            self.changed.notify_all()
+        return told
