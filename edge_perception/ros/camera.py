@@ -227,7 +227,6 @@ class Camera:
                 publish_late=config.publish_late,
                 min_period_ns=int(min(1e9 / own.max_rate, 1e18)) if own.max_rate else 0,
             ),
-            expected_ns=pipeline.warm_up_ns,
             clock=self._clock,
         )
 

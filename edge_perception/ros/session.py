@@ -19,7 +19,6 @@ from edge_perception.ros.parameters.camera_parameters import CameraConfig
 from edge_perception.ros.parameters.node_parameters import make_request
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.runtime.budget import Clock
-from edge_perception.runtime.worker import do_nothing
 from edge_perception.runtime.worker import Worker
 
 
@@ -41,7 +40,7 @@ class Session:
         cameras: Sequence[CameraConfig],
         assembled: Assembled,
         give_up: Callable[[str], None],
-        idle: Callable[[], None] = do_nothing,
+        idle: Callable[[], None],
         clock: Clock,
     ) -> None:
         self.model = assembled.model

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import fields
 import time
-from typing import Any
 from typing import Generic
 
 from edge_perception.contract import DecoderError
@@ -41,10 +40,6 @@ RECORDING_NS = 60 * NS_PER_MINUTE
 STAGE_FIELDS = tuple(each.name for each in fields(StageTimes))
 
 
-def _nothing(frame: QueuedFrame[Any], result: Result) -> None:
-    """Do nothing afterwards."""
-
-
 @dataclass(frozen=True, slots=True)
 class CameraHooks(Generic[Message]):
     """
@@ -60,7 +55,7 @@ class CameraHooks(Generic[Message]):
     convert: Callable[[Message], Frame]
     compose: Callable[[QueuedFrame[Message], Result], Callable[[], None]]
     report: Callable[[str, str], None]
-    afterwards: Callable[[QueuedFrame[Message], Result], None] = _nothing
+    afterwards: Callable[[QueuedFrame[Message], Result], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,6 @@ class CameraChannel(Generic[Message]):
     :param name: of the camera.
     :param pipeline: with the engine that all channels of a worker share.
     :param selection: which objects to report; may be replaced while running.
-    :param expected_ns: how long a frame takes, as far as the warm-up tells.
     """
 
     def __init__(
@@ -95,16 +89,14 @@ class CameraChannel(Generic[Message]):
         hooks: CameraHooks[Message],
         selection: Selection,
         policy: CameraPolicy | None = None,
-        accounts: FrameAccounts | None = None,
-        expected_ns: int = 0,
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self.name = name
         self.pipeline = pipeline
         self.selection = selection
         self.policy = policy or CameraPolicy()
-        self.accounts = accounts or FrameAccounts()
-        self.admission = Admission(expected_ns=expected_ns)
+        self.accounts = FrameAccounts()
+        self.admission = Admission(expected_ns=pipeline.warm_up_ns)
         self.age_ms = RollingWindow()
         names = ['convert', *map(_stage, STAGE_FIELDS), 'publish']
         self.stage_ms = {name: RollingWindow() for name in names}
@@ -136,7 +128,7 @@ class CameraChannel(Generic[Message]):
         :return: whether the engine is known to have worked.
         :raises EngineError: the engine failed; the frame is not accounted for yet.
         """
-        started_ns = queued.started_ns
+        started_ns = queued.taken_ns
         try:
             frame = self._converted(queued.message)
             converted_ns = self._clock()

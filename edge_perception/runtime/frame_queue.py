@@ -27,7 +27,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from typing import Generic
 from typing import TypeVar
 
@@ -44,7 +43,7 @@ class QueuedFrame(Generic[Message]):
     :param camera: name of its camera.
     :param activation: number of the activation in which it came; its result is published in the
         same one, or never.
-    :param started_ns: monotonic time at which its turn came; set by the worker.
+    :param taken_ns: monotonic time at which its turn came; set by the queue.
     :param refusal: why it is not worth starting, in words; empty when it is. Set by the worker.
     """
 
@@ -52,12 +51,8 @@ class QueuedFrame(Generic[Message]):
     deadline: Deadline
     camera: str
     activation: int = 0
-    started_ns: int = 0
+    taken_ns: int = 0
     refusal: str = ''
-
-
-def _any(frame: QueuedFrame[Any]) -> bool:
-    return True
 
 
 class FrameQueue(Generic[Message]):
@@ -89,13 +84,14 @@ class FrameQueue(Generic[Message]):
         now_ns: int,
         *,
         most: int = 1,
-        starts: Callable[[QueuedFrame[Message]], bool] = _any,
+        starts: Callable[[QueuedFrame[Message]], bool] | None = None,
     ) -> list[QueuedFrame[Message]]:
         """
         Take frames out in the order of their turns, one of each camera; empty when none may start.
 
         :param most: this number at most, those that are not started included.
-        :param starts: told of each; returns whether it is started and so uses the turn up.
+        :param starts: told of each; returns whether it is started and so uses the turn up. Without
+            it all are.
         """
         ready = [
             (camera.claim_ns or 0, camera.started_ns, name)
@@ -107,7 +103,8 @@ class FrameQueue(Generic[Message]):
             camera = self._cameras[name]
             frame, camera.frame = camera.frame, None
             assert frame is not None
-            if starts(frame):
+            frame.taken_ns = now_ns
+            if starts is None or starts(frame):
                 camera.claim_ns, camera.started_ns = None, now_ns
                 camera.not_before_ns = now_ns + camera.min_period_ns
             taken.append(frame)

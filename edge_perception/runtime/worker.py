@@ -21,10 +21,6 @@ from edge_perception.runtime.frame_queue import Message
 from edge_perception.runtime.frame_queue import QueuedFrame
 
 
-def do_nothing() -> None:
-    """Leave the pause between two frames unused."""
-
-
 class Worker(Generic[Message]):
     """
     Owns an engine, the queue of its frames, and the only thread that calls it.
@@ -47,8 +43,8 @@ class Worker(Generic[Message]):
         channels: Sequence[CameraChannel[Message]],
         *,
         give_up: Callable[[str], None],
-        max_engine_failures: int = 5,
-        idle: Callable[[], None] = do_nothing,
+        max_engine_failures: int,
+        idle: Callable[[], None],
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self._engine = engine
@@ -132,18 +128,11 @@ class Worker(Generic[Message]):
 
     def take(self) -> QueuedFrame[Message] | None:
         """Return the frame whose turn it is, to be served; None when none may start now."""
-        now_ns = self._clock()
-
-        def starts(frame: QueuedFrame[Message]) -> bool:
-            frame.started_ns = now_ns
-            channel = self._channels[frame.camera]
-            frame.refusal = channel.refusal(frame.deadline, now_ns=now_ns)
-            return not frame.refusal
-
         with self._changed:
-            taken = self._queue.take(now_ns, starts=starts)
-            self._busy_since_ns = now_ns if taken else None
-        return taken[0] if taken else None
+            for frame in self._queue.take(self._clock(), starts=self._starts):
+                self._busy_since_ns = frame.taken_ns
+                return frame
+        return None
 
     def wait_ns(self) -> int | None:
         """Return how long until the next frame may start; None when none waits."""
@@ -161,6 +150,11 @@ class Worker(Generic[Message]):
             self._give_up(f'a plugin ended the thread of the worker: {named(error)}')
         finally:
             self._busy_since_ns = None
+
+    def _starts(self, frame: QueuedFrame[Message]) -> bool:
+        channel = self._channels[frame.camera]
+        frame.refusal = channel.refusal(frame.deadline, now_ns=frame.taken_ns)
+        return not frame.refusal
 
     def _serve(self, channel: CameraChannel[Message], frame: QueuedFrame[Message]) -> None:
 

@@ -31,30 +31,21 @@ def test_a_result_is_delivered_with_its_message_frame_and_age():
 
 
 def test_while_the_engine_is_busy_only_the_newest_frame_waits():
-    gate = Gate()
     with Rig() as rig:
-        first = rig.send(Message(infer=gate))
-        gate.wait_until_entered()
-        rig.send()
-        rig.send()
-        last = rig.send()
+        gate = rig.send_gated()
+        for name in ('second', 'third', 'last'):
+            rig.send(Message(name))
         gate.open()
         rig.until_idle()
-    assert rig.delivered == [first, last]
+    assert [message.name for message in rig.delivered] == ['gated', 'last']
     assert rig.dropped() == {'superseded': 2}
     assert rig.reports == []
 
 
-def test_a_frame_older_than_its_budget_is_not_started():
-    with Rig() as rig:
-        rig.send_each(Message(convert=raising(AssertionError)), age_ms=101, budget_ms=100)
-    assert rig.dropped() == {'stale': 1}
-    assert rig.reports == [('stale', 'the frame was 101 ms old before it was started')]
-
-
 @pytest.mark.parametrize(
-    ('age_ms', 'words'),
+    ('age_ms', 'age'),
     [
+        (101, '101 ms old before it was started'),
         (59_999, '59999 ms old before it was started'),
         (90_000, '1.5 minutes old before it was started'),
         (5_400_000, '1.5 hours old before it was started (a recording?)'),
@@ -62,17 +53,17 @@ def test_a_frame_older_than_its_budget_is_not_started():
         (295_371_459_237, '9.4 years old before it was started (a recording?)'),
     ],
 )
-def test_a_great_age_is_said_in_great_units(age_ms, words):
-    with Rig() as rig:
-        rig.send_each(age_ms=age_ms, budget_ms=100)
-    assert rig.reports == [('stale', f'the frame was {words}')]
+@pytest.mark.parametrize('publish_late', [False, True])
+def test_a_frame_older_than_its_budget_is_not_started(age_ms, age, publish_late):
+    with Rig(CameraPolicy(publish_late=publish_late)) as rig:
+        rig.send_each(Message(convert=raising(AssertionError)), age_ms=age_ms, budget_ms=100)
+    assert rig.dropped() == {'stale': 1}
+    assert rig.reports == [('stale', f'the frame was {age}')]
 
 
 def test_a_frame_that_waits_too_long_for_the_engine_becomes_stale():
-    gate = Gate()
     with Rig() as rig:
-        rig.send(Message(infer=gate))
-        gate.wait_until_entered()
+        gate = rig.send_gated()
         rig.send(age_ms=60, budget_ms=100)
         rig.clock.advance_ms(50)
         gate.open()
@@ -96,12 +87,6 @@ def test_a_late_result_is_delivered_when_the_user_wants_it():
     assert rig.dropped() == {}
 
 
-def test_publishing_late_results_does_not_start_stale_frames():
-    with Rig(CameraPolicy(publish_late=True)) as rig:
-        rig.send_each(age_ms=101, budget_ms=100)
-    assert rig.dropped() == {'stale': 1}
-
-
 def test_without_a_budget_any_age_will_do():
     with Rig() as rig:
         rig.send_each(age_ms=10**9)
@@ -116,10 +101,8 @@ def test_a_worker_delivers_nothing_before_it_is_told_to():
 
 
 def test_a_pause_drops_what_is_worked_on_and_what_waits():
-    gate = Gate()
     with Rig() as rig:
-        rig.send(Message(infer=gate))
-        gate.wait_until_entered()
+        gate = rig.send_gated()
         rig.send()
         rig.worker.pause()
         assert rig.dropped() == {'inactive': 1}
@@ -132,10 +115,8 @@ def test_a_pause_drops_what_is_worked_on_and_what_waits():
 
 @pytest.mark.parametrize('stage', ['convert', 'infer', 'decode'])
 def test_a_frame_of_before_the_pause_is_not_delivered_after_it(stage):
-    gate = Gate()
     with Rig() as rig:
-        rig.send(Message('old', **{stage: gate}))
-        gate.wait_until_entered()
+        gate = rig.send_gated(stage=stage)
         rig.worker.pause()
         rig.worker.resume()
         new = rig.send(Message('new'))
@@ -146,10 +127,8 @@ def test_a_frame_of_before_the_pause_is_not_delivered_after_it(stage):
 
 
 def test_a_late_frame_of_before_the_pause_counts_as_inactive():
-    gate = Gate()
     with Rig() as rig:
-        rig.send(Message(infer=gate), budget_ms=100)
-        gate.wait_until_entered()
+        gate = rig.send_gated(budget_ms=100)
         rig.worker.pause()
         rig.clock.advance_ms(200)
         gate.open()
@@ -159,13 +138,11 @@ def test_a_late_frame_of_before_the_pause_counts_as_inactive():
 
 
 def test_stopping_a_busy_worker_does_not_wait_and_its_own_thread_frees_the_engine():
-    gate = Gate()
     rig = Rig()
     threads = []
     rig.engine._deactivate = lambda: threads.append(threading.current_thread().name)
     rig.worker.resume()
-    rig.send(Message(infer=gate))
-    gate.wait_until_entered()
+    gate = rig.send_gated()
     rig.send()
     rig.worker.stop()
     assert not rig.worker.join(0)
@@ -249,11 +226,9 @@ def test_a_stale_frame_does_not_use_up_the_turn_of_the_next_one():
 
 
 def test_for_how_long_a_frame_has_been_worked_on():
-    gate = Gate()
     with Rig() as rig:
         assert rig.worker.busy_ns() == 0
-        rig.send(Message(infer=gate))
-        gate.wait_until_entered()
+        gate = rig.send_gated()
         rig.clock.advance_ms(7000)
         assert rig.worker.busy_ns() == 7_000_000_000
         gate.open()

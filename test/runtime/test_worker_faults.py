@@ -10,7 +10,6 @@ import pytest
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import InferenceError
-from test.support.worker_rig import Gate
 from test.support.worker_rig import Message
 from test.support.worker_rig import raising
 from test.support.worker_rig import Rig
@@ -19,20 +18,31 @@ FAILING = Message(infer=raising(RuntimeError('out of memory')))
 
 
 @pytest.mark.parametrize(
-    ('error', 'sentence'),
+    ('stage', 'error', 'reason', 'sentence'),
     [
-        (ImageError('image: unknown encoding'), 'image: unknown encoding'),
-        (ValueError('cannot reshape'), 'cannot be read: cannot reshape'),
-        (KeyError('data'), "cannot be read: KeyError: 'data'"),
-        (MemoryError(), 'cannot be read: MemoryError'),
+        ('convert', ImageError('unknown encoding'), 'bad_image', 'unknown encoding'),
+        ('convert', ValueError('too short'), 'bad_image', 'cannot be read: too short'),
+        ('convert', KeyError('data'), 'bad_image', "cannot be read: KeyError: 'data'"),
+        ('convert', MemoryError(), 'bad_image', 'cannot be read: MemoryError'),
+        ('infer', RuntimeError('gone'), 'engine_failed', 'FakeEngine failed: gone'),
+        ('infer', InferenceError('gone'), 'engine_failed', 'gone'),
+        ('infer', MemoryError(), 'engine_failed', 'FakeEngine failed: MemoryError'),
+        ('decode', ValueError('3 rows'), 'decode_failed', "decoder 'fake' failed: 3 rows"),
+        (
+            *('deliver', RuntimeError('no such field'), 'decode_failed'),
+            'the result could not be published: no such field',
+        ),
     ],
 )
-def test_a_message_that_cannot_be_read_is_dropped_whatever_it_raises(error, sentence):
+def test_a_failure_is_never_an_empty_result_and_the_next_frame_is_served(
+    stage, error, reason, sentence
+):
     with Rig() as rig:
-        rig.send_each(Message(convert=raising(error)), Message())
-    assert rig.dropped() == {'bad_image': 1}
-    assert rig.reports == [('bad_image', sentence)]
-    assert len(rig.delivered) == 1
+        good = Message()
+        rig.send_each(Message(**{stage: raising(error)}), good)
+    assert rig.dropped() == {reason: 1}
+    assert rig.reports == [(reason, sentence)]
+    assert rig.delivered == [good]
 
 
 @pytest.mark.parametrize(
@@ -48,22 +58,6 @@ def test_a_frame_that_cannot_be_preprocessed_is_a_bad_image(frame):
     with Rig() as rig:
         rig.send_each(Message(convert=lambda: frame), Message())
     assert rig.dropped() == {'bad_image': 1}
-    assert len(rig.delivered) == 1
-
-
-def test_outputs_that_cannot_be_decoded_are_never_an_empty_result():
-    with Rig() as rig:
-        rig.send_each(Message(decode=raising(ValueError('got 3 rows'))), Message())
-    assert rig.dropped() == {'decode_failed': 1}
-    assert rig.reports == [('decode_failed', "decoder 'fake' failed: got 3 rows")]
-    assert len(rig.delivered) == 1
-
-
-@pytest.mark.parametrize('error', [RuntimeError('gone'), InferenceError('gone'), MemoryError()])
-def test_a_failure_of_the_engine_is_never_an_empty_result(error):
-    with Rig() as rig:
-        rig.send_each(Message(infer=raising(error)), Message())
-    assert rig.dropped() == {'engine_failed': 1}
     assert len(rig.delivered) == 1
 
 
@@ -94,15 +88,8 @@ def test_after_so_many_failures_in_a_row_the_worker_gives_up():
 
 
 def test_a_frame_that_waits_while_the_worker_gives_up_is_accounted_for():
-    gate = Gate()
-
-    def fail_later() -> None:
-        gate()
-        raise RuntimeError
-
     with Rig(max_engine_failures=1) as rig:
-        rig.send(Message(infer=fail_later))
-        gate.wait_until_entered()
+        gate = rig.send_gated(RuntimeError())
         rig.send()
         gate.open()
         rig.until_idle()
@@ -134,25 +121,9 @@ def test_an_activation_starts_the_count_anew():
     assert len(rig.delivered) == 1
 
 
-def test_a_result_that_cannot_be_published_is_counted_and_said():
-    with Rig() as rig:
-        rig.send_each(Message(deliver=raising(RuntimeError('no such field'))), Message())
-    assert rig.dropped() == {'decode_failed': 1}
-    sentence = 'the result could not be published: no such field'
-    assert rig.reports == [('decode_failed', sentence)]
-    assert len(rig.delivered) == 1
-
-
 def test_an_engine_that_fails_after_pause_is_nobody_s_failure_any_more():
-    gate = Gate()
-
-    def fail() -> None:
-        gate()
-        raise RuntimeError('the stick vanished')
-
     with Rig(max_engine_failures=1) as rig:
-        rig.send(Message(infer=fail))
-        gate.wait_until_entered()
+        gate = rig.send_gated(RuntimeError('the stick vanished'))
         rig.worker.pause()
         gate.open()
         rig.until_idle()

@@ -105,6 +105,7 @@ class Traffic:
             list(self.channels.values()),
             max_engine_failures=3,
             give_up=self.gave_up.append,
+            idle=lambda: None,
             clock=self.clock,
         )
         self.worker.resume()
@@ -193,16 +194,19 @@ class Traffic:
 
     def _make_channel(self, name: str, view: View) -> CameraChannel[Shot]:
         # Only one image is worked on at a time.
-        pipeline: Any = SimpleNamespace(process=self._process)
+        expected_ns = int(view.expected_ms * NS_PER_MS)
+        pipeline: Any = SimpleNamespace(process=self._process, warm_up_ns=expected_ns)
         return CameraChannel(
             name,
             pipeline,
             hooks=CameraHooks(
-                convert=lambda _: FRAME, compose=self._compose, report=lambda *_: None
+                convert=lambda _: FRAME,
+                compose=self._compose,
+                report=lambda *_: None,
+                afterwards=lambda *_: None,
             ),
             selection=Selection(),
             policy=view.policy,
-            expected_ns=int(view.expected_ms * NS_PER_MS),
             clock=self.clock,
         )
 

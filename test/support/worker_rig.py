@@ -12,14 +12,10 @@ from typing import NoReturn
 import numpy as np
 
 from edge_perception.contract import Frame
-from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
-from edge_perception.contract import Perception
 from edge_perception.contract import Selection
-from edge_perception.contract import Tensors
-from edge_perception.runtime.accounts import FrameAccounts
 from edge_perception.runtime.budget import Deadline
 from edge_perception.runtime.budget import NS_PER_MS
 from edge_perception.runtime.camera_channel import CameraChannel
@@ -55,15 +51,18 @@ def raising(error: BaseException) -> Callable[[], NoReturn]:
 
 
 class Gate:
-    """A stage that waits until the test opens it."""
+    """A stage that waits until the test opens it, and then fails if there is an error."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
         self.entered = threading.Event()
         self._opened = threading.Event()
 
     def __call__(self) -> None:
         self.entered.set()
         assert self._opened.wait(PATIENCE_S)
+        if self._error is not None:
+            raise self._error
 
     def wait_until_entered(self) -> None:
         assert self.entered.wait(PATIENCE_S)
@@ -83,6 +82,29 @@ class Message:
     deliver: Callable[[], object] = nothing
 
 
+def scripted_pipeline(
+    clock: FakeClock,
+    *,
+    preprocess: Callable[[], object] = nothing,
+    infer: Callable[[], object] = nothing,
+    decode: Callable[[Selection], object] = lambda _: None,
+) -> Pipeline:
+    """Return a pipeline of fakes, each of which calls what is given for it before it works."""
+    engine = FakeEngine(MANIFEST, infer)
+    engine.activate()
+    decoder = FakeDecoder(MANIFEST, outputs=engine.outputs, options=Options())
+    preprocessor = Preprocessor(MANIFEST.input, spec=engine.inputs[0])
+    work = decoder._decode
+    decoder._decode = lambda *given: (decode(given[-1]), work(*given))[1]
+    return Pipeline(
+        engine,
+        decoder=decoder,
+        preprocessor=lambda *given: (preprocess(), preprocessor(*given))[1],
+        input_name='image',
+        clock=clock,
+    )
+
+
 class Rig:
     """
     A running worker with one camera; a context manager that ends it.
@@ -100,9 +122,6 @@ class Rig:
     ) -> None:
         self.changed = threading.Condition()
         self.clock = FakeClock()
-        self.accounts = FrameAccounts()
-        for name in ('publish', 'drop'):
-            setattr(self.accounts, name, self._telling(getattr(self.accounts, name)))
         # Messages whose results were published, and the results.
         self.delivered: list[Message] = []
         self.results: list[Result] = []
@@ -110,21 +129,26 @@ class Rig:
         self.gave_up: list[str] = []
         self.selections: list[Selection] = []
         self._current = Message()
-        self.engine = FakeEngine(MANIFEST, lambda: self._current.infer())
-        self.engine.activate()
+        pipeline = scripted_pipeline(
+            self.clock, infer=lambda: self._current.infer(), decode=self._decode
+        )
+        self.engine = pipeline.engine
         self.channel: CameraChannel[Message] = CameraChannel(
             'camera',
-            self._pipeline(),
+            pipeline,
             hooks=CameraHooks(
                 convert=self._convert,
                 compose=lambda queued, result: lambda: self._publish(queued.message, result),
                 report=self._telling(lambda *report: self.reports.append(report)),
+                afterwards=lambda *_: None,
             ),
             selection=Selection(),
             policy=policy,
-            accounts=self.accounts,
             clock=self.clock,
         )
+        self.accounts = self.channel.accounts
+        for name in ('publish', 'drop'):
+            setattr(self.accounts, name, self._telling(getattr(self.accounts, name)))
         self.worker: Worker[Message] = Worker(
             self.engine,
             [self.channel],
@@ -158,6 +182,15 @@ class Rig:
             self.send(message, **ages)
             self.until_idle()
 
+    def send_gated(
+        self, error: Exception | None = None, *, stage: str = 'infer', **ages: int
+    ) -> Gate:
+        """Hand in a message and wait until it is at a gate in a stage, to fail there or not."""
+        gate = Gate(error)
+        self.send(Message('gated', **{stage: gate}), **ages)
+        gate.wait_until_entered()
+        return gate
+
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something is true that changes with an account or a hook."""
         with self.changed:
@@ -177,29 +210,14 @@ class Rig:
         dropped = self.accounts.counts().dropped
         return {reason: count for reason, count in dropped.items() if count}
 
-    def _pipeline(self) -> Pipeline:
-        decoder = FakeDecoder(MANIFEST, outputs=self.engine.outputs, options=Options())
-        decode = decoder._decode
-
-        def scripted(tensors: Tensors, transform: ImageTransform, wanted: Selection) -> Perception:
-            self._current.decode()
-            self.selections.append(wanted)
-            return decode(tensors, transform, wanted)
-
-        decoder._decode = scripted  # type: ignore[method-assign]
-        spec = self.engine.inputs[0]
-        return Pipeline(
-            self.engine,
-            decoder=decoder,
-            preprocessor=Preprocessor(MANIFEST.input, spec=spec),
-            input_name=spec.name,
-            clock=self.clock,
-        )
-
     def _convert(self, message: Message) -> Frame:
         self._current = message
         converted = message.convert()
         return converted if isinstance(converted, Frame) else Frame(np.zeros((8, 8, 3), np.uint8))
+
+    def _decode(self, selection: Selection) -> None:
+        self._current.decode()
+        self.selections.append(selection)
 
     def _publish(self, message: Message, result: Result) -> None:
         message.deliver()
