@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import fields
-import time
 from typing import Generic
 
 from edge_perception.contract import DecoderError
@@ -88,13 +87,13 @@ class CameraChannel(Generic[Message]):
         *,
         hooks: CameraHooks[Message],
         selection: Selection,
-        policy: CameraPolicy | None = None,
-        clock: Clock = time.monotonic_ns,
+        policy: CameraPolicy,
+        clock: Clock,
     ) -> None:
         self.name = name
         self.pipeline = pipeline
         self.selection = selection
-        self.policy = policy or CameraPolicy()
+        self.policy = policy
         self.accounts = FrameAccounts()
         self.admission = Admission(expected_ns=pipeline.warm_up_ns)
         self.age_ms = RollingWindow()
@@ -111,9 +110,8 @@ class CameraChannel(Generic[Message]):
             guess = ' (a recording?)' if age_ns > RECORDING_NS else ''
             return f'the frame was {age_in_words(age_ns)} old before it was started{guess}'
         left_ns = deadline.left_ns(now_ns)
-        if not deadline.budget_ns or self.policy.publish_late:
-            return ''
-        if self.admission.admits(left_ns, now_ns=now_ns):
+        unlimited = not deadline.budget_ns or self.policy.publish_late
+        if unlimited or self.admission.admits(left_ns, now_ns=now_ns):
             return ''
         return (
             f'the frame had {left_ns / NS_PER_MS:.0f} ms left when its turn came, and a frame '
@@ -128,7 +126,6 @@ class CameraChannel(Generic[Message]):
         :return: whether the engine is known to have worked.
         :raises EngineError: the engine failed; the frame is not accounted for yet.
         """
-        started_ns = queued.taken_ns
         try:
             frame = self._converted(queued.message)
             converted_ns = self._clock()
@@ -145,8 +142,8 @@ class CameraChannel(Generic[Message]):
         else:
             published, in_time = self._finish(queued, result, current)
             now_ns = self._clock()
-            self.admission.record(now_ns - started_ns, in_time=in_time, now_ns=now_ns)
-            self.stage_ms['convert'].add((converted_ns - started_ns) / NS_PER_MS)
+            self.admission.record(now_ns - queued.taken_ns, in_time=in_time, now_ns=now_ns)
+            self.stage_ms['convert'].add((converted_ns - queued.taken_ns) / NS_PER_MS)
             if published:
                 self._afterwards(queued, result)
             return True

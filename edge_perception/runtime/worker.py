@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 import threading
-import time
 from typing import Generic
 
 from edge_perception.contract import Engine
@@ -45,7 +44,7 @@ class Worker(Generic[Message]):
         give_up: Callable[[str], None],
         max_engine_failures: int,
         idle: Callable[[], None],
-        clock: Clock = time.monotonic_ns,
+        clock: Clock,
     ) -> None:
         self._engine = engine
         self._channels = {channel.name: channel for channel in channels}
@@ -134,10 +133,6 @@ class Worker(Generic[Message]):
                 return frame
         return None
 
-    def wait_ns(self) -> int | None:
-        """Return how long until the next frame may start; None when none waits."""
-        return self._queue.wait_ns(self._clock())
-
     def serve(self, frame: QueuedFrame[Message]) -> None:
         """Bring a frame that was taken to its end: published or dropped."""
         channel = self._channels[frame.camera]
@@ -180,28 +175,23 @@ class Worker(Generic[Message]):
 
     def _run(self) -> None:
         try:
-            while (frame := self._next()) is not None:
-                self.serve(frame)
+            while not self._stopping:
+                frame = self.take()
+                if frame is None:
+                    self._idle()
+                    frame = self._wait()
+                if frame is not None:
+                    self.serve(frame)
         finally:
             self._engine.deactivate()
 
-    def _next(self) -> QueuedFrame[Message] | None:
+    def _wait(self) -> QueuedFrame[Message] | None:
         """Wait for the next frame; None when the worker has to end."""
-        rested = False
-        while True:
-            with self._changed:
-                while not self._stopping:
-                    if (frame := self.take()) is not None:
-                        return frame
-                    if not rested:
-                        break
-                    self._wait()
-                if self._stopping:
-                    return None
-            self._idle()
-            rested = True
-
-    def _wait(self) -> None:
-        """Wait until something changes, or until a frame that waits may start."""
-        wait_ns = self.wait_ns()
-        self._changed.wait(None if wait_ns is None else min(wait_ns / 1e9, threading.TIMEOUT_MAX))
+        with self._changed:
+            while not self._stopping:
+                if (frame := self.take()) is not None:
+                    return frame
+                wait_ns = self._queue.wait_ns(self._clock())
+                wait_s = None if wait_ns is None else min(wait_ns / 1e9, threading.TIMEOUT_MAX)
+                self._changed.wait(wait_s)
+        return None

@@ -65,7 +65,9 @@ class Flight:
     kind: str
     session: int
     arrival_ns: int
-    gate: Gate = field(default_factory=Gate)
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(RuntimeError() if self.kind == 'engine_failed' else None)
 
 
 @dataclass
@@ -150,14 +152,9 @@ class Model:
             self.busy.gate.wait_until_entered()
 
     def _message(self, flight: Flight) -> Message:
-        def infer() -> None:
-            flight.gate()
-            if flight.kind == 'engine_failed':
-                raise RuntimeError('out of memory')
-
         return Message(
             convert=raising(ValueError('damaged')) if flight.kind == 'bad_image' else str,
-            infer=infer,
+            infer=flight.gate,
             decode=raising(ValueError('rows')) if flight.kind == 'decode_failed' else str,
         )
 

@@ -143,7 +143,7 @@ class Rig:
                 afterwards=lambda *_: None,
             ),
             selection=Selection(),
-            policy=policy,
+            policy=policy or CameraPolicy(),
             clock=self.clock,
         )
         self.accounts = self.channel.accounts
