@@ -152,7 +152,6 @@ class Worker(Generic[Message]):
         return not frame.refusal
 
     def _serve(self, channel: CameraChannel[Message], frame: QueuedFrame[Message]) -> None:
-
         def current() -> bool:
             return self._delivering and frame.activation == self._activation
 

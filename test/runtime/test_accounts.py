@@ -170,24 +170,21 @@ class Model:
 
     def _end(self, flight: Flight) -> None:
         current = self.active and flight.session == self.session
-        if flight.kind == 'engine_failed' and not current:
-            # Nobody waits for it any more, and the next activation counts its failures anew.
+        if flight.kind != 'engine_failed':
+            # It has worked, whatever becomes of its outputs.
+            self.failures = 0
+        elif current:
+            self.failures += 1
+            self.active = self.failures < MAX_FAILURES
+        if flight.kind == 'decode_failed':
+            self.ends['decode_failed'] += 1
+        elif not current:
+            # Nobody waits for it any more, and the next activation counts its failures again.
             self.ends['inactive'] += 1
         elif flight.kind == 'engine_failed':
             self.ends['engine_failed'] += 1
-            self.failures += 1
-            if self.failures == MAX_FAILURES:
-                self.active = False
-        elif flight.kind == 'decode_failed':
-            # The engine has worked.
-            self.failures = 0
-            self.ends['decode_failed'] += 1
         else:
-            self.failures = 0
-            if not current:
-                self.ends['inactive'] += 1
-            else:
-                self.ends['overrun' if self._late(flight) else 'published'] += 1
+            self.ends['overrun' if self._late(flight) else 'published'] += 1
 
     def _late(self, flight: Flight) -> bool:
         return flight.kind == 'overrun' and self.rig.clock() - flight.arrival_ns > 10_000_000

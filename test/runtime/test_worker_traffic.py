@@ -90,13 +90,6 @@ def test_a_frame_that_cannot_be_in_time_is_not_started():
     assert traffic.dropped('camera') == {'stale': 1}
 
 
-def test_late_results_are_published_where_the_user_wants_them_and_counted():
-    traffic = Traffic(camera=View(budget_ms=100, expected_ms=60, policy=LATE))
-    traffic.run([Shot('camera', at=0, age=50, service=60)])
-    assert [age for _, age in traffic.published] == [110]
-    assert traffic.channels['camera'].accounts.counts().published_late == 1
-
-
 def test_an_engine_that_is_slow_for_a_while_costs_no_more_than_a_second_after_it():
     traffic = Traffic(camera=View(budget_ms=100))
     slow = (5000, 10_000)
