@@ -1,15 +1,14 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The frames that wait for an engine, and whose turn it is.
+Hold the frames that wait for an engine, and decide whose turn it is.
 
 * **The newest of each camera waits**, no other: an old image is a wrong one on a vehicle. A frame
   that was not taken is superseded by the next one of its camera.
 * **Whose turn it is**: that of the camera with the earliest claim, which is the deadline (stamp
   plus budget) of its oldest frame since its last turn, superseded ones included. The deadline of
   the newest would not do: it moves away with each frame, and the camera with the longest budget
-  would starve.
-  Of equal claims, that of the camera whose last turn is longest ago is first.
+  would starve. Of equal claims, that of the camera whose last turn is longest ago is first.
 * **A turn is used up by a frame that is started.** A camera whose frame was taken and refused
   keeps its claim. What becomes of a frame after its start is of no account here, so several may
   be out at once, also of one camera.
@@ -38,7 +37,7 @@ Message = TypeVar('Message')
 @dataclass(slots=True)
 class QueuedFrame(Generic[Message]):
     """
-    A message of a camera on its way through queue and worker.
+    Carry a message of a camera through queue and worker.
 
     :param camera: name of its camera.
     :param activation: number of the activation in which it came; its result is published in the
@@ -57,7 +56,9 @@ class QueuedFrame(Generic[Message]):
 
 class FrameQueue(Generic[Message]):
     """
-    Pure logic: the time is an argument. Not guarded: threads that share it share a lock.
+    Hold the newest frame of each camera, by the rules above; the time is an argument.
+
+    Not guarded: threads that share it share a lock.
 
     :param min_periods_ns: for each camera by name, the least time between two starts.
     """
