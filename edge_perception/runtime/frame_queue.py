@@ -64,9 +64,7 @@ class FrameQueue(Generic[Message]):
     """
 
     def __init__(self, min_periods_ns: Mapping[str, int]) -> None:
-        self._cameras = {
-            name: _Waiting[Message](period) for name, period in min_periods_ns.items()
-        }
+        self._cameras = {name: _Waiting[Message](least) for name, least in min_periods_ns.items()}
 
     def put(self, frame: QueuedFrame[Message]) -> QueuedFrame[Message] | None:
         """
