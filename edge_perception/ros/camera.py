@@ -36,14 +36,15 @@ from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.parameters.node_parameters import STAMP_TOLERANCE_MS
 from edge_perception.runtime.accounts import DROP_REASONS
 from edge_perception.runtime.budget import Clock
+from edge_perception.runtime.budget import Deadline
 from edge_perception.runtime.budget import LatencyBudget
 from edge_perception.runtime.budget import NS_PER_MS
-from edge_perception.runtime.lane import Delivery
-from edge_perception.runtime.lane import Lane
-from edge_perception.runtime.lane import LaneHooks
-from edge_perception.runtime.lane import LanePolicy
-from edge_perception.runtime.lane import Parcel
+from edge_perception.runtime.camera_channel import CameraChannel
+from edge_perception.runtime.camera_channel import CameraHooks
+from edge_perception.runtime.camera_channel import CameraPolicy
+from edge_perception.runtime.frame_queue import QueuedFrame
 from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.pipeline import Result
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.runtime.worker import Worker
 
@@ -78,7 +79,7 @@ class Camera:
 
     :param own: what is set for this camera.
     :param config: what is set for all.
-    :param lane: its frames in the worker, and what became of them.
+    :param channel: its frames in the worker, and what became of them.
     """
 
     def __init__(
@@ -98,8 +99,8 @@ class Camera:
         self._clock = clock
         self._activated_ns = 0
         self._worker: Worker[ImageMessage] | None = None
-        # The last result; replaced by the worker, read by anybody.
-        self.last: Delivery[ImageMessage] | None = None
+        # The last result, and what tells its age; replaced by the worker, read by any thread.
+        self.last: tuple[Deadline, Result] | None = None
         self._warnings = LogOnce(node.get_logger().warning, variants=LOG_VARIANTS)
         self._budget = _make_budget(own, config, clock)
         self.input = self._make_input(own, config)
@@ -115,9 +116,9 @@ class Camera:
             manifest=assembled.model.manifest,
             engine=assembled.engine,
         )
-        self.lane = self._make_lane(pipeline, own, config, assembled.selection)
+        self.channel = self._make_channel(pipeline, own, config, assembled.selection)
         # What the last diagnostics reported; they judge what has come since.
-        self.reported = self.lane.accounts.counts()
+        self.reported = self.channel.accounts.counts()
 
     def activate(self, worker: Worker[ImageMessage]) -> None:
         """Publish the labels and let frames in."""
@@ -145,8 +146,8 @@ class Camera:
     def update(self, own: CameraConfig, config: NodeConfig, selection: Selection) -> None:
         """Take parameters that may change while running."""
         self.budget_ms = self._budget.budget_ms = own.latency_budget_ms
-        self.lane.policy = replace(self.lane.policy, publish_late=config.publish_late)
-        self.lane.selection = selection
+        self.channel.policy = replace(self.channel.policy, publish_late=config.publish_late)
+        self.channel.selection = selection
         self._outputs.tell_threshold(selection.score_threshold)
 
     def check(self) -> None:
@@ -174,8 +175,8 @@ class Camera:
     @property
     def budget_problem(self) -> str:
         """Why hardly any frame can be in time, in words; empty when they can."""
-        needed_ms = self.lane.admission.p95_ns / NS_PER_MS
-        if self.lane.policy.publish_late or not 0 < self.budget_ms < needed_ms:
+        needed_ms = self.channel.admission.p95_ns / NS_PER_MS
+        if self.channel.policy.publish_late or not 0 < self.budget_ms < needed_ms:
             return ''
         return (
             f'latency_budget_ms is {self.budget_ms:g}, but a frame takes {needed_ms:.1f} ms; '
@@ -209,24 +210,23 @@ class Camera:
             self._node, self.input, say=log.warning, tell=log.info, clock=self._clock
         )
 
-    def _make_lane(
+    def _make_channel(
         self, pipeline: Pipeline, own: CameraConfig, config: NodeConfig, selection: Selection
-    ) -> Lane[ImageMessage]:
-        return Lane(
+    ) -> CameraChannel[ImageMessage]:
+        return CameraChannel(
             own.name,
             pipeline,
-            hooks=LaneHooks(
+            hooks=CameraHooks(
                 convert=partial(to_frame, limit=SizeLimit(int(config.max_image_megapixels * 1e6))),
                 compose=self._compose,
                 report=self.say,
                 afterwards=self._afterwards,
             ),
             selection=selection,
-            policy=LanePolicy(
+            policy=CameraPolicy(
                 publish_late=config.publish_late,
                 min_period_ns=int(min(1e9 / own.max_rate, 1e18)) if own.max_rate else 0,
             ),
-            expected_ns=pipeline.warm_up_ns,
             clock=self._clock,
         )
 
@@ -236,7 +236,7 @@ class Camera:
         return CalibrationInput(self._node, topic=topic, rectified=rectified, stages=self._planar)
 
     def _receive(self, message: ImageMessage) -> None:
-        accounts = self.lane.accounts
+        accounts = self.channel.accounts
         accounts.receive()
         self._watch.image(message)
         arrival = self._budget.arrive(
@@ -252,33 +252,31 @@ class Camera:
             return
         assert self._worker is not None
         was_busy = self._worker.busy
-        self._worker.submit(self.lane, Parcel(message=message, deadline=arrival.deadline))
+        self._worker.submit(self.channel, message, arrival.deadline)
         if not was_busy:
             # The executor goes on with its wait set and would keep the interpreter's lock from the
             # worker: it got a frame after 0.39 ms, and after 0.15 ms when the executor lets it.
             time.sleep(HEAD_START_S)
 
-    def _compose(self, delivery: Delivery[ImageMessage]) -> Callable[[], None]:
+    def _compose(self, queued: QueuedFrame[ImageMessage], result: Result) -> Callable[[], None]:
         """Make the messages of a result. Thread: the worker's."""
         self._say_why_no_pose()
-        return self._outputs.compose(
-            delivery.processed.perception, header=self._header(delivery.message)
-        )
+        return self._outputs.compose(result.perception, header=self._header(queued.message))
 
-    def _afterwards(self, delivery: Delivery[ImageMessage]) -> None:
+    def _afterwards(self, queued: QueuedFrame[ImageMessage], result: Result) -> None:
         """Remember a result, and draw it for those who look at it. Thread: the worker's."""
-        self.last = delivery
+        self.last = queued.deadline, result
         if not self.debug_image.wanted(self._clock()):
             return
-        header = self._header(delivery.message)
-        perception, frame = delivery.processed.perception, delivery.frame
+        header = self._header(queued.message)
+        perception, frame = result.perception, result.frame
         now_ns = self._clock()
         axes = [self._planar[0].axes(frame, pose) for pose in perception.poses if self._planar]
         self.debug_image.publish(
             frame,
             perception,
             header=header,
-            age_ms=delivery.deadline.age_ns(now_ns) / NS_PER_MS,
+            age_ms=queued.deadline.age_ns(now_ns) / NS_PER_MS,
             now_ns=now_ns,
             axes=axes,
         )

@@ -43,7 +43,6 @@ from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.garbage import Collector
 from edge_perception.runtime.realtime import Realtime
-from edge_perception.runtime.worker import do_nothing
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -262,7 +261,7 @@ class PerceptionNode(LifecycleNode):
                 cameras=cameras,
                 assembled=assembled,
                 give_up=self._give_up,
-                idle=self._collector.idle if self._collector else do_nothing,
+                idle=self._collector.idle if self._collector else lambda: None,
                 clock=self._monotonic,
             )
         except BaseException:

@@ -19,7 +19,6 @@ from edge_perception.ros.parameters.camera_parameters import CameraConfig
 from edge_perception.ros.parameters.node_parameters import make_request
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.runtime.budget import Clock
-from edge_perception.runtime.worker import do_nothing
 from edge_perception.runtime.worker import Worker
 
 
@@ -41,7 +40,7 @@ class Session:
         cameras: Sequence[CameraConfig],
         assembled: Assembled,
         give_up: Callable[[str], None],
-        idle: Callable[[], None] = do_nothing,
+        idle: Callable[[], None],
         clock: Clock,
     ) -> None:
         self.model = assembled.model
@@ -63,12 +62,13 @@ class Session:
             raise
         self._worker: Worker[ImageMessage] = Worker(
             assembled.pipeline.engine,
-            [camera.lane for camera in self.cameras],
+            [camera.channel for camera in self.cameras],
             give_up=give_up,
             max_engine_failures=config.max_engine_failures,
             idle=idle,
             clock=clock,
         )
+        self._worker.start()
         self._simulated_time = SimulatedTime(
             node, self.cameras, automatic=config.stamp_tolerance_ms < 0
         )

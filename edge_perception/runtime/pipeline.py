@@ -36,9 +36,10 @@ class StageTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class Processed:
+class Result:
     """What was perceived in one frame, and how long it took."""
 
+    frame: Frame
     perception: Perception
     times: StageTimes
 
@@ -106,7 +107,7 @@ class Pipeline:
             clock=self._clock,
         )
 
-    def process(self, frame: Frame, *, selection: Selection) -> Processed:
+    def process(self, frame: Frame, *, selection: Selection) -> Result:
         """
         Process one frame.
 
@@ -142,7 +143,7 @@ class Pipeline:
             decode_ns=decoded - inferred,
             later_ns=self._clock() - decoded,
         )
-        return Processed(perception=perception, times=times)
+        return Result(frame, perception, times)
 
     def _later(
         self, frame: Frame, perception: Perception, transform: ImageTransform

@@ -7,84 +7,101 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 import threading
-import time
 from typing import Generic
 
 from edge_perception.contract import Engine
+from edge_perception.contract import EngineError
 from edge_perception.contract.errors import named
 from edge_perception.runtime.budget import Clock
-from edge_perception.runtime.dispatcher import Dispatcher
-from edge_perception.runtime.dispatcher import Turn
-from edge_perception.runtime.lane import Lane
-from edge_perception.runtime.lane import Message
-from edge_perception.runtime.lane import Parcel
-
-
-def do_nothing() -> None:
-    """Leave the pause between two frames unused."""
+from edge_perception.runtime.budget import Deadline
+from edge_perception.runtime.camera_channel import CameraChannel
+from edge_perception.runtime.frame_queue import FrameQueue
+from edge_perception.runtime.frame_queue import Message
+from edge_perception.runtime.frame_queue import QueuedFrame
 
 
 class Worker(Generic[Message]):
     """
-    Owns an engine and the only thread that calls it.
+    Owns an engine, the queue of its frames, and the only thread that calls it.
 
-    Whoever hands in messages and switches delivery on and off never waits for the engine: a result
-    that is ready after ``pause`` is dropped as ``inactive``, and ``stop`` lets the thread itself
-    deactivate the engine when it is idle.
+    Handing in messages and switching delivery on and off never waits for the engine: a result that
+    is ready after ``pause`` is dropped as ``inactive``, and ``stop`` lets the thread itself
+    deactivate the engine when it is idle. The thread does ``take`` and ``serve`` in turn; without
+    ``start`` there is none, and both can be called from outside.
 
-    :param lanes: the cameras; their pipelines share the engine.
+    :param channels: the cameras; their pipelines share the engine.
     :param give_up: told that the engine failed too often in a row; no frame is processed after it.
         Called in the thread of the worker.
-    :param max_engine_failures: so many in a row, and the worker gives up.
+    :param max_engine_failures: the number of failures in a row at which the worker gives up.
     :param idle: called in the thread of the worker when a frame is done and none waits.
     """
 
     def __init__(
         self,
         engine: Engine,
-        lanes: Sequence[Lane[Message]],
+        channels: Sequence[CameraChannel[Message]],
         *,
         give_up: Callable[[str], None],
-        max_engine_failures: int = 5,
-        idle: Callable[[], None] = do_nothing,
-        clock: Clock = time.monotonic_ns,
+        max_engine_failures: int,
+        idle: Callable[[], None],
+        clock: Clock,
     ) -> None:
         self._engine = engine
+        self._channels = {channel.name: channel for channel in channels}
+        self._give_up = give_up
+        self._max_engine_failures = max_engine_failures
         self._idle = idle
         self._clock = clock
-        self._dispatcher = Dispatcher(
-            lanes, max_engine_failures=max_engine_failures, give_up=give_up, clock=clock
-        )
-        # Guards the dispatcher; held for moments only, never while a frame is worked on.
+        periods = {channel.name: channel.policy.min_period_ns for channel in channels}
+        self._queue: FrameQueue[Message] = FrameQueue(periods)
+        # Guards queue and activation; held for moments only, never while a frame is worked on.
         self._changed = threading.Condition()
-        self._stopping = False
+        self._delivering = self._stopping = False
+        self._activation = self._failures = 0
         self._busy_since_ns: int | None = None
         self._thread = threading.Thread(target=self._run, name='perception', daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def resume(self) -> None:
         """Deliver results from now on."""
         with self._changed:
             if not self._stopping:
-                self._dispatcher.resume()
+                self._failures = 0
+                self._delivering = True
 
     def pause(self) -> None:
         """Deliver nothing from now on; what waits or is being worked on is dropped."""
         with self._changed:
-            self._dispatcher.pause()
+            self._delivering = False
+            self._activation += 1
+            for frame in self._queue.clear():
+                self._channels[frame.camera].accounts.drop('inactive')
 
-    def submit(self, lane: Lane[Message], parcel: Parcel[Message]) -> None:
+    def submit(
+        self, channel: CameraChannel[Message], message: Message, deadline: Deadline
+    ) -> None:
         """Hand in a message that was counted as received; never waits for the engine."""
+        refusal = ''
         with self._changed:
-            refusal = self._dispatcher.submit(lane, parcel)
+            now_ns = self._clock()
+            if not self._delivering:
+                channel.accounts.drop('inactive')
+            elif deadline.passed(now_ns):
+                # Not one that waits: it would claim a turn for its camera that it cannot use.
+                refusal = channel.refusal(deadline, now_ns=now_ns)
+            elif self._queue.put(QueuedFrame(message, deadline, channel.name, self._activation)):
+                channel.accounts.drop('superseded')
             self._changed.notify()
         if refusal:
-            lane.drop('stale', refusal)
+            channel.drop('stale', refusal)
 
     def stop(self) -> None:
         """Let the thread end and free the engine as soon as it is idle; does not wait for that."""
         with self._changed:
-            self._dispatcher.pause()
+            self.pause()
             self._stopping = True
             self._changed.notify()
 
@@ -108,42 +125,72 @@ class Worker(Generic[Message]):
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _run(self) -> None:
-        try:
-            while (turn := self._next()) is not None:
-                self._serve(turn)
-        finally:
-            self._engine.deactivate()
+    def take(self) -> QueuedFrame[Message] | None:
+        """Return the frame whose turn it is, to be served; None when none may start now."""
+        with self._changed:
+            for frame in self._queue.take(self._clock(), starts=self._starts):
+                self._busy_since_ns = frame.taken_ns
+                return frame
+        return None
 
-    def _serve(self, turn: Turn[Message]) -> None:
+    def serve(self, frame: QueuedFrame[Message]) -> None:
+        """Bring a frame that was taken to its end: published or dropped."""
+        channel = self._channels[frame.camera]
         try:
-            self._dispatcher.serve(turn)
+            self._serve(channel, frame)
         except BaseException as error:  # a plugin may even call sys.exit
             self._stopping = True
-            sentence = f'a plugin ended the thread of the worker: {named(error)}'
-            self._dispatcher.give_up(turn, sentence)
+            self._delivering = False
+            channel.accounts.drop('engine_failed')
+            self._give_up(f'a plugin ended the thread of the worker: {named(error)}')
         finally:
             self._busy_since_ns = None
 
-    def _next(self) -> Turn[Message] | None:
-        """Wait for the next turn; None when the worker has to end."""
-        rested = False
-        while True:
-            with self._changed:
-                while not self._stopping:
-                    turn = self._dispatcher.take()
-                    if turn is not None:
-                        self._busy_since_ns = turn.started_ns
-                        return turn
-                    if not rested:
-                        break
-                    self._wait()
-                if self._stopping:
-                    return None
-            self._idle()
-            rested = True
+    def _starts(self, frame: QueuedFrame[Message]) -> bool:
+        channel = self._channels[frame.camera]
+        frame.refusal = channel.refusal(frame.deadline, now_ns=frame.taken_ns)
+        return not frame.refusal
 
-    def _wait(self) -> None:
-        """Wait until something changes, or until a frame that waits may start."""
-        wait_ns = self._dispatcher.wait_ns()
-        self._changed.wait(None if wait_ns is None else min(wait_ns / 1e9, threading.TIMEOUT_MAX))
+    def _serve(self, channel: CameraChannel[Message], frame: QueuedFrame[Message]) -> None:
+        def current() -> bool:
+            return self._delivering and frame.activation == self._activation
+
+        try:
+            if not current():
+                channel.accounts.drop('inactive')
+            elif frame.refusal:
+                channel.drop('stale', frame.refusal)
+            elif channel.serve(frame, current=current):
+                self._failures = 0
+        except EngineError as error:
+            if not current():
+                channel.accounts.drop('inactive')
+                return
+            self._failures += 1
+            channel.drop('engine_failed', str(error))
+            if self._failures == self._max_engine_failures:
+                self._delivering = False
+                self._give_up(f'the engine failed {self._failures} times in a row: {error}')
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                frame = self.take()
+                if frame is None:
+                    self._idle()
+                    frame = self._wait()
+                if frame is not None:
+                    self.serve(frame)
+        finally:
+            self._engine.deactivate()
+
+    def _wait(self) -> QueuedFrame[Message] | None:
+        """Wait for the next frame; None when the worker has to end."""
+        with self._changed:
+            while not self._stopping:
+                if (frame := self.take()) is not None:
+                    return frame
+                wait_ns = self._queue.wait_ns(self._clock())
+                wait_s = None if wait_ns is None else min(wait_ns / 1e9, threading.TIMEOUT_MAX)
+                self._changed.wait(wait_s)
+        return None

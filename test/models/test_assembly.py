@@ -54,9 +54,9 @@ def test_what_is_assembled_runs(host, engine_type, model):
     assert assembled.pipeline.engine is engine_type.engines[0]
     assert assembled.pipeline.engine.active
     frame = Frame(np.zeros((8, 4, 3), np.uint8))
-    processed = assembled.pipeline.process(frame, selection=assembled.selection)
+    result = assembled.pipeline.process(frame, selection=assembled.selection)
     # The square input holds the image, which is 4 wide and 8 high and lies on its side.
-    assert processed.perception.detections.xyxy.tolist() == [[-2, 0, 6, 8]]
+    assert result.perception.detections.xyxy.tolist() == [[-2, 0, 6, 8]]
     assembled.pipeline.engine.deactivate()
 
 

@@ -39,8 +39,8 @@ def call(here, kind, name, request):
     return here.tester.call(here.tester.node.create_client(kind, f'/perception/{name}'), request)
 
 
-def lane(here):
-    return here.node.session.cameras[0].lane
+def channel(here):
+    return here.node.session.cameras[0].channel
 
 
 def test_what_may_change_takes_effect_at_once(world):
@@ -56,10 +56,10 @@ def test_what_may_change_takes_effect_at_once(world):
         debug__max_rate=2.0,
     )
     assert answer.successful, answer.reason
-    selection = lane(here).selection
+    selection = channel(here).selection
     assert (selection.score_threshold, selection.max_detections) == (0.9, 3)
     assert selection.class_ids == {0}
-    assert lane(here).policy.publish_late
+    assert channel(here).policy.publish_late
     assert here.node.session.cameras[0].budget_ms == 70.0
     assert here.node.session.cameras[0].debug_image.options.max_rate == 2.0
 
@@ -67,13 +67,13 @@ def test_what_may_change_takes_effect_at_once(world):
 def test_of_several_values_all_take_effect_or_none(world):
     here = world()
     here.start()
-    before = lane(here).selection
+    before = channel(here).selection
     answer = set_parameters(here, score_threshold=0.9, classes=['ting'])
     assert not answer.successful
     assert answer.reason == (
         "classes: got 'ting', which the model does not know, did you mean 'thing'?"
     )
-    assert lane(here).selection == before
+    assert channel(here).selection == before
     assert here.node.get_parameter('score_threshold').value == -1.0
 
 
@@ -87,11 +87,11 @@ def test_a_value_out_of_range_is_refused(world):
 def test_an_unknown_name_gets_the_nearest_one(world):
     here = world()
     here.start()
-    before = lane(here).selection
+    before = channel(here).selection
     answer = set_parameters(here, scor_threshold=0.5, max_detections=3)
     assert not answer.successful
     assert answer.reason == ("scor_threshold: unknown parameter, did you mean 'score_threshold'?")
-    assert lane(here).selection == before
+    assert channel(here).selection == before
     client = here.tester.node.create_client(SetParameters, '/perception/set_parameters')
     request = SetParameters.Request(parameters=[Parameter('xyz', value=1).to_parameter_msg()])
     (result,) = here.tester.call(client, request).results
@@ -166,7 +166,7 @@ def test_other_cameras_wait_for_the_next_configure_and_the_one_at_work_keeps_its
     here.logged('cameras: takes effect with the next configure')
     assert set_parameters(here, score_threshold=0.9, latency_budget_ms=70.0).successful
     (camera,) = here.node.session.cameras
-    assert (camera.lane.selection.score_threshold, camera.budget_ms) == (0.9, 70.0)
+    assert (camera.channel.selection.score_threshold, camera.budget_ms) == (0.9, 70.0)
     assert here.tester.transition('cleanup')
     assert here.tester.transition('configure')
     assert [camera.name for camera in here.node.session.cameras] == ['front', 'down']

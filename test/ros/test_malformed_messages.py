@@ -84,7 +84,7 @@ class Node:
 
     def counts(self) -> Any:
         assert self._node.session is not None
-        return self._node.session.cameras[0].lane.accounts.counts()
+        return self._node.session.cameras[0].channel.accounts.counts()
 
 
 def test_malformed_images_are_counted_exactly(tmp_path: Path) -> None:

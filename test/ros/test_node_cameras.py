@@ -52,7 +52,7 @@ class Eye:
 
     def counts(self):
         cameras = {camera.name: camera for camera in self._here.node.session.cameras}
-        return cameras[self._name].lane.accounts.counts()
+        return cameras[self._name].channel.accounts.counts()
 
 
 def start(here, *names: str) -> list[Eye]:
@@ -259,5 +259,5 @@ def test_each_camera_has_its_own_calibration(world):
         '/perception: down pose': '/belly/info',
     }
     front, down = here.node.session.cameras
-    assert front.lane.pipeline.stages[0] is not down.lane.pipeline.stages[0]
-    assert front.lane.pipeline.engine is down.lane.pipeline.engine
+    assert front.channel.pipeline.stages[0] is not down.channel.pipeline.stages[0]
+    assert front.channel.pipeline.engine is down.channel.pipeline.engine

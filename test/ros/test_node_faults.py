@@ -294,10 +294,10 @@ def test_frame_that_is_at_work_when_ros_ends_is_no_warning(world, failing, capfd
 
     here = world(engine_type=FakeEngineType(wait))
     camera = here.start()
-    lane = here.node.session.cameras[0].lane
+    channel = here.node.session.cameras[0].channel
     if failing == 'afterwards':
         # Published just before the end; the picture for people comes after it.
-        lane._hooks = replace(lane._hooks, compose=lambda delivery: lambda: None)
+        channel._hooks = replace(channel._hooks, compose=lambda *_: lambda: None)
     camera.publish(picture(here.now()))
     assert entered.wait(PATIENCE_S)
     capfd.readouterr()

@@ -96,7 +96,7 @@ def test_while_the_clock_stands_still_results_go_on_with_an_age_that_is_never_ne
         camera.publish(picture(stamp(10_100)))
         assert here.result().detections
     assert here.settled(received=3).published == 3
-    assert here.node.session.cameras[0].lane.age_ms.percentiles().p50 >= 0
+    assert here.node.session.cameras[0].channel.age_ms.percentiles().p50 >= 0
 
 
 def test_a_recording_that_starts_anew_costs_one_frame(world):

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from dataclasses import field
 
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -64,7 +65,9 @@ class Flight:
     kind: str
     session: int
     arrival_ns: int
-    gate: Gate = field(default_factory=Gate)
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(RuntimeError() if self.kind == 'engine_failed' else None)
 
 
 @dataclass
@@ -149,14 +152,9 @@ class Model:
             self.busy.gate.wait_until_entered()
 
     def _message(self, flight: Flight) -> Message:
-        def infer() -> None:
-            flight.gate()
-            if flight.kind == 'engine_failed':
-                raise RuntimeError('out of memory')
-
         return Message(
             convert=raising(ValueError('damaged')) if flight.kind == 'bad_image' else str,
-            infer=infer,
+            infer=flight.gate,
             decode=raising(ValueError('rows')) if flight.kind == 'decode_failed' else str,
         )
 
@@ -172,22 +170,21 @@ class Model:
 
     def _end(self, flight: Flight) -> None:
         current = self.active and flight.session == self.session
-        if flight.kind == 'engine_failed' and not current:
-            # Nobody waits for it any more, and the next activation counts its failures anew.
+        if flight.kind != 'engine_failed':
+            # It has worked, whatever becomes of its outputs.
+            self.failures = 0
+        elif current:
+            self.failures += 1
+            self.active = self.failures < MAX_FAILURES
+        if flight.kind == 'decode_failed':
+            self.ends['decode_failed'] += 1
+        elif not current:
+            # Nobody waits for it any more, and the next activation counts its failures again.
             self.ends['inactive'] += 1
         elif flight.kind == 'engine_failed':
             self.ends['engine_failed'] += 1
-            self.failures += 1
-            if self.failures == MAX_FAILURES:
-                self.active = False
-        elif flight.kind == 'decode_failed':
-            self.ends['decode_failed'] += 1
         else:
-            self.failures = 0
-            if not current:
-                self.ends['inactive'] += 1
-            else:
-                self.ends['overrun' if self._late(flight) else 'published'] += 1
+            self.ends['overrun' if self._late(flight) else 'published'] += 1
 
     def _late(self, flight: Flight) -> bool:
         return flight.kind == 'overrun' and self.rig.clock() - flight.arrival_ns > 10_000_000
@@ -206,10 +203,11 @@ operations = st.lists(
 
 @settings(deadline=None, max_examples=150)
 @given(operations)
+@example(['engine_failed', 'release', 'decode_failed', 'release', 'engine_failed', 'good'])
 def test_no_frame_disappears_whatever_happens_in_whatever_order(sequence):
     with Rig(max_engine_failures=MAX_FAILURES) as rig:
-        # What admission does to the accounts is tested without threads, in test_dispatcher.py.
-        rig.lane.admission.admits = lambda *_, **__: True
+        # What admission does to the accounts is tested without threads, in test_worker_traffic.py.
+        rig.channel.admission.admits = lambda *_, **__: True
         model = Model(rig)
         for name in sequence:
             if name in ('release', 'pause', 'resume'):

@@ -10,7 +10,6 @@ import pytest
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import InferenceError
-from test.support.worker_rig import Gate
 from test.support.worker_rig import Message
 from test.support.worker_rig import raising
 from test.support.worker_rig import Rig
@@ -19,23 +18,31 @@ FAILING = Message(infer=raising(RuntimeError('out of memory')))
 
 
 @pytest.mark.parametrize(
-    ('error', 'sentence'),
+    ('stage', 'error', 'reason', 'sentence'),
     [
-        (ImageError('image: unknown encoding'), 'image: unknown encoding'),
-        (ValueError('cannot reshape'), 'cannot be read: cannot reshape'),
-        (KeyError('data'), "cannot be read: KeyError: 'data'"),
-        (MemoryError(), 'cannot be read: MemoryError'),
+        ('convert', ImageError('unknown encoding'), 'bad_image', 'unknown encoding'),
+        ('convert', ValueError('too short'), 'bad_image', 'cannot be read: too short'),
+        ('convert', KeyError('data'), 'bad_image', "cannot be read: KeyError: 'data'"),
+        ('convert', MemoryError(), 'bad_image', 'cannot be read: MemoryError'),
+        ('infer', RuntimeError('gone'), 'engine_failed', 'FakeEngine failed: gone'),
+        ('infer', InferenceError('gone'), 'engine_failed', 'gone'),
+        ('infer', MemoryError(), 'engine_failed', 'FakeEngine failed: MemoryError'),
+        ('decode', ValueError('3 rows'), 'decode_failed', "decoder 'fake' failed: 3 rows"),
+        (
+            *('deliver', RuntimeError('no such field'), 'decode_failed'),
+            'the result could not be published: no such field',
+        ),
     ],
 )
-def test_a_message_that_cannot_be_read_is_dropped_whatever_it_raises(error, sentence):
+def test_a_failure_is_never_an_empty_result_and_the_next_frame_is_served(
+    stage, error, reason, sentence
+):
     with Rig() as rig:
-        rig.send(Message(convert=raising(error)))
-        rig.until_idle()
-        rig.send()
-        rig.until_idle()
-    assert rig.dropped() == {'bad_image': 1}
-    assert rig.reports == [('bad_image', sentence)]
-    assert len(rig.delivered) == 1
+        good = Message()
+        rig.send_each(Message(**{stage: raising(error)}), good)
+    assert rig.dropped() == {reason: 1}
+    assert rig.reports == [(reason, sentence)]
+    assert rig.delivered == [good]
 
 
 @pytest.mark.parametrize(
@@ -49,41 +56,15 @@ def test_a_message_that_cannot_be_read_is_dropped_whatever_it_raises(error, sent
 )
 def test_a_frame_that_cannot_be_preprocessed_is_a_bad_image(frame):
     with Rig() as rig:
-        rig.send(Message(convert=lambda: frame))
-        rig.until_idle()
-        rig.send()
-        rig.until_idle()
+        rig.send_each(Message(convert=lambda: frame), Message())
     assert rig.dropped() == {'bad_image': 1}
-    assert len(rig.delivered) == 1
-
-
-def test_outputs_that_cannot_be_decoded_are_never_an_empty_result():
-    with Rig() as rig:
-        rig.send(Message(decode=raising(ValueError('got 3 rows'))))
-        rig.until_idle()
-        rig.send()
-        rig.until_idle()
-    assert rig.dropped() == {'decode_failed': 1}
-    assert rig.reports == [('decode_failed', "decoder 'fake' failed: got 3 rows")]
-    assert len(rig.delivered) == 1
-
-
-@pytest.mark.parametrize('error', [RuntimeError('gone'), InferenceError('gone'), MemoryError()])
-def test_a_failure_of_the_engine_is_never_an_empty_result(error):
-    with Rig() as rig:
-        rig.send(Message(infer=raising(error)))
-        rig.until_idle()
-        rig.send()
-        rig.until_idle()
-    assert rig.dropped() == {'engine_failed': 1}
     assert len(rig.delivered) == 1
 
 
 def test_an_engine_without_memory_for_the_next_frame_has_failed():
     with Rig() as rig:
         rig.engine._input_buffers = raising(RuntimeError('cannot map the memory'))
-        rig.send()
-        rig.until_idle()
+        rig.send_each()
     assert rig.dropped() == {'engine_failed': 1}
     assert rig.reports == [('engine_failed', 'FakeEngine failed: cannot map the memory')]
 
@@ -92,16 +73,13 @@ def test_an_engine_whose_memory_does_not_fit_has_failed():
     # Counting it as a bad image would blame the camera, and would never end the node.
     with Rig() as rig:
         rig.engine._input_buffers = lambda: {'image': np.zeros((1, 3, 1, 1), np.float32)}
-        rig.send()
-        rig.until_idle()
+        rig.send_each()
     assert rig.dropped() == {'engine_failed': 1}
 
 
 def test_after_so_many_failures_in_a_row_the_worker_gives_up():
     with Rig(max_engine_failures=3) as rig:
-        for _ in range(3):
-            rig.send(FAILING)
-            rig.until_idle()
+        rig.send_each(FAILING, FAILING, FAILING)
         rig.until(lambda: len(rig.gave_up) == 1)
         rig.send()
     assert rig.gave_up == ['the engine failed 3 times in a row: FakeEngine failed: out of memory']
@@ -110,15 +88,8 @@ def test_after_so_many_failures_in_a_row_the_worker_gives_up():
 
 
 def test_a_frame_that_waits_while_the_worker_gives_up_is_accounted_for():
-    gate = Gate()
-
-    def fail_later() -> None:
-        gate()
-        raise RuntimeError
-
     with Rig(max_engine_failures=1) as rig:
-        rig.send(Message(infer=fail_later))
-        gate.wait_until_entered()
+        gate = rig.send_gated(RuntimeError())
         rig.send()
         gate.open()
         rig.until_idle()
@@ -127,9 +98,7 @@ def test_a_frame_that_waits_while_the_worker_gives_up_is_accounted_for():
 
 def test_a_success_in_between_starts_the_count_anew():
     with Rig(max_engine_failures=2) as rig:
-        for message in (FAILING, Message(), FAILING, Message(), FAILING):
-            rig.send(message)
-            rig.until_idle()
+        rig.send_each(FAILING, Message(), FAILING, Message(), FAILING)
     assert rig.gave_up == []
     assert len(rig.delivered) == 2
 
@@ -137,68 +106,41 @@ def test_a_success_in_between_starts_the_count_anew():
 def test_a_frame_that_only_the_decoder_failed_on_is_a_success_of_the_engine():
     undecodable = Message(decode=raising(ValueError('got 3 rows')))
     with Rig(max_engine_failures=2) as rig:
-        for message in (FAILING, undecodable, FAILING, undecodable):
-            rig.send(message)
-            rig.until_idle()
+        rig.send_each(FAILING, undecodable, FAILING, undecodable)
     assert rig.gave_up == []
 
 
 def test_an_activation_starts_the_count_anew():
     with Rig(max_engine_failures=2) as rig:
         for _ in range(3):
-            rig.send(FAILING)
-            rig.until_idle()
+            rig.send_each(FAILING)
             rig.worker.pause()
             rig.worker.resume()
-        rig.send()
-        rig.until_idle()
+        rig.send_each()
     assert rig.gave_up == []
     assert len(rig.delivered) == 1
 
 
-def test_a_result_that_cannot_be_published_is_counted_and_said():
-    with Rig() as rig:
-        rig.send(Message(deliver=raising(RuntimeError('no such field'))))
-        rig.until_idle()
-        rig.send()
-        rig.until_idle()
-    assert rig.dropped() == {'decode_failed': 1}
-    sentence = 'the result could not be published: no such field'
-    assert rig.reports == [('decode_failed', sentence)]
-    assert len(rig.delivered) == 1
-
-
 def test_an_engine_that_fails_after_pause_is_nobody_s_failure_any_more():
-    gate = Gate()
-
-    def fail() -> None:
-        gate()
-        raise RuntimeError('the stick vanished')
-
     with Rig(max_engine_failures=1) as rig:
-        rig.send(Message(infer=fail))
-        gate.wait_until_entered()
+        gate = rig.send_gated(RuntimeError('the stick vanished'))
         rig.worker.pause()
         gate.open()
         rig.until_idle()
         rig.worker.resume()
-        rig.send()
-        rig.until_idle()
+        rig.send_each()
     assert rig.gave_up == []
     assert rig.dropped() == {'inactive': 1}
     assert len(rig.delivered) == 1
 
 
-def test_whatever_a_stage_does_the_thread_goes_on(monkeypatch):
+def test_whatever_the_pipeline_raises_the_thread_goes_on():
     with Rig() as rig:
-        process = rig.lane.pipeline.process
-        failing = lambda *_, **__: raising(ZeroDivisionError('oh'))()  # noqa: E731
-        monkeypatch.setattr(rig.lane.pipeline, 'process', failing)
-        rig.send()
-        rig.until_idle()
-        monkeypatch.setattr(rig.lane.pipeline, 'process', process)
-        rig.send()
-        rig.until_idle()
+        process = rig.channel.pipeline.process
+        rig.channel.pipeline.process = lambda *_, **__: 1 / 0
+        rig.send_each()
+        rig.channel.pipeline.process = process
+        rig.send_each()
     assert rig.dropped() == {'decode_failed': 1}
     assert len(rig.delivered) == 1
 

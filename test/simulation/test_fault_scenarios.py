@@ -147,7 +147,7 @@ class Rig:
 
     @property
     def counts(self) -> Any:
-        return self.node.session.cameras[0].lane.accounts.counts()
+        return self.node.session.cameras[0].channel.accounts.counts()
 
     @property
     def dropped(self) -> dict[str, int]:

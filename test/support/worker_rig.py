@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 import threading
 from typing import NoReturn
 
@@ -16,22 +15,19 @@ from edge_perception.contract import Frame
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
-from edge_perception.contract import Perception
 from edge_perception.contract import Selection
-from edge_perception.runtime.accounts import FrameAccounts
 from edge_perception.runtime.budget import Deadline
 from edge_perception.runtime.budget import NS_PER_MS
-from edge_perception.runtime.lane import Delivery
-from edge_perception.runtime.lane import Lane
-from edge_perception.runtime.lane import LaneHooks
-from edge_perception.runtime.lane import LanePolicy
-from edge_perception.runtime.lane import Parcel
+from edge_perception.runtime.camera_channel import CameraChannel
+from edge_perception.runtime.camera_channel import CameraHooks
+from edge_perception.runtime.camera_channel import CameraPolicy
 from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.pipeline import Result
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.runtime.worker import Worker
 from edge_perception.testing import FakeClock
 from edge_perception.testing import FakeDecoder
-from edge_perception.testing import FakeEngineType
+from edge_perception.testing import FakeEngine
 
 # Only reached by a test that fails.
 PATIENCE_S = 30
@@ -55,15 +51,18 @@ def raising(error: BaseException) -> Callable[[], NoReturn]:
 
 
 class Gate:
-    """A stage that waits until the test opens it."""
+    """A stage that waits until the test opens it, and then fails if there is an error."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
         self.entered = threading.Event()
         self._opened = threading.Event()
 
     def __call__(self) -> None:
         self.entered.set()
         assert self._opened.wait(PATIENCE_S)
+        if self._error is not None:
+            raise self._error
 
     def wait_until_entered(self) -> None:
         assert self.entered.wait(PATIENCE_S)
@@ -83,22 +82,27 @@ class Message:
     deliver: Callable[[], object] = nothing
 
 
-class WatchedAccounts(FrameAccounts):
-    """Tells the rig of every change."""
-
-    def __init__(self, changed: threading.Condition) -> None:
-        super().__init__()
-        self._changed = changed
-
-    def publish(self, *, late: bool = False) -> None:
-        with self._changed:
-            super().publish(late=late)
-            self._changed.notify_all()
-
-    def drop(self, reason: str) -> None:
-        with self._changed:
-            super().drop(reason)
-            self._changed.notify_all()
+def scripted_pipeline(
+    clock: FakeClock,
+    *,
+    preprocess: Callable[[], object] = nothing,
+    infer: Callable[[], object] = nothing,
+    decode: Callable[[Selection], object] = lambda _: None,
+) -> Pipeline:
+    """Return a pipeline of fakes, each of which calls what is given for it before it works."""
+    engine = FakeEngine(MANIFEST, infer)
+    engine.activate()
+    decoder = FakeDecoder(MANIFEST, outputs=engine.outputs, options=Options())
+    preprocessor = Preprocessor(MANIFEST.input, spec=engine.inputs[0])
+    work = decoder._decode
+    decoder._decode = lambda *given: (decode(given[-1]), work(*given))[1]
+    return Pipeline(
+        engine,
+        decoder=decoder,
+        preprocessor=lambda *given: (preprocess(), preprocessor(*given))[1],
+        input_name='image',
+        clock=clock,
+    )
 
 
 class Rig:
@@ -111,40 +115,49 @@ class Rig:
 
     def __init__(
         self,
-        policy: LanePolicy | None = None,
+        policy: CameraPolicy | None = None,
         *,
         max_engine_failures: int = 5,
         idle: Callable[[], object] = nothing,
     ) -> None:
         self.changed = threading.Condition()
         self.clock = FakeClock()
-        self.accounts = WatchedAccounts(self.changed)
-        self.delivered: list[Delivery[Message]] = []
+        # Messages whose results were published, and the results.
+        self.delivered: list[Message] = []
+        self.results: list[Result] = []
         self.reports: list[tuple[str, str]] = []
         self.gave_up: list[str] = []
         self.selections: list[Selection] = []
         self._current = Message()
-        engine_type = FakeEngineType(behavior=lambda: self._current.infer())
-        engine_type.warm_up_runs = 0
-        self.engine = engine_type.create(MANIFEST, Path('net.onnx'), Options())
-        self.engine.activate()
-        self.lane: Lane[Message] = Lane(
+        pipeline = scripted_pipeline(
+            self.clock, infer=lambda: self._current.infer(), decode=self._decode
+        )
+        self.engine = pipeline.engine
+        self.channel: CameraChannel[Message] = CameraChannel(
             'camera',
-            self._pipeline(),
-            hooks=LaneHooks(convert=self._convert, compose=self._compose, report=self._report),
+            pipeline,
+            hooks=CameraHooks(
+                convert=self._convert,
+                compose=lambda queued, result: lambda: self._publish(queued.message, result),
+                report=self._telling(lambda *report: self.reports.append(report)),
+                afterwards=lambda *_: None,
+            ),
             selection=Selection(),
-            policy=policy,
-            accounts=self.accounts,
+            policy=policy or CameraPolicy(),
             clock=self.clock,
         )
+        self.accounts = self.channel.accounts
+        for name in ('publish', 'drop'):
+            setattr(self.accounts, name, self._telling(getattr(self.accounts, name)))
         self.worker: Worker[Message] = Worker(
             self.engine,
-            [self.lane],
-            give_up=self._give_up,
+            [self.channel],
+            give_up=self._telling(self.gave_up.append),
             max_engine_failures=max_engine_failures,
-            idle=lambda: self._rest(idle),
+            idle=self._telling(idle),
             clock=self.clock,
         )
+        self.worker.start()
 
     def __enter__(self) -> Rig:
         self.worker.resume()
@@ -159,13 +172,24 @@ class Rig:
         """Hand in a message as the node does."""
         message = message or Message()
         self.accounts.receive()
-        deadline = Deadline(
-            arrival_ns=self.clock(),
-            age_on_arrival_ns=age_ms * NS_PER_MS,
-            budget_ns=budget_ms * NS_PER_MS,
-        )
-        self.worker.submit(self.lane, Parcel(message=message, deadline=deadline))
+        deadline = Deadline(self.clock(), age_ms * NS_PER_MS, budget_ms * NS_PER_MS)
+        self.worker.submit(self.channel, message, deadline)
         return message
+
+    def send_each(self, *messages: Message, **ages: int) -> None:
+        """Hand in messages, each when the one before has met its end."""
+        for message in messages or (Message(),):
+            self.send(message, **ages)
+            self.until_idle()
+
+    def send_gated(
+        self, error: Exception | None = None, *, stage: str = 'infer', **ages: int
+    ) -> Gate:
+        """Hand in a message and wait until it is at a gate in a stage, to fail there or not."""
+        gate = Gate(error)
+        self.send(Message('gated', **{stage: gate}), **ages)
+        gate.wait_until_entered()
+        return gate
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something is true that changes with an account or a hook."""
@@ -186,48 +210,26 @@ class Rig:
         dropped = self.accounts.counts().dropped
         return {reason: count for reason, count in dropped.items() if count}
 
-    def _pipeline(self) -> Pipeline:
-        rig = self
-
-        class ScriptedDecoder(FakeDecoder):
-            def _decode(self, tensors, transform, selection) -> Perception:  # type: ignore[no-untyped-def]
-                rig._current.decode()
-                rig.selections.append(selection)
-                return super()._decode(tensors, transform, selection)
-
-        spec = self.engine.inputs[0]
-        return Pipeline(
-            self.engine,
-            decoder=ScriptedDecoder(MANIFEST, outputs=self.engine.outputs, options=Options()),
-            preprocessor=Preprocessor(MANIFEST.input, spec=spec),
-            input_name=spec.name,
-            clock=self.clock,
-        )
-
     def _convert(self, message: Message) -> Frame:
         self._current = message
         converted = message.convert()
         return converted if isinstance(converted, Frame) else Frame(np.zeros((8, 8, 3), np.uint8))
 
-    def _compose(self, delivery: Delivery[Message]) -> Callable[[], None]:
-        def publish() -> None:
-            delivery.message.deliver()
-            self._note(self.delivered, delivery)
+    def _decode(self, selection: Selection) -> None:
+        self._current.decode()
+        self.selections.append(selection)
 
-        return publish
+    def _publish(self, message: Message, result: Result) -> None:
+        message.deliver()
+        self.delivered.append(message)
+        self.results.append(result)
 
-    def _report(self, reason: str, sentence: str) -> None:
-        self._note(self.reports, (reason, sentence))
+    def _telling(self, call: Callable[..., object]) -> Callable[..., None]:
+        """Return the call, after which everybody who waits looks again."""
 
-    def _give_up(self, sentence: str) -> None:
-        self._note(self.gave_up, sentence)
+        def told(*arguments: object, **named: object) -> None:
+            with self.changed:
+                call(*arguments, **named)
+                self.changed.notify_all()
 
-    def _rest(self, idle: Callable[[], object]) -> None:
-        with self.changed:
-            idle()
-            self.changed.notify_all()
-
-    def _note(self, notes: list, item: object) -> None:  # type: ignore[type-arg]
-        with self.changed:
-            notes.append(item)
-            self.changed.notify_all()
+        return told

@@ -73,7 +73,7 @@ class World:
 
     def counts(self) -> FrameCounts:
         assert self.node.session is not None
-        return self.node.session.cameras[0].lane.accounts.counts()
+        return self.node.session.cameras[0].channel.accounts.counts()
 
     def counted(self, ready: Callable[[FrameCounts], bool]) -> FrameCounts:
         """Wait until the accounts of the node are as expected."""

@@ -27,9 +27,9 @@ def test_the_network_is_a_model_like_any_other(tmp_path):
     folder = write_model(tmp_path / 'load', layers=3)
     assembled = assemble(PluginHost(), Request(model=str(folder), engine='onnxruntime'))
     frame = Frame(np.full((48, 64, 3), 128, np.uint8))
-    processed = assembled.pipeline.process(frame, selection=assembled.selection)
+    result = assembled.pipeline.process(frame, selection=assembled.selection)
     assembled.pipeline.engine.deactivate()
-    classes = processed.perception.classes
+    classes = result.perception.classes
     assert classes is not None and 0 < len(classes.score) <= CLASSES
 
 

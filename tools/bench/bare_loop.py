@@ -64,14 +64,14 @@ def measure(wanted: argparse.Namespace) -> dict[str, Any]:
     for number in paced(wanted.warm_up + wanted.frames, rate_hz=wanted.rate):
         frame = frames[number % len(frames)]
         started_ns = time.monotonic_ns()
-        processed = pipeline.process(frame, selection=assembled.selection)
+        result = pipeline.process(frame, selection=assembled.selection)
         elapsed_ns = time.monotonic_ns() - started_ns
-        detections = processed.perception.detections
+        detections = result.perception.detections
         assert detections is not None
         counts.append(len(detections))
         if number >= wanted.warm_up:
             samples_ms.append(elapsed_ns / 1e6)
-            times.append(astuple(processed.times))
+            times.append(astuple(result.times))
     pipeline.engine.deactivate()
     medians_ms = np.median(times, axis=0) / 1e6
     return {

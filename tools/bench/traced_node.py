@@ -25,7 +25,7 @@ from edge_perception.ros import main as node
 from edge_perception.ros.camera import Camera
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.output.publishers import Outputs
-from edge_perception.runtime.lane import Lane
+from edge_perception.runtime.camera_channel import CameraChannel
 from edge_perception.runtime.pipeline import Pipeline
 
 # Moments of the frame that is being worked on, in the thread of the executor and of the worker.
@@ -44,7 +44,7 @@ class Stations:
         """Put a clock at every station."""
         _before(SingleThreadedExecutor, '_take_subscription', self._wake)
         _before(Camera, '_receive', self._receive)
-        _before(Lane, 'serve', self._serve)
+        _before(CameraChannel, 'serve', self._serve)
         _before(Pipeline, 'process', self._at('process'))
         _before(Outputs, 'compose', self._at('deliver'))
         _after(Publisher, 'publish', self._publish)
@@ -58,8 +58,8 @@ class Stations:
         moments = {'woken': self._woken_ns, 'received': now_ns}
         self.frames[stamp_ns(message.header)] = moments
 
-    def _serve(self, lane: Any, parcel: Any, **named: Any) -> None:
-        self._served = stamp_ns(parcel.message.header)
+    def _serve(self, channel: Any, frame: Any, **named: Any) -> None:
+        self._served = stamp_ns(frame.message.header)
         self.frames[self._served]['served'] = time.monotonic_ns()
 
     def _publish(self, publisher: Any, message: Any) -> None:

@@ -65,7 +65,7 @@ def longest_gap_ms(shown: Sequence[Shown]) -> float:
 
 def gap_bound_ms(eye: Eye, eyes: int, service_ms: float) -> float:
     """
-    Return how long a camera may be without a result by the bound of the scheduler.
+    Return how long a camera may be without a result by the bound of the queue.
 
     Until the next frame comes, then its budget and one service time of every camera.
     """

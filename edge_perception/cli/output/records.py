@@ -10,36 +10,33 @@ import numpy as np
 
 from edge_perception.contract import Classes
 from edge_perception.contract import Detections
-from edge_perception.contract import Frame
 from edge_perception.contract import Keypoints
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.types import UInt8Array
-from edge_perception.runtime.pipeline import Processed
+from edge_perception.runtime.pipeline import Result
 from edge_perception.runtime.pipeline import StageTimes
 
 NANOSECONDS = 1e6  # in a millisecond
 
 
-def record(
-    processed: Processed, *, source: str, index: int, frame: Frame, manifest: ModelManifest
-) -> dict[str, Any]:
+def record(result: Result, *, source: str, index: int, manifest: ModelManifest) -> dict[str, Any]:
     """
     Return one frame as JSON has it; null stands for "this model does not say".
 
     Boxes and points are in pixels of the source image, not clipped to it.
     """
-    perception, labels = processed.perception, manifest.labels
+    perception, labels = result.perception, manifest.labels
     values: dict[str, Any] = {
         'file': source,
         'frame': index,
-        'width': frame.width,
-        'height': frame.height,
+        'width': result.frame.width,
+        'height': result.frame.height,
         'detections': None,
         'keypoints': None,
         'classes': None,
         'mask': None,
-        'times_ms': milliseconds(processed.times),
+        'times_ms': milliseconds(result.times),
     }
     if perception.detections is not None:
         values['detections'] = _detections(perception.detections, labels)

@@ -19,9 +19,8 @@ from rich.progress import TextColumn
 from rich.progress import TimeRemainingColumn
 
 from edge_perception.cli.output.records import record
-from edge_perception.contract import Frame
 from edge_perception.contract import ModelManifest
-from edge_perception.runtime.pipeline import Processed
+from edge_perception.runtime.pipeline import Result
 from edge_perception.tooling.frame_sources import Source
 
 
@@ -34,7 +33,7 @@ class Reporter(Protocol):
 
     bar_console: Console | None
 
-    def add(self, processed: Processed, *, source: Source, index: int, frame: Frame) -> None:
+    def add(self, result: Result, *, source: Source, index: int) -> None:
         """Take one frame."""
 
     def end_source(self, source: Source) -> None:
@@ -51,11 +50,9 @@ class JsonLines:
         self._manifest = manifest
         self.bar_console = None if sys.stdout.isatty() else Console(stderr=True)
 
-    def add(self, processed: Processed, *, source: Source, index: int, frame: Frame) -> None:
+    def add(self, result: Result, *, source: Source, index: int) -> None:
         """Print one frame."""
-        values = record(
-            processed, source=source.name, index=index, frame=frame, manifest=self._manifest
-        )
+        values = record(result, source=source.name, index=index, manifest=self._manifest)
         click.echo(json.dumps(values, ensure_ascii=False))
 
     def end_source(self, source: Source) -> None:

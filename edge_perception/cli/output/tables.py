@@ -15,11 +15,10 @@ from rich.text import Text
 from edge_perception.cli.output.records import keypoint_name
 from edge_perception.cli.output.records import mask_shares
 from edge_perception.cli.output.records import milliseconds
-from edge_perception.contract import Frame
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
-from edge_perception.runtime.pipeline import Processed
+from edge_perception.runtime.pipeline import Result
 from edge_perception.tooling.frame_sources import Source
 
 NUMBER_COLUMNS = frozenset({'score', 'x', 'y', 'x1', 'y1', 'x2', 'y2', 'pixels', 'share'})
@@ -46,15 +45,15 @@ class Tables:
         self._times: list[dict[str, float]] = []
         self._summary = Summary(manifest.labels)
 
-    def add(self, processed: Processed, *, source: Source, index: int, frame: Frame) -> None:
+    def add(self, result: Result, *, source: Source, index: int) -> None:
         """Take one frame."""
-        self._times.append(milliseconds(processed.times))
+        self._times.append(milliseconds(result.times))
         if source.moving:
-            self._summary.add(index, processed.perception)
+            self._summary.add(index, result.perception)
             return
-        title = f'{source.name}  {frame.width}x{frame.height}'
+        title = f'{source.name}  {result.frame.width}x{result.frame.height}'
         self._console.print(Text(title, style='bold'), soft_wrap=True)
-        for table in perception_tables(processed.perception, self._manifest):
+        for table in perception_tables(result.perception, self._manifest):
             self._console.print(table)
 
     def end_source(self, source: Source) -> None:

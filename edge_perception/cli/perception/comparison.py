@@ -125,10 +125,10 @@ def _run(assembled: Assembled, frames: Frames, column: Column) -> list[Perceptio
     seen = []
     try:
         for frame in frames:
-            processed = assembled.pipeline.process(frame, selection=selection)
-            column.infer_ms.append(processed.times.infer_ns / NS_PER_MS)
-            seen.append(processed.perception)
-            column.found += _count(processed.perception, threshold)
+            result = assembled.pipeline.process(frame, selection=selection)
+            column.infer_ms.append(result.times.infer_ns / NS_PER_MS)
+            seen.append(result.perception)
+            column.found += _count(result.perception, threshold)
     finally:
         assembled.pipeline.engine.deactivate()
     return seen

@@ -235,10 +235,10 @@ class _Job:
         self, source: Source, index: int, frame: Frame, pictures: Pictures | None
     ) -> None:
         manifest = self.assembled.model.manifest
-        processed = self.assembled.pipeline.process(frame, selection=self.assembled.selection)
-        self.reporter.add(processed, source=source, index=index, frame=frame)
+        result = self.assembled.pipeline.process(frame, selection=self.assembled.selection)
+        self.reporter.add(result, source=source, index=index)
         if pictures is not None:
-            perception, skeleton = processed.perception, manifest.skeleton
+            perception, skeleton = result.perception, manifest.skeleton
             pictures.add(draw(frame, perception, labels=manifest.labels, skeleton=skeleton))
 
     def _count(self, sources: list[Source]) -> int | None:

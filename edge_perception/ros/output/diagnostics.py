@@ -78,13 +78,13 @@ def failed_callbacks(node_name: str, guard: CallbackGuard) -> list[DiagnosticSta
 
 
 def _camera_status(name: str, session: Session, camera: Camera) -> DiagnosticStatus:
-    lane = camera.lane
-    counts, lost = lane.accounts.counts(), camera.input.lost_before_node
+    channel = camera.channel
+    counts, lost = channel.accounts.counts(), camera.input.lost_before_node
     values = {
         'topic': camera.input.topic,
         'engine': session.engine_name,
         'budget_ms': f'{camera.budget_ms:g}',
-        'needed_ms': _text(lane.admission.p95_ns / NS_PER_MS),
+        'needed_ms': _text(channel.admission.p95_ns / NS_PER_MS),
         'received': str(counts.received),
         'published': str(counts.published),
         'published_late': str(counts.published_late),
@@ -92,12 +92,12 @@ def _camera_status(name: str, session: Session, camera: Camera) -> DiagnosticSta
         **{f'dropped.{reason}': str(number) for reason, number in counts.dropped.items()},
         'lost_before_node': 'unknown' if lost is None else str(lost),
     }
-    age = lane.age_ms.percentiles()
+    age = channel.age_ms.percentiles()
     values['age_ms.p50'] = _text(age.p50)
     values['age_ms.p95'] = _text(age.p95)
     values['age_ms.p99'] = _text(age.p99)
     values['age_ms.max'] = _text(age.maximum)
-    for stage, window in lane.stage_ms.items():
+    for stage, window in channel.stage_ms.items():
         percentiles = window.percentiles()
         values[f'{stage}_ms.p50'] = _text(percentiles.p50)
         values[f'{stage}_ms.p95'] = _text(percentiles.p95)

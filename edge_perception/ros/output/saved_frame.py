@@ -13,14 +13,14 @@ import cv2
 
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
-from edge_perception.runtime.lane import Delivery
+from edge_perception.runtime.pipeline import Result
 
 FOLDER = Path('edge_perception') / 'frames'
 TO_BGR = {'rgb8': cv2.COLOR_RGB2BGR}
 
 
 def save(
-    delivery: Delivery[Any], *, folder: str, camera: str, manifest: ModelManifest
+    result: Result, *, folder: str, camera: str, manifest: ModelManifest
 ) -> tuple[Path, Path]:
     """
     Write a frame as PNG, untouched, and its result beside it; returns both paths.
@@ -28,26 +28,27 @@ def save(
     :param folder: empty for that of the user's data.
     :raises OSError: it cannot be written; nothing is left behind.
     """
-    frame, stamp = delivery.frame, delivery.message.header.stamp
+    frame = result.frame
+    seconds, nanoseconds = divmod(frame.stamp_ns, 10**9)
     base = Path(folder).expanduser() if folder else _data_folder() / FOLDER
     base.mkdir(parents=True, exist_ok=True)
-    name = '_'.join(filter(None, (camera, f'{stamp.sec}.{stamp.nanosec:09d}')))
+    name = '_'.join(filter(None, (camera, f'{seconds}.{nanoseconds:09d}')))
     code = TO_BGR.get(frame.encoding)
     _, png = cv2.imencode('.png', frame.image if code is None else cv2.cvtColor(frame.image, code))
     values = {
         'model': manifest.name,
         'stamp_ns': frame.stamp_ns,
         'frame_id': frame.frame_id,
-        **_values(delivery.processed.perception, manifest),
+        **_values(result.perception, manifest),
     }
-    picture, result = base / f'{name}.png', base / f'{name}.json'
-    _write(result, (json.dumps(values, indent=2) + '\n').encode())
+    picture, sidecar = base / f'{name}.png', base / f'{name}.json'
+    _write(sidecar, (json.dumps(values, indent=2) + '\n').encode())
     try:
         _write(picture, png.tobytes())
     except OSError:
-        result.unlink()
+        sidecar.unlink()
         raise
-    return picture, result
+    return picture, sidecar
 
 
 def _values(perception: Perception, manifest: ModelManifest) -> dict[str, Any]:

@@ -68,9 +68,9 @@ class Services:
         def work() -> None:
             try:
                 saved = []
-                for name, delivery in last.items():
-                    age = age_in_words(delivery.deadline.age_ns(self._clock()))
-                    paths = save(delivery, folder=folder, camera=name, manifest=manifest)
+                for name, (deadline, result) in last.items():
+                    age = age_in_words(deadline.age_ns(self._clock()))
+                    paths = save(result, folder=folder, camera=name, manifest=manifest)
                     saved.append(f'{paths[0]} and {paths[1]}, of a frame that is {age} old')
                 done.set_result((True, '; '.join(saved)))
             except Exception as error:  # e.g. a folder that may not be written, or a full disk

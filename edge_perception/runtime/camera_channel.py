@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""One camera on its way through an engine: from a message to its publication, or its drop."""
+"""Per-camera state used by the worker: pipeline, policy, admission, counters."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import fields
-import time
-from typing import Any
 from typing import Generic
-from typing import TypeVar
 
 from edge_perception.contract import DecoderError
 from edge_perception.contract import EngineError
@@ -26,12 +23,12 @@ from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.budget import Deadline
 from edge_perception.runtime.budget import NS_PER_MINUTE
 from edge_perception.runtime.budget import NS_PER_MS
+from edge_perception.runtime.frame_queue import Message
+from edge_perception.runtime.frame_queue import QueuedFrame
 from edge_perception.runtime.pipeline import Pipeline
-from edge_perception.runtime.pipeline import Processed
+from edge_perception.runtime.pipeline import Result
 from edge_perception.runtime.pipeline import StageTimes
 from edge_perception.runtime.statistics import RollingWindow
-
-Message = TypeVar('Message')
 
 # A result is not published when less of its budget is left than publishing took lately, but never
 # more than this share is kept back: one hiccup must not silence a camera.
@@ -43,47 +40,25 @@ STAGE_FIELDS = tuple(each.name for each in fields(StageTimes))
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel(Generic[Message]):
-    """A message that waits to be processed, and until when that makes sense."""
-
-    message: Message
-    deadline: Deadline
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery(Generic[Message]):
-    """A result that is ready to be published."""
-
-    message: Message
-    deadline: Deadline
-    frame: Frame
-    processed: Processed
-
-
-def _nothing(delivery: Delivery[Any]) -> None:
-    """Do nothing afterwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneHooks(Generic[Message]):
+class CameraHooks(Generic[Message]):
     """
-    What a lane calls; all of it in the thread of the worker, ``report`` in any.
+    What a channel calls; all of it in the thread of the worker, ``report`` in any.
 
     :param convert: message to frame; raises ``ImageError``.
     :param compose: makes the messages of a result; what it returns publishes them.
     :param report: told why a frame was dropped: reason and sentence.
     :param afterwards: told of each result that was published, when its time has been taken: for
-        what is not urgent, such as a picture for people.
+        what is not urgent, such as an image for people.
     """
 
     convert: Callable[[Message], Frame]
-    compose: Callable[[Delivery[Message]], Callable[[], None]]
+    compose: Callable[[QueuedFrame[Message], Result], Callable[[], None]]
     report: Callable[[str, str], None]
-    afterwards: Callable[[Delivery[Message]], None] = _nothing
+    afterwards: Callable[[QueuedFrame[Message], Result], None]
 
 
 @dataclass(frozen=True, slots=True)
-class LanePolicy:
+class CameraPolicy:
     """
     Rules of one camera.
 
@@ -96,14 +71,13 @@ class LanePolicy:
     min_period_ns: int = 0
 
 
-class Lane(Generic[Message]):
+class CameraChannel(Generic[Message]):
     """
-    Everything of one camera that the worker needs, and the way of its frames.
+    One camera in the worker: it brings a message to its publication, or its drop.
 
     :param name: of the camera.
-    :param pipeline: with the engine that all lanes of a worker share.
+    :param pipeline: with the engine that all channels of a worker share.
     :param selection: which objects to report; may be replaced while running.
-    :param expected_ns: how long a frame takes, as far as the warm-up tells.
     """
 
     def __init__(
@@ -111,19 +85,17 @@ class Lane(Generic[Message]):
         name: str,
         pipeline: Pipeline,
         *,
-        hooks: LaneHooks[Message],
+        hooks: CameraHooks[Message],
         selection: Selection,
-        policy: LanePolicy | None = None,
-        accounts: FrameAccounts | None = None,
-        expected_ns: int = 0,
-        clock: Clock = time.monotonic_ns,
+        policy: CameraPolicy,
+        clock: Clock,
     ) -> None:
         self.name = name
         self.pipeline = pipeline
         self.selection = selection
-        self.policy = policy or LanePolicy()
-        self.accounts = accounts or FrameAccounts()
-        self.admission = Admission(expected_ns=expected_ns)
+        self.policy = policy
+        self.accounts = FrameAccounts()
+        self.admission = Admission(expected_ns=pipeline.warm_up_ns)
         self.age_ms = RollingWindow()
         names = ['convert', *map(_stage, STAGE_FIELDS), 'publish']
         self.stage_ms = {name: RollingWindow() for name in names}
@@ -138,30 +110,26 @@ class Lane(Generic[Message]):
             guess = ' (a recording?)' if age_ns > RECORDING_NS else ''
             return f'the frame was {age_in_words(age_ns)} old before it was started{guess}'
         left_ns = deadline.left_ns(now_ns)
-        if not deadline.budget_ns or self.policy.publish_late:
-            return ''
-        if self.admission.admits(left_ns, now_ns=now_ns):
+        unlimited = not deadline.budget_ns or self.policy.publish_late
+        if unlimited or self.admission.admits(left_ns, now_ns=now_ns):
             return ''
         return (
             f'the frame had {left_ns / NS_PER_MS:.0f} ms left when its turn came, and a frame '
             f'takes {self.admission.p95_ns / NS_PER_MS:.0f} ms'
         )
 
-    def serve(
-        self, parcel: Parcel[Message], *, started_ns: int, current: Callable[[], bool]
-    ) -> bool:
+    def serve(self, queued: QueuedFrame[Message], *, current: Callable[[], bool]) -> bool:
         """
         Bring a frame to its end: published or dropped.
 
-        :param started_ns: monotonic time at which its turn came.
         :param current: tells whether results are still wanted.
         :return: whether the engine is known to have worked.
         :raises EngineError: the engine failed; the frame is not accounted for yet.
         """
         try:
-            frame = self._converted(parcel.message)
+            frame = self._converted(queued.message)
             converted_ns = self._clock()
-            processed = self.pipeline.process(frame, selection=self.selection)
+            result = self.pipeline.process(frame, selection=self.selection)
         except ImageError as error:
             self.drop('bad_image', str(error))
         except DecoderError as error:
@@ -172,13 +140,12 @@ class Lane(Generic[Message]):
         except Exception as error:  # a mistake of ours or of a plugin must not end the thread
             self.drop('decode_failed', f'a stage failed unexpectedly: {in_words(error)}')
         else:
-            delivery = Delivery(parcel.message, parcel.deadline, frame, processed)
-            published, in_time = self._finish(delivery, current)
+            published, in_time = self._finish(queued, result, current)
             now_ns = self._clock()
-            self.admission.record(now_ns - started_ns, in_time=in_time, now_ns=now_ns)
-            self.stage_ms['convert'].add((converted_ns - started_ns) / NS_PER_MS)
+            self.admission.record(now_ns - queued.taken_ns, in_time=in_time, now_ns=now_ns)
+            self.stage_ms['convert'].add((converted_ns - queued.taken_ns) / NS_PER_MS)
             if published:
-                self._afterwards(delivery)
+                self._afterwards(queued, result)
             return True
         return False
 
@@ -196,12 +163,12 @@ class Lane(Generic[Message]):
             raise ImageError(f'cannot be read: {in_words(error)}') from error
 
     def _finish(
-        self, delivery: Delivery[Message], current: Callable[[], bool]
+        self, queued: QueuedFrame[Message], result: Result, current: Callable[[], bool]
     ) -> tuple[bool, bool]:
         """Publish a result, unless it is late or unwanted; tells both, published and in time."""
-        deadline, begun_ns = delivery.deadline, self._clock()
+        deadline, begun_ns = queued.deadline, self._clock()
         try:
-            publish = self._hooks.compose(delivery)
+            publish = self._hooks.compose(queued, result)
             now_ns = self._clock()
             late = deadline.passed(now_ns + self._reserve_ns(deadline))
             if not current():
@@ -212,7 +179,7 @@ class Lane(Generic[Message]):
             else:
                 publish()
                 done_ns = self._clock()
-                self._published(delivery.processed.times, deadline, done_ns)
+                self._published(result.times, deadline, done_ns)
                 self._publishing_ns.append(done_ns - now_ns)
                 self.stage_ms['publish'].add((done_ns - begun_ns) / NS_PER_MS)
                 return True, not late
@@ -223,9 +190,9 @@ class Lane(Generic[Message]):
             return False, True
         return False, not late
 
-    def _afterwards(self, delivery: Delivery[Message]) -> None:
+    def _afterwards(self, queued: QueuedFrame[Message], result: Result) -> None:
         try:
-            self._hooks.afterwards(delivery)
+            self._hooks.afterwards(queued, result)
         except Exception as error:  # the frame is accounted for, and the next one has to come
             self._hooks.report('afterwards', f'something after the result failed: {error}')
 
