@@ -9,12 +9,17 @@ import sys
 from typing import TYPE_CHECKING
 
 import rclpy
+from rclpy.clock import Clock
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 
 from edge_perception.ros.guard import spin
+from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.ros.system.rclpy_versions import RCLError
+from edge_perception.ros.watchdog import end_after_signals
+from edge_perception.ros.watchdog import PERIOD_S
+from edge_perception.ros.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from edge_perception.ros.node import PerceptionNode
@@ -43,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 2
     try:
+        end_after_signals()
         rclpy.init(args=arguments)
         node = PerceptionNode(collector=Collector())
     except (RCLError, ParameterException) as error:
@@ -61,6 +67,11 @@ def _spin(node: PerceptionNode, arguments: list[str] | None) -> None:
     # the median, and 27 ms instead of 4 ms at the 99th percentile.
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    watchdog = Watchdog(
+        node.context, limit_s=lambda: node.callback_limit_s, overdue=node.report_busy
+    )
+    steady = Clock(clock_type=ClockType.STEADY_TIME)
+    node.create_timer(PERIOD_S, watchdog.beat, clock=steady)
     try:
         warn_of_arguments(node, arguments)
         node.autostart()
@@ -76,6 +87,7 @@ def _spin(node: PerceptionNode, arguments: list[str] | None) -> None:
         node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()
+        watchdog.stop()
 
 
 if __name__ == '__main__':

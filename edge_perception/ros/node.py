@@ -49,6 +49,12 @@ FAILURE = TransitionCallbackReturn.FAILURE
 ERROR = TransitionCallbackReturn.ERROR
 
 DIAGNOSTICS_PERIOD_S = 1.0
+# How long callbacks may keep the executor, and how long configure may, before the process ends. An
+# engine may be built on its first load, e.g. by OpenVINO for a GPU.
+CALLBACK_LIMIT_S = 30.0
+CONFIGURE_LIMIT_S = 300.0
+# The same for one frame in the engine.
+ENGINE_LIMIT_S = 10.0
 # How long a new configure, or the end of the process, waits for an engine that is still busy.
 RELEASE_TIMEOUT_S = 5.0
 
@@ -105,7 +111,7 @@ class PerceptionNode(LifecycleNode):
         self._closing: Session | None = None
         self._trouble = self._death = ''
         self._engine_died = False
-        self._active = False
+        self._active = self._configuring = False
         # Set with the exit status of the process when the node has come to its end.
         self.finished: Future = Future()
         self._give_up_signal = self.create_guard_condition(self._on_give_up)
@@ -116,6 +122,17 @@ class PerceptionNode(LifecycleNode):
         self.create_timer(
             DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=self._steady_clock
         )
+
+    @property
+    def callback_limit_s(self) -> float:
+        """How long the callback at work may take, seconds. Thread: any."""
+        return CONFIGURE_LIMIT_S if self._configuring else CALLBACK_LIMIT_S
+
+    def report_busy(self, seconds: float) -> None:
+        """Publish that the executor is at work for long. Thread: the watchdog's."""
+        what = 'configure' if self._configuring else 'a callback'
+        status = diagnostics.busy(self.get_fully_qualified_name(), what, seconds)
+        self._diagnostics.publish(diagnostics.array(self.get_clock().now().to_msg(), [status]))
 
     @property
     def session(self) -> Session | None:
@@ -148,6 +165,7 @@ class PerceptionNode(LifecycleNode):
         """Validate everything, load the model, warm the engine up."""
         self._trouble = ''
         self._engine_died = False
+        self._configuring = True
         try:
             self._session = self._make_session()
         except EdgePerceptionError as error:
@@ -156,6 +174,8 @@ class PerceptionNode(LifecycleNode):
             self._trouble = str(error)
             self._realtime.restore()
             return FAILURE
+        finally:
+            self._configuring = False
         return SUCCESS
 
     @_guarded
@@ -340,6 +360,15 @@ class PerceptionNode(LifecycleNode):
         self._death = sentence
         self._give_up_signal.trigger()
 
+    def _end_if_hung(self, busy_s: float) -> None:
+        if busy_s > ENGINE_LIMIT_S and not self.finished.done():
+            self._death = f'the engine has been busy with one frame for {busy_s:.0f} s'
+            if self._active:
+                self._give_up_signal.trigger()
+            else:  # nothing was asked of it any more, but it cannot be configured again either
+                self._die()
+                self._finish(1)
+
     def _on_give_up(self) -> None:
         if self._active and self._death:
             self._die()
@@ -389,6 +418,7 @@ class PerceptionNode(LifecycleNode):
             self._collector.overdue()
         if self._session is not None:
             self._session.check()
+            self._end_if_hung(self._session.busy_s)
         stamp = self.get_clock().now().to_msg()
         statuses = diagnostics.statuses(
             self.get_fully_qualified_name(), session=self._session, trouble=self._trouble

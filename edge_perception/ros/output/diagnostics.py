@@ -68,6 +68,12 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
     return found
 
 
+def busy(node_name: str, what: str, seconds: float) -> DiagnosticStatus:
+    """Return the status of a node that can report nothing else while something is at work."""
+    message = f'{what} has been running for {seconds:.0f} s'
+    return _status(f'{node_name}: engine', DiagnosticStatus.WARN, message, {})
+
+
 def failed_callbacks(node_name: str, guard: CallbackGuard) -> list[DiagnosticStatus]:
     """Return a status that counts the callbacks that raised; none while all worked."""
     if not guard.failures:
