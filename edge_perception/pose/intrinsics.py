@@ -23,14 +23,19 @@ from edge_perception.contract import IntrinsicsError
 
 Floats = npt.NDArray[np.float64]
 
-# Coefficients that each distortion model may have.
-DISTORTION_MODELS = {
-    '': (0,),
-    'plumb_bob': (0, 4, 5),
-    'rational_polynomial': (8, 12, 14),
-    'equidistant': (4,),
+# The models of ROS, by the names that drivers give them.
+PLUMB_BOB, RATIONAL, EQUIDISTANT = 'plumb_bob', 'rational_polynomial', 'equidistant'
+MODEL_NAMES = {
+    **dict.fromkeys(('', 'none', 'undistorted'), ''),
+    **dict.fromkeys((PLUMB_BOB, 'radtan', 'radial_tangential', 'brown_conrady'), PLUMB_BOB),
+    **dict.fromkeys((RATIONAL, 'rational'), RATIONAL),
+    **dict.fromkeys((EQUIDISTANT, 'fisheye', 'kannala_brandt', 'kannala_brandt4'), EQUIDISTANT),
 }
-
+# Coefficients that OpenCV takes for each; a shorter list stands for zeros at its end.
+COEFFICIENTS = {'': (0,), PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), EQUIDISTANT: (4,)}
+# How far the principal point may be from the middle, as a share of width and height. A lens is
+# centered to some percent; a CameraInfo of the full sensor beside a binned image is at 0.5.
+CENTER_LIMIT = 0.25
 
 _NEWTON_STEPS = 2
 # Column of the derivative by the first coordinate of the translation: after the rotation, and with
@@ -69,12 +74,18 @@ class Intrinsics:
         p: Sequence[float] = (),
         model: str = 'plumb_bob',
         rectified: bool = False,
+        center_limit: float = CENTER_LIMIT,
     ) -> Intrinsics:
         """
         Check the numbers of a CameraInfo.
 
+        Lens models are taken by meaning: zeros at the end, shorter lists and usual other names of
+        the same model are accepted.
+
         :param k: 9 numbers, row by row.
         :param p: 12 numbers, row by row; used instead of ``k`` and ``d`` when ``rectified``.
+        :param center_limit: how far the principal point may be from the middle, as a share of
+            width and height; 0 for any distance.
         :raises IntrinsicsError: the camera is not calibrated, or its lens is of an unknown kind.
         """
         if width < 1 or height < 1:
@@ -84,10 +95,12 @@ class Intrinsics:
             )
         if rectified:
             full = _checked_matrix('p', p, (3, 4), (width, height))
+            _check_center('p', full, (width, height), center_limit)
             shift = np.array([full[0, 3] / full[0, 0], full[1, 3] / full[1, 1], 0.0])
             return cls(width, height, full[:, :3].copy(), np.zeros(0), '', shift)
         matrix = _checked_matrix('k', k, (3, 3), (width, height))
-        camera = cls(width, height, matrix, _checked_distortion(d, model), model)
+        _check_center('k', matrix, (width, height), center_limit)
+        camera = cls(width, height, matrix, *_checked_distortion(d, model))
         # Half-way to the corners: further out some good calibrations mean nothing.
         pixels = np.array([[1, 1], [3, 1], [1, 3], [3, 3]]) / 4 * (width, height)
         if not np.abs(camera.pixels(_at_unit_depth(camera.rays(pixels))) - pixels).max() < 1:
@@ -193,26 +206,48 @@ def _checked_matrix(
     return matrix
 
 
-def _checked_distortion(numbers: Sequence[float], model: str) -> Floats:
-    distortion = np.asarray(numbers, np.float64).ravel()
-    if model not in DISTORTION_MODELS:
-        known = ', '.join(name for name in DISTORTION_MODELS if name)
+def _check_center(name: str, matrix: Floats, size: tuple[int, int], limit: float) -> None:
+    """Refuse numbers that belong to an image of another size."""
+    center, middle = matrix[:2, 2], np.array(size) / 2
+    if limit and (np.abs(center - middle) > limit * np.array(size)).any():
         raise IntrinsicsError(
-            f'camera_info.distortion_model: got {model!r}, expected one of {known}; '
-            'use the rectified image'
+            f'camera_info.{name}: got a principal point at {center[0]:.0f}, {center[1]:.0f} for '
+            f'an image of {size[0]}x{size[1]}, expected it within {limit:.0%} of the middle; '
+            'publish the camera_info of this resolution (with binning or roi set), or set '
+            'camera_info_center_limit to 0 for a cropped image'
         )
-    if len(distortion) not in DISTORTION_MODELS[model]:
-        counts = ' or '.join(map(str, DISTORTION_MODELS[model]))
+
+
+def _checked_distortion(numbers: Sequence[float], given: str) -> tuple[Floats, str]:
+    """Return the coefficients as OpenCV takes them and the name of their model in ROS."""
+    distortion = np.asarray(numbers, np.float64).ravel()
+    model = MODEL_NAMES.get(given.strip().lower().replace('-', '_').replace(' ', '_'))
+    if model is None:
         raise IntrinsicsError(
-            f'camera_info.d: got {len(distortion)} numbers, expected {counts} for {model!r}; '
-            'calibrate the camera'
+            f'camera_info.distortion_model: got {given!r}, expected one of '
+            f'{PLUMB_BOB}, {RATIONAL}, {EQUIDISTANT}; use the rectified image'
         )
     if not np.isfinite(distortion).all():
         raise IntrinsicsError(
             f'camera_info.d: got {distortion.tolist()}, expected finite numbers; '
             'calibrate the camera'
         )
-    return distortion
+    needed = len(np.trim_zeros(distortion, 'b'))
+    if not needed:
+        # A fisheye without coefficients is no pinhole.
+        return np.zeros(4 if model == EQUIDISTANT else 0), model
+    count = next((each for each in COEFFICIENTS[model] if each >= needed), 0)
+    if not count:
+        others = [name for name, counts in COEFFICIENTS.items() if counts[-1] >= needed]
+        raise IntrinsicsError(
+            f'camera_info.d: got {distortion.tolist()}, expected at most '
+            f'{COEFFICIENTS[model][-1]} numbers other than 0 for {given!r}; set distortion_model '
+            f'to what the numbers are{": " + " or ".join(others) if others else ""}, or '
+            'calibrate the camera'
+        )
+    padded = np.zeros(count)
+    padded[:needed] = distortion[:needed]
+    return padded, model
 
 
 def _solved(slopes: Floats, offsets: Floats) -> Floats:

@@ -10,6 +10,7 @@ from edge_perception.contract import IntrinsicsError
 from edge_perception.pose import Intrinsics
 
 K = (457.0, 0.0, 319.5, 0.0, 455.0, 239.5, 0.0, 0.0, 1.0)
+D5 = (-0.0306, 0.0352, -0.000138, -0.000146, -0.01204)
 LENSES = {
     'plumb_bob': (-0.25, 0.07, 0.001, -0.002, 0.01),
     'rational_polynomial': (0.3, -0.1, 0.001, 0.0005, 0.02, 0.5, -0.08, 0.03),
@@ -89,13 +90,41 @@ def test_another_shape_is_refused():
             r'camera_info.p: got \[\], expected focal lengths and a center that suit',
         ),
         ({'model': 'banana'}, "got 'banana', expected one of plumb_bob, rational_polynomial"),
-        ({'d': (0.1, 0.2, 0.3)}, "d: got 3 numbers, expected 0 or 4 or 5 for 'plumb_bob'"),
+        ({'d': (*D5, 0.1, 0.2, 0.3)}, 'at most 5 numbers other than 0 .* rational_polynomial'),
+        ({'d': (*D5, 0.1), 'model': 'fisheye'}, 'at most 4 numbers other than 0'),
+        ({'d': (0.1,) * 15, 'model': 'rational_polynomial'}, 'at most 14'),
+        ({'d': D5, 'model': ''}, "for ''"),
+        ({'k': (1000, 0, 640, 0, 1000, 480, 0, 0, 1)}, 'principal point at 640, 480 .* binning'),
         ({'k': (float('nan'), *K[1:])}, 'camera_info.k: got'),
     ],
 )
 def test_unusable_intrinsics_are_refused_with_the_reason(changes, message):
     with pytest.raises(IntrinsicsError, match=message):
         intrinsics(**changes)
+
+
+@pytest.mark.parametrize(
+    ('model', 'numbers', 'same_as', 'its_numbers'),
+    [
+        ('plumb_bob', (*D5, 0, 0, 0), 'plumb_bob', D5),
+        ('rational_polynomial', D5, 'rational_polynomial', (*D5, 0, 0, 0)),
+        ('rational_polynomial', D5, 'plumb_bob', D5),
+        ('plumb_bob', D5[:2], 'plumb_bob', (*D5[:2], 0, 0, 0)),
+        ('radtan', D5[:4], 'plumb_bob', (*D5[:4], 0)),
+        ('Brown-Conrady', D5, 'plumb_bob', D5),
+        ('fisheye', (*LENSES['equidistant'], 0), 'equidistant', LENSES['equidistant']),
+        ('Kannala Brandt', (*LENSES['equidistant'],), 'equidistant', LENSES['equidistant']),
+        ('none', (0, 0, 0, 0, 0), 'plumb_bob', ()),
+    ],
+)
+def test_lens_models_are_taken_by_meaning(model, numbers, same_as, its_numbers):
+    same = intrinsics(model=same_as, d=its_numbers).rays(grid())
+    assert intrinsics(model=model, d=numbers).rays(grid()) == pytest.approx(same, abs=1e-9)
+
+
+def test_a_cropped_image_may_have_its_principal_point_anywhere():
+    matrix = (1000, 0, 640, 0, 1000, 480, 0, 0, 1)
+    assert intrinsics(k=matrix, center_limit=0).matrix[0, 2] == 640
 
 
 def test_the_lens_models_are_those_of_opencv():
