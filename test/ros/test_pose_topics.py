@@ -238,7 +238,7 @@ def test_object_as_a_frame_on_request(world):
     [
         ({'k': [0.0] * 9}, 'calibrate the camera'),
         ({'distortion_model': 'kannala'}, "distortion_model: got 'kannala'"),
-        ({'height': 300}, 'got 640x300 for an image of 640x480'),
+        ({'height': 400}, 'got 640x400 for an image of 640x480'),
     ],
 )
 def test_unusable_calibration_leaves_detections_and_says_why(world, changes, words):
