@@ -66,10 +66,10 @@ REMEDIES = {
 }
 # The same for stamps, by the policy that is in force.
 BAD_STAMP_REMEDIES = {
-    'drop': 'on_bad_stamp is drop: such frames are dropped; mend the driver of the camera or the '
-    'clocks of the machines, or set it to arrival',
+    'drop': 'on_bad_stamp is drop: such frames are dropped; correct the driver of the camera or '
+    'the clocks of the machines, or set it to arrival, which counts their age from their arrival',
     'arrival': 'on_bad_stamp is arrival: the age of such frames is counted from their arrival; '
-    'mend the driver of the camera or the clocks of the machines',
+    'correct the driver of the camera or the clocks of the machines',
 }
 
 
@@ -95,7 +95,9 @@ class Camera:
         self.budget_ms = own.latency_budget_ms
         self._node = node
         self._frame_id = own.frame_id
-        self._stamp_remedy = BAD_STAMP_REMEDIES[config.on_bad_stamp]
+        self._on_bad_stamp = config.on_bad_stamp
+        # What is wrong with the stamp of the last image, in words; empty when nothing is.
+        self.stamp_problem = ''
         self._clock = clock
         self._activated_ns = 0
         self._worker: Worker[ImageMessage] | None = None
@@ -243,10 +245,12 @@ class Camera:
             stamp_ns(message.header),
             now_ns=self._node.get_clock().now().nanoseconds,
         )
+        self.stamp_problem = ''
         if arrival.stamp_problem:
-            sentence = f'the stamp of an image {arrival.stamp_problem}; {self._stamp_remedy}'
+            remedy = self._cure_of_stamps(arrival.cause)
+            self.stamp_problem = f'the stamp of an image {arrival.stamp_problem}; {remedy}'
             # Only what is dropped is counted.
-            self.say('bad_stamp', sentence, counted=arrival.deadline is None)
+            self.say('bad_stamp', self.stamp_problem, counted=arrival.deadline is None)
         if arrival.deadline is None:
             accounts.drop('bad_stamp')
             return
@@ -257,6 +261,15 @@ class Camera:
             # The executor goes on with its wait set and would keep the interpreter's lock from the
             # worker: it got a frame after 0.39 ms, and after 0.15 ms when the executor lets it.
             time.sleep(HEAD_START_S)
+
+    def _cure_of_stamps(self, cause: str) -> str:
+        """Return what to do about a stamp, by what is to blame for it."""
+        if cause == 'clock':
+            return 'start what publishes /clock, or set use_sim_time to false'
+        simulated = self._node.get_parameter('use_sim_time').value
+        if cause == 'start' and not simulated and self._node.count_publishers('/clock'):
+            return '/clock is published: set use_sim_time to true'
+        return BAD_STAMP_REMEDIES[self._on_bad_stamp]
 
     def _compose(self, queued: QueuedFrame[ImageMessage], result: Result) -> Callable[[], None]:
         """Make the messages of a result. Thread: the worker's."""

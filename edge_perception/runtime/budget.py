@@ -24,6 +24,8 @@ LARGE_UNITS = (
     ('hours', 60 * NS_PER_MINUTE),
     ('minutes', NS_PER_MINUTE),
 )
+# Older than this, with a budget, a frame was not late: its stamp counts from another start.
+OTHER_START_NS = 60 * NS_PER_MINUTE
 BAD_STAMP_POLICIES = ('drop', 'arrival')
 # A camera without a budget has its turn as if it had this one: somebody who takes results of any
 # age must neither starve nor starve others.
@@ -83,10 +85,13 @@ class Arrival:
 
     :param deadline: None when the frame must be dropped because of its stamp.
     :param stamp_problem: what is wrong with the stamp, in words; empty when it is right.
+    :param cause: what is to blame for that: ``stamp``, ``clock`` (there is no time yet), or
+        ``start`` (camera and node count from different moments); empty when nothing is wrong.
     """
 
     deadline: Deadline | None
     stamp_problem: str = ''
+    cause: str = ''
 
 
 class LatencyBudget:
@@ -124,26 +129,35 @@ class LatencyBudget:
         :param now_ns: the clock of ROS, which the stamp is compared with.
         """
         age_ns = now_ns - stamp_ns
-        problem = ''
-        if now_ns <= 0:
-            problem = 'cannot be judged, because simulated time has not begun: no /clock has come'
-        elif stamp_ns == 0:
-            problem = 'is zero'
-        elif age_ns < -self.tolerance_ns:
-            problem = f'is {age_in_words(-age_ns, digits=1)} in the future'
-        elif stamp_ns < self._last_stamp_ns:
-            back = age_in_words(self._last_stamp_ns - stamp_ns, digits=1)
-            problem = f'is {back} older than the one before'
+        cause, problem = self._judge(stamp_ns, age_ns=age_ns, now_ns=now_ns)
         # Kept for bad stamps as well: after a camera or a recording starts anew, only the first
         # frame is older than the one before it.
         # A stamp from the future is no measure for those that come after it.
         if age_ns >= -self.tolerance_ns:
             self._last_stamp_ns = stamp_ns
         if problem and self._drop_bad:
-            return Arrival(deadline=None, stamp_problem=problem)
+            return Arrival(deadline=None, stamp_problem=problem, cause=cause)
         deadline = Deadline(
             arrival_ns=self._clock(),
             age_on_arrival_ns=0 if problem else max(age_ns, 0),
             budget_ns=int(self.budget_ms * NS_PER_MS),
         )
-        return Arrival(deadline=deadline, stamp_problem=problem)
+        return Arrival(deadline=deadline, stamp_problem=problem, cause=cause)
+
+    def _judge(self, stamp_ns: int, *, age_ns: int, now_ns: int) -> tuple[str, str]:
+        """Return what is to blame and what is wrong with a stamp; empty when nothing is."""
+        if now_ns <= 0:
+            return 'clock', 'cannot be judged: simulated time has not begun, no /clock has come'
+        if stamp_ns == 0:
+            return 'stamp', 'is zero'
+        if age_ns < -self.tolerance_ns:
+            future = f'is {age_in_words(-age_ns, digits=1)} in the future'
+            return 'stamp' if -age_ns < OTHER_START_NS else 'start', future
+        if stamp_ns < self._last_stamp_ns:
+            back = age_in_words(self._last_stamp_ns - stamp_ns, digits=1)
+            return 'stamp', f'is {back} older than the one before'
+        if self.budget_ms and age_ns > OTHER_START_NS:
+            return 'start', (
+                f'is {age_in_words(age_ns)} old ({age_in_words(stamp_ns)} since its clock began)'
+            )
+        return '', ''

@@ -352,7 +352,7 @@ def test_a_camera_slower_than_the_reports_is_no_warning_before_it_is_missed(worl
 @pytest.mark.parametrize(
     ('policy', 'words'),
     [
-        ('drop', 'on_bad_stamp is drop: such frames are dropped; mend the driver'),
+        ('drop', 'on_bad_stamp is drop: such frames are dropped; correct the driver'),
         ('arrival', 'on_bad_stamp is arrival: the age of such frames is counted from'),
     ],
 )

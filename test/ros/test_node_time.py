@@ -70,6 +70,38 @@ def test_before_the_clock_begins_frames_are_dropped_with_the_reason(world):
     assert 'no /clock has come' in here.logged('the stamp of an image cannot be judged')
 
 
+def test_stamps_that_count_from_the_start_of_the_camera_are_named_and_dropped(world):
+    here = world(latency_budget_ms=500.0)
+    here.start().publish(picture(stamp(45_000)))
+    assert here.settled(received=1).dropped['bad_stamp'] == 1
+    assert 'set it to arrival' in here.logged('since its clock began')
+
+
+def test_stamps_that_count_from_the_start_of_the_camera_are_used_with_a_warning(world):
+    here = world(latency_budget_ms=500.0, on_bad_stamp='arrival')
+    camera = here.start()
+    for seconds in (45, 46):
+        camera.publish(picture(stamp(seconds * 1000)))
+        assert here.result().detections
+    assert here.counts().published == 2
+    status = here.status('camera', 'since its clock began')
+    assert status.level == DiagnosticStatus.WARN
+
+
+def test_a_clock_that_is_published_and_not_used_is_named(world):
+    here = world(latency_budget_ms=500.0)
+    here.tester.publisher(Clock, '/clock', 1)
+    until(lambda: here.node.count_publishers('/clock'), bool)
+    here.start().publish(picture(stamp(45_000)))
+    here.logged('set use_sim_time to true')
+
+
+def test_a_clock_that_is_used_and_not_published_is_named(world):
+    here = world(use_sim_time=True, latency_budget_ms=500.0)
+    here.start().publish(picture(stamp(45_000)))
+    here.logged('start what publishes /clock')
+
+
 def test_a_reset_of_the_simulation_is_said_and_costs_no_frame(world):
     here = world(use_sim_time=True, latency_budget_ms=1000.0)
     camera = here.start()

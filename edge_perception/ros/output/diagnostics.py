@@ -132,6 +132,8 @@ def _judge(session: Session, camera: Camera, counts: FrameCounts) -> tuple[bytes
         for reason, number in counts.dropped.items()
         if reason != 'superseded' and number > before.dropped[reason]
     }
+    if camera.stamp_problem:
+        return DiagnosticStatus.WARN, camera.stamp_problem
     if not dropped:
         return DiagnosticStatus.OK, 'ok'
     words = ', '.join(f'{number} {reason}' for reason, number in dropped.items())
