@@ -13,7 +13,7 @@ DROP_REASONS: Mapping[str, str] = {
     'superseded': 'a newer frame came before this one was started',
     'stale': 'too little of its budget was left to start it',
     'overrun': 'its budget was used up when the result was ready',
-    'bad_stamp': 'its stamp is zero, in the future, older than the one before, or from another start',
+    'bad_stamp': 'its stamp is zero, in the future, before the last one, or from another start',
     'bad_image': 'the image cannot be read',
     'inactive': 'the node was deactivated before the result was ready',
     'decode_failed': 'the outputs of the network could not be decoded',
