@@ -21,6 +21,7 @@ def test_every_decoder_is_registered_as_anybodys_would_be():
         'heatmap',
         'movenet',
         'nanodet',
+        'rtdetr',
         'segmentation',
         'ssd',
         'yolo',

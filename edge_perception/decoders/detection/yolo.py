@@ -30,6 +30,7 @@ which 0.14 ms find out that all others show nothing; the transposed layout takes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from typing import ClassVar
 
 import numpy as np
@@ -37,6 +38,8 @@ import numpy as np
 from edge_perception.contract import center_size_to_xyxy
 from edge_perception.contract import Decoder
 from edge_perception.contract import DecoderMismatchError
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import Keypoints
 from edge_perception.contract import option
@@ -45,17 +48,31 @@ from edge_perception.contract import Perception
 from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
+from edge_perception.contract.boxes import cell_counts
+from edge_perception.contract.boxes import cell_totals
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import Floats
+from edge_perception.contract.boxes import Indices
+from edge_perception.contract.boxes import PYRAMIDS
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
-from edge_perception.decoders.detection.candidates import cell_counts
-from edge_perception.decoders.detection.candidates import Floats
-from edge_perception.decoders.detection.candidates import Indices
+from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import passing
 from edge_perception.decoders.detection.candidates import whole_classes
+from edge_perception.decoders.keypoint_sets import COCO_PERSON
+from edge_perception.decoders.keypoint_sets import COCO_PERSON_SKELETON
 
-PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+# As the training code feeds its models.
+INPUT = {
+    'color': 'rgb',
+    'scale': 1 / 255,
+    'mean': 0.0,
+    'std': 1.0,
+    'resize': 'letterbox_center',
+    'fill': 114,
+}
+MAX_FINISHED = 1000  # rows of exports with suppression inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,39 @@ class YoloDecoder(Decoder):
     options_type: ClassVar[type[Options]] = YoloOptions
     options: YoloOptions
 
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize cells or finished rows; the metadata of Ultralytics tells them exactly."""
+        if facts.task:
+            return cls._from_metadata(facts)
+        shape = facts.only_shape
+        if len(shape) != 3 or not facts.one_image(shape):
+            return None
+        if shape[2] in cell_totals(facts.width, facts.height) and shape[1] > 4:
+            family, classes = 'an anchor-free YOLO (version 8 and later)', shape[1] - 4
+            return Guess(family, classes=classes, options=_units(facts), input=INPUT)
+        if shape[2] == 6 and 1 < shape[1] <= MAX_FINISHED:
+            return Guess('a YOLO with its own suppression', options=_units(facts), input=INPUT)
+        return None
+
+    @classmethod
+    def _from_metadata(cls, facts: FileFacts) -> Guess | None:
+        count, numbers = facts.keypoints if facts.task == 'pose' else (0, 0)
+        layout = _exported_layout(facts, pose=count * numbers)
+        if facts.task not in ('detect', 'pose') or layout is None:
+            return None
+        options: dict[str, Any] = {'layout': layout, **_units(facts)}
+        if numbers == 2:
+            options['keypoint_values'] = 2
+        names = facts.keypoint_names
+        if count != len(names):
+            known = count == len(COCO_PERSON)
+            names = COCO_PERSON if known else tuple(f'kp{index}' for index in range(count))
+        values: dict[str, Any] = {'keypoints': list(names)} if count else {}
+        if names == COCO_PERSON:
+            values['skeleton'] = [list(pair) for pair in COCO_PERSON_SKELETON]
+        return Guess('YOLO', certain=True, options=options, input=INPUT, values=values)
+
     def _bind(self) -> None:
         self._pose = len(self.manifest.keypoint_names) * self.options.keypoint_values
         shape = self.outputs[0].shape if len(self.outputs) == 1 else ()
@@ -119,7 +169,7 @@ class YoloDecoder(Decoder):
         if self.options.layout != 'auto':
             return self.options.layout
         recipe = self.manifest.input
-        cells = [sum(cell_counts(recipe.width, recipe.height, each)) for each in PYRAMIDS]
+        cells = cell_totals(recipe.width, recipe.height)
         labels = len(self.manifest.labels)
         channels = 4 + labels + self._pose if labels else 0
         if last in cells:
@@ -151,9 +201,10 @@ class YoloDecoder(Decoder):
         else:
             cells = output.T if self._layout == 'channels_first' else output
             found = self._read_cells(cells, selection.score_threshold)
-        check_finite(found.xyxy, 'boxes')
+        boxes = found.xyxy * self._unit
+        check_inside(boxes, transform, remedy='correct layout and box_units of decoder.options')
         detections, rows = select(
-            found.xyxy * self._unit,
+            boxes,
             score=found.score,
             class_id=found.class_id,
             selection=selection,
@@ -193,3 +244,29 @@ class YoloDecoder(Decoder):
             xy=transform.points_to_source(points[..., :2] * self._unit[:2]),
             score=np.clip(np.broadcast_to(score, points.shape[:2]), 0, 1),
         )
+
+
+def _units(facts: FileFacts) -> dict[str, Any]:
+    # Ultralytics divides boxes by the size of the input for this format only.
+    return {'box_units': 'normalized'} if facts.suffix == '.tflite' else {}
+
+
+def _exported_layout(facts: FileFacts, *, pose: int) -> str | None:
+    """Return the layout of an Ultralytics export with so many numbers for keypoints, if any."""
+    shape = facts.only_shape
+    if len(shape) != 3 or not facts.labels:
+        return None
+    _, first, last = shape
+    channels, finished = 4 + len(facts.labels) + pose, 6 + pose
+    cells = cell_totals(facts.width, facts.height)
+    if facts.suppressed:
+        return 'end_to_end' if last in (finished, -1) else None
+    if first in (channels, -1) and (last in cells or last == -1):
+        return 'channels_first'
+    if last == channels and (first in cells or first == -1):
+        return 'channels_last'
+    # Exports that are older than the key end2end, e.g. of YOLOv10. RT-DETR may have six, too.
+    metadata = facts.description.metadata
+    named = f'{metadata.get("head", "")} {metadata.get("description", "")}'.lower()
+    older = facts.suppressed is None or 'v10' in named
+    return 'end_to_end' if last == finished and older and 'rtdetr' not in named else None

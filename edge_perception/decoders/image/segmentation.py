@@ -22,6 +22,8 @@ from typing import ClassVar
 import numpy as np
 
 from edge_perception.contract import Decoder
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import option
 from edge_perception.contract import Options
@@ -30,8 +32,9 @@ from edge_perception.contract import Selection
 from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
 from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import Indices
 from edge_perception.contract.types import UInt8Array
-from edge_perception.decoders.detection.candidates import Indices
+from edge_perception.decoders.score_maps import shrinkage
 
 MAX_CLASSES = 256
 
@@ -58,6 +61,15 @@ class SegmentationDecoder(Decoder):
     options_type: ClassVar[type[Options]] = SegmentationOptions
     options: SegmentationOptions
     class_count: int | None = None
+
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize maps of the classes; metadata with labels makes it certain."""
+        found = shrinkage(facts)
+        if found is None or found[1] > MAX_CLASSES:
+            return None
+        labels = facts.outputs[0].get('labels') if facts.outputs else None
+        return Guess('a segmentation', bool(labels), found[1])
 
     def _bind(self) -> None:
         spec = self.outputs[0] if len(self.outputs) == 1 else None
