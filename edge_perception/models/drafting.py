@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -18,7 +19,10 @@ from edge_perception.contract import Decoder
 from edge_perception.contract import FileFacts
 from edge_perception.contract import Guess
 from edge_perception.contract import MANIFEST_VERSION
+from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelDescription
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import parse_manifest
 from edge_perception.contract import TensorSpec
 from edge_perception.contract import UNANSWERED
 from edge_perception.contract.manifest import INPUT_DTYPES
@@ -55,6 +59,35 @@ class Draft:
     unsupported: tuple[str, ...] = ()
     habits: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def assumed(self) -> dict[str, Any]:
+        """Keys of ``input`` that are open, as habits answer them."""
+        recipe = self.values['input']
+        usual = self.habits.items()
+        return {key: value for key, value in usual if recipe.get(key) in (UNANSWERED, None)}
+
+    def completed(self, *, folder: Path, subject: str) -> ModelManifest | None:
+        """Return the manifest with habits, else defaults, for what is open; None if that fails."""
+        values = deepcopy(self.values)
+        values['input'].update(self.assumed)
+        for part in (values['input'], values['decoder'].get('options', {})):
+            for key in [key for key, value in part.items() if value == UNANSWERED]:
+                del part[key]
+        # A converter may have given the only input of an artifact another name.
+        values['input'].pop('name', None)
+        try:
+            return parse_manifest(values, folder=folder, subject=subject)
+        except ManifestError:
+            return None  # e.g. the size of the input is open
+
+
+@dataclass(slots=True)
+class _Open:
+    """What is found open while a draft is made, for ``Draft``."""
+
+    unknown: list[str]
+    unsupported: list[str] = field(default_factory=list)
+
 
 def draft_file(host: PluginHost, path: Path) -> Draft:
     """
@@ -82,9 +115,8 @@ def draft_manifest(
     facts = _facts(description, source)
     guesses = _ask(decoders, facts)
     chosen = guesses[0][1] if len(guesses) == 1 else None
-    unknown = list(facts.unread)
-    unsupported: list[str] = []
-    recipe = _input(facts, chosen, unknown, unsupported)
+    open_ = _Open(list(facts.unread))
+    recipe = _input(facts, chosen, open_)
     values: dict[str, Any] = {
         'manifest_version': MANIFEST_VERSION,
         'name': PurePath(source).stem or source,
@@ -93,29 +125,36 @@ def draft_manifest(
         **facts.values,
         'labels': list(facts.labels),
         **(chosen.values if chosen else {}),
-        'decoder': _decoder(facts, guesses, unknown, unsupported),
+        'decoder': _decoder(facts, guesses, open_),
     }
     values = {key: value for key, value in values.items() if value}
     return Draft(
         values,
-        tuple(unknown),
+        tuple(open_.unknown),
         optional=_optional(facts, values, guesses),
-        unsupported=tuple(unsupported),
+        unsupported=tuple(open_.unsupported),
         habits=chosen.input if chosen else {},
     )
 
 
 def _facts(description: ModelDescription, source: str) -> FileFacts:
-    """Read the metadata that is known."""
+    """Read the metadata that is known; it answers what the tensors leave open."""
     facts = FileFacts(description, suffix=PurePath(source).suffix)
     if METADATA_PROBLEM in description.metadata:
         problem = description.metadata[METADATA_PROBLEM]
         facts = replace(facts, unread=(f'what its metadata says, which is damaged: {problem}',))
-    if facts.image is not None:
-        _, channels, height, width = _axes(facts.image)
-        facts = replace(facts, width=width, height=height, channels=channels)
-    read = read_ultralytics(facts)
-    return read if read.task else read_tflite_metadata(facts)
+    facts = read_ultralytics(facts)
+    if not facts.task:
+        facts = read_tflite_metadata(facts)
+    if facts.image is None:
+        return facts
+    _, channels, height, width = _axes(facts.image)
+    return replace(
+        facts,
+        channels=channels if channels > 0 else facts.channels,
+        height=height if height > 0 else facts.height,
+        width=width if width > 0 else facts.width,
+    )
 
 
 def _ask(decoders: Iterable[type[Decoder]], facts: FileFacts) -> Guesses:
@@ -131,34 +170,32 @@ def _ask(decoders: Iterable[type[Decoder]], facts: FileFacts) -> Guesses:
     return certain if certain or facts.task else guesses
 
 
-def _decoder(
-    facts: FileFacts, guesses: Guesses, unknown: list[str], unsupported: list[str]
-) -> dict[str, Any]:
+def _decoder(facts: FileFacts, guesses: Guesses, open_: _Open) -> dict[str, Any]:
     """Return the decoder with its options, or a question where it is not one alone."""
     outputs = f'outputs are {_listed(facts.description.outputs)}'
     if len(guesses) == 1:
         ((decoder, guess),) = guesses
         if not guess.certain:
-            unknown.append(
+            open_.unknown.append(
                 f'how the outputs are decoded; {outputs}, which looks like {guess.family}: the '
                 f'decoder {decoder.name!r} is a guess'
             )
-        unknown += guess.asks
+        open_.unknown += guess.asks
         options = {'options': dict(guess.options)} if guess.options else {}
         return {'name': decoder.name, **options}
     if guesses:
         found = ' or '.join(f'{guess.family} ({each.name!r})' for each, guess in guesses)
-        unknown.append(f'how the outputs are decoded; {outputs}, which may be {found}')
+        open_.unknown.append(f'how the outputs are decoded; {outputs}, which may be {found}')
     elif facts.unsupported:
-        unsupported.append(f'{facts.unsupported} are not supported: no decoder here reads them')
+        open_.unsupported.append(f'{facts.unsupported} are not supported, no decoder reads them')
     elif facts.task:
         if not facts.unread:
-            unknown.append(
+            open_.unknown.append(
                 f'how the outputs are decoded; {outputs}, which is not what {len(facts.labels)} '
                 f'classes and {facts.keypoints[0]} keypoints give'
             )
     else:
-        unknown.append(f'how the outputs are decoded; {outputs}')
+        open_.unknown.append(f'how the outputs are decoded; {outputs}')
     return {'name': UNANSWERED}
 
 
@@ -172,20 +209,18 @@ def _optional(facts: FileFacts, values: Mapping[str, Any], guesses: Guesses) -> 
     return (f'the class names{count}; without them results carry numbers',)
 
 
-def _input(
-    facts: FileFacts, guess: Guess | None, unknown: list[str], unsupported: list[str]
-) -> dict[str, Any]:
+def _input(facts: FileFacts, guess: Guess | None, open_: _Open) -> dict[str, Any]:
     spec, inputs = facts.image, facts.description.inputs
     if spec is None:
-        unknown.append(f'which input takes the image; inputs are {_listed(inputs)}')
+        open_.unknown.append(f'which input takes the image; inputs are {_listed(inputs)}')
         return {'width': UNANSWERED, 'height': UNANSWERED}
     if len(inputs) > 1:
-        unsupported.append(
+        open_.unsupported.append(
             f'inputs beside {spec.name} are not supported, the package fills a single one; '
             f'inputs are {_listed(inputs)}'
         )
     if spec.shape[0] not in (1, -1):
-        unsupported.append(
+        open_.unsupported.append(
             f'a batch of {spec.shape[0]} images is not supported, they come one at a time; '
             'export the model with a batch size of 1'
         )
@@ -193,15 +228,15 @@ def _input(
     for name, size in (('width', facts.width), ('height', facts.height)):
         recipe[name] = size if size > 0 else UNANSWERED
     if min(facts.width, facts.height) < 1:
-        unknown.append('the width and height of the input, any are possible')
+        open_.unknown.append('the width and height of the input, any are possible')
     recipe['layout'] = _axes(spec)[0]
     recipe['dtype'] = spec.dtype.name
     known = dict(facts.input)
     if spec.real().dtype.kind == 'f':
         usual = guess.input if guess and guess.certain else {}
         known = {'dtype': spec.real().dtype.name, **known, **usual}
-    _color(recipe, facts.channels, known.pop('color', ''), unknown, unsupported)
-    _normalization(recipe, spec, known, unknown, unsupported)
+    _color(recipe, facts.channels, known.pop('color', ''), open_)
+    _normalization(recipe, spec, known, open_)
     return recipe
 
 
@@ -213,9 +248,7 @@ def _axes(spec: TensorSpec) -> tuple[str, int, int, int]:
     return 'nchw', first, second, third
 
 
-def _color(
-    recipe: dict[str, Any], channels: int, known: str, unknown: list[str], unsupported: list[str]
-) -> None:
+def _color(recipe: dict[str, Any], channels: int, known: str, open_: _Open) -> None:
     if channels == 1:
         recipe['color'] = 'gray'
         return
@@ -224,11 +257,11 @@ def _color(
         return
     recipe['color'] = UNANSWERED
     if channels == 3:
-        unknown.append('the color order of the input (rgb or bgr)')
+        open_.unknown.append('the color order of the input (rgb or bgr)')
     elif channels < 1:
-        unknown.append('how many color channels the input has (3: rgb or bgr, 1: gray)')
+        open_.unknown.append('how many color channels the input has (3: rgb or bgr, 1: gray)')
     else:
-        unsupported.append(
+        open_.unsupported.append(
             f'an input of {channels} channels is not supported, an image has 1 or 3 of them'
         )
 
@@ -237,11 +270,10 @@ def _normalization(
     recipe: dict[str, Any],
     spec: TensorSpec,
     known: dict[str, Any],
-    unknown: list[str],
-    unsupported: list[str],
+    open_: _Open,
 ) -> None:
     if spec.dtype.name not in INPUT_DTYPES:
-        unsupported.append(f'an input of {spec.dtype.name} is not supported')
+        open_.unsupported.append(f'an input of {spec.dtype.name} is not supported')
     if 'resize' in known and known.get('dtype') in INPUT_DTYPES:
         if known['resize'] == 'stretch':
             known.pop('fill', None)
@@ -249,8 +281,8 @@ def _normalization(
         return
     for key in ('scale', 'mean', 'std', 'resize', 'fill'):
         recipe[key] = UNANSWERED
-    unknown.append('scale, mean and std of the input')
-    unknown.append(
+    open_.unknown.append('scale, mean and std of the input')
+    open_.unknown.append(
         'how an image is resized to the input (letterbox_top_left or letterbox_center, with which '
         'fill; or stretch, then delete the line fill)'
     )

@@ -45,9 +45,9 @@ def read_tflite_metadata(facts: FileFacts) -> FileFacts:
     named = [each['labels'] or each['value_labels'] for each in outputs]
     return replace(
         facts,
-        width=facts.width if facts.width > 0 else int(size[0]),
-        height=facts.height if facts.height > 0 else int(size[1]),
-        channels=facts.channels if facts.channels > 0 else CHANNELS.get(color, -1),
+        width=int(size[0]),
+        height=int(size[1]),
+        channels=CHANNELS.get(color, -1),
         labels=tuple(next(filter(None, named), ())),
         outputs=tuple(outputs) if len(outputs) == len(facts.description.outputs) else (),
         input={'color': color, **_input(image, facts)},

@@ -10,7 +10,6 @@ which runs no code, and whatever it cannot read is an open question, never a cra
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 import warnings
@@ -52,19 +51,15 @@ def read_ultralytics(facts: FileFacts) -> FileFacts:
         keypoints=keypoints,
         keypoint_names=_keypoint_names(_literal(metadata.get('kpt_names'))),
         suppressed=suppresses or (end_to_end if isinstance(end_to_end, bool) else None),
-        width=facts.width if facts.width > 0 else width,
-        height=facts.height if facts.height > 0 else height,
-        channels=facts.channels if facts.channels > 0 else _channels(metadata),
+        width=width,
+        height=height,
+        channels=1 if _literal(metadata.get('channels')) == 1 else 3,
         # Classifiers are trained on the central square; stretching shows them the whole image.
         input=CLASSIFIER_INPUT if task == 'classify' else INPUT,
         values={key: _text(metadata.get(key)) for key in ('license', 'description')},
         unread=(*facts.unread, *unread),
         unsupported=UNSUPPORTED.get(task, other),
     )
-
-
-def _channels(metadata: Mapping[str, str]) -> int:
-    return 1 if _literal(metadata.get('channels')) == 1 else 3
 
 
 def _literal(text: object) -> Any:

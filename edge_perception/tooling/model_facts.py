@@ -6,12 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -21,9 +19,7 @@ from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
-from edge_perception.contract import parse_manifest
 from edge_perception.contract import parse_options
-from edge_perception.contract import UNANSWERED
 from edge_perception.models.assembly import collect
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_file
@@ -157,7 +153,7 @@ def _accepting(
 ) -> tuple[str, ...]:
     """Return the decoders whose own check lets these outputs pass."""
     if manifest is None:
-        manifest = _assumed(draft)
+        manifest = draft.completed(folder=Path(), subject='draft')
     if manifest is None:
         return ()
     accepting = []
@@ -170,20 +166,6 @@ def _accepting(
             continue
         accepting.append(name)
     return tuple(accepting)
-
-
-def _assumed(draft: Draft) -> ModelManifest | None:
-    """Return the draft with defaults for what is open: decoders ask for a whole manifest."""
-    values: dict[str, Any] = deepcopy(draft.values)
-    recipe = values['input']
-    if UNANSWERED in (recipe['width'], recipe['height']):
-        return None
-    for key in [key for key, value in recipe.items() if value == UNANSWERED]:
-        del recipe[key]
-    try:
-        return parse_manifest(values, folder=Path(), subject='draft')
-    except EdgePerceptionError:
-        return None  # e.g. an input of a type that no manifest has
 
 
 def sizes(shape: Sequence[int]) -> list[int | None]:

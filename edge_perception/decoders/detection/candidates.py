@@ -65,6 +65,18 @@ def best_classes(scores: Floats, threshold: float) -> tuple[Indices, Indices, Fl
     return rows, classes, best
 
 
+def finished_rows(output: Floats, threshold: float) -> tuple[Indices, Indices, Float32Array]:
+    """
+    Find the rows of finished objects, with their score and class in columns 4 and 5.
+
+    :return: rows (M,), their classes (M,) and their scores (M,); rows of score 0 are not used.
+    """
+    rows = passing(output[:, 4], threshold)
+    rows = rows[output[rows, 4] != 0]
+    score = output[rows, 4].astype(np.float32, copy=False)
+    return rows, whole_classes(output[rows, 5].astype(np.float32, copy=False)), score
+
+
 def whole_classes(values: npt.NDArray[Any]) -> Indices:
     """
     Return classes that a network gives as real numbers.

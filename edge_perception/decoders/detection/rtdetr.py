@@ -38,11 +38,10 @@ from edge_perception.contract import UNANSWERED
 from edge_perception.contract.boxes import cell_totals
 from edge_perception.decoders.detection.candidates import best_classes
 from edge_perception.decoders.detection.candidates import check_inside
-from edge_perception.decoders.detection.candidates import passing
-from edge_perception.decoders.detection.candidates import whole_classes
+from edge_perception.decoders.detection.candidates import finished_rows
 
 QUERIES = 300
-INPUT = {'color': 'rgb', 'scale': 1 / 255, 'mean': 0.0, 'std': 1.0, 'resize': 'stretch'}
+INPUT = {'color': 'rgb', 'scale': 1 / 255, 'resize': 'stretch'}
 FINISHED = 6  # numbers of a finished row
 FAMILY = 'RT-DETR as Ultralytics exports it'
 
@@ -119,10 +118,7 @@ class RtDetrDecoder(Decoder):
         if self._layout == 'scores':
             rows, class_id, score = best_classes(output[:, 4:], selection.score_threshold)
         else:
-            rows = passing(output[:, 4], selection.score_threshold)
-            rows = rows[output[rows, 4] != 0]  # those that are not used
-            score = output[rows, 4].astype(np.float32, copy=False)
-            class_id = whole_classes(output[rows, 5])
+            rows, class_id, score = finished_rows(output, selection.score_threshold)
         side = np.array([transform.input_width, transform.input_height] * 2, np.float32)
         boxes = center_size_to_xyxy(output[rows, :4].astype(np.float32, copy=False) * side)
         check_inside(boxes, transform, remedy='boxes of this decoder run from 0 to 1')

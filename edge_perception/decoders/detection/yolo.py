@@ -58,20 +58,12 @@ from edge_perception.contract.boxes import PYRAMIDS
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
 from edge_perception.decoders.detection.candidates import check_inside
-from edge_perception.decoders.detection.candidates import passing
-from edge_perception.decoders.detection.candidates import whole_classes
+from edge_perception.decoders.detection.candidates import finished_rows
 from edge_perception.decoders.keypoint_sets import COCO_PERSON
 from edge_perception.decoders.keypoint_sets import COCO_PERSON_SKELETON
 
 # As the training code feeds its models.
-INPUT = {
-    'color': 'rgb',
-    'scale': 1 / 255,
-    'mean': 0.0,
-    'std': 1.0,
-    'resize': 'letterbox_center',
-    'fill': 114,
-}
+INPUT = {'color': 'rgb', 'scale': 1 / 255, 'resize': 'letterbox_center', 'fill': 114}
 MAX_FINISHED = 1000  # rows of exports with suppression inside
 
 
@@ -129,7 +121,7 @@ class YoloDecoder(Decoder):
     def _from_metadata(cls, facts: FileFacts) -> Guess | None:
         count, numbers = facts.keypoints if facts.task == 'pose' else (0, 0)
         layout = _exported_layout(facts, pose=count * numbers)
-        if facts.task not in ('detect', 'pose') or layout is None:
+        if facts.task not in ('detect', 'pose') or not layout:
             return None
         options: dict[str, Any] = {'layout': layout, **_units(facts)}
         if numbers == 2:
@@ -169,20 +161,16 @@ class YoloDecoder(Decoder):
         if self.options.layout != 'auto':
             return self.options.layout
         recipe = self.manifest.input
-        cells = cell_totals(recipe.width, recipe.height)
         labels = len(self.manifest.labels)
-        channels = 4 + labels + self._pose if labels else 0
-        if last in cells:
-            return 'channels_first'
-        if first in cells:
-            return 'channels_last'
-        if last == 6 + self._pose:
-            if first < 0 and channels == last:
-                raise self._mismatch()
-            return 'end_to_end'
-        if channels in (first, last) and first != last:
-            return 'channels_first' if first == channels else 'channels_last'
-        raise self._mismatch()
+        layout = _layout_of(
+            (first, last),
+            cells=cell_totals(recipe.width, recipe.height),
+            channels=4 + labels + self._pose if labels else 0,
+            finished=6 + self._pose,
+        )
+        if not layout:
+            raise self._mismatch()
+        return layout
 
     def _mismatch(self) -> DecoderMismatchError:
         recipe, pose = self.manifest.input, f' + {self._pose} for keypoints' if self._pose else ''
@@ -226,12 +214,9 @@ class YoloDecoder(Decoder):
         return _Found(center_size_to_xyxy(found[:, :4]), score, class_id, found[:, end:])
 
     def _read_finished(self, output: Floats, threshold: float) -> _Found:
-        score = output[:, 4]
-        rows = passing(score, threshold)
-        # Unused rows have score 0, which passes a threshold of 0.
-        rows = rows[score[rows] != 0]
+        rows, class_id, score = finished_rows(output, threshold)
         found = output[rows].astype(np.float32, copy=False)
-        return _Found(found[:, :4], found[:, 4], whole_classes(found[:, 5]), found[:, 6:])
+        return _Found(found[:, :4], score, class_id, found[:, 6:])
 
     def _keypoints(
         self, pose: Float32Array, instance_score: Float32Array, transform: ImageTransform
@@ -251,22 +236,36 @@ def _units(facts: FileFacts) -> dict[str, Any]:
     return {'box_units': 'normalized'} if facts.suffix == '.tflite' else {}
 
 
-def _exported_layout(facts: FileFacts, *, pose: int) -> str | None:
+def _exported_layout(facts: FileFacts, *, pose: int) -> str:
     """Return the layout of an Ultralytics export with so many numbers for keypoints, if any."""
-    shape = facts.only_shape
+    shape, channels, finished = facts.only_shape, 4 + len(facts.labels) + pose, 6 + pose
     if len(shape) != 3 or not facts.labels:
-        return None
-    _, first, last = shape
-    channels, finished = 4 + len(facts.labels) + pose, 6 + pose
-    cells = cell_totals(facts.width, facts.height)
+        return ''
+    sizes, cells = shape[1:], cell_totals(facts.width, facts.height)
     if facts.suppressed:
-        return 'end_to_end' if last in (finished, -1) else None
-    if first in (channels, -1) and (last in cells or last == -1):
-        return 'channels_first'
-    if last == channels and (first in cells or first == -1):
-        return 'channels_last'
+        return 'end_to_end' if sizes[1] in (finished, -1) else ''
+    layout = _layout_of(sizes, cells=cells, channels=channels, finished=finished)
+    if layout != 'end_to_end':
+        width, count = sizes if layout == 'channels_first' else sizes[::-1]
+        return layout if width in (channels, -1) and count in (*cells, -1) else ''
     # Exports that are older than the key end2end, e.g. of YOLOv10. RT-DETR may have six, too.
     metadata = facts.description.metadata
     named = f'{metadata.get("head", "")} {metadata.get("description", "")}'.lower()
     older = facts.suppressed is None or 'v10' in named
-    return 'end_to_end' if last == finished and older and 'rtdetr' not in named else None
+    return layout if older and 'rtdetr' not in named else ''
+
+
+def _layout_of(
+    sizes: tuple[int, ...], *, cells: frozenset[int], channels: int, finished: int
+) -> str:
+    """Return the layout that sizes tell: by cells, by a finished row, by labels; else nothing."""
+    first, last = sizes
+    if last in cells:
+        return 'channels_first'
+    if first in cells:
+        return 'channels_last'
+    if last == finished:
+        return '' if first < 0 and channels == last else 'end_to_end'
+    if channels in (first, last) and first != last:
+        return 'channels_first' if first == channels else 'channels_last'
+    return ''

@@ -47,14 +47,7 @@ from edge_perception.decoders.detection.candidates import grid
 from edge_perception.decoders.detection.candidates import passing
 
 # As the training code feeds its models.
-INPUT = {
-    'color': 'bgr',
-    'scale': 1.0,
-    'mean': 0.0,
-    'std': 1.0,
-    'resize': 'letterbox_top_left',
-    'fill': 114,
-}
+INPUT = {'color': 'bgr', 'scale': 1.0, 'resize': 'letterbox_top_left', 'fill': 114}
 
 
 @dataclass(frozen=True, slots=True)

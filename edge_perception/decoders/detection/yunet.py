@@ -44,14 +44,7 @@ LANDMARKS = 5
 # Left and right are those of the person.
 NAMES = ('right_eye', 'left_eye', 'nose_tip', 'right_mouth_corner', 'left_mouth_corner')
 # As the training code feeds its models.
-INPUT = {
-    'color': 'bgr',
-    'scale': 1.0,
-    'mean': 0.0,
-    'std': 1.0,
-    'resize': 'letterbox_top_left',
-    'fill': 0,
-}
+INPUT = {'color': 'bgr', 'scale': 1.0, 'resize': 'letterbox_top_left', 'fill': 0}
 # Outputs of one stride: class and objectness, which enter the score alike, box, landmarks.
 WIDTHS = (1, 1, 4, 2 * LANDMARKS)
 
