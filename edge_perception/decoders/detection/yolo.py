@@ -107,13 +107,14 @@ class YoloDecoder(Decoder):
         """Recognize cells or finished rows; the metadata of Ultralytics tells them exactly."""
         if facts.task:
             return cls._from_metadata(facts)
-        shape = facts.only_shape
+        shape, cells = facts.only_shape, cell_totals(facts.width, facts.height)
         if len(shape) != 3 or not facts.one_image(shape):
             return None
-        if shape[2] in cell_totals(facts.width, facts.height) and shape[1] > 4:
+        if shape[2] in cells and shape[1] > 4:
             family, classes = 'an anchor-free YOLO (version 8 and later)', shape[1] - 4
             return Guess(family, classes=classes, options=_units(facts), input=INPUT)
-        if shape[2] == 6 and 1 < shape[1] <= MAX_FINISHED:
+        # As many rows as cells is no accident: they are not finished.
+        if shape[2] == 6 and 1 < shape[1] <= MAX_FINISHED and shape[1] not in cells:
             return Guess('a YOLO with its own suppression', options=_units(facts), input=INPUT)
         return None
 
