@@ -163,6 +163,19 @@ def select(
     return detections, rows
 
 
+def only_image(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """
+    Return what an output says of the one image: the output without its first size.
+
+    :raises ValueError: that size is not 1, so it counts something else than images.
+    """
+    if len(output) != 1:
+        shape = 'x'.join(map(str, output.shape))
+        raise ValueError(f'the network gave an output of {shape}, expected one image, 1x...')
+    image: npt.NDArray[Any] = output[0]
+    return image
+
+
 def check_finite(values: npt.NDArray[Any], what: str) -> None:
     """
     Refuse numbers that nothing can be made of.

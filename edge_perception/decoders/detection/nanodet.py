@@ -45,6 +45,7 @@ from edge_perception.contract.boxes import cell_counts
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import Floats
 from edge_perception.contract.boxes import Indices
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
 from edge_perception.decoders.detection.candidates import Grid
@@ -173,9 +174,9 @@ class NanoDetDecoder(Decoder):
     ) -> Perception:
         boxes, classes, scores = [], [], []
         for level in self._levels:
-            confidence = tensors[level.score_output][0][:, : self.class_count]
+            confidence = only_image(tensors[level.score_output])[:, : self.class_count]
             rows, class_id, score = best_classes(confidence, selection.score_threshold)
-            sides = tensors[level.side_output][0][rows, -4 * self._bins :]
+            sides = only_image(tensors[level.side_output])[rows, -4 * self._bins :]
             boxes.append(self._boxes(sides, level.grid, rows))
             classes.append(class_id)
             scores.append(score)

@@ -36,6 +36,7 @@ from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import UNANSWERED
 from edge_perception.contract.boxes import cell_totals
+from edge_perception.contract.boxes import only_image
 from edge_perception.decoders.detection.candidates import best_classes
 from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import finished_rows
@@ -114,7 +115,7 @@ class RtDetrDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        output = tensors[self._output][0]
+        output = only_image(tensors[self._output])
         if self._layout == 'scores':
             rows, class_id, score = best_classes(output[:, 4:], selection.score_threshold)
         else:

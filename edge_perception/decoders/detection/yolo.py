@@ -54,6 +54,7 @@ from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.boxes import Floats
 from edge_perception.contract.boxes import Indices
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.boxes import PYRAMIDS
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
@@ -184,7 +185,7 @@ class YoloDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        output = tensors[self._output][0]
+        output = only_image(tensors[self._output])
         if self._layout == 'end_to_end':
             found = self._read_finished(output, selection.score_threshold)
         else:

@@ -39,6 +39,7 @@ from edge_perception.contract import UNANSWERED
 from edge_perception.contract.boxes import cell_counts
 from edge_perception.contract.boxes import cell_totals
 from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.boxes import PYRAMIDS
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
@@ -106,7 +107,7 @@ class YoloxDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        raw = tensors[self._output][0]
+        raw = only_image(tensors[self._output])
         if not self.options.decoded and len(raw) != len(self._grid.stride):
             raise ValueError(f'got {len(raw)} rows, expected {len(self._grid.stride)}')
         likely = passing(raw[:, 4], selection.score_threshold)

@@ -34,6 +34,7 @@ from edge_perception.contract import TensorSpec
 from edge_perception.contract.boxes import cell_counts
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import Grid
 from edge_perception.decoders.detection.candidates import grid
@@ -131,7 +132,7 @@ class YuNetDecoder(Decoder):
         self, tensors: Tensors, level: _Level, threshold: float
     ) -> tuple[Float32Array, Float32Array, Float32Array]:
         """Return boxes (M, 4), landmarks (M, 5, 2), scores (M,) of a stride, in input pixels."""
-        likely, sure, box, points = (tensors[name][0] for name in level.outputs)
+        likely, sure, box, points = (only_image(tensors[name]) for name in level.outputs)
         score = np.sqrt(np.clip(likely[:, 0], 0, 1) * np.clip(sure[:, 0], 0, 1))
         if len(score) != len(level.grid.stride):
             raise ValueError(

@@ -37,6 +37,7 @@ from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.boxes import Floats
 from edge_perception.contract.boxes import Indices
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.keypoint.keypoint_rows import one_instance
 from edge_perception.decoders.score_maps import shrinkage
@@ -106,7 +107,7 @@ class HeatmapDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        maps = tensors[self._output][0]
+        maps = only_image(tensors[self._output])
         if self._layout == 'nhwc':
             maps = maps.transpose(2, 0, 1)
         count, rows, columns = maps.shape

@@ -23,6 +23,7 @@ from edge_perception.contract import ImageTransform
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
+from edge_perception.contract.boxes import only_image
 from edge_perception.decoders.keypoint.keypoint_rows import one_instance
 from edge_perception.decoders.keypoint_sets import COCO_PERSON
 from edge_perception.decoders.keypoint_sets import COCO_PERSON_SKELETON
@@ -58,7 +59,7 @@ class MoveNetDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        rows = tensors[self._output][0, 0].astype(np.float32, copy=False)
+        rows = only_image(tensors[self._output])[0].astype(np.float32, copy=False)
         size = np.array([transform.input_width, transform.input_height], np.float32)
         return Perception(
             keypoints=one_instance(
