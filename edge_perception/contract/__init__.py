@@ -36,6 +36,9 @@ from edge_perception.contract.errors import ModelNotFoundError
 from edge_perception.contract.errors import OptionError
 from edge_perception.contract.errors import PluginError
 from edge_perception.contract.errors import TensorMismatchError
+from edge_perception.contract.guessing import FileFacts
+from edge_perception.contract.guessing import Guess
+from edge_perception.contract.guessing import UNANSWERED
 from edge_perception.contract.hookspecs import CONTRACT_VERSION
 from edge_perception.contract.hookspecs import ENTRY_POINT_GROUP
 from edge_perception.contract.hookspecs import hookimpl
@@ -95,7 +98,9 @@ __all__ = [
     'EngineType',
     'EngineUnavailableError',
     'FRAME_ENCODINGS',
+    'FileFacts',
     'Frame',
+    'Guess',
     'HostInfo',
     'ImageError',
     'ImageTransform',
@@ -124,6 +129,7 @@ __all__ = [
     'TensorMismatchError',
     'TensorSpec',
     'Tensors',
+    'UNANSWERED',
     'center_size_to_xyxy',
     'check_input',
     'dump_manifest',

@@ -9,6 +9,7 @@ A box is ``x1, y1, x2, y2`` in pixels. Coordinates are continuous, so that its a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,22 @@ MAX_CLASS_ID = 2**31 - 1
 # How far beyond 0 and 1 rounding may carry a score: half a step of 8 bits is 0.02 where a head has
 # scores and logarithms of sizes in one tensor, -4.2 to 5.8. Logits go much farther.
 SCORE_TOLERANCE = 0.05
+
+
+# Strides of the feature maps of detectors: usual, with a fourth one (P6), with a finer one (P2).
+PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+
+
+def cell_counts(width: int, height: int, strides: Sequence[int]) -> tuple[int, ...]:
+    """Return how many cells an input has at each stride."""
+    return tuple(-(-width // stride) * -(-height // stride) for stride in strides)
+
+
+def cell_totals(width: int, height: int) -> frozenset[int]:
+    """Return how many cells each of ``PYRAMIDS`` has; nothing where the size is open."""
+    if min(width, height) < 1:
+        return frozenset()
+    return frozenset(sum(cell_counts(width, height, strides)) for strides in PYRAMIDS)
 
 
 def center_size_to_xyxy(boxes: Floats) -> Float32Array:
@@ -144,6 +161,19 @@ def select(
         class_id=class_id[rows].astype(np.int32),
     )
     return detections, rows
+
+
+def only_image(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """
+    Return what an output says of the one image: the output without its first size.
+
+    :raises ValueError: that size is not 1, so it counts something else than images.
+    """
+    if len(output) != 1:
+        shape = 'x'.join(map(str, output.shape))
+        raise ValueError(f'the network gave an output of {shape}, expected one image, 1x...')
+    image: npt.NDArray[Any] = output[0]
+    return image
 
 
 def check_finite(values: npt.NDArray[Any], what: str) -> None:

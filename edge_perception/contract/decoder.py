@@ -13,6 +13,8 @@ from edge_perception.contract.errors import DecodeError
 from edge_perception.contract.errors import DecoderError
 from edge_perception.contract.errors import DecoderMismatchError
 from edge_perception.contract.errors import in_words
+from edge_perception.contract.guessing import FileFacts
+from edge_perception.contract.guessing import Guess
 from edge_perception.contract.manifest import ModelManifest
 from edge_perception.contract.options import Options
 from edge_perception.contract.types import ImageTransform
@@ -57,6 +59,16 @@ class Decoder(ABC):
         self.outputs = outputs
         self.options = options
         self._bind()
+
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """
+        Return how this decoder would read a model file; None when it would not.
+
+        For drafts of manifests. What the metadata says counts more than shapes: beside guesses
+        that are certain the others are dropped, and of several that are left none is chosen.
+        """
+        return None
 
     @final
     def decode(

@@ -54,10 +54,12 @@ class Capabilities:
 
     :param precisions: of fp32, fp16, int8.
     :param dynamic_shapes: whether inputs may have -1 in their shape.
+    :param metadata: whether ``describe`` gives what the training tool left in a file.
     """
 
     precisions: tuple[str, ...] = ('fp32',)
     dynamic_shapes: bool = False
+    metadata: bool = False
 
 
 class Engine(ABC):
@@ -273,6 +275,9 @@ class EngineType(ABC):
     :param artifact_suffixes: files that the engine can load, with the dot.
     :param options_type: its options; they become parameters ``engine.<name>.<option>``.
     :param build_target: the builder that makes its artifacts, if that has another name.
+    :param auto_rank: its place where ``engine: auto`` tries one after the other, lowest first, by
+        name where it is the same. Ours: accelerators 10, libraries for a processor 20 to 40, by
+        the speed of YOLOX-nano on x86-64 (docs/engines.md).
     """
 
     name: ClassVar[str]
@@ -280,6 +285,7 @@ class EngineType(ABC):
     options_type: ClassVar[type[Options]] = Options
     capabilities: ClassVar[Capabilities] = Capabilities()
     build_target: ClassVar[str] = ''
+    auto_rank: ClassVar[int] = 100
 
     def precision(self, options: Options) -> str:
         """

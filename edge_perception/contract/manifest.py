@@ -23,7 +23,7 @@ LAYOUTS = ('nchw', 'nhwc')
 REAL_DTYPES = ('float32', 'float16')
 INPUT_DTYPES = (*REAL_DTYPES, 'uint8', 'int8')
 COLORS = ('bgr', 'rgb', 'gray')
-RESIZES = ('letterbox_top_left', 'letterbox_center', 'stretch')
+RESIZES = ('letterbox_top_left', 'letterbox_center', 'letterbox_center_floor', 'stretch')
 INTERPOLATIONS = ('linear', 'area', 'nearest')
 
 

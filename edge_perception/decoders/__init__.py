@@ -9,6 +9,7 @@ from collections.abc import Callable
 from edge_perception.contract import Decoder
 from edge_perception.contract import hookimpl
 from edge_perception.decoders.detection.nanodet import NanoDetDecoder
+from edge_perception.decoders.detection.rtdetr import RtDetrDecoder
 from edge_perception.decoders.detection.ssd import SsdDecoder
 from edge_perception.decoders.detection.yolo import YoloDecoder
 from edge_perception.decoders.detection.yolox import YoloxDecoder
@@ -25,6 +26,7 @@ DECODERS: tuple[type[Decoder], ...] = (
     HeatmapDecoder,
     MoveNetDecoder,
     NanoDetDecoder,
+    RtDetrDecoder,
     SegmentationDecoder,
     SsdDecoder,
     YoloDecoder,

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_perception.contract import FileFacts
 from edge_perception.contract import option
 from edge_perception.contract import OptionError
 from edge_perception.contract import Options
@@ -46,6 +48,18 @@ class CalibrationOptions(Options):
     calibration_default: float = option(
         0.0, 'score of classes without numbers', minimum=0, maximum=1
     )
+
+
+def said_calibration(facts: FileFacts) -> dict[str, Any]:
+    """Return the options that the metadata of a TFLite file has for its scores."""
+    for said in facts.outputs:
+        if said.get('calibration'):
+            return {
+                'calibration': said['calibration'],
+                'calibration_transform': said.get('transform', 'identity'),
+                'calibration_default': said.get('default_score', 0.0),
+            }
+    return {}
 
 
 class Calibration:

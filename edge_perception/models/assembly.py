@@ -33,9 +33,9 @@ from edge_perception.models.artifact_directories import current_entries
 from edge_perception.models.artifact_directories import model_shelf
 from edge_perception.models.artifacts import Artifact
 from edge_perception.models.artifacts import choose_artifact
+from edge_perception.models.drafting import draft_file
 from edge_perception.models.engine_choice import AUTO
 from edge_perception.models.engine_choice import choose_engine
-from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.engine_choice import engines_for
 from edge_perception.models.finding import find_model
 from edge_perception.models.finding import Model
@@ -143,7 +143,7 @@ def assemble(
     loaders: list[_Loader] = []
     passed_over: list[str] = []
     with collect(errors):
-        model = model or find_model(request.model, describe=partial(describe_artifact, host))
+        model = model or find_model(request.model, draft=partial(draft_file, host))
     with collect(errors):
         _check_rotation(request.rotation)
     with collect(errors):

@@ -18,11 +18,6 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 
 AUTO = 'auto'
-# Accelerators first, then by the speed of YOLOX-nano on an x86-64 processor (docs/engines.md);
-# engines of others come behind, by name.
-AUTO_ORDER = ('tensorrt', 'openvino', 'onnxruntime', 'litert')
-# Who is asked what a file says of itself: those first that read the metadata of the training tool.
-READER_ORDER = ('onnxruntime', 'litert', 'openvino', 'tensorrt')
 
 
 def engines_for(host: PluginHost, name: str) -> Sequence[EngineType]:
@@ -33,7 +28,7 @@ def engines_for(host: PluginHost, name: str) -> Sequence[EngineType]:
     """
     if name != AUTO:
         return [choose_engine(host, name)]
-    return _in_order(host, AUTO_ORDER)
+    return sorted(host.engines.values(), key=_preference)
 
 
 def choose_engine(host: PluginHost, name: str) -> EngineType:
@@ -65,8 +60,9 @@ def describe_artifact(host: PluginHost, path: Path) -> ModelDescription:
     :raises EdgePerceptionError: what the first engine said that could not.
     :raises ArtifactError: no engine here reads such files.
     """
-    every = _in_order(host, READER_ORDER)
-    readers = [each for each in every if path.suffix in each.artifact_suffixes]
+    readers = [each for each in host.engines.values() if path.suffix in each.artifact_suffixes]
+    # Those first that read the metadata of the training tool.
+    readers.sort(key=lambda each: (not each.capabilities.metadata, *_preference(each)))
     problems: list[EdgePerceptionError] = []
     for engine_type in readers:
         if probe(engine_type).available:
@@ -85,7 +81,5 @@ def describe_artifact(host: PluginHost, path: Path) -> ModelDescription:
     )
 
 
-def _in_order(host: PluginHost, known: Sequence[str]) -> list[EngineType]:
-    """Return all engine types: known ones in this order, those of others behind them by name."""
-    names = [name for name in known if name in host.engines]
-    return [host.engines[each] for each in (*names, *sorted(set(host.engines) - set(names)))]
+def _preference(engine_type: EngineType) -> tuple[int, str]:
+    return engine_type.auto_rank, engine_type.name

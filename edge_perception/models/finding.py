@@ -16,12 +16,11 @@ from edge_perception.contract import ArtifactError
 from edge_perception.contract import load_manifest
 from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ManifestError
-from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import parse_manifest
-from edge_perception.models.drafting import draft_manifest
-from edge_perception.models.drafting import UNANSWERED
+from edge_perception.contract import UNANSWERED
+from edge_perception.models.drafting import Draft
 from edge_perception.models.proofs import file_sha256
 
 PATH_VARIABLE = 'EDGE_PERCEPTION_MODEL_PATH'
@@ -29,7 +28,7 @@ ZOO = Path(edge_perception.__file__).parent / 'zoo'
 # Not the name of a manifest: an unfinished draft must not make a model of its folder.
 DRAFT_NAME = 'model_draft.yaml'
 
-Describe = Callable[[Path], ModelDescription]
+Drafter = Callable[[Path], Draft]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +52,13 @@ class Model:
         return self.named or self.folder
 
 
-def find_model(
-    name: str, *, describe: Describe, environ: Mapping[str, str] | None = None
-) -> Model:
+def find_model(name: str, *, draft: Drafter, environ: Mapping[str, str] | None = None) -> Model:
     """
     Find a model.
 
     :param name: path of a model folder, of a manifest or of a bare model file; else the name of a
         folder in one of the paths of ``EDGE_PERCEPTION_MODEL_PATH``, else in the zoo.
-    :param describe: reads tensors and metadata of a bare model file.
+    :param draft: makes the draft of a manifest from a bare model file.
     :raises ModelNotFoundError: nothing has this name.
     :raises ManifestError: the manifest is not valid, or a bare file says too little of itself.
     :raises ArtifactError: the source is missing, or not the file that the manifest describes.
@@ -74,7 +71,7 @@ def find_model(
         _say_what_to_draft_from(path)
         manifest = read_manifest(path)
     else:
-        manifest = _drafted(path, describe(path))
+        manifest = _drafted(path, draft(path))
     source = path.parent / manifest.source
     check_source(source, manifest)
     return Model(folder=path.parent, manifest=manifest, source=source, named=named)
@@ -150,8 +147,9 @@ def _known(environ: Mapping[str, str]) -> str:
     return ', '.join(sorted(names)) or 'none'
 
 
-def _drafted(path: Path, description: ModelDescription) -> ModelManifest:
-    draft = draft_manifest(description, source=path.name)
+def _drafted(path: Path, draft: Draft) -> ModelManifest:
+    if draft.unsupported:
+        raise ManifestError(str(path), draft.unsupported)
     if draft.unknown:
         raise ManifestError(
             str(path),

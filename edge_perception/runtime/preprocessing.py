@@ -197,29 +197,35 @@ def place(
     """
     Decide where an image goes in the input of a network.
 
-    A letterboxed image is as large as fits, its shorter side rounded down, at least one pixel. In
-    a centerd letterbox an odd pixel of padding goes to the right or the bottom.
+    A letterboxed image is as large as fits, and at least one pixel. In a centered letterbox an odd
+    pixel of padding goes to the right or the bottom. Each rule is that of its origin, because
+    published models were trained and are judged by it:
 
-    ``letterbox_top_left`` is the rule of YOLOX, which divides boxes by the ratio that was wanted
-    before rounding; we follow it, because the published boxes of its models are made that way. The
-    other rules go back by the sizes that the image really has. The two differ by less than one
-    pixel of the input, at the far end of the shorter side.
+    * ``letterbox_center``, Ultralytics: sides are rounded to the nearest pixel, and boxes go back
+      by the one ratio that was wanted before rounding.
+    * ``letterbox_top_left``, YOLOX: the shorter side is rounded down, boxes go back by the ratio.
+    * ``letterbox_center_floor``, NanoDet: rounded down, each side goes back by its own ratio.
 
     :param width: of the source image, in pixels, before it is turned.
     :return: the transform, and width and height of the image inside the input in pixels.
     """
     turned_width, turned_height = (height, width) if rotation in (90, 270) else (width, height)
     new_width, new_height = recipe.width, recipe.height
-    if recipe.resize != 'stretch':
+    ratio = min(recipe.width / turned_width, recipe.height / turned_height)
+    if recipe.resize == 'letterbox_center':
+        new_width, new_height = (
+            max(1, round(side * ratio)) for side in (turned_width, turned_height)
+        )
+    elif recipe.resize != 'stretch':
         # In whole numbers, because int(49 * (1 / 49)) is 0.
         if turned_width * recipe.height >= turned_height * recipe.width:
             new_height = max(1, turned_height * recipe.width // turned_width)
         else:
             new_width = max(1, turned_width * recipe.height // turned_height)
     scale_x, scale_y = new_width / turned_width, new_height / turned_height
-    if recipe.resize == 'letterbox_top_left':
-        scale_x = scale_y = min(recipe.width / turned_width, recipe.height / turned_height)
-    centerd = recipe.resize == 'letterbox_center'
+    if recipe.resize in ('letterbox_top_left', 'letterbox_center'):
+        scale_x = scale_y = ratio
+    centered = recipe.resize in ('letterbox_center', 'letterbox_center_floor')
     transform = ImageTransform(
         source_width=width,
         source_height=height,
@@ -227,8 +233,8 @@ def place(
         input_height=recipe.height,
         scale_x=scale_x,
         scale_y=scale_y,
-        offset_x=(recipe.width - new_width) // 2 if centerd else 0,
-        offset_y=(recipe.height - new_height) // 2 if centerd else 0,
+        offset_x=(recipe.width - new_width) // 2 if centered else 0,
+        offset_y=(recipe.height - new_height) // 2 if centered else 0,
         rotation=rotation,
     )
     return transform, (new_width, new_height)

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from edge_perception.contract import ConfigurationError
+from edge_perception.contract import UNANSWERED
 from edge_perception.models.atomic_files import replacing
 from edge_perception.models.atomic_files import writing
 from edge_perception.models.drafting import Draft
-from edge_perception.models.drafting import UNANSWERED
 
 
 def write_draft(draft: Draft, *, model: Path, path: Path, force: bool) -> None:
@@ -45,6 +45,8 @@ def write_draft(draft: Draft, *, model: Path, path: Path, force: bool) -> None:
 def render(values: dict[str, Any], draft: Draft, source: str) -> str:
     """Return the text of a draft; every unknown thing is a comment at its top."""
     comments = [f'Drafted from {source}.']
+    if draft.unsupported:
+        comments += ['It cannot be run:', *(f'  - {each}' for each in draft.unsupported)]
     if draft.unknown:
         comments += ['The file does not say:', *(f'  - {each}' for each in draft.unknown)]
         comments.append(f'Put the answer wherever a value is {UNANSWERED!r}, and check the rest.')

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -20,12 +19,11 @@ from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
-from edge_perception.contract import parse_manifest
 from edge_perception.contract import parse_options
 from edge_perception.models.assembly import collect
 from edge_perception.models.drafting import Draft
+from edge_perception.models.drafting import draft_file
 from edge_perception.models.drafting import draft_manifest
-from edge_perception.models.drafting import UNANSWERED
 from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
@@ -67,7 +65,7 @@ def inspect_model(host: PluginHost, name: str) -> Inspection:
     file, manifest = _find(host, name, errors)
     graph = read_graph(file) if file.suffix == ONNX_SUFFIX and can_read_graphs() else None
     description = _describe(host, file, graph)
-    draft = draft_manifest(description, source=file.name)
+    draft = draft_manifest(description, source=file.name, decoders=host.decoders.values())
     if manifest is not None:
         with collect(errors):
             check_input(manifest, description.inputs)
@@ -98,7 +96,7 @@ def _find(
     if path.is_file() and path.suffix not in ('.yaml', '.yml'):
         return path, None
     try:
-        model = find_model(name, describe=lambda file: describe_artifact(host, file))
+        model = find_model(name, draft=partial(draft_file, host))
     except EdgePerceptionError as error:
         # Only what exists can be looked into in spite of what is wrong with it.
         file = _source_beside(host, path) if path.exists() else None
@@ -155,7 +153,7 @@ def _accepting(
 ) -> tuple[str, ...]:
     """Return the decoders whose own check lets these outputs pass."""
     if manifest is None:
-        manifest = _assumed(draft)
+        manifest = draft.completed(folder=Path(), subject='draft')
     if manifest is None:
         return ()
     accepting = []
@@ -168,20 +166,6 @@ def _accepting(
             continue
         accepting.append(name)
     return tuple(accepting)
-
-
-def _assumed(draft: Draft) -> ModelManifest | None:
-    """Return the draft with defaults for what is open: decoders ask for a whole manifest."""
-    values: dict[str, Any] = deepcopy(draft.values)
-    recipe = values['input']
-    if UNANSWERED in (recipe['width'], recipe['height']):
-        return None
-    for key in [key for key, value in recipe.items() if value == UNANSWERED]:
-        del recipe[key]
-    try:
-        return parse_manifest(values, folder=Path(), subject='draft')
-    except EdgePerceptionError:
-        return None  # e.g. an input of a type that no manifest has
 
 
 def sizes(shape: Sequence[int]) -> list[int | None]:

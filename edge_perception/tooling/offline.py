@@ -21,9 +21,9 @@ from edge_perception.models.artifacts import ArtifactWish
 from edge_perception.models.artifacts import GOLDEN_FOLDER
 from edge_perception.models.assembly import assemble
 from edge_perception.models.assembly import Assembled
+from edge_perception.models.drafting import draft_file
 from edge_perception.models.engine_choice import AUTO
 from edge_perception.models.engine_choice import choose_engine
-from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.engine_choice import engines_for
 from edge_perception.models.finding import check_source
 from edge_perception.models.finding import find_model
@@ -80,15 +80,17 @@ def offline_model(host: PluginHost, name: str, manifest: Path | None = None) -> 
     :raises EdgePerceptionError: there is none, or it is not clear how it is fed and read.
     """
     path = Path(name).expanduser()
-    describe = partial(describe_artifact, host)
     if manifest is not None:
         return _with_manifest(path, manifest)
     try:
-        return find_model(name, describe=describe)
+        return find_model(name, draft=partial(draft_file, host))
     except ManifestError as error:
         if not path.is_file() or path.suffix in MANIFEST_SUFFIXES:
             raise
-        assumed = assume(describe(path), source=path)
+        draft = draft_file(host, path)
+        if draft.unsupported:
+            raise
+        assumed = assume(draft, source=path)
         if assumed is None:
             raise ManifestError(
                 error.subject, [*error.problems, 'or name one with --manifest']

@@ -48,10 +48,13 @@ class LiteRtEngineType(EngineType):
     """TFLite files on LiteRT, on the CPU, on a Coral Edge TPU, or through another delegate."""
 
     name = ENGINE
+    auto_rank = 40
     artifact_suffixes = ('.tflite',)
     build_target = 'tflite'
     options_type = LiteRtOptions
-    capabilities = Capabilities(precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True)
+    capabilities = Capabilities(
+        precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True, metadata=True
+    )
 
     def precision(self, options: Options) -> str:
         """Return fp16 for delegates, which compute in it where they have it, else fp32."""

@@ -38,9 +38,12 @@ class OnnxRuntimeEngineType(EngineType):
     """ONNX files on ONNX Runtime; on the CPU in float32 it is the reference for all others."""
 
     name = ENGINE
+    auto_rank = 30
     artifact_suffixes = ('.onnx', '.ort')
     options_type = OnnxRuntimeOptions
-    capabilities = Capabilities(precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True)
+    capabilities = Capabilities(
+        precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True, metadata=True
+    )
 
     def precision(self, options: Options) -> str:
         """Return fp16 where the provider computes in it, else fp32."""

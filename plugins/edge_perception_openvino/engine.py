@@ -39,6 +39,7 @@ class OpenVinoEngineType(EngineType):
     """ONNX files, IR and TFLite files on OpenVINO."""
 
     name = ENGINE
+    auto_rank = 20
     artifact_suffixes = ('.onnx', '.xml', '.tflite')
     options_type = OpenVinoOptions
     capabilities = Capabilities(precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True)

@@ -51,6 +51,7 @@ class TensorRtEngineType(EngineType):
     """Plans of TensorRT 8.5 to 11, on the GPU and the TensorRT that they were built for."""
 
     name = ENGINE
+    auto_rank = 10
     artifact_suffixes = ('.engine', '.plan')
     options_type = TensorRtOptions
     capabilities = Capabilities(precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True)

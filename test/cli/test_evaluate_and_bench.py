@@ -301,7 +301,7 @@ def test_cache_of_nothing(invoke, tmp_path):
 
 
 def shelf_of(folder: Path) -> Path:
-    return model_shelf(find_model(str(folder), describe=lambda _: None))
+    return model_shelf(find_model(str(folder), draft=lambda _: None))
 
 
 def prove(artifact: Path, folder: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from edge_perception.contract import load_manifest
 from edge_perception.contract import ManifestError
-from edge_perception.models.drafting import UNANSWERED
+from edge_perception.contract import UNANSWERED
 from test.model_folders import HERE
 from test.support.networks import save
 from test.support.networks import save_identity

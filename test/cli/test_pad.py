@@ -168,7 +168,7 @@ def test_the_model_knows_the_size_and_is_the_same_otherwise(invoke, tmp_path, si
 def test_artifacts_that_were_built_for_one_size_serve_all(invoke, tmp_path):
     folder = written(invoke, tmp_path / 'pad', 0.6)
     names = (str(folder), 'landing_pad')
-    ours, zoo = (find_model(name, describe=lambda path: None) for name in names)
+    ours, zoo = (find_model(name, draft=lambda path: None) for name in names)
     assert ours.folder != zoo.folder
     assert model_shelf(ours) == model_shelf(zoo)
 

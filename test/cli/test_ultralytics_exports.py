@@ -78,8 +78,6 @@ def test_a_classifier(see, tmp_path):
 @pytest.mark.parametrize(
     ('metadata', 'said'),
     [
-        ({'task': 'segment'}, 'instance masks are not supported'),
-        ({'task': 'obb'}, 'rotated boxes are not supported'),
         ({'names': '{0: "red", 1'}, 'the class names'),
         ({'names': ['red', 'green']}, 'is not what 2 classes and 0 keypoints give'),
         ({'names': '__import__("os").abort()'}, 'the class names'),
@@ -90,6 +88,26 @@ def test_what_cannot_be_known_is_refused_and_said(invoke, street, tmp_path, meta
     assert result.exit_code == 2
     assert said in result.stderr
     assert 'edge-perception inspect' in result.stderr
+
+
+@pytest.mark.parametrize(
+    ('task', 'said'),
+    [('segment', 'instance masks'), ('obb', 'rotated boxes'), ('depth', "the task 'depth'")],
+)
+@pytest.mark.parametrize('command', ['run', 'verify'])
+def test_what_no_draft_can_help_with_is_refused_without_one(
+    invoke, street, tmp_path, task, said, command
+):
+    model = save_detector(tmp_path / 'model.onnx', task=task)
+    words = {
+        'run': [model, street],
+        'verify': [model, '--reference', model, '--images', street.parent],
+    }
+    result = invoke(command, *words[command])
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert '--draft' not in result.stderr
+    assert '--manifest' not in result.stderr
 
 
 def test_the_draft_of_an_export_is_complete(invoke, see, tmp_path):

@@ -124,3 +124,10 @@ def test_integers_of_more_than_8_bits_are_refused(dtype):
 
 def test_calibrated_scores_end_at_1():
     assert classes([0.3, 0.7], calibration=['3,0,100', '']).score.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(('shape', 'rows'), [((-1, 7), 2), ((1, -1), 2), ((-1, 7), 0)])
+def test_rows_that_were_found_are_not_taken_for_classes(shape, rows):
+    decoder = make_decoder(make_manifest('classifier'), *specs(scores=shape))
+    with pytest.raises(DecodeError, match='expected one for each'):
+        decode(decoder, {'scores': np.full((rows, 7), 0.5, np.float32)}, ALL)

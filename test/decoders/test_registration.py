@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import numpy as np
 import pluggy
+import pytest
 
 from edge_perception import decoders
 from edge_perception.contract import CONTRACT_VERSION
+from edge_perception.contract import DecodeError
 from edge_perception.contract import hookspecs
 from edge_perception.contract import TASKS
+from edge_perception.contract import TensorSpec
+from test.plugins.conformance.test_decoders import BuiltIn
 
 
 def test_every_decoder_is_registered_as_anybodys_would_be():
@@ -21,6 +26,7 @@ def test_every_decoder_is_registered_as_anybodys_would_be():
         'heatmap',
         'movenet',
         'nanodet',
+        'rtdetr',
         'segmentation',
         'ssd',
         'yolo',
@@ -32,3 +38,19 @@ def test_every_decoder_is_registered_as_anybodys_would_be():
 
 def test_they_are_written_for_this_contract():
     assert decoders.EDGE_PERCEPTION_CONTRACT == CONTRACT_VERSION
+
+
+@pytest.mark.parametrize('images', [0, 2])
+@pytest.mark.parametrize('kit', BuiltIn.__subclasses__(), ids=lambda kit: kit.__name__)
+def test_an_output_that_is_not_of_one_image_is_refused(kit, images):
+    """An open first size may count what was found, and the first of these is no image."""
+    seen = {name: np.concatenate([each] * images or [each[:0]]) for name, each in kit.seen.items()}
+    # A count of objects has a single number.
+    seen.update({name: each for name, each in kit.seen.items() if each.ndim == 1})
+    proof = kit()
+    outputs = [
+        TensorSpec(name, (-1, *each.shape[1:]) if each.ndim > 1 else each.shape, each.dtype)
+        for name, each in kit.seen.items()
+    ]
+    with pytest.raises(DecodeError):
+        proof.decode(seen, decoder=proof.make(outputs))

@@ -152,3 +152,10 @@ def test_an_offset_that_leaves_no_class_is_an_error():
     tensors = outputs()
     with pytest.raises(DecodeError, match='class -1, expected 0 to'):
         decode(bind(make_manifest('ssd', label_offset=-1), tensors), tensors)
+
+
+def test_boxes_in_pixels_are_refused():
+    tensors = outputs()
+    tensors[OP] *= 300
+    with pytest.raises(DecodeError, match='from 0 to 1'):
+        decode(bind(make_manifest('ssd', width=300, height=300), tensors), tensors)

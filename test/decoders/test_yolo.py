@@ -314,3 +314,12 @@ def test_keypoints_have_their_own_score_or_that_of_their_object(manifest, values
     )
     assert found.keypoints.xy.tolist() == [[[10, 20], [30, 40]]]
     assert found.keypoints.score.tolist() == [score]
+
+
+def test_rows_of_center_and_size_are_not_read_as_corners(manifest):
+    output = np.zeros((1, 300, 6), np.float32)
+    output[0, 0] = [48, 32, 16, 24, 0.9, 1]
+    with pytest.raises(DecodeError, match='layout'):
+        bind(manifest, *output.shape).decode(
+            {'output': output}, transform=ImageTransform(64, 64, 64, 64), selection=Selection()
+        )

@@ -104,3 +104,17 @@ def test_a_network_without_its_sigmoid_is_an_error(scores):
     tensors = raw_head(row=[0, 0, 0, 0, *scores])
     with pytest.raises(DecodeError, match='scores up to 3.*, expected 0 to 1; export it with its'):
         decode(bind(make_manifest('yolox'), tensors), tensors)
+
+
+@pytest.mark.parametrize(
+    ('row', 'decoded'),
+    [
+        ([40, 20, 20, 24, 0.8, 0.1, 0.9], False),  # decoded twice: 2e9 pixels wide
+        ([40, 20, 3, 3, 0.8, 0.1, 0.9], False),  # its center is far away
+        ([0.5, 0.25, -2, -1, 0.8, 0.1, 0.9], True),  # logarithms read as sizes
+    ],
+)
+def test_boxes_that_cannot_be_are_refused_with_the_option_to_correct(row, decoded):
+    tensors = raw_head(row=row)
+    with pytest.raises(DecodeError, match='decoded'):
+        decode(bind(make_manifest('yolox', decoded=decoded), tensors), tensors)

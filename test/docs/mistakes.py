@@ -59,7 +59,7 @@ def assignment_without_value(folder: Path) -> None:
 
 
 def unknown_model(folder: Path) -> None:
-    find_model('yolox', describe=_never)
+    find_model('yolox', draft=_never)
 
 
 def unknown_option(folder: Path) -> None:
@@ -88,7 +88,7 @@ def missing_file(folder: Path) -> None:
         'manifest_version: 1\nname: yolox_nano\nsource: {file: yolox_nano.onnx}\n'
         'input: {width: 416, height: 416}\ndecoder: {name: yolox}\n'
     )
-    find_model('yolox_nano', describe=_never)
+    find_model('yolox_nano', draft=_never)
 
 
 def wrong_size(folder: Path) -> None:

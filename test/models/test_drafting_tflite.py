@@ -19,9 +19,10 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_manifest
 from edge_perception.contract import Quantization
 from edge_perception.contract import TensorSpec
+from edge_perception.contract import UNANSWERED
+from edge_perception.decoders import DECODERS
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_manifest
-from edge_perception.models.drafting import UNANSWERED
 
 IMAGE = (1, 224, 224, 3)
 SSD = ((1, 10, 4), (1, 10), (1, 10), (1,))
@@ -52,7 +53,7 @@ def draft(
         ),
         metadata=metadata,
     )
-    return draft_manifest(description, source=source)
+    return draft_manifest(description, source=source, decoders=DECODERS)
 
 
 def said(*outputs, image=INPUT, **more) -> dict[str, str]:
@@ -113,17 +114,18 @@ def test_ssd_with_its_outputs_in_any_order(outputs, shapes, order):
 
 
 @pytest.mark.parametrize(
-    'boxes',
+    ('boxes', 'decoder'),
     [
-        {},
-        {**BOXES, 'box_order': [0, 1, 2, 3]},
-        {**BOXES, 'box_type': 'center'},
-        {**BOXES, 'box_units': 'pixels'},
+        ({}, 'ssd'),
+        ({**BOXES, 'box_order': [0, 1, 2, 3]}, UNANSWERED),
+        ({**BOXES, 'box_type': 'center'}, UNANSWERED),
+        ({**BOXES, 'box_units': 'pixels'}, UNANSWERED),
     ],
 )
-def test_boxes_that_the_decoder_would_misread_are_an_open_question(boxes):
+def test_boxes_that_the_decoder_would_misread_are_an_open_question(boxes, decoder):
     made = draft(said(boxes, CLASSES, {}, {}), *SSD, dtype='uint8')
-    assert "the decoder 'ssd' is a guess" in '; '.join(made.unknown)
+    assert 'how the outputs are decoded' in '; '.join(made.unknown)
+    assert made.values['decoder'] == {'name': decoder}
     assert made.values['labels'] == ['cat', 'dog']
 
 
@@ -228,9 +230,9 @@ shapes = st.sampled_from([SSD, ((1, 3),), ((1, 224, 224, 3),), ((1, 1, 17, 3),),
 )
 def test_whatever_metadata_holds_a_draft_is_made_of_it(document, outputs, image, dtype):
     made = draft({'tflite_metadata': json.dumps(document)}, *outputs, image=image, dtype=dtype)
-    if not made.unknown:
+    if not made.unknown and not made.unsupported:
         parse_manifest(made.values, folder=Path(), subject='draft')
     if UNANSWERED in made.values['input'].values():
-        assert made.unknown
+        assert made.unknown or made.unsupported
         with pytest.raises(ManifestError):
             parse_manifest(made.values, folder=Path(), subject='draft')

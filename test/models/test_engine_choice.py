@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import Capabilities
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelDescription
@@ -34,7 +35,8 @@ class Acme(Tunable):
 
 
 class WithMetadata(Tunable):
-    name = 'onnxruntime'
+    name = 'theirs'
+    capabilities = Capabilities(metadata=True)
 
     def describe(self, artifact):
         return ModelDescription((), (), metadata={'task': 'detect'})
@@ -49,6 +51,13 @@ class Second(Tunable):
         raise ArtifactError(artifact, reason='is too new', remedy='install a newer one')
 
 
+class Preferred(Tunable):
+    """An engine that wants to be tried before all of ours."""
+
+    name = 'z_last'
+    auto_rank = 5
+
+
 def test_auto_takes_the_first_engine_that_can_load_the_model_and_says_why_not_the_others(
     host, model
 ):
@@ -60,6 +69,11 @@ def test_auto_takes_the_first_engine_that_can_load_the_model_and_says_why_not_th
         "engine 'unplugged' is not available",
         f'artifact {assembled.artifact.path}',
     ]
+
+
+def test_an_engine_of_a_plugin_says_itself_where_auto_tries_it(host, model):
+    host.engines['z_last'] = Preferred()
+    assert assemble(host, Request(model=model(), engine='auto')).engine == 'z_last'
 
 
 def test_auto_goes_on_after_an_engine_that_fails_and_cannot_be_given_back(host, model):
@@ -146,7 +160,7 @@ def test_an_unverified_artifact_is_a_warning_for_as_long_as_it_runs(host, model)
 
 def test_metadata_is_read_by_the_engine_that_knows_it_whatever_else_is_installed(host):
     host.engines.clear()
-    host.engines.update(acme=Acme(), onnxruntime=WithMetadata())
+    host.engines.update(acme=Acme(), theirs=WithMetadata())
     assert describe_artifact(host, Path('net.onnx')).metadata == {'task': 'detect'}
 
 
@@ -162,7 +176,8 @@ def test_of_all_engines_that_cannot_describe_a_file_the_first_is_heard(host):
     first, second = Acme(), Acme()
     first.problem = ArtifactError(Path('net.onnx'), reason='is cut off', remedy='copy it again')
     second.problem = PluginError('no idea')
+    first.auto_rank = 30
     host.engines.clear()
-    host.engines.update(acme=second, onnxruntime=first)
+    host.engines.update(acme=second, other=first)
     with pytest.raises(ArtifactError, match='is cut off'):
         describe_artifact(host, Path('net.onnx'))

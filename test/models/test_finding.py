@@ -19,7 +19,10 @@ from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import TensorSpec
+from edge_perception.decoders import DECODERS
 from edge_perception.models import finding as models
+from edge_perception.models.drafting import Draft
+from edge_perception.models.drafting import draft_manifest
 from edge_perception.models.finding import find_model
 from edge_perception.models.finding import Model
 
@@ -44,8 +47,11 @@ def refuse(path: Path) -> ModelDescription:
 
 
 def find(name: object, *, shelves: tuple[Path, ...] = (), describe=refuse) -> Model:
+    def draft(path: Path) -> Draft:
+        return draft_manifest(describe(path), source=path.name, decoders=DECODERS)
+
     environ = {'EDGE_PERCEPTION_MODEL_PATH': os.pathsep.join(map(str, shelves))}
-    return find_model(str(name), describe=describe, environ=environ)
+    return find_model(str(name), draft=draft, environ=environ)
 
 
 def sentence(error: type[EdgePerceptionError], name: object, **options: object) -> str:
@@ -140,7 +146,7 @@ def test_a_name_is_looked_up_on_the_shelves_in_their_order_and_then_in_the_zoo(t
 def test_without_an_environment_of_its_own_it_is_that_of_the_process(tmp_path, monkeypatch):
     write_model(tmp_path / 'shelf' / 'yolox')
     monkeypatch.setenv('EDGE_PERCEPTION_MODEL_PATH', str(tmp_path / 'shelf'))
-    assert find_model('yolox', describe=refuse).manifest.name == 'the yolox'
+    assert find_model('yolox', draft=refuse).manifest.name == 'the yolox'
 
 
 def test_a_folder_here_comes_before_a_name(tmp_path, monkeypatch):
@@ -227,7 +233,7 @@ def test_a_manifest_that_is_not_valid_says_what_is_wrong(tmp_path):
 def test_a_folder_with_a_model_and_no_manifest_says_how_to_write_one(tmp_path):
     (tmp_path / 'net.onnx').write_bytes(b'')
     with pytest.raises(ManifestError) as raised:
-        find_model(str(tmp_path), describe=lambda _: None)
+        find_model(str(tmp_path), draft=lambda _: None)
     assert str(raised.value).endswith(
         f'edge-perception inspect {tmp_path}/net.onnx --draft --output {tmp_path}/model.yaml'
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import tracemalloc
 
 import cv2
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,9 +20,10 @@ from edge_perception.contract import InputRecipe
 from edge_perception.contract import OptionError
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
+from edge_perception.runtime.preprocessing import place
 from edge_perception.runtime.preprocessing import Preprocessor
 
-RESIZES = ('letterbox_top_left', 'letterbox_center', 'stretch')
+RESIZES = ('letterbox_top_left', 'letterbox_center', 'letterbox_center_floor', 'stretch')
 COLORS = ('bgr', 'rgb', 'gray')
 ENCODINGS = ('bgr8', 'rgb8', 'mono8')
 ROTATIONS = (0, 90, 180, 270)
@@ -50,6 +52,8 @@ def reference_size(turned: tuple[int, int], recipe: InputRecipe) -> tuple[int, i
     if recipe.resize == 'stretch':
         return recipe.width, recipe.height
     ratio = min(recipe.width / turned[0], recipe.height / turned[1])
+    if recipe.resize == 'letterbox_center':
+        return tuple(max(1, round(side * ratio)) for side in turned)
     return tuple(max(1, int(side * ratio + 1e-9)) for side in turned)
 
 
@@ -72,9 +76,9 @@ def reference(frame: Frame, recipe: InputRecipe, rotation: int) -> np.ndarray:
     elif recipe.color != 'gray' and recipe.color != frame.encoding[:3]:
         small = small[..., ::-1]
     padded = np.full((recipe.height, recipe.width, recipe.channels), recipe.fill, float)
-    centerd = recipe.resize == 'letterbox_center'
-    left = (recipe.width - width) // 2 if centerd else 0
-    top = (recipe.height - height) // 2 if centerd else 0
+    centered = recipe.resize in ('letterbox_center', 'letterbox_center_floor')
+    left = (recipe.width - width) // 2 if centered else 0
+    top = (recipe.height - height) // 2 if centered else 0
     padded[top : top + height, left : left + width] = small
     for channel in range(recipe.channels):
         plane = padded[..., channel]
@@ -176,8 +180,9 @@ def test_the_transform_leads_marks_back_to_the_source(size, resize, rotation):
         weight = out[0, 0] / out[0, 0].sum()
         center = np.array([(columns * weight).sum(), (rows * weight).sum()])
         found = transform.points_to_source(center)
-        # Half a pixel of the input, and the rounding of YOLOX: see place().
-        tolerance = (1.5 if resize == 'letterbox_top_left' else 0.5) / transform.scale_x
+        # Half a pixel of the input, and what the one ratio leaves out: see place().
+        exact = resize in ('letterbox_center_floor', 'stretch')
+        tolerance = (0.5 if exact else 1.5) / transform.scale_x
         middle = np.array([left + side / 2, top + side / 2])
         assert np.abs(found - middle).max() < tolerance
         box = transform.boxes_to_source(np.array([[*(center - 3), *(center + 3)]], np.float32))
@@ -195,12 +200,42 @@ def test_top_left_letterbox_is_that_of_yolox():
     assert (transform.offset_x, transform.offset_y) == (0, 0)
 
 
-def test_centerd_letterbox_puts_the_odd_pixel_at_the_end():
-    recipe = InputRecipe(width=416, height=416, resize='letterbox_center', fill=3)
+def test_the_letterbox_of_nanodet_is_rounded_down_with_the_odd_pixel_at_the_end():
+    recipe = InputRecipe(width=416, height=416, resize='letterbox_center_floor', fill=3)
     out, transform = run(Frame(np.full((428, 640, 3), 255, np.uint8)), recipe)
     filled = np.flatnonzero(out[0, 0, :, 0] == 3)
     assert filled.tolist() == [*range(69), *range(69 + 278, 416)]
     assert (transform.offset_y, transform.scale_y) == (69, 278 / 428)
+
+
+def letterbox_of_ultralytics(width: int, height: int, recipe: InputRecipe):
+    """Return size, padding (left, top, right, bottom) and ratio: data/augment.py, LetterBox."""
+    ratio = min(recipe.height / height, recipe.width / width)
+    size = max(1, round(width * ratio)), max(1, round(height * ratio))
+    gaps = (recipe.width - size[0]) / 2, (recipe.height - size[1]) / 2
+    padding = [round(gap + shift) for shift in (-0.1, 0.1) for gap in gaps]
+    return size, padding, ratio
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    width=st.integers(1, 4000),
+    height=st.integers(1, 4000),
+    input_width=st.integers(1, 1280),
+    input_height=st.integers(1, 1280),
+)
+@example(width=752, height=480, input_width=416, input_height=416)
+@example(width=3280, height=2464, input_width=640, input_height=640)
+@example(width=640, height=427, input_width=320, input_height=320)
+@example(width=640, height=426, input_width=192, input_height=192)
+def test_centered_letterbox_is_that_of_ultralytics(width, height, input_width, input_height):
+    recipe = InputRecipe(width=input_width, height=input_height, resize='letterbox_center')
+    transform, size = place(recipe, width=width, height=height, rotation=0)
+    expected, (left, top, right, bottom), ratio = letterbox_of_ultralytics(width, height, recipe)
+    assert size == expected
+    assert (transform.offset_x, transform.offset_y) == (left, top)
+    assert (transform.scale_x, transform.scale_y) == (ratio, ratio)
+    assert (left + size[0] + right, top + size[1] + bottom) == (input_width, input_height)
 
 
 def test_padding_is_normalized_like_pixels():

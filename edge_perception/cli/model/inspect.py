@@ -19,7 +19,7 @@ from edge_perception.cli.output.tables import new_table
 from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ManifestError
 from edge_perception.contract import TensorSpec
-from edge_perception.models.drafting import UNANSWERED
+from edge_perception.contract import UNANSWERED
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.building.onnx_graph import LIBRARY
 from edge_perception.tooling.building.onnx_graph import REMEDY
@@ -105,6 +105,7 @@ def as_values(found: Inspection) -> dict[str, Any]:
         'draft': found.draft.values,
         'unknown': list(found.draft.unknown),
         'optional': list(found.draft.optional),
+        'unsupported': list(found.draft.unsupported),
     }
 
 
@@ -136,9 +137,13 @@ def _print(console: Console, found: Inspection) -> None:
         _print_facts(console, {'decoder': f'{found.manifest.decoder} (manifest)', **decoder})
         return
     _print_facts(console, {'decoder': f'{_drafted_decoder(found)} (draft)', **decoder})
-    if found.draft.unknown:
-        console.print('the file does not say', style='bold')
-        for each in found.draft.unknown:
+    for title, lines in (
+        ('it cannot be run', found.draft.unsupported),
+        ('the file does not say', found.draft.unknown),
+    ):
+        if lines:
+            console.print(title, style='bold')
+        for each in lines:
             console.print(Text(f'  - {each}'), soft_wrap=True)
     for each in found.draft.optional:
         note(f'the file does not say {each}')

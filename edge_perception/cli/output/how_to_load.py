@@ -32,7 +32,7 @@ from edge_perception.models.artifacts import ArtifactWish
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.artifacts import GOLDEN_FOLDER
 from edge_perception.models.artifacts import PRECISIONS
-from edge_perception.models.engine_choice import describe_artifact
+from edge_perception.models.drafting import draft_file
 from edge_perception.models.external_data import artifact_sha256
 from edge_perception.models.finding import draft_command
 from edge_perception.models.finding import find_model
@@ -87,7 +87,7 @@ def _as_the_node_finds_it(host: PluginHost, model: Model, manifest: Path | None)
     """Return the model by the manifest of its proof; None where that manifest lies elsewhere."""
     with suppress(EdgePerceptionError):
         place = str(manifest or model.place)
-        found = find_model(place, describe=partial(describe_artifact, host))
+        found = find_model(place, draft=partial(draft_file, host))
         return found if found.source.samefile(model.source) else None
     return None
 

@@ -23,6 +23,7 @@ x86-64).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,6 +31,8 @@ import numpy as np
 
 from edge_perception.contract import Decoder
 from edge_perception.contract import DecoderMismatchError
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import option
 from edge_perception.contract import Options
@@ -38,17 +41,30 @@ from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.boxes import cell_counts
 from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import Floats
+from edge_perception.contract.boxes import Indices
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
-from edge_perception.decoders.detection.candidates import cell_counts
-from edge_perception.decoders.detection.candidates import Floats
 from edge_perception.decoders.detection.candidates import Grid
 from edge_perception.decoders.detection.candidates import grid
-from edge_perception.decoders.detection.candidates import Indices
 
+# As the training code feeds its models.
+INPUT = {
+    'color': 'bgr',
+    'scale': 1.0,
+    'mean': [103.53, 116.28, 123.675],
+    'std': [57.375, 57.12, 58.395],
+    'resize': 'letterbox_center_floor',
+    'fill': 0,
+}
+SIDES = 32  # four distributions over the distances 0 to 7, as in the published models
+YOLOX_COCO = 85  # numbers of its rows; they would be 53 classes of NanoDet, which hardly is
 STRIDES = (8, 16, 32)
 PLUS_STRIDES = (8, 16, 32, 64)
+JOINED = (STRIDES, PLUS_STRIDES)
 # A point of a cell: so many strides and so many pixels from its upper left corner.
 POINTS = {'corner': (0.0, 0.0), 'center': (0.5, 0.0), 'center_pixel': (0.5, -0.5)}
 
@@ -79,6 +95,23 @@ class NanoDetDecoder(Decoder):
     tasks = frozenset({'detections'})
     options_type: ClassVar[type[Options]] = NanoDetOptions
     options: NanoDetOptions
+
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize scores and distributions over the same cells, side by side or joined."""
+        shapes = facts.shapes
+        if any(len(shape) != 3 or not facts.one_image(shape) for shape in shapes):
+            return None
+        widths = Counter(shape[2] for shape in shapes)
+        classes = 0
+        if len(shapes) == 1 and YOLOX_COCO not in widths:
+            joined = (sum(cell_counts(facts.width, facts.height, each)) for each in JOINED)
+            classes = shapes[0][2] - SIDES if shapes[0][1] in joined else 0
+        elif len(shapes) == 6 and set(widths.values()) == {3}:
+            cells = Counter(shape[1] for shape in shapes)
+            sides = SIDES if SIDES in widths else max(widths)
+            classes = sum(widths) - sides if set(cells.values()) == {2} else 0
+        return Guess('NanoDet', classes=classes, input=INPUT) if classes > 0 else None
 
     def _bind(self) -> None:
         self._bins = self.options.reg_max + 1
@@ -141,9 +174,9 @@ class NanoDetDecoder(Decoder):
     ) -> Perception:
         boxes, classes, scores = [], [], []
         for level in self._levels:
-            confidence = tensors[level.score_output][0][:, : self.class_count]
+            confidence = only_image(tensors[level.score_output])[:, : self.class_count]
             rows, class_id, score = best_classes(confidence, selection.score_threshold)
-            sides = tensors[level.side_output][0][rows, -4 * self._bins :]
+            sides = only_image(tensors[level.side_output])[rows, -4 * self._bins :]
             boxes.append(self._boxes(sides, level.grid, rows))
             classes.append(class_id)
             scores.append(score)

@@ -25,6 +25,8 @@ import numpy as np
 
 from edge_perception.contract import Decoder
 from edge_perception.contract import DecoderMismatchError
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import option
 from edge_perception.contract import Options
@@ -35,14 +37,21 @@ from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import only_image
+from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import whole_classes
 from edge_perception.decoders.score_calibration import Calibration
 from edge_perception.decoders.score_calibration import CalibrationOptions
+from edge_perception.decoders.score_calibration import said_calibration
 
 ORDERS = {
     'boxes_classes_scores': ('classes', 'scores'),
     'scores_boxes_classes': ('scores', 'classes'),
 }
+
+
+# What TFLite metadata says of boxes that this decoder reads: ymin, xmin, ymax, xmax, 0 to 1.
+SAID_OF_BOXES = {'box_type': 'corners', 'box_order': [1, 0, 3, 2], 'box_units': 'normalized'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,24 @@ class SsdDecoder(Decoder):
     tasks = frozenset({'detections'})
     options_type: ClassVar[type[Options]] = SsdOptions
     options: SsdOptions
+
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize boxes, classes and scores of M objects, and their number, in any order."""
+        shapes = facts.shapes
+        if sorted(map(len, shapes)) != [1, 2, 2, 3] or not any(each[-1] == 4 for each in shapes):
+            return None
+        family = 'SSD with its own suppression'
+        boxes = next((said for said, at in zip(facts.outputs, shapes) if len(at) == 3), {})
+        lists = [said for said, at in zip(facts.outputs, shapes) if len(at) == 2]
+        if any(key in boxes and boxes[key] != value for key, value in SAID_OF_BOXES.items()):
+            return None
+        # The output that names its values has the classes.
+        named = tuple(bool(said.get('value_labels')) for said in lists)
+        order = {(True, False): 'boxes_classes_scores', (False, True): 'scores_boxes_classes'}
+        if named not in order or not boxes.keys() >= SAID_OF_BOXES.keys():
+            return Guess(family)
+        return Guess(family, True, options={'order': order[named], **said_calibration(facts)})
 
     def _bind(self) -> None:
         boxes = [spec for spec in self.outputs if len(spec.shape) == 3 and spec.shape[2] == 4]
@@ -105,14 +132,17 @@ class SsdDecoder(Decoder):
         check_finite(used, 'counts')
         # Clamped, because a negative number would count from the end.
         count = max(0, int(used[0]))
-        score = tensors[self._scores][0][:count].astype(np.float32, copy=False)
+        score = only_image(tensors[self._scores])[:count].astype(np.float32, copy=False)
         check_scores(score)
-        boxes = tensors[self._boxes][0][:count].astype(np.float32, copy=False)
+        boxes = only_image(tensors[self._boxes])[:count].astype(np.float32, copy=False)
+        side = np.array([transform.input_width, transform.input_height] * 2, np.float32)
+        boxes = boxes[:, [1, 0, 3, 2]] * side
+        used_rows = score >= selection.score_threshold
         check_finite(boxes, 'boxes')
-        class_id = whole_classes(tensors[self._classes][0][:count])
-        width, height = transform.input_width, transform.input_height
+        check_inside(boxes[used_rows], transform, remedy='this decoder reads boxes from 0 to 1')
+        class_id = whole_classes(only_image(tensors[self._classes])[:count])
         detections, _ = select(
-            boxes[:, [1, 0, 3, 2]] * np.array([width, height, width, height], np.float32),
+            boxes,
             score=self._calibrate(score, class_id),
             class_id=class_id + self.options.label_offset,
             selection=selection,

@@ -30,6 +30,7 @@ which 0.14 ms find out that all others show nothing; the transposed layout takes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from typing import ClassVar
 
 import numpy as np
@@ -37,6 +38,8 @@ import numpy as np
 from edge_perception.contract import center_size_to_xyxy
 from edge_perception.contract import Decoder
 from edge_perception.contract import DecoderMismatchError
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import Keypoints
 from edge_perception.contract import option
@@ -45,17 +48,24 @@ from edge_perception.contract import Perception
 from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
+from edge_perception.contract.boxes import cell_counts
+from edge_perception.contract.boxes import cell_totals
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import Floats
+from edge_perception.contract.boxes import Indices
+from edge_perception.contract.boxes import only_image
+from edge_perception.contract.boxes import PYRAMIDS
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
-from edge_perception.decoders.detection.candidates import cell_counts
-from edge_perception.decoders.detection.candidates import Floats
-from edge_perception.decoders.detection.candidates import Indices
-from edge_perception.decoders.detection.candidates import passing
-from edge_perception.decoders.detection.candidates import whole_classes
+from edge_perception.decoders.detection.candidates import check_inside
+from edge_perception.decoders.detection.candidates import finished_rows
+from edge_perception.decoders.keypoint_sets import COCO_PERSON
+from edge_perception.decoders.keypoint_sets import COCO_PERSON_SKELETON
 
-PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+# As the training code feeds its models.
+INPUT = {'color': 'rgb', 'scale': 1 / 255, 'resize': 'letterbox_center', 'fill': 114}
+MAX_FINISHED = 1000  # rows of exports with suppression inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,40 @@ class YoloDecoder(Decoder):
     options_type: ClassVar[type[Options]] = YoloOptions
     options: YoloOptions
 
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize cells or finished rows; the metadata of Ultralytics tells them exactly."""
+        if facts.task:
+            return cls._from_metadata(facts)
+        shape, cells = facts.only_shape, cell_totals(facts.width, facts.height)
+        if len(shape) != 3 or not facts.one_image(shape):
+            return None
+        if shape[2] in cells and shape[1] > 4:
+            family, classes = 'an anchor-free YOLO (version 8 and later)', shape[1] - 4
+            return Guess(family, classes=classes, options=_units(facts), input=INPUT)
+        # As many rows as cells is no accident: they are not finished.
+        if shape[2] == 6 and 1 < shape[1] <= MAX_FINISHED and shape[1] not in cells:
+            return Guess('a YOLO with its own suppression', options=_units(facts), input=INPUT)
+        return None
+
+    @classmethod
+    def _from_metadata(cls, facts: FileFacts) -> Guess | None:
+        count, numbers = facts.keypoints if facts.task == 'pose' else (0, 0)
+        layout = _exported_layout(facts, pose=count * numbers)
+        if facts.task not in ('detect', 'pose') or not layout:
+            return None
+        options: dict[str, Any] = {'layout': layout, **_units(facts)}
+        if numbers == 2:
+            options['keypoint_values'] = 2
+        names = facts.keypoint_names
+        if count != len(names):
+            known = count == len(COCO_PERSON)
+            names = COCO_PERSON if known else tuple(f'kp{index}' for index in range(count))
+        values: dict[str, Any] = {'keypoints': list(names)} if count else {}
+        if names == COCO_PERSON:
+            values['skeleton'] = [list(pair) for pair in COCO_PERSON_SKELETON]
+        return Guess('YOLO', certain=True, options=options, input=INPUT, values=values)
+
     def _bind(self) -> None:
         self._pose = len(self.manifest.keypoint_names) * self.options.keypoint_values
         shape = self.outputs[0].shape if len(self.outputs) == 1 else ()
@@ -119,20 +163,16 @@ class YoloDecoder(Decoder):
         if self.options.layout != 'auto':
             return self.options.layout
         recipe = self.manifest.input
-        cells = [sum(cell_counts(recipe.width, recipe.height, each)) for each in PYRAMIDS]
         labels = len(self.manifest.labels)
-        channels = 4 + labels + self._pose if labels else 0
-        if last in cells:
-            return 'channels_first'
-        if first in cells:
-            return 'channels_last'
-        if last == 6 + self._pose:
-            if first < 0 and channels == last:
-                raise self._mismatch()
-            return 'end_to_end'
-        if channels in (first, last) and first != last:
-            return 'channels_first' if first == channels else 'channels_last'
-        raise self._mismatch()
+        layout = _layout_of(
+            (first, last),
+            cells=cell_totals(recipe.width, recipe.height),
+            channels=4 + labels + self._pose if labels else 0,
+            finished=6 + self._pose,
+        )
+        if not layout:
+            raise self._mismatch()
+        return layout
 
     def _mismatch(self) -> DecoderMismatchError:
         recipe, pose = self.manifest.input, f' + {self._pose} for keypoints' if self._pose else ''
@@ -145,15 +185,16 @@ class YoloDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        output = tensors[self._output][0]
+        output = only_image(tensors[self._output])
         if self._layout == 'end_to_end':
             found = self._read_finished(output, selection.score_threshold)
         else:
             cells = output.T if self._layout == 'channels_first' else output
             found = self._read_cells(cells, selection.score_threshold)
-        check_finite(found.xyxy, 'boxes')
+        boxes = found.xyxy * self._unit
+        check_inside(boxes, transform, remedy='correct layout and box_units of decoder.options')
         detections, rows = select(
-            found.xyxy * self._unit,
+            boxes,
             score=found.score,
             class_id=found.class_id,
             selection=selection,
@@ -175,12 +216,9 @@ class YoloDecoder(Decoder):
         return _Found(center_size_to_xyxy(found[:, :4]), score, class_id, found[:, end:])
 
     def _read_finished(self, output: Floats, threshold: float) -> _Found:
-        score = output[:, 4]
-        rows = passing(score, threshold)
-        # Unused rows have score 0, which passes a threshold of 0.
-        rows = rows[score[rows] != 0]
+        rows, class_id, score = finished_rows(output, threshold)
         found = output[rows].astype(np.float32, copy=False)
-        return _Found(found[:, :4], found[:, 4], whole_classes(found[:, 5]), found[:, 6:])
+        return _Found(found[:, :4], score, class_id, found[:, 6:])
 
     def _keypoints(
         self, pose: Float32Array, instance_score: Float32Array, transform: ImageTransform
@@ -193,3 +231,43 @@ class YoloDecoder(Decoder):
             xy=transform.points_to_source(points[..., :2] * self._unit[:2]),
             score=np.clip(np.broadcast_to(score, points.shape[:2]), 0, 1),
         )
+
+
+def _units(facts: FileFacts) -> dict[str, Any]:
+    # Ultralytics divides boxes by the size of the input for this format only.
+    return {'box_units': 'normalized'} if facts.suffix == '.tflite' else {}
+
+
+def _exported_layout(facts: FileFacts, *, pose: int) -> str:
+    """Return the layout of an Ultralytics export with so many numbers for keypoints, if any."""
+    shape, channels, finished = facts.only_shape, 4 + len(facts.labels) + pose, 6 + pose
+    if len(shape) != 3 or not facts.labels:
+        return ''
+    sizes, cells = shape[1:], cell_totals(facts.width, facts.height)
+    if facts.suppressed:
+        return 'end_to_end' if sizes[1] in (finished, -1) else ''
+    layout = _layout_of(sizes, cells=cells, channels=channels, finished=finished)
+    if layout != 'end_to_end':
+        width, count = sizes if layout == 'channels_first' else sizes[::-1]
+        return layout if width in (channels, -1) and count in (*cells, -1) else ''
+    # Exports that are older than the key end2end, e.g. of YOLOv10. RT-DETR may have six, too.
+    metadata = facts.description.metadata
+    named = f'{metadata.get("head", "")} {metadata.get("description", "")}'.lower()
+    older = facts.suppressed is None or 'v10' in named
+    return layout if older and 'rtdetr' not in named else ''
+
+
+def _layout_of(
+    sizes: tuple[int, ...], *, cells: frozenset[int], channels: int, finished: int
+) -> str:
+    """Return the layout that sizes tell: by cells, by a finished row, by labels; else nothing."""
+    first, last = sizes
+    if last in cells:
+        return 'channels_first'
+    if first in cells:
+        return 'channels_last'
+    if last == finished:
+        return '' if first < 0 and channels == last else 'end_to_end'
+    if channels in (first, last) and first != last:
+        return 'channels_first' if first == channels else 'channels_last'
+    return ''

@@ -26,6 +26,8 @@ import numpy as np
 
 from edge_perception.contract import center_size_to_xyxy
 from edge_perception.contract import Decoder
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import option
 from edge_perception.contract import Options
@@ -33,15 +35,20 @@ from edge_perception.contract import Perception
 from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
-from edge_perception.contract.boxes import check_finite
+from edge_perception.contract import UNANSWERED
+from edge_perception.contract.boxes import cell_counts
+from edge_perception.contract.boxes import cell_totals
 from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import only_image
+from edge_perception.contract.boxes import PYRAMIDS
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
-from edge_perception.decoders.detection.candidates import cell_counts
+from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import grid
 from edge_perception.decoders.detection.candidates import passing
 
-PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64))
+# As the training code feeds its models.
+INPUT = {'color': 'bgr', 'scale': 1.0, 'resize': 'letterbox_top_left', 'fill': 114}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,22 @@ class YoloxDecoder(Decoder):
     tasks = frozenset({'detections'})
     options_type: ClassVar[type[Options]] = YoloxOptions
     options: YoloxOptions
+
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize a row for each cell, of YOLOv5 three; shapes do not tell what is decoded."""
+        shape, cells = facts.only_shape, cell_totals(facts.width, facts.height)
+        if len(shape) != 3 or not facts.one_image(shape) or shape[2] < 6:
+            return None
+        if shape[1] in cells:
+            asks = ('whether the network decodes its boxes itself, to pixels (decoded)',)
+            options = {'decoded': UNANSWERED}
+            return Guess('YOLOX', False, shape[2] - 5, options=options, input=INPUT, asks=asks)
+        # In TFLite files its boxes run from 0 to 1.
+        if shape[1] % 3 == 0 and shape[1] // 3 in cells and facts.suffix != '.tflite':
+            usual = {**INPUT, 'color': 'rgb', 'scale': 1 / 255, 'resize': 'letterbox_center'}
+            return Guess('YOLOv5', False, shape[2] - 5, options={'decoded': True}, input=usual)
+        return None
 
     def _bind(self) -> None:
         recipe = self.manifest.input
@@ -84,7 +107,7 @@ class YoloxDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        raw = tensors[self._output][0]
+        raw = only_image(tensors[self._output])
         if not self.options.decoded and len(raw) != len(self._grid.stride):
             raise ValueError(f'got {len(raw)} rows, expected {len(self._grid.stride)}')
         likely = passing(raw[:, 4], selection.score_threshold)
@@ -95,7 +118,11 @@ class YoloxDecoder(Decoder):
             found[:, 5:] * found[:, 4:5], selection.score_threshold
         )
         boxes = self._boxes(found[rows, :4], likely[rows])
-        check_finite(boxes, 'boxes')
+        check_inside(
+            boxes,
+            transform,
+            remedy=f'decoder.options has decoded: {str(self.options.decoded).lower()}; correct it',
+        )
         detections, _ = select(
             boxes, score=score, class_id=class_id, selection=selection, transform=transform
         )

@@ -22,6 +22,8 @@ import numpy as np
 from edge_perception.contract import center_size_to_xyxy
 from edge_perception.contract import Decoder
 from edge_perception.contract import DecoderMismatchError
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import Keypoints
 from edge_perception.contract import Perception
@@ -29,16 +31,21 @@ from edge_perception.contract import select
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.boxes import cell_counts
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.types import Float32Array
-from edge_perception.decoders.detection.candidates import cell_counts
 from edge_perception.decoders.detection.candidates import Grid
 from edge_perception.decoders.detection.candidates import grid
 from edge_perception.decoders.detection.candidates import passing
 
 STRIDES = (8, 16, 32)
 LANDMARKS = 5
+# Left and right are those of the person.
+NAMES = ('right_eye', 'left_eye', 'nose_tip', 'right_mouth_corner', 'left_mouth_corner')
+# As the training code feeds its models.
+INPUT = {'color': 'bgr', 'scale': 1.0, 'resize': 'letterbox_top_left', 'fill': 0}
 # Outputs of one stride: class and objectness, which enter the score alike, box, landmarks.
 WIDTHS = (1, 1, 4, 2 * LANDMARKS)
 
@@ -57,6 +64,15 @@ class YuNetDecoder(Decoder):
     name = 'yunet'
     tasks = frozenset({'detections', 'keypoints'})
     class_count = 1
+
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize its twelve outputs by their last sizes."""
+        last = sorted(shape[-1] for shape in facts.shapes if shape)
+        if last != sorted(WIDTHS * len(STRIDES)):
+            return None
+        names = {'labels': ['face'], 'keypoints': list(NAMES)}
+        return Guess('YuNet', input=INPUT, values=names)
 
     def _bind(self) -> None:
         recipe = self.manifest.input
@@ -116,7 +132,7 @@ class YuNetDecoder(Decoder):
         self, tensors: Tensors, level: _Level, threshold: float
     ) -> tuple[Float32Array, Float32Array, Float32Array]:
         """Return boxes (M, 4), landmarks (M, 5, 2), scores (M,) of a stride, in input pixels."""
-        likely, sure, box, points = (tensors[name][0] for name in level.outputs)
+        likely, sure, box, points = (only_image(tensors[name]) for name in level.outputs)
         score = np.sqrt(np.clip(likely[:, 0], 0, 1) * np.clip(sure[:, 0], 0, 1))
         if len(score) != len(level.grid.stride):
             raise ValueError(

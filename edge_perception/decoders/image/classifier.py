@@ -25,6 +25,8 @@ import numpy.typing as npt
 
 from edge_perception.contract import Classes
 from edge_perception.contract import Decoder
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import option
 from edge_perception.contract import Options
@@ -36,6 +38,7 @@ from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.score_calibration import Calibration
 from edge_perception.decoders.score_calibration import CalibrationOptions
+from edge_perception.decoders.score_calibration import said_calibration
 
 # How far from 1 the sum of a thousand probabilities in half precision may be, and how much of it
 # rounding to 8 bits may add for each class.
@@ -63,6 +66,23 @@ class ClassifierDecoder(Decoder):
     options: ClassifierOptions
     class_count: int | None = None
 
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize a number for each class; the metadata tells how many there are."""
+        shape = facts.only_shape
+        sizes = [size for size in shape[1:] if size != 1]
+        if facts.task:
+            fits = facts.task == 'classify' and shape[1:] in ((len(facts.labels),), (-1,))
+            return Guess('a classifier', certain=True) if fits else None
+        if len(shape) not in (2, 4) or len(sizes) != 1 or sizes[0] < 2:
+            return None
+        if not facts.one_image(shape):
+            return None
+        said = facts.outputs[0] if facts.outputs else {}
+        certain = bool(said.get('labels') or said.get('value_labels'))
+        options = said_calibration(facts) if certain else {}
+        return Guess('a classifier', certain, sizes[0], options=options)
+
     def _bind(self) -> None:
         shape = self.outputs[0].shape if len(self.outputs) == 1 else ()
         # The batch may be open as well.
@@ -80,7 +100,11 @@ class ClassifierDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        score = self._probabilities(tensors[self._output].reshape(-1))
+        output = tensors[self._output]
+        if output.size != (self.class_count or max(output.shape)):
+            shape = 'x'.join(map(str, output.shape))
+            raise ValueError(f'got {shape} numbers, expected one for each of C classes')
+        score = self._probabilities(output.reshape(-1))
         score = self._calibrate(score, np.arange(len(score)))
         wanted = score >= selection.score_threshold
         if selection.class_ids is not None:

@@ -22,6 +22,8 @@ from typing import ClassVar
 import numpy as np
 
 from edge_perception.contract import Decoder
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import option
 from edge_perception.contract import Options
@@ -30,8 +32,10 @@ from edge_perception.contract import Selection
 from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
 from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import Indices
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.types import UInt8Array
-from edge_perception.decoders.detection.candidates import Indices
+from edge_perception.decoders.score_maps import shrinkage
 
 MAX_CLASSES = 256
 
@@ -58,6 +62,15 @@ class SegmentationDecoder(Decoder):
     options_type: ClassVar[type[Options]] = SegmentationOptions
     options: SegmentationOptions
     class_count: int | None = None
+
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize maps of the classes; metadata with labels makes it certain."""
+        found = shrinkage(facts)
+        if found is None or found[1] > MAX_CLASSES:
+            return None
+        labels = facts.outputs[0].get('labels') if facts.outputs else None
+        return Guess('a segmentation', bool(labels), found[1])
 
     def _bind(self) -> None:
         spec = self.outputs[0] if len(self.outputs) == 1 else None
@@ -93,15 +106,15 @@ class SegmentationDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        output = tensors[self._output]
+        output = only_image(tensors[self._output])
         channels = None
         if self._channel_axis is not None:
-            channels = np.moveaxis(output, self._channel_axis, 1)[0]
-        height, width = output[0].shape if channels is None else channels.shape[1:]
+            channels = np.moveaxis(output, self._channel_axis - 1, 0)
+        height, width = output.shape if channels is None else channels.shape[1:]
         rows, columns = self._cells(transform, height, width)
         # Only the part that shows the image: a letterboxed frame fills half of a square.
         window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        part = output[0][window] if channels is None else channels[(slice(None), *window)]
+        part = output[window] if channels is None else channels[(slice(None), *window)]
         classes = self._classes(part)
         turned = classes[rows[:, None] - rows[0], columns - columns[0]]
         return Perception(mask=np.ascontiguousarray(np.rot90(turned, transform.rotation // 90)))

@@ -25,6 +25,8 @@ from typing import ClassVar
 import numpy as np
 
 from edge_perception.contract import Decoder
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import option
 from edge_perception.contract import Options
@@ -33,10 +35,13 @@ from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import Floats
+from edge_perception.contract.boxes import Indices
+from edge_perception.contract.boxes import only_image
 from edge_perception.contract.types import Float32Array
-from edge_perception.decoders.detection.candidates import Floats
-from edge_perception.decoders.detection.candidates import Indices
-from edge_perception.decoders.keypoint_rows import one_instance
+from edge_perception.decoders.keypoint.keypoint_rows import one_instance
+from edge_perception.decoders.score_maps import shrinkage
+from edge_perception.decoders.score_maps import SHRUNK
 
 # Stands for values without a logarithm: networks overshoot below zero beside a peak.
 SMALLEST = 1e-10
@@ -68,6 +73,14 @@ class HeatmapDecoder(Decoder):
     options: HeatmapOptions
     class_count: int | None = None
 
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize maps that are smaller than the input."""
+        found = shrinkage(facts)
+        if found is None or found[0] not in SHRUNK:
+            return None
+        return Guess('heat maps of keypoints', asks=('the keypoint names',))
+
     def _bind(self) -> None:
         names = len(self.manifest.keypoint_names)
         shape = self.outputs[0].shape if len(self.outputs) == 1 else ()
@@ -94,7 +107,7 @@ class HeatmapDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        maps = tensors[self._output][0]
+        maps = only_image(tensors[self._output])
         if self._layout == 'nhwc':
             maps = maps.transpose(2, 0, 1)
         count, rows, columns = maps.shape

@@ -17,11 +17,16 @@ from __future__ import annotations
 import numpy as np
 
 from edge_perception.contract import Decoder
+from edge_perception.contract import FileFacts
+from edge_perception.contract import Guess
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
-from edge_perception.decoders.keypoint_rows import one_instance
+from edge_perception.contract.boxes import only_image
+from edge_perception.decoders.keypoint.keypoint_rows import one_instance
+from edge_perception.decoders.keypoint_sets import COCO_PERSON
+from edge_perception.decoders.keypoint_sets import COCO_PERSON_SKELETON
 
 
 class MoveNetDecoder(Decoder):
@@ -30,6 +35,14 @@ class MoveNetDecoder(Decoder):
     name = 'movenet'
     tasks = frozenset({'keypoints'})
     class_count: int | None = None
+
+    @classmethod
+    def guess(cls, facts: FileFacts) -> Guess | None:
+        """Recognize the keypoints of a person."""
+        if facts.only_shape != (1, 1, len(COCO_PERSON), 3):
+            return None
+        skeleton = [list(pair) for pair in COCO_PERSON_SKELETON]
+        return Guess('MoveNet', values={'keypoints': list(COCO_PERSON), 'skeleton': skeleton})
 
     def _bind(self) -> None:
         names = len(self.manifest.keypoint_names)
@@ -46,7 +59,7 @@ class MoveNetDecoder(Decoder):
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
     ) -> Perception:
-        rows = tensors[self._output][0, 0].astype(np.float32, copy=False)
+        rows = only_image(tensors[self._output])[0].astype(np.float32, copy=False)
         size = np.array([transform.input_width, transform.input_height], np.float32)
         return Perception(
             keypoints=one_instance(

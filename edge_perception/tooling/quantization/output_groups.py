@@ -24,7 +24,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
-from edge_perception.models.families import cell_totals
+from edge_perception.contract.boxes import cell_totals
 
 SCORES = 'class scores'
 CLEAR_SHARE = 0.5  # of the best score in the picture: from there on an object may be clear
@@ -114,7 +114,7 @@ def groups_of(manifest: ModelManifest, outputs: Sequence[TensorSpec]) -> Iterato
             yield from _yolo(manifest, spec)
         elif manifest.decoder == 'nanodet' and len(spec.shape) == 3:
             yield from _nanodet(manifest, spec, joined=len(outputs) == 1)
-        elif manifest.decoder != 'ssd':
+        elif manifest.decoder not in ('ssd', 'rtdetr'):
             yield Group(spec.name, SCORES if manifest.decoder == 'classifier' else 'all')
 
 

@@ -10,6 +10,7 @@ from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.decoders import DECODERS
 from edge_perception.decoders.detection.nanodet import NanoDetDecoder
+from edge_perception.decoders.detection.rtdetr import RtDetrDecoder
 from edge_perception.decoders.detection.ssd import SsdDecoder
 from edge_perception.decoders.detection.yolo import YoloDecoder
 from edge_perception.decoders.detection.yolox import YoloxDecoder
@@ -90,6 +91,14 @@ class TestNanoDet(BuiltIn):
         **{f'dis_{stride}': zeros(1, cells, 32) for stride, cells in CELLS.items()},
         'cls_16': with_rows(zeros(1, 16, 3), {6: [0, 0, 0.7], 9: [0.6, 0, 0]}),
     }
+    unseen = nothing(seen)
+
+
+class TestRtDetr(BuiltIn):
+    decoder_type = RtDetrDecoder
+    manifest = manifest('rtdetr')
+    rows = {0: [0.5, 0.5, 0.4, 0.6, 0, 0, 0.9], 1: [0.2, 0.3, 0.1, 0.1, 0.6, 0, 0]}
+    seen = {'output': with_rows(zeros(1, 8, 7), rows)}
     unseen = nothing(seen)
 
 

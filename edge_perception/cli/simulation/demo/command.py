@@ -18,7 +18,7 @@ from edge_perception.cli.simulation.demo.job import DemoError
 from edge_perception.cli.simulation.demo.job import Job
 from edge_perception.cli.simulation.demo.job import Plan
 from edge_perception.models.atomic_files import writing
-from edge_perception.models.engine_choice import describe_artifact
+from edge_perception.models.drafting import draft_file
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.simulation.nodes.processes import interruptible
@@ -83,7 +83,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')}: got 'nan', expected a number")
     source = _source(given)
     host = PluginHost()
-    model = find_model(given['model'], describe=partial(describe_artifact, host))
+    model = find_model(given['model'], draft=partial(draft_file, host))
     require_ros()
     with writing(given['out']):
         given['out'].mkdir(parents=True, exist_ok=True)

@@ -45,5 +45,3 @@ COCO_PERSON_SKELETON = (
     (13, 15),
     (14, 16),
 )
-# YuNet and other face detectors with five points; left and right are those of the person.
-FACE_LANDMARKS = ('right_eye', 'left_eye', 'nose_tip', 'right_mouth_corner', 'left_mouth_corner')
