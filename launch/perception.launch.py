@@ -4,11 +4,13 @@
 Start the perception node: ``ros2 launch edge_perception perception.launch.py model:=MODEL``.
 
 An argument left empty is not passed on: the parameter file decides, then the preset, else the
-node.
+node. The arguments that are parameters of the node come from the schema of its parameters, so
+that nothing has to be imported that the Python of ``ros2 launch`` may lack.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -24,26 +26,20 @@ from edge_perception.ros.system.process_environment import on_this_machine
 from edge_perception.ros.system.shared_files import find_shared
 from launch import LaunchDescription
 
-# Name, default, description.
+SCHEMA = 'config/parameters.schema.json'
+# Name, default, description of what is no parameter of the node.
 ARGUMENTS = (
-    ('model', '', 'path of a model folder, or name of a model'),
-    ('engine', '', 'name of the inference engine; auto: the best that can load the model'),
-    ('image_topic', '', 'topic of the camera'),
-    ('camera_info_topic', '', 'topic of its CameraInfo, for poses'),
-    ('cameras', '', 'several cameras, as front,down, with the topics <name>/image_raw'),
-    ('latency_budget_ms', '', 'how old a published result may be, ms from its stamp; 0: any age'),
     ('preset', '', 'parameters that suit a machine, from config/'),
     ('params_file', '', 'YAML file with more parameters'),
     ('debug', 'false', 'draw every image on ~/debug_image, and say how to look at it'),
     ('discovery', 'localhost', 'localhost: the node talks to this machine; subnet: to others too'),
-    ('autostart', 'true', 'configure and activate at start, and after a respawn'),
     ('use_sim_time', '', 'true: take the time from /clock'),
     ('namespace', '', 'namespace of the node'),
     ('use_respawn', 'true', 'start the node again whenever it ends'),
     ('log_level', 'info', 'debug, info, warn, error or fatal'),
 )
-TEXT_PARAMETERS = ('model', 'engine', 'image_topic', 'camera_info_topic')
-SWITCH_PARAMETERS = ('autostart', 'use_sim_time')
+# Where the node decides otherwise: by itself it waits for a lifecycle manager.
+DEFAULTS = {'autostart': 'true'}
 PRESETS = ('', 'coral', 'intel', 'jetson', 'multi_camera', 'myriad', 'raspberry_pi')
 # Anything else would silently mean false.
 SWITCHES = ('true', 'false', 'True', 'False')
@@ -53,25 +49,37 @@ CHOICES = {
     'preset': PRESETS,
     'discovery': ('localhost', 'subnet'),
     'debug': SWITCHES,
-    'autostart': SWITCHES,
     'use_respawn': SWITCHES,
     'use_sim_time': ('', *SWITCHES),
     'log_level': (*LOG_LEVELS, *map(str.upper, LOG_LEVELS)),
 }
 
 
+def node_parameters():
+    schema = json.loads(find_shared(SCHEMA).read_text(encoding='utf-8'))
+    declared = schema['properties']['/**']['properties']['ros__parameters']['properties']
+    return {name: each for name, each in declared.items() if each.get('x-launch-argument')}
+
+
+def as_argument(name, declared):
+    default = DEFAULTS.get(name, '')
+    choices = SWITCHES if declared['type'] == 'boolean' else declared.get('enum', ())
+    return DeclareLaunchArgument(
+        name,
+        default_value=default,
+        description=declared['description'],
+        choices=list(dict.fromkeys((default, *choices))) if choices else None,
+    )
+
+
 def explicit_parameters(given):
-    # As a value of its type: launch would take a folder named 7 for a number.
     values = {
-        name: ParameterValue(given[name], value_type=str)
-        for name in TEXT_PARAMETERS
+        name: value_of(name, given[name], declared['type'])
+        for name, declared in node_parameters().items()
         if given[name]
     }
-    values.update({name: is_true(given[name]) for name in SWITCH_PARAMETERS if given[name]})
-    if given['cameras']:
-        values['cameras'] = [name.strip() for name in given['cameras'].split(',')]
-    if given['latency_budget_ms']:
-        values['latency_budget_ms'] = number('latency_budget_ms', given['latency_budget_ms'])
+    if given['use_sim_time']:
+        values['use_sim_time'] = is_true(given['use_sim_time'])
     if is_true(given['debug']):
         values['debug.max_rate'] = 0.0
     return values
@@ -107,15 +115,24 @@ def is_true(text):
     return text.lower() == 'true'
 
 
-def number(name, text):
+def value_of(name, text, kind):
+    if kind == 'boolean':
+        return is_true(text)
+    if kind == 'array':
+        return [each.strip() for each in text.split(',')]
+    if kind == 'string':
+        # As a value of its type: launch would take a folder named 7 for a number.
+        return ParameterValue(text, value_type=str)
     try:
-        return float(text)
+        return int(text) if kind == 'integer' else float(text)
     except ValueError:
-        raise RuntimeError(f'{name}: got {text!r}, expected a number') from None
+        words = {'integer': 'an integer', 'number': 'a float'}
+        raise RuntimeError(f'{name}: got {text!r}, expected {words[kind]}') from None
 
 
 def perception_node(context):
-    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    names = [*node_parameters(), *(name for name, _, _ in ARGUMENTS)]
+    given = {name: LaunchConfiguration(name).perform(context) for name in names}
     variables, kept_here = surroundings(given)
     node = Node(
         package='edge_perception',
@@ -135,7 +152,8 @@ def perception_node(context):
 
 
 def generate_launch_description():
-    declared = [
+    declared = [as_argument(name, declared) for name, declared in node_parameters().items()]
+    declared += [
         DeclareLaunchArgument(
             name, default_value=default, description=description, choices=CHOICES.get(name)
         )

@@ -36,7 +36,8 @@ from edge_perception.models.plugin_host import BLOCK_VARIABLE
 from edge_perception.models.plugin_host import LOAD_VARIABLE
 from edge_perception.ros.output import diagnostics
 from edge_perception.ros.output import publishers as outputs
-from edge_perception.ros.parameters.declaration import LIVE
+from edge_perception.ros.parameters.declaration import parameter_specs
+from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.system import qos
 from edge_perception.runtime.accounts import DROP_REASONS
 from test.docs.markdown import anchors
@@ -284,7 +285,8 @@ def test_every_service_is_explained() -> None:
 
 def test_the_parameters_that_change_while_running_are_named() -> None:
     text, _, _ = section(read('docs/node.md'), 'Parameters').partition('All others wait')
-    assert set(re.findall(r'`([\w.*]+)`', text)) - {'configure'} == {*LIVE, 'debug.*'}
+    live = [spec.name for spec in parameter_specs(NodeConfig) if spec.live]
+    assert set(re.findall(r'`([\w.*]+)`', text)) - {'configure'} == {*live, 'debug.*'}
 
 
 def test_every_diagnostic_is_explained(tmp_path: Path) -> None:

@@ -160,10 +160,23 @@ def test_a_file_wins_over_a_preset_and_an_argument_over_both(perception, tmp_pat
     assert config.engine == 'onnxruntime'
 
 
+@pytest.mark.parametrize('name', ['perception', 'demo'])
+def test_the_python_of_launch_needs_no_pluggy(name, repository):
+    script = (
+        'import sys; from pathlib import Path\n'
+        'sys.modules["pluggy"] = None\n'
+        'from test.support.launch_stubs import LaunchFile\n'
+        'assert LaunchFile(Path(sys.argv[1])).start()\n'
+    )
+    command = [sys.executable, '-c', script, f'launch/{name}.launch.py']
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_mistakes_are_sentences(perception):
     with pytest.raises(RuntimeError, match='params_file: no file nix.yaml; give its absolute'):
         perception.start(params_file='nix.yaml')
-    with pytest.raises(RuntimeError, match="latency_budget_ms: got 'fast', expected a number"):
+    with pytest.raises(RuntimeError, match="latency_budget_ms: got 'fast', expected a float"):
         perception.start(latency_budget_ms='fast')
 
 

@@ -47,7 +47,7 @@ def test_a_preset_is_understood_and_takes_effect(preset):
     written = yaml.safe_load(path.read_text())['/**']['ros__parameters']
     flat = {name: getattr(config, name) for name in written if hasattr(config, name)}
     for engine, values in options.items():
-        flat.update({f'engine.{engine}.{name}': value for name, value in values.items()})
+        flat.update({f'engine_options.{engine}.{name}': value for name, value in values.items()})
     for name, value in written.items():
         if name in flat:
             expected = tuple(value) if isinstance(value, list) else value
@@ -58,18 +58,25 @@ def test_a_preset_is_understood_and_takes_effect(preset):
 
 def test_a_misspelled_parameter_is_an_error_with_the_right_name(tmp_path):
     path = tmp_path / 'wrong.yaml'
-    path.write_text('/**: {ros__parameters: {latency_budget: 100.0, engine.litert.thread: 2}}')
+    wrong = {
+        'latency_budget': 100.0,
+        'engine_options.litert.thread': 2,
+        'engine.litert.threads': 2,
+    }
+    path.write_text(yaml.safe_dump({'/**': {'ros__parameters': wrong}}))
     _, _, problems = read(path)
-    assert problems == [
+    threads = "unknown parameter, did you mean 'engine_options.litert.threads'?"
+    assert sorted(problems) == [
+        f'engine.litert.threads: {threads}',
+        f'engine_options.litert.thread: {threads}',
         "latency_budget: unknown parameter, did you mean 'latency_budget_ms'?",
-        "engine.litert.thread: unknown parameter, did you mean 'engine.litert.threads'?",
     ]
 
 
 @pytest.mark.parametrize(
     ('parameters', 'valid'),
     [
-        ({'model': 'yolo', 'engine.litert.threads': 2}, True),
+        ({'model': 'yolo', 'engine_options.litert.threads': 2}, True),
         ({'front.latency_budget_ms': 100.0, 'front': {'rotate': 90}}, True),
         ({'latency_budget': 100.0}, False),
         ({'latency_budget_ms': 'fast'}, False),

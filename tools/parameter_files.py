@@ -16,12 +16,10 @@ import sys
 import textwrap
 from typing import Any
 
-from edge_perception.contract import option_specs
-from edge_perception.contract import OptionSpec
-from edge_perception.ros.parameters.camera_parameters import CameraOptions
+from edge_perception.ros.parameters.camera_parameters import camera_specs
 from edge_perception.ros.parameters.camera_parameters import NAME
-from edge_perception.ros.parameters.declaration import engine_parameters
-from edge_perception.ros.parameters.node_parameters import NodeConfig
+from edge_perception.ros.parameters.declaration import ParameterSpec
+from edge_perception.ros.parameters.reading import node_specs
 from tools.reference_tables import own_host
 from tools.reference_tables import ROOT
 from tools.reference_tables import shown
@@ -43,6 +41,8 @@ CAMERAS = """\
     # With several cameras, each has parameters of its own, for example for a camera 'front':
     # cameras: [front, rear]
 """
+# The launch file makes its arguments of what is marked so: it has to work without our imports.
+LAUNCH = 'x-launch-argument'
 JSON_TYPES = {bool: 'boolean', int: 'integer', float: 'number', str: 'string', tuple: 'array'}
 
 
@@ -54,21 +54,20 @@ def files() -> dict[Path, str]:
 
 def default_yaml() -> str:
     """Return a parameter file that changes nothing."""
-    text = HEAD + '\n'.join(map(_entry, option_specs(NodeConfig)))
-    text += CAMERAS
-    for spec in option_specs(CameraOptions):
-        words = textwrap.fill(f'{spec.description}; {spec.expected()}', WIDTH - 10)
-        text += textwrap.indent(f'front.{spec.name}: {shown(spec.default)}', f'{INDENT}# ') + '\n'
+    own, *others = node_specs(own_host().engines).values()
+    text = HEAD + '\n'.join(map(_entry, own)) + CAMERAS
+    for spec in camera_specs(['front']).values():
+        words = textwrap.fill(f'{spec.meaning}; {spec.expected()}', WIDTH - 10)
+        text += textwrap.indent(f'{spec.name}: {shown(spec.default)}', f'{INDENT}# ') + '\n'
         text += textwrap.indent(words, f'{INDENT}#   ') + '\n'
-    return text + '\n' + '\n'.join(map(_entry, engine_parameters(own_host().engines)))
+    return text + '\n' + '\n'.join(_entry(spec) for specs in others for spec in specs)
 
 
 def parameter_schema() -> dict[str, Any]:
     """Return the JSON schema of a parameter file."""
-    specs = [*option_specs(NodeConfig), *engine_parameters(own_host().engines)]
-    cameras = {
-        rf'^{NAME.pattern}\.{re.escape(spec.name)}$': _schema(spec)
-        for spec in option_specs(CameraOptions)
+    specs = [spec for each in node_specs(own_host().engines).values() for spec in each]
+    of_camera = {
+        name.partition('.')[2]: _schema(spec) for name, spec in camera_specs(['<name>']).items()
     }
     parameters = {
         'type': 'object',
@@ -76,11 +75,13 @@ def parameter_schema() -> dict[str, Any]:
             **{spec.name: _schema(spec) for spec in specs},
             'use_sim_time': {'type': 'boolean', 'description': 'take the time from /clock'},
         },
-        'patternProperties': cameras,
+        'patternProperties': {
+            rf'^{NAME.pattern}\.{re.escape(name)}$': schema for name, schema in of_camera.items()
+        },
         # The same in groups, which ROS reads as dotted names; a misspelled name is no group.
         'additionalProperties': {
             'type': 'object',
-            'properties': {spec.name: _schema(spec) for spec in option_specs(CameraOptions)},
+            'properties': of_camera,
             'additionalProperties': False,
         },
     }
@@ -109,25 +110,30 @@ def main(arguments: list[str]) -> int:
     return 1 if stale and not write else 0
 
 
-def _entry(spec: OptionSpec) -> str:
-    words = f'{spec.description}; {spec.expected()}'
+def _entry(spec: ParameterSpec) -> str:
+    words = f'{spec.meaning}; {spec.expected()}'
     comment = textwrap.fill(words, WIDTH - len(INDENT) - 2, break_long_words=False)
     value = f'{spec.name}: {shown(spec.default)}\n'
     return textwrap.indent(comment, f'{INDENT}# ') + '\n' + textwrap.indent(value, INDENT)
 
 
-def _schema(spec: OptionSpec) -> dict[str, Any]:
+def _schema(spec: ParameterSpec) -> dict[str, Any]:
     schema: dict[str, Any] = {
         'type': JSON_TYPES[spec.kind],
-        'description': spec.description,
+        'description': spec.meaning,
         'default': list(spec.default) if isinstance(spec.default, tuple) else spec.default,
     }
+    if spec.digits:
+        schema['type'] = ['string', 'integer']
     if spec.kind is tuple:
-        schema['items'] = {'type': 'string'}
+        schema['items'] = {'type': schema['type'] if spec.digits else 'string'}
+        schema['type'] = 'array'
+    if spec.launch:
+        schema[LAUNCH] = True
     if spec.choices:
         schema['enum'] = list(spec.choices)
-    if spec.minimum is not None:
-        schema['minimum'] = spec.minimum
+    if spec.lowest is not None:
+        schema['minimum'] = spec.lowest
     if spec.maximum is not None:
         schema['maximum'] = spec.maximum
     return schema

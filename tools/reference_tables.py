@@ -23,16 +23,15 @@ import cv2
 
 from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.contract import hookspecs
-from edge_perception.contract import option_specs
-from edge_perception.contract import OptionSpec
 from edge_perception.models.plugin_host import OWN_DISTRIBUTION
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.ros.input.raw_images import Encoding
 from edge_perception.ros.input.raw_images import ENCODINGS
 from edge_perception.ros.parameters.camera_parameters import camera_specs
-from edge_perception.ros.parameters.declaration import debug_specs
-from edge_perception.ros.parameters.declaration import engine_parameters
+from edge_perception.ros.parameters.declaration import parameter_specs
+from edge_perception.ros.parameters.declaration import ParameterSpec
 from edge_perception.ros.parameters.node_parameters import NodeConfig
+from edge_perception.ros.parameters.reading import node_specs
 from edge_perception.testing.conformance import BuilderConformance
 from edge_perception.testing.conformance import DecoderConformance
 from edge_perception.testing.conformance import EngineConformance
@@ -56,17 +55,23 @@ def tables() -> dict[str, str]:
     """Return the text of every generated block by its name."""
     host = own_host()
     return {
-        'parameters': _options(option_specs(NodeConfig)),
+        **{name: _options(specs) for name, specs in node_specs(host.engines).items()},
+        'launch-parameters': _table(
+            ('parameter', 'meaning'),
+            (
+                (f'`{spec.name}`', spec.meaning)
+                for spec in parameter_specs(NodeConfig)
+                if spec.launch
+            ),
+        ),
         'camera-parameters': _options(camera_specs(['<name>']).values()),
-        'debug-parameters': _options(debug_specs().values()),
-        'engine-parameters': _options(engine_parameters(host.engines)),
         'encodings': _table(('encoding', 'read as', 'size', 'samples'), _encodings()),
         'decoder-options': _table(
             ('decoder', 'option', 'default', 'values', 'meaning'),
             (
                 (f'`{name}`', *_cells(spec))
                 for name, decoder in sorted(host.decoders.items())
-                for spec in option_specs(decoder.options_type)
+                for spec in parameter_specs(decoder.options_type)
             ),
         ),
         **{f'{name}-clauses': _clauses(kind) for name, kind in KITS.items()},
@@ -108,12 +113,12 @@ def _name(distribution: str) -> str:
     return distribution.replace('-', '_')
 
 
-def _options(specs: Iterable[OptionSpec]) -> str:
+def _options(specs: Iterable[ParameterSpec]) -> str:
     return _table(('parameter', 'default', 'values', 'meaning'), map(_cells, specs))
 
 
-def _cells(spec: OptionSpec) -> tuple[str, ...]:
-    return (f'`{spec.name}`', f'`{shown(spec.default)}`', spec.expected(), spec.description)
+def _cells(spec: ParameterSpec) -> tuple[str, ...]:
+    return (f'`{spec.name}`', f'`{shown(spec.default)}`', spec.expected(), spec.meaning)
 
 
 def shown(value: object) -> str:

@@ -273,7 +273,7 @@ class EngineType(ABC):
 
     :param name: what users write in the parameter ``engine``.
     :param artifact_suffixes: files that the engine can load, with the dot.
-    :param options_type: its options; they become parameters ``engine.<name>.<option>``.
+    :param options_type: its options; they become parameters ``engine_options.<name>.<option>``.
     :param build_target: the builder that makes its artifacts, if that has another name.
     :param auto_rank: its place where ``engine: auto`` tries one after the other, lowest first, by
         name where it is the same. Ours: accelerators 10, libraries for a processor 20 to 40, by

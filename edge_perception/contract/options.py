@@ -24,6 +24,8 @@ from edge_perception.contract.fields import shown
 
 OptionValue = bool | int | float | str | tuple[str, ...]
 T = TypeVar('T')
+# Under this key a field of an options class carries its declaration.
+SPEC = 'spec'
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class OptionSpec:
 
     @property
     def kind(self) -> type:
-        """Type of the value: bool, int, float, str, or tuple for a list of texts."""
+        """Type of the value: bool, int, float, str, or tuple for a list of strings."""
         return type(self.default)
 
     def expected(self) -> str:
@@ -58,10 +60,10 @@ class OptionSpec:
             return 'one of ' + ', '.join(str(choice) or "''" for choice in self.choices)
         words = {
             bool: 'true or false',
-            int: 'a whole number',
-            float: 'a number',
-            str: 'a text',
-            tuple: 'a list of texts',
+            int: 'an integer',
+            float: 'a float',
+            str: 'a string',
+            tuple: 'a list of strings',
         }
         if self.minimum is not None and self.maximum is not None:
             return f'{words[self.kind]} from {self.minimum:.12g} to {self.maximum:.12g}'
@@ -103,22 +105,24 @@ def option(
     """
     Declare an option as a field of a dataclass.
 
-    :param default: gives the type as well: bool, int, float, str, or a tuple of texts.
+    :param default: gives the type as well: bool, int, float, str, or a tuple of strings.
     :param description: one sentence with the unit.
     """
-    details = {
-        'description': description,
-        'minimum': minimum,
-        'maximum': maximum,
-        'choices': choices,
-    }
-    return dataclasses.field(default=default, metadata=details)
+    spec = OptionSpec(
+        name='',
+        default=cast(OptionValue, default),
+        description=description,
+        minimum=minimum,
+        maximum=maximum,
+        choices=cast(tuple[OptionValue, ...], choices),
+    )
+    return dataclasses.field(default=default, metadata={SPEC: spec})
 
 
 def option_specs(options_type: type[Options]) -> tuple[OptionSpec, ...]:
     """Return the options of an options class in the order of their declaration."""
     return tuple(
-        OptionSpec(name=field.name, default=cast(OptionValue, field.default), **field.metadata)
+        dataclasses.replace(field.metadata[SPEC], name=field.name)
         for field in dataclasses.fields(options_type)
     )
 

@@ -43,6 +43,11 @@ class Request:
     classes: tuple[str, ...] = ()
 
 
+def option_parameter(kind: str, owner: str, option: str) -> str:
+    """Return the name of the parameter of the node that sets an option, say of an engine."""
+    return f'{kind}_options.{owner}.{option}'
+
+
 def make_selection(request: Request, model: Model) -> Selection:
     """
     Return what the manifest recommends, with the wishes of the user over it.

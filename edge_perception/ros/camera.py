@@ -31,7 +31,6 @@ from edge_perception.ros.output.debug_image import DebugImage
 from edge_perception.ros.output.debug_image import TOPIC as DEBUG_TOPIC
 from edge_perception.ros.output.publishers import Outputs
 from edge_perception.ros.output.publishers import topic_of
-from edge_perception.ros.parameters.camera_parameters import CameraConfig
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.parameters.node_parameters import STAMP_TOLERANCE_MS
 from edge_perception.runtime.accounts import DROP_REASONS
@@ -77,8 +76,8 @@ class Camera:
     """
     Methods run in the executor's thread unless they say otherwise.
 
-    :param own: what is set for this camera.
-    :param config: what is set for all.
+    :param name: part of the names of its topics; empty where it is the only one.
+    :param config: what counts for this camera.
     :param channel: its frames in the worker, and what became of them.
     """
 
@@ -86,15 +85,15 @@ class Camera:
         self,
         node: Node,
         *,
-        own: CameraConfig,
+        name: str,
         config: NodeConfig,
         assembled: Assembled,
         clock: Clock,
     ) -> None:
-        self.name = own.name
-        self.budget_ms = own.latency_budget_ms
+        self.name = name
+        self.budget_ms = config.latency_budget_ms
         self._node = node
-        self._frame_id = own.frame_id
+        self._frame_id = config.frame_id
         self._on_bad_stamp = config.on_bad_stamp
         # What is wrong with the stamp of the last image, in words; empty when nothing is.
         self.stamp_problem = ''
@@ -104,21 +103,21 @@ class Camera:
         # The last result, and what tells its age; replaced by the worker, read by any thread.
         self.last: tuple[Deadline, Result] | None = None
         self._warnings = LogOnce(node.get_logger().warning, variants=LOG_VARIANTS)
-        self._budget = _make_budget(own, config, clock)
-        self.input = self._make_input(own, config)
+        self._budget = _make_budget(config, clock)
+        self.input = self._make_input(config)
         self._watch = self._make_watch()
-        pipeline = _make_pipeline(assembled, own)
+        pipeline = _make_pipeline(assembled, name, config)
         self._planar = [stage for stage in pipeline.stages if isinstance(stage, PlanarObjectStage)]
-        self.calibration = self._make_calibration(own) if self._planar else None
+        self.calibration = self._make_calibration(config) if self._planar else None
         # What may fail comes first, so that a configure that fails leaves no topics behind.
-        self._outputs = Outputs(node, camera=own.name, assembled=assembled, config=config)
+        self._outputs = Outputs(node, camera=name, assembled=assembled, config=config)
         self.debug_image = DebugImage(
             node,
-            topic=topic_of(DEBUG_TOPIC, own.name),
+            topic=topic_of(DEBUG_TOPIC, name),
             manifest=assembled.model.manifest,
             engine=assembled.engine,
         )
-        self.channel = self._make_channel(pipeline, own, config, assembled.selection)
+        self.channel = self._make_channel(pipeline, config, assembled.selection)
         # What the last diagnostics reported; they judge what has come since.
         self.reported = self.channel.accounts.counts()
 
@@ -145,9 +144,9 @@ class Camera:
         self._outputs.close()
         self.debug_image.close()
 
-    def update(self, own: CameraConfig, config: NodeConfig, selection: Selection) -> None:
+    def update(self, config: NodeConfig, selection: Selection) -> None:
         """Take parameters that may change while running."""
-        self.budget_ms = self._budget.budget_ms = own.latency_budget_ms
+        self.budget_ms = self._budget.budget_ms = config.latency_budget_ms
         self.channel.policy = replace(self.channel.policy, publish_late=config.publish_late)
         self.channel.selection = selection
         self._outputs.tell_threshold(selection.score_threshold)
@@ -197,10 +196,10 @@ class Camera:
             counted=counted and reason in DROP_REASONS,
         )
 
-    def _make_input(self, own: CameraConfig, config: NodeConfig) -> CameraInput:
+    def _make_input(self, config: NodeConfig) -> CameraInput:
         return CameraInput(
             self._node,
-            topic=own.image_topic,
+            topic=config.image_topic,
             transport=config.image_transport,
             reliability=config.qos,
             receive=self._receive,
@@ -213,10 +212,10 @@ class Camera:
         )
 
     def _make_channel(
-        self, pipeline: Pipeline, own: CameraConfig, config: NodeConfig, selection: Selection
+        self, pipeline: Pipeline, config: NodeConfig, selection: Selection
     ) -> CameraChannel[ImageMessage]:
         return CameraChannel(
-            own.name,
+            self.name,
             pipeline,
             hooks=CameraHooks(
                 convert=partial(to_frame, limit=SizeLimit(int(config.max_image_megapixels * 1e6))),
@@ -227,13 +226,13 @@ class Camera:
             selection=selection,
             policy=CameraPolicy(
                 publish_late=config.publish_late,
-                min_period_ns=int(min(1e9 / own.max_rate, 1e18)) if own.max_rate else 0,
+                min_period_ns=int(min(1e9 / config.max_rate, 1e18)) if config.max_rate else 0,
             ),
             clock=self._clock,
         )
 
-    def _make_calibration(self, own: CameraConfig) -> CalibrationInput:
-        topic = own.camera_info_topic or camera_info_beside(self.input.raw_topic)
+    def _make_calibration(self, config: NodeConfig) -> CalibrationInput:
+        topic = config.camera_info_topic or camera_info_beside(self.input.raw_topic)
         rectified = self.input.raw_topic.rpartition('/')[2].startswith(RECTIFIED)
         return CalibrationInput(self._node, topic=topic, rectified=rectified, stages=self._planar)
 
@@ -308,23 +307,23 @@ class Camera:
             self._warnings.say('pose', f'no pose: {self.pose_problem}', counted=False)
 
 
-def _make_budget(own: CameraConfig, config: NodeConfig, clock: Clock) -> LatencyBudget:
+def _make_budget(config: NodeConfig, clock: Clock) -> LatencyBudget:
     tolerance_ms = config.stamp_tolerance_ms
     return LatencyBudget(
-        budget_ms=own.latency_budget_ms,
+        budget_ms=config.latency_budget_ms,
         on_bad_stamp=config.on_bad_stamp,
         stamp_tolerance_ms=STAMP_TOLERANCE_MS if tolerance_ms < 0 else tolerance_ms,
         clock=clock,
     )
 
 
-def _make_pipeline(assembled: Assembled, own: CameraConfig) -> Pipeline:
+def _make_pipeline(assembled: Assembled, name: str, config: NodeConfig) -> Pipeline:
     """Return the pipeline of a camera; only the engine and its decoder are shared."""
-    if not own.name:
+    if not name:
         return assembled.pipeline
     manifest = assembled.model.manifest
     spec = check_input(manifest, assembled.pipeline.engine.inputs)
     return assembled.pipeline.for_camera(
-        preprocessor=Preprocessor(manifest.input, spec=spec, rotation=own.rotate),
+        preprocessor=Preprocessor(manifest.input, spec=spec, rotation=config.rotate),
         stages=planar_stages(manifest),
     )

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import wraps
 import time
 from traceback import format_exception
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock as RosClock
 from rclpy.lifecycle import LifecycleNode
@@ -33,11 +32,11 @@ from edge_perception.pose import planar_stages
 from edge_perception.ros.guard import CallbackGuard
 from edge_perception.ros.output import diagnostics
 from edge_perception.ros.output.services import Services
-from edge_perception.ros.parameters.camera_parameters import CameraConfig
-from edge_perception.ros.parameters.declaration import Parameters
 from edge_perception.ros.parameters.node_parameters import make_request
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.parameters.parameter_service import BoundedParameterService
+from edge_perception.ros.parameters.reading import Given
+from edge_perception.ros.parameters.reading import Parameters
 from edge_perception.ros.session import Session
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.runtime.budget import Clock
@@ -155,10 +154,14 @@ class PerceptionNode(LifecycleNode):
 
     def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
         """Set parameters; an unknown name is refused in words, where rclpy raises."""
-        problems = [self._declared.undeclared(each.name) for each in parameter_list]
+        problems = [self._declared.refusal(each) for each in parameter_list]
         if reason := '; '.join(filter(None, problems)):
             return SetParametersResult(successful=False, reason=reason)
         return super().set_parameters_atomically(parameter_list)
+
+    def describe_parameter(self, name: str) -> ParameterDescriptor:
+        """Return the descriptor of a parameter with its type and range, for the tools of ROS."""
+        return self._declared.describe(super().describe_parameter(name))
 
     @_guarded
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -251,9 +254,8 @@ class PerceptionNode(LifecycleNode):
             )
         self._closing = None
         self._warn_of_plugins()
-        config, engine_options, problems = self._declared.read()
-        cameras, camera_problems = self._declared.read_cameras(config)
-        problems += camera_problems
+        given = self._declared.read()
+        config, problems = given.config, given.problems
         # Before the threads of the engine and of the worker exist, which inherit it.
         problems += self._realtime.apply(
             cpu_affinity=config.cpu_affinity,
@@ -263,22 +265,20 @@ class PerceptionNode(LifecycleNode):
         self.get_logger().info(f'configuring: model {config.model!r}, engine {config.engine!r}')
         assembled = assemble(
             self._host,
-            make_request(config, engine_options),
+            make_request(config, given.engine_options),
             found=[ConfigurationError('parameter', problems)] if problems else [],
             make_stages=planar_stages,
             clock=self._monotonic,
         )
-        return self._open_session(assembled, config, cameras)
+        return self._open_session(assembled, given)
 
-    def _open_session(
-        self, assembled: Assembled, config: NodeConfig, cameras: Sequence[CameraConfig]
-    ) -> Session:
+    def _open_session(self, assembled: Assembled, given: Given) -> Session:
         """Put an engine to work; whatever fails, it is freed."""
         try:
             session = Session(
                 self,
-                config=config,
-                cameras=cameras,
+                config=given.config,
+                cameras=given.cameras,
                 assembled=assembled,
                 give_up=self._give_up,
                 idle=self._collector.idle if self._collector else lambda: None,
@@ -288,8 +288,8 @@ class PerceptionNode(LifecycleNode):
             assembled.pipeline.engine.deactivate()
             raise
         try:
-            session.prepare(config, cameras, self._declared.read_debug())()
-            self._tell(assembled, session, config)
+            session.prepare(given.cameras, given.debug)()
+            self._tell(assembled, session, given.config)
             if self._collector is not None:
                 self._collector.take_over()
         except BaseException:
@@ -394,21 +394,16 @@ class PerceptionNode(LifecycleNode):
 
     def _apply(self, session: Session, values: dict[str, Any]) -> str:
         """Make parameters take effect, or return why not one of them does."""
-        config, _, _ = self._declared.read(values)
         # Of the cameras that there are; others are there with the next configure.
-        names = (camera.name for camera in session.cameras)
-        config = replace(config, cameras=tuple(filter(None, names)))
-        cameras, _ = self._declared.read_cameras(config, values)
+        names = [camera.name for camera in session.cameras]
+        given = self._declared.read(values, cameras=names)
         try:
-            take_effect = session.prepare(config, cameras, self._declared.read_debug(values))
+            take_effect = session.prepare(given.cameras, given.debug)
         except EdgePerceptionError as error:
             return '; '.join(sentence for _, sentence in error.sentences())
         take_effect()
-        later = [name for name in values if self._declared.known(name)]
         # One that is not there yet is being declared, not set by a user.
-        later = [
-            name for name in later if self.has_parameter(name) and not self._declared.live(name)
-        ]
+        later = [name for name in values if self.has_parameter(name) and self._declared.late(name)]
         if later:
             self.get_logger().info(f'{", ".join(later)}: takes effect with the next configure')
         return ''

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from rclpy.node import Node
 
@@ -15,7 +15,6 @@ from edge_perception.ros.camera import Camera
 from edge_perception.ros.input.camera_input import ImageMessage
 from edge_perception.ros.input.simulated_time import SimulatedTime
 from edge_perception.ros.output.debug_image import DebugOptions
-from edge_perception.ros.parameters.camera_parameters import CameraConfig
 from edge_perception.ros.parameters.node_parameters import make_request
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.runtime.budget import Clock
@@ -26,7 +25,8 @@ class Session:
     """
     One configured model at work. Methods run in the executor's thread unless they say otherwise.
 
-    :param cameras: one for each that is configured.
+    :param config: what counts for the node.
+    :param cameras: what counts for each camera that is configured, by its name.
     :param assembled: with an active engine, which the session frees in the end.
     :param give_up: called in the thread of the worker when the engine failed too often.
     :param idle: called in the thread of the worker when it has nothing to do.
@@ -37,7 +37,7 @@ class Session:
         node: Node,
         *,
         config: NodeConfig,
-        cameras: Sequence[CameraConfig],
+        cameras: Mapping[str, NodeConfig],
         assembled: Assembled,
         give_up: Callable[[str], None],
         idle: Callable[[], None],
@@ -52,9 +52,9 @@ class Session:
         self.enabled = True
         self.cameras: list[Camera] = []
         try:
-            for own in cameras:
+            for name, own in cameras.items():
                 self.cameras.append(
-                    Camera(node, own=own, config=config, assembled=assembled, clock=clock)
+                    Camera(node, name=name, config=own, assembled=assembled, clock=clock)
                 )
         except BaseException:
             for camera in self.cameras:
@@ -103,7 +103,7 @@ class Session:
             camera.close()
 
     def prepare(
-        self, config: NodeConfig, cameras: Sequence[CameraConfig], debug: DebugOptions
+        self, cameras: Mapping[str, NodeConfig], debug: DebugOptions
     ) -> Callable[[], None]:
         """
         Check parameters that may change while running.
@@ -111,15 +111,17 @@ class Session:
         :return: makes them take effect, which cannot fail.
         :raises EdgePerceptionError: they do not fit the model; nothing was changed.
         """
-        selection = make_selection(make_request(config, {}), self.model)
+        selections = {
+            name: make_selection(make_request(config, {}), self.model)
+            for name, config in cameras.items()
+        }
 
         def apply() -> None:
             # By name, so that each camera has its own whatever their order is.
-            known = {own.name: own for own in cameras}
             for camera in self.cameras:
                 camera.debug_image.options = debug
-                if camera.name in known:
-                    camera.update(known[camera.name], config, selection)
+                if camera.name in cameras:
+                    camera.update(cameras[camera.name], selections[camera.name])
 
         return apply
 

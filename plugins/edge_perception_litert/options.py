@@ -10,7 +10,7 @@ from edge_perception.contract import Options
 
 @dataclass(frozen=True, slots=True)
 class LiteRtOptions(Options):
-    """Options of the engine; each is a parameter ``engine.litert.<name>``."""
+    """Options of the engine; each is a parameter ``engine_options.litert.<name>``."""
 
     threads: int = option(
         0,

@@ -10,7 +10,7 @@ from edge_perception.contract import Options
 
 @dataclass(frozen=True, slots=True)
 class OnnxRuntimeOptions(Options):
-    """Options of the engine; each is a parameter ``engine.onnxruntime.<name>``."""
+    """Options of the engine; each is a parameter ``engine_options.onnxruntime.<name>``."""
 
     threads: int = option(
         0,

@@ -10,7 +10,7 @@ from edge_perception.contract import Options
 
 @dataclass(frozen=True, slots=True)
 class OpenVinoOptions(Options):
-    """Options of the engine; each is a parameter ``engine.openvino.<name>``."""
+    """Options of the engine; each is a parameter ``engine_options.openvino.<name>``."""
 
     device: str = option(
         'CPU',

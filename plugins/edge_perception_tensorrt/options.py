@@ -12,7 +12,7 @@ _DEVICE = 'what computes: gpu:0, gpu:1 and so on, or dla0 and dla1 on a Jetson t
 
 @dataclass(frozen=True, slots=True)
 class TensorRtOptions(Options):
-    """Options of the engine; each is a parameter ``engine.tensorrt.<name>``."""
+    """Options of the engine; each is a parameter ``engine_options.tensorrt.<name>``."""
 
     device: str = option('gpu:0', _DEVICE)
 

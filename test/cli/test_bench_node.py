@@ -108,5 +108,5 @@ def test_a_camera_that_fails_has_its_last_words_on_either_stream(invoke, active_
     assert result.exit_code == 1
     assert 'MemoryError: too large' in result.stderr
     (parameters,) = active_node
-    assert parameters['engine.openvino.device'] == 'GPU'
-    assert parameters['engine.openvino.threads'] == 2
+    assert parameters['engine_options.openvino.device'] == 'GPU'
+    assert parameters['engine_options.openvino.threads'] == 2

@@ -54,7 +54,7 @@ def test_an_engine_that_cannot_is_named_with_the_reason(invoke, yolox, street):
 
 def test_options_go_to_the_engine_that_is_named_before_the_dot(invoke, yolox, street):
     result = invoke('run', yolox, street, '--engine', 'all', '-o', 'openvino.threads=none')
-    assert "openvino: engine 'openvino': threads: got 'none', expected a whole number" in (
+    assert "openvino: engine 'openvino': threads: got 'none', expected an integer" in (
         result.stdout
     )
     result = invoke('run', yolox, street, '--engine', 'all', '-o', 'threads=1')

@@ -201,7 +201,7 @@ def test_average_precision_is_measured_with_the_options_of_the_engine(invoke, yo
     labels = ('--dataset', folder / 'instances_val2017_cc20.json', '--images', folder / 'images')
     result = invoke('evaluate', yolox, *labels, '--engine', 'onnxruntime', '-o', 'threads=many')
     assert result.exit_code == 2
-    assert "threads: got 'many', expected a whole number" in result.stderr
+    assert "threads: got 'many', expected an integer" in result.stderr
 
 
 @pytest.mark.parametrize('what', ['artifact', 'model'])

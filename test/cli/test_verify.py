@@ -86,7 +86,7 @@ def test_options_with_the_name_of_the_engine_prove_and_are_told_to_the_node(
         result = invoke('verify', artifact, *given, '-o', option)
         assert result.exit_code == 0, result.output
         assert f'--artifact {artifact} --option threads=1\n' in result.stdout
-        assert 'engine: litert, engine.litert.threads: 1, artifact: ' in result.stdout
+        assert 'engine: litert, engine_options.litert.threads: 1, artifact: ' in result.stdout
 
 
 @pytest.fixture

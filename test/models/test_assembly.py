@@ -96,7 +96,7 @@ def test_everything_that_is_wrong_is_said_at_once(host, engine_type, model):
         ),
         (
             'option_invalid',
-            "decoder 'fake' of tiny: top_k: got 0, expected a whole number of at least 1; "
+            "decoder 'fake' of tiny: top_k: got 0, expected an integer of at least 1; "
             "topk: unknown option, did you mean 'top_k'?",
         ),
         (

@@ -150,9 +150,9 @@ def test_older_names_of_the_library_do_as_well(monkeypatch, package, module, run
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'threads': -1}, 'threads: got -1, expected a whole number from 0 to 256'),
+        ({'threads': -1}, 'threads: got -1, expected an integer from 0 to 256'),
         ({'xnnpack': 'yes'}, "xnnpack: got 'yes', expected true or false"),
-        ({'delegate_options': 'a=b'}, 'delegate_options: .*expected a list of texts'),
+        ({'delegate_options': 'a=b'}, 'delegate_options: .*expected a list of strings'),
         ({'devices': 'cpu'}, 'did you mean .device.'),
     ],
 )

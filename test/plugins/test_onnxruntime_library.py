@@ -107,7 +107,7 @@ def test_describe_gives_tensors_and_metadata(tmp_path):
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'threads': -1}, 'threads: got -1, expected a whole number from 0 to 256'),
+        ({'threads': -1}, 'threads: got -1, expected an integer from 0 to 256'),
         ({'graph_level': 'most'}, 'graph_level: got .most., expected one of disable, basic'),
         ({'spining': True}, 'did you mean .spinning.'),
     ],

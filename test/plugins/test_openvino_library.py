@@ -136,7 +136,7 @@ def test_describe_gives_tensors_and_metadata(tmp_path):
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'threads': -1}, 'threads: got -1, expected a whole number from 0 to 256'),
+        ({'threads': -1}, 'threads: got -1, expected an integer from 0 to 256'),
         ({'precision': 'fp16'}, 'precision: got .fp16., expected one of f32, bf16, f16'),
         ({'devise': 'GPU'}, 'did you mean .device.'),
     ],

@@ -81,7 +81,7 @@ def test_a_value_out_of_range_is_refused(world):
     here = world()
     here.start()
     answer = set_parameters(here, debug__jpeg_quality=101)
-    assert answer.reason == 'debug.jpeg_quality: got 101, expected a whole number from 1 to 100'
+    assert answer.reason == 'debug.jpeg_quality: got 101, expected an integer from 1 to 100'
 
 
 def test_an_unknown_name_gets_the_nearest_one(world):

@@ -180,7 +180,7 @@ def test_a_frame_that_cannot_be_in_time_is_not_started(world):
     ('parameter', 'sentence'),
     [
         ({'cpu_affinity': '4000'}, "cpu_affinity: got '4000', expected cores such as 2,3 or 0-3"),
-        ({'realtime_priority': 100}, 'realtime_priority: got 100, expected a whole number from 0'),
+        ({'realtime_priority': 100}, 'realtime_priority: got 100, expected an integer from 0'),
     ],
 )
 def test_what_the_system_cannot_do_is_said_in_configure(world, parameter, sentence):

@@ -233,7 +233,7 @@ def test_a_pad_of_any_size_that_can_be_printed_is_shown(size):
             'sorce:=film.mp4',
             "[configuration_invalid]: parameter: sorce: unknown parameter, did you mean 'source'?",
         ),
-        ('rate:=500.0', '[option_invalid]: parameter: rate: got 500.0, expected a number from 1'),
+        ('rate:=500.0', '[option_invalid]: parameter: rate: got 500.0, expected a float from 1'),
     ],
 )
 def test_a_mistake_is_a_sentence(parameter, sentence):

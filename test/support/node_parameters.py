@@ -15,7 +15,7 @@ from tools.reference_tables import own_host
 
 def read(*paths: Path | str) -> tuple[NodeConfig, dict[str, dict[str, Any]], list[str]]:
     """Return configuration, engine options and problems of a node that starts with files."""
-    from edge_perception.ros.parameters.declaration import Parameters
+    from edge_perception.ros.parameters.reading import Parameters
 
     flags = [part for path in paths for part in ('--params-file', str(path))]
     context = rclpy.Context()
@@ -23,7 +23,8 @@ def read(*paths: Path | str) -> tuple[NodeConfig, dict[str, dict[str, Any]], lis
     try:
         node = rclpy.create_node('perception', context=context, allow_undeclared_parameters=False)
         try:
-            return Parameters(node, engines=own_host().engines).read()
+            given = Parameters(node, engines=own_host().engines).read()
+            return given.config, dict(given.engine_options), given.problems
         finally:
             node.destroy_node()
     finally:

@@ -154,7 +154,7 @@ def node_arguments(subject: Subject, surroundings: Surroundings) -> list[object]
     """Return the command line of the node: as users run it, with one thread for the engine."""
     parameters = {
         'model': subject.folder,
-        'engine.onnxruntime.threads': THREADS,
+        'engine_options.onnxruntime.threads': THREADS,
         'image_topic': surroundings.images,
         'autostart': 'true',
     }

@@ -196,7 +196,7 @@ class Stage:
     def _node_arguments(self, model: Path, eyes: Sequence[Eye]) -> list[object]:
         parameters: dict[str, object] = {
             'model': model,
-            f'engine.{ENGINE}.threads': THREADS,
+            f'engine_options.{ENGINE}.threads': THREADS,
             'cameras': f'[{", ".join(eye.name for eye in eyes)}]',
             'autostart': 'true',
         }

@@ -24,6 +24,7 @@ from edge_perception.cli.output.tables import new_table
 from edge_perception.contract import InferenceError
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import option_parameter
 from edge_perception.simulation.nodes.processes import Child
 from edge_perception.simulation.nodes.processes import for_camera
 from edge_perception.simulation.nodes.processes import interruptible
@@ -187,7 +188,7 @@ class _Runs:
             'allow_unverified': True,
             'autostart': True,
             **{
-                f'engine.{engine}.{name}': value
+                option_parameter('engine', engine, name): value
                 for engine, values in self._wish.options.items()
                 for name, value in values.items()
             },

@@ -38,6 +38,7 @@ from edge_perception.models.finding import draft_command
 from edge_perception.models.finding import find_model
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import option_parameter
 from edge_perception.tooling.assignments import assignment
 from edge_perception.tooling.notes import note
 
@@ -103,7 +104,9 @@ def _lacking(model: Model, manifest: Path | None) -> str:
 
 def _parameters(engine: str, options: Mapping[str, Any], wish: Mapping[str, str]) -> str:
     chosen = {
-        f'engine.{engine}.{name}': value if isinstance(value, str) else json.dumps(value)
+        option_parameter('engine', engine, name): value
+        if isinstance(value, str)
+        else json.dumps(value)
         for name, value in options.items()
     }
     named = {'engine': engine, **chosen, **wish}

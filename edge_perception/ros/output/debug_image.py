@@ -18,10 +18,10 @@ from std_msgs.msg import Header
 
 from edge_perception.contract import Frame
 from edge_perception.contract import ModelManifest
-from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception.contract import Perception
 from edge_perception.ros.output.result_messages import octets
+from edge_perception.ros.parameters.declaration import parameter
 from edge_perception.ros.system import qos
 from edge_perception.runtime.drawing import draw
 
@@ -31,12 +31,18 @@ NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class DebugOptions(Options):
-    """Parameters ``debug.<name>``; all may change while running."""
+    """Parameters ``debug.<name>``."""
 
-    max_rate: float = option(
-        10.0, 'debug images drawn in a second at most, Hz; 0: every one', minimum=0.0
+    max_rate: float = parameter(
+        10.0,
+        'maximum rate of drawn debug images, Hz',
+        special={0.0: 'every one'},
+        minimum=0.0,
+        live=True,
     )
-    jpeg_quality: int = option(80, 'quality of the compressed debug image', minimum=1, maximum=100)
+    jpeg_quality: int = parameter(
+        80, 'quality of the compressed debug image', minimum=1, maximum=100, live=True
+    )
 
 
 class DebugImage:

@@ -4,100 +4,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from dataclasses import replace
 import re
+from typing import Any
 
-from edge_perception.contract import option
-from edge_perception.contract import option_specs
-from edge_perception.contract import Options
-from edge_perception.contract import OptionSpec
-from edge_perception.ros.parameters.node_parameters import MOST_MS
+from edge_perception.ros.parameters.declaration import parameter_specs
+from edge_perception.ros.parameters.declaration import ParameterSpec
+from edge_perception.ros.parameters.node_parameters import NodeConfig
 
-# As the parameter of the node with the same name says.
-AS_THE_NODE = -1
 # A camera is a part of the names of parameters and of topics.
 NAME = re.compile('[A-Za-z][A-Za-z0-9_]*')
-# Parameters of the node begin with these.
-TAKEN = ('engine', 'qos_overrides', 'debug')
+PER_CAMERA = tuple(spec for spec in parameter_specs(NodeConfig) if spec.per_camera)
 
 
-@dataclass(frozen=True, slots=True)
-class CameraOptions(Options):
-    """Values of the parameters of one of several cameras, as they are given."""
-
-    image_topic: str = option('', 'topic of this camera; empty: <name>/image_raw')
-    camera_info_topic: str = option(
-        '', 'topic of its CameraInfo, for poses; empty: camera_info beside its image topic'
-    )
-    latency_budget_ms: float = option(
-        AS_THE_NODE * 1.0,
-        'how old its results may be, ms; 0: any age; -1: latency_budget_ms of the node',
-        minimum=-1.0,
-        maximum=MOST_MS,
-    )
-    frame_id: str = option('', 'frame_id of its results; empty: frame_id of the node')
-    rotate: int = option(
-        AS_THE_NODE,
-        'how far it is turned clockwise, degrees; -1: rotate of the node',
-        choices=(-1, 0, 90, 180, 270),
-    )
-    max_rate: float = option(
-        AS_THE_NODE * 1.0,
-        'its frames processed in a second at most, Hz; 0: as many as possible; -1: max_rate of '
-        'the node',
-        minimum=-1.0,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CameraConfig:
-    """
-    What counts for one camera.
-
-    :param name: part of the names of its topics; empty where it is the only one.
-    """
-
-    name: str
-    image_topic: str
-    camera_info_topic: str
-    latency_budget_ms: float
-    frame_id: str
-    rotate: int
-    max_rate: float
-
-
-def camera_specs(names: Iterable[str]) -> dict[str, OptionSpec]:
+def camera_specs(names: Iterable[str]) -> dict[str, ParameterSpec]:
     """Return the parameters of cameras by their full names."""
-    return {
-        f'{name}.{spec.name}': replace(spec, name=f'{name}.{spec.name}')
-        for name in names
-        for spec in option_specs(CameraOptions)
-    }
+    specs = (spec.of_camera(name) for name in names for spec in PER_CAMERA)
+    return {spec.name: spec for spec in specs}
 
 
-def usable(names: Iterable[str]) -> list[str]:
+def config_of_camera(name: str, config: NodeConfig, given: Mapping[str, Any]) -> NodeConfig:
+    """
+    Return the configuration with what is said for a camera in place of what the node says.
+
+    :param given: values of the parameters of the camera by their full names.
+    """
+    own: dict[str, Any] = {}
+    for spec in PER_CAMERA:
+        value = given[f'{name}.{spec.name}']
+        if value != spec.of_camera(name).default:
+            own[spec.name] = value
+        elif spec.camera_default is not None:
+            own[spec.name] = spec.camera_default.format(camera=name)
+    return replace(config, **own)
+
+
+def usable(names: Iterable[str], taken: Container[str]) -> list[str]:
     """Return the names that a camera can have, each once."""
-    return [name for name in dict.fromkeys(names) if NAME.fullmatch(name) and name not in TAKEN]
+    return [name for name in dict.fromkeys(names) if NAME.fullmatch(name) and name not in taken]
 
 
 def not_among_cameras(name: str) -> str:
     """Return why a parameter that no camera has is not used; empty if it is of no camera."""
     camera, _, field = name.partition('.')
-    fields = [spec.name for spec in option_specs(CameraOptions)]
-    return f'{camera!r} is not in cameras' if field in fields and usable([camera]) else ''
+    ours = field in (spec.name for spec in PER_CAMERA) and NAME.fullmatch(camera)
+    return f'{camera!r} is not in cameras' if ours else ''
 
 
-def name_problems(names: tuple[str, ...]) -> list[str]:
-    """Return what is wrong with the names of the cameras."""
-    good = usable(names)
+def camera_problems(config: NodeConfig, taken: Container[str]) -> list[str]:
+    """
+    Return what is wrong with the names of several cameras, and what has no effect with them.
+
+    :param taken: beginnings of the names of other parameters.
+    """
+    names = config.cameras
+    good = usable(names, taken)
     problems = [
         f'cameras: got {name!r}, expected letters, digits and _, beginning with a letter, and '
-        f'none of {", ".join(TAKEN)}'
+        'not the name of a parameter'
         for name in dict.fromkeys(names)
         if name not in good
     ]
     if len(set(names)) < len(names):
         problems.append(f'cameras: got {", ".join(names)}, expected each name once')
-    return problems
+    return problems + [
+        f'{spec.name}: has no effect with cameras, set <name>.{spec.name} instead'
+        for spec in PER_CAMERA
+        if names and spec.camera_default is not None
+        if getattr(config, spec.name) != spec.default
+    ]

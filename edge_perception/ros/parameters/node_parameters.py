@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of the node, declared as data."""
+"""The parameters of the node, each declared once."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception.models.artifacts import ArtifactWish
 from edge_perception.models.artifacts import PRECISIONS
 from edge_perception.models.request import Request
 from edge_perception.ros.output.result_messages import CLASS_ID_FORMATS
+from edge_perception.ros.parameters.declaration import parameter
 from edge_perception.ros.system.qos import RELIABILITIES
 from edge_perception.runtime.budget import BAD_STAMP_POLICIES
 
-# Stands for "as the model says".
-FROM_MODEL = -1
+AS_THE_MODEL = 'as the model says'
 # Without simulated time; with it one period of /clock.
 STAMP_TOLERANCE_MS = 20.0
 # A day; what is far beyond it overflows as nanoseconds.
@@ -27,117 +26,172 @@ MOST_MS = 86_400_000.0
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig(Options):
-    """Values of all parameters at the time of ``configure``, but for those of the engines."""
+    """
+    Values of the parameters of the node, or of one of its cameras, at the time of ``configure``.
 
-    model: str = option('', 'path of a model folder, or name of a model')
-    engine: str = option(
-        'onnxruntime', 'name of the inference engine; auto: the best that can load the model'
+    Options of engines and of the debug image are kept apart.
+    """
+
+    model: str = parameter('', 'path of a model folder, or name of a model', launch=True)
+    engine: str = parameter(
+        'onnxruntime',
+        'name of the inference engine',
+        special={'auto': 'the best that can load the model'},
+        launch=True,
     )
-    artifact: str = option(
+    artifact: str = parameter(
         '',
-        'file that the engine loads; empty: the file of the model, or a proven one in its folder '
-        'artifacts or in the cache',
+        'file that the engine loads',
+        special={'': 'the source of the model, or a proven one in its artifacts/ or in the cache'},
     )
-    precision: str = option(
+    precision: str = parameter(
         '',
-        'precision of what is loaded; empty: the most exact that there is, which is the model in '
-        'float32 where the engine reads it',
+        'precision of what is loaded',
+        special={'': 'the most exact that there is, float32 of the model where the engine can'},
         choices=('', *PRECISIONS),
     )
-    allow_unverified: bool = option(
-        False, 'load an artifact that nobody has compared with the reference, and keep warning'
+    allow_unverified: bool = parameter(
+        False, 'load an artifact that was not verified against the reference, and keep warning'
     )
-    autostart: bool = option(False, 'configure and activate at start, and after a respawn')
-    cameras: tuple[str, ...] = option(
-        (), 'names of several cameras, each with its own parameters and topics; empty: one camera'
+    autostart: bool = parameter(
+        False, 'configure and activate at start, and after a respawn', launch=True
     )
-    image_topic: str = option(
-        'image_raw', 'topic of the camera; compressed images are looked for below it'
+    cameras: tuple[str, ...] = parameter(
+        (),
+        'names of several cameras, each with its own parameters and topics',
+        special={(): 'one camera'},
+        launch=True,
     )
-    image_transport: str = option(
+    image_topic: str = parameter(
+        'image_raw',
+        'topic of the camera; compressed images are looked for below it',
+        per_camera=True,
+        camera_default='{camera}/image_raw',
+        launch=True,
+        topic=True,
+    )
+    image_transport: str = parameter(
         'auto', 'how images arrive', choices=('auto', 'raw', 'compressed')
     )
-    camera_info_topic: str = option(
-        '', 'topic of the CameraInfo, for poses; empty: camera_info beside the image topic'
+    camera_info_topic: str = parameter(
+        '',
+        'topic of the CameraInfo, for poses',
+        special={'': 'camera_info beside the image topic'},
+        per_camera=True,
+        camera_default='',
+        launch=True,
+        topic=True,
     )
-    qos: str = option(
+    qos: str = parameter(
         'best_effort',
-        'how images are subscribed to; best_effort connects to every camera, auto does as the '
-        'publisher does',
+        'how images are subscribed to',
+        special={'best_effort': 'connects to every camera', 'auto': 'as the publisher does'},
         choices=RELIABILITIES,
     )
-    frame_id: str = option('', 'frame_id of the results; empty: that of the image')
-    rotate: int = option(
+    frame_id: str = parameter(
+        '', 'frame_id of the results', special={'': 'that of the image'}, per_camera=True
+    )
+    rotate: int = parameter(
         0,
         'how far the camera is turned clockwise, seen from behind, degrees',
         choices=(0, 90, 180, 270),
+        per_camera=True,
     )
-    max_rate: float = option(
-        0.0, 'frames processed in a second at most, Hz; 0: as many as possible', minimum=0.0
+    max_rate: float = parameter(
+        0.0,
+        'maximum rate at which frames are processed, Hz',
+        special={0.0: 'no limit'},
+        minimum=0.0,
+        per_camera=True,
     )
-    max_image_megapixels: float = option(
+    max_image_megapixels: float = parameter(
         50.0,
-        'larger compressed images are refused before they are decoded',
+        'largest compressed image that is decoded, megapixels',
         minimum=0.01,
         maximum=10_000.0,
     )
-    latency_budget_ms: float = option(
+    latency_budget_ms: float = parameter(
         500.0,
-        'how old a published result may be, ms from its stamp; 0: any age',
+        'maximum age of a published result, ms since the stamp of its image',
+        special={0.0: 'no limit'},
+        minimum=0.0,
+        maximum=MOST_MS,
+        live=True,
+        per_camera=True,
+        launch=True,
+    )
+    publish_late: bool = parameter(
+        False, 'publish results although their budget is used up', live=True
+    )
+    on_bad_stamp: str = parameter(
+        'drop',
+        'frames with a zero, future or backward stamp',
+        special={'arrival': 'their age is counted from arrival'},
+        choices=BAD_STAMP_POLICIES,
+    )
+    stamp_tolerance_ms: float = parameter(
+        -1.0,
+        'how far in the future a stamp may be and counts as now, ms',
+        special={-1.0: f'{STAMP_TOLERANCE_MS:g}; with use_sim_time one period of /clock'},
         minimum=0.0,
         maximum=MOST_MS,
     )
-    publish_late: bool = option(False, 'publish results although their budget is used up')
-    on_bad_stamp: str = option(
-        'drop',
-        'frames with a zero, future or backward stamp: drop, or count their age from arrival',
-        choices=BAD_STAMP_POLICIES,
-    )
-    stamp_tolerance_ms: float = option(
+    score_threshold: float = parameter(
         -1.0,
-        'a stamp so far in the future counts as now, ms; '
-        f'-1: {STAMP_TOLERANCE_MS:g}, and with use_sim_time one period of /clock',
-        minimum=-1.0,
-        maximum=MOST_MS,
-    )
-    score_threshold: float = option(
-        FROM_MODEL * 1.0,
-        'objects with a lower score are left out; -1: as the model says',
-        minimum=-1.0,
+        'lowest score of an object that is reported',
+        special={-1.0: AS_THE_MODEL},
+        minimum=0.0,
         maximum=1.0,
+        live=True,
     )
-    iou_threshold: float = option(
-        FROM_MODEL * 1.0,
-        'of two boxes of one class that overlap more, the weaker goes; -1: as the model says',
-        minimum=-1.0,
+    iou_threshold: float = parameter(
+        -1.0,
+        'overlap (IoU) of two boxes of one class above which the weaker is dropped',
+        special={-1.0: AS_THE_MODEL},
+        minimum=0.0,
         maximum=1.0,
+        live=True,
     )
-    max_detections: int = option(
-        FROM_MODEL, 'objects of one frame at most; -1: as the model says', minimum=-1
+    max_detections: int = parameter(
+        -1,
+        'maximum number of objects in one frame',
+        special={-1: AS_THE_MODEL},
+        minimum=1,
+        live=True,
     )
-    classes: tuple[str, ...] = option(
-        (), 'names or indices of the only classes to report; empty: all'
+    classes: tuple[str, ...] = parameter(
+        (),
+        'names or indices of the only classes to report',
+        special={(): 'all'},
+        live=True,
+        digits=True,
     )
-    class_id_format: str = option(
+    class_id_format: str = parameter(
         'name', 'what class_id of a result holds', choices=CLASS_ID_FORMATS
     )
-    publish_tf: bool = option(False, 'publish the pose of the best object on /tf as well')
-    tf_child_frame_id: str = option('', 'frame of the object on /tf; empty: the name of the model')
-    max_engine_failures: int = option(
-        5, 'so many failures of the engine in a row end the node', minimum=1
+    publish_tf: bool = parameter(False, 'publish the pose of the best object on /tf as well')
+    tf_child_frame_id: str = parameter(
+        '', 'frame of the object on /tf', special={'': 'the name of the model'}
     )
-    cpu_affinity: str = option('', 'cores for the process, such as 2,3 or 0-3; empty: all')
-    realtime_priority: int = option(
+    max_engine_failures: int = parameter(
+        5, 'number of failures of the engine in a row that ends the node', minimum=1
+    )
+    cpu_affinity: str = parameter(
+        '', 'cores for the process, such as 2,3 or 0-3', special={'': 'all'}, digits=True
+    )
+    realtime_priority: int = parameter(
         0,
-        'priority in SCHED_FIFO of the threads that receive, compute and publish; 0: none',
+        'priority in SCHED_FIFO of the threads that receive, compute and publish',
+        special={0: 'none'},
         minimum=0,
         maximum=99,
     )
-    save_folder: str = option(
+    save_folder: str = parameter(
         '',
-        'where ~/save_frame writes; empty: edge_perception/frames in the data folder of the user',
+        'where ~/save_frame writes',
+        special={'': 'edge_perception/frames in the data folder of the user'},
     )
-    lock_memory: bool = option(False, 'keep the memory of the process from being paged out')
+    lock_memory: bool = parameter(False, 'keep the memory of the process from being paged out')
 
 
 def make_request(config: NodeConfig, engine_options: Mapping[str, Mapping[str, Any]]) -> Request:

@@ -10,8 +10,6 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from ament_index_python.packages import PackageNotFoundError
 
-from edge_perception.contract import ConfigurationError
-
 NAME = 'edge_perception'
 
 
@@ -28,6 +26,9 @@ def find_shared(name: str) -> Path:
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
+    # Needs pluggy, which the Python of ros2 launch may not have.
+    from edge_perception.contract import ConfigurationError
+
     places = ' nor in '.join(map(str, folders))
     raise ConfigurationError(name, [f'is not in {places}; install the package anew'])
 

@@ -10,7 +10,7 @@ from edge_perception.contract import Options
 
 @dataclass(frozen=True, slots=True)
 class MyEngineOptions(Options):
-    """Each is a parameter ``engine.myengine.<name>`` of the node."""
+    """Each is a parameter ``engine_options.myengine.<name>`` of the node."""
 
     threads: int = option(
         0, 'threads that compute one frame; 0 leaves it to the runtime', minimum=0, maximum=256
