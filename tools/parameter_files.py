@@ -20,6 +20,7 @@ from edge_perception.ros.parameters.camera_parameters import camera_specs
 from edge_perception.ros.parameters.camera_parameters import NAME
 from edge_perception.ros.parameters.declaration import ParameterSpec
 from edge_perception.ros.parameters.reading import node_specs
+from tools.reference_tables import bring_up_to_date
 from tools.reference_tables import own_host
 from tools.reference_tables import ROOT
 from tools.reference_tables import shown
@@ -96,18 +97,7 @@ def parameter_schema() -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Bring the files up to date, or tell which are not."""
-    write = arguments == ['--write']
-    stale = {
-        path: text
-        for path, text in files().items()
-        if not path.is_file() or path.read_text(encoding='utf-8') != text
-    }
-    for path, text in stale.items():
-        if write:
-            path.write_text(text, encoding='utf-8')
-        verdict = 'written' if write else 'is out of date, run it with --write'
-        print(f'{path.relative_to(ROOT)}: {verdict}')
-    return 1 if stale and not write else 0
+    return bring_up_to_date(files(), arguments)
 
 
 def _entry(spec: ParameterSpec) -> str:

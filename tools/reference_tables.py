@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 import inspect
 from pathlib import Path
@@ -94,18 +95,26 @@ def documents() -> Iterator[Path]:
 def main(arguments: list[str]) -> int:
     """Bring the documents up to date, or tell which are not."""
     blocks = tables()
-    stale = {}
-    for path in documents():
-        text = path.read_text(encoding='utf-8')
-        new = updated(text, blocks)
-        if new != text:
-            stale[path] = new
+    new = {path: updated(path.read_text(encoding='utf-8'), blocks) for path in documents()}
+    return bring_up_to_date(new, arguments)
+
+
+def bring_up_to_date(files: Mapping[Path, str], arguments: list[str]) -> int:
+    """
+    Write the files whose text is another one, or only name them.
+
+    :param arguments: ``--write``, or nothing.
+    :return: the exit status.
+    """
     write = arguments == ['--write']
-    for path, text in stale.items():
-        name = path.relative_to(ROOT)
+    stale = [
+        path for path, text in files.items() if not path.is_file() or path.read_text() != text
+    ]
+    for path in stale:
         if write:
-            path.write_text(text, encoding='utf-8')
-        print(f'{name}: {"written" if write else "is out of date, run it with --write"}')
+            path.write_text(files[path], encoding='utf-8')
+        verdict = 'written' if write else 'is out of date, run it with --write'
+        print(f'{path.relative_to(ROOT)}: {verdict}')
     return 1 if stale and not write else 0
 
 

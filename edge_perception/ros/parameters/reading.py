@@ -51,8 +51,11 @@ TYPES = {
     str: Parameter.Type.STRING,
     tuple: Parameter.Type.STRING_ARRAY,
 }
-# Where there is no bound.
-LARGEST = {int: (1 << 63) - 1, float: sys.float_info.max}
+# How a descriptor says a range, and what stands for no bound.
+RANGES: dict[type, tuple[str, Any, Any]] = {
+    int: ('integer_range', IntegerRange, (1 << 63) - 1),
+    float: ('floating_point_range', FloatingPointRange, sys.float_info.max),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,9 @@ class Parameters:
         """
         self._declare_cameras()
         # Said when configured; not again with every value that is set.
-        problems = [] if pending else self._warn_of_unknown()
+        problems, foreign = ([], []) if pending else self.unknown()
+        for sentence in foreign:
+            self._node.get_logger().warning(sentence)
         values = {name: self._value(spec, problems, pending) for name, spec in self._specs.items()}
         config = NodeConfig(**_beginning(values, ''))
         problems += camera_problems(config, self._taken)
@@ -149,13 +154,11 @@ class Parameters:
     def check(self, name: str, value: Any) -> str:
         """Return what is wrong with a value of a parameter; empty when nothing is."""
         spec = self._spec(name)
-        if spec is None:
-            return ''
         try:
-            checked = spec.check(_plain(value, spec))
+            checked = spec.check(_plain(value, spec)) if spec else ''
         except OptionError as error:
             return str(error)
-        needed = spec.topic and (checked or spec.default)
+        needed = spec and spec.topic and (checked or spec.default)
         return self._topic_problem(name, str(checked)) if needed else ''
 
     def late(self, name: str) -> bool:
@@ -230,13 +233,6 @@ class Parameters:
             )
         return ''
 
-    def _warn_of_unknown(self) -> list[str]:
-        """Warn of parameters that are not used, and return what looks misspelled."""
-        misspelled, foreign = self.unknown()
-        for sentence in foreign:
-            self._node.get_logger().warning(sentence)
-        return misspelled
-
 
 def _beginning(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return the values of the parameters right below a prefix by the rest of their names."""
@@ -259,17 +255,9 @@ def _descriptor(spec: ParameterSpec, *, with_range: bool = False) -> ParameterDe
         additional_constraints=spec.expected(),
         dynamic_typing=True,
     )
-    if not with_range or spec.kind not in LARGEST or spec.choices:
-        return descriptor
-    largest = LARGEST[spec.kind]
-    bounds = {
-        'from_value': spec.kind(-largest if spec.lowest is None else spec.lowest),
-        'to_value': spec.kind(largest if spec.maximum is None else spec.maximum),
-    }
-    if spec.lowest is None and spec.maximum is None:
-        return descriptor
-    if spec.kind is int:
-        descriptor.integer_range = [IntegerRange(**bounds)]
-    else:
-        descriptor.floating_point_range = [FloatingPointRange(**bounds)]
+    if with_range and (spec.lowest is not None or spec.maximum is not None):
+        field, message, largest = RANGES[spec.kind]
+        low = spec.kind(-largest if spec.lowest is None else spec.lowest)
+        high = spec.kind(largest if spec.maximum is None else spec.maximum)
+        setattr(descriptor, field, [message(from_value=low, to_value=high)])
     return descriptor
