@@ -17,7 +17,9 @@ from edge_perception.ros.parameters.declaration import parameter
 from edge_perception.ros.system.qos import RELIABILITIES
 from edge_perception.runtime.budget import BAD_STAMP_POLICIES
 
-AS_THE_MODEL = 'as the model says'
+# Special values of several parameters.
+FROM_MODEL = {-1: 'as the model says'}
+NO_LIMIT = {0: 'no limit'}
 # Without simulated time; with it one period of /clock.
 STAMP_TOLERANCE_MS = 20.0
 # A day; what is far beyond it overflows as nanoseconds.
@@ -100,20 +102,17 @@ class NodeConfig(Options):
     max_rate: float = parameter(
         0.0,
         'maximum rate at which frames are processed, Hz',
-        special={0.0: 'no limit'},
+        special=NO_LIMIT,
         minimum=0.0,
         per_camera=True,
     )
     max_image_megapixels: float = parameter(
-        50.0,
-        'largest compressed image that is decoded, megapixels',
-        minimum=0.01,
-        maximum=10_000.0,
+        50.0, 'largest compressed image to decode, megapixels', minimum=0.01, maximum=10_000.0
     )
     latency_budget_ms: float = parameter(
         500.0,
         'maximum age of a published result, ms since the stamp of its image',
-        special={0.0: 'no limit'},
+        special=NO_LIMIT,
         minimum=0.0,
         maximum=MOST_MS,
         live=True,
@@ -137,34 +136,21 @@ class NodeConfig(Options):
         maximum=MOST_MS,
     )
     score_threshold: float = parameter(
-        -1.0,
-        'lowest score of an object that is reported',
-        special={-1.0: AS_THE_MODEL},
-        minimum=0.0,
-        maximum=1.0,
-        live=True,
+        -1.0, 'lowest score to report', special=FROM_MODEL, minimum=0.0, maximum=1.0, live=True
     )
     iou_threshold: float = parameter(
         -1.0,
         'overlap (IoU) of two boxes of one class above which the weaker is dropped',
-        special={-1.0: AS_THE_MODEL},
+        special=FROM_MODEL,
         minimum=0.0,
         maximum=1.0,
         live=True,
     )
     max_detections: int = parameter(
-        -1,
-        'maximum number of objects in one frame',
-        special={-1: AS_THE_MODEL},
-        minimum=1,
-        live=True,
+        -1, 'maximum number of objects in a frame', special=FROM_MODEL, minimum=1, live=True
     )
     classes: tuple[str, ...] = parameter(
-        (),
-        'names or indices of the only classes to report',
-        special={(): 'all'},
-        live=True,
-        digits=True,
+        (), 'names or indices of classes to report', special={(): 'all'}, live=True, digits=True
     )
     class_id_format: str = parameter(
         'name', 'what class_id of a result holds', choices=CLASS_ID_FORMATS
