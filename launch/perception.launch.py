@@ -34,6 +34,7 @@ ARGUMENTS = (
     ('debug', 'false', 'draw every image on ~/debug_image, and say how to look at it'),
     ('discovery', 'localhost', 'localhost: the node talks to this machine; subnet: to others too'),
     ('use_sim_time', '', 'true: take the time from /clock'),
+    ('name', 'perception', 'name of the node, also that which heads its part of a params_file'),
     ('namespace', '', 'namespace of the node'),
     ('use_respawn', 'true', 'start the node again whenever it ends'),
     ('log_level', 'info', 'debug, info, warn, error or fatal'),
@@ -107,7 +108,7 @@ def sentences(given, kept_here):
     if is_true(given['debug']):
         camera = '/<camera>' if given['cameras'] else ''
         namespace = f'/{given["namespace"].strip("/")}' if given['namespace'] else ''
-        topic = f'{namespace}/perception{camera}/debug_image'
+        topic = f'{namespace}/{given["name"]}{camera}/debug_image'
         yield f'debug: ros2 run rqt_image_view rqt_image_view {topic}'
 
 
@@ -137,7 +138,7 @@ def perception_node(context):
     node = Node(
         package='edge_perception',
         executable='perception_node',
-        name='perception',
+        name=given['name'],
         namespace=given['namespace'],
         # What comes later wins.
         parameters=[*parameter_files(given), explicit_parameters(given)],

@@ -48,12 +48,8 @@ FAILURE = TransitionCallbackReturn.FAILURE
 ERROR = TransitionCallbackReturn.ERROR
 
 DIAGNOSTICS_PERIOD_S = 1.0
-# How long callbacks may keep the executor, and how long configure may, before the process ends. An
-# engine may be built on its first load, e.g. by OpenVINO for a GPU.
+# How long a callback other than configure may keep the executor before the process ends.
 CALLBACK_LIMIT_S = 30.0
-CONFIGURE_LIMIT_S = 300.0
-# The same for one frame in the engine.
-ENGINE_LIMIT_S = 10.0
 # How long a new configure, or the end of the process, waits for an engine that is still busy.
 RELEASE_TIMEOUT_S = 5.0
 
@@ -111,6 +107,8 @@ class PerceptionNode(LifecycleNode):
         self._trouble = self._death = ''
         self._engine_died = False
         self._active = self._configuring = False
+        self._engine_limit_s = 0.0
+        self._configure_limit_s = float('inf')
         # Set with the exit status of the process when the node has come to its end.
         self.finished: Future = Future()
         self._give_up_signal = self.create_guard_condition(self._on_give_up)
@@ -125,7 +123,7 @@ class PerceptionNode(LifecycleNode):
     @property
     def callback_limit_s(self) -> float:
         """How long the callback at work may take, seconds. Thread: any."""
-        return CONFIGURE_LIMIT_S if self._configuring else CALLBACK_LIMIT_S
+        return self._configure_limit_s if self._configuring else CALLBACK_LIMIT_S
 
     def report_busy(self, seconds: float) -> None:
         """Publish that the executor is at work for long. Thread: the watchdog's."""
@@ -255,6 +253,8 @@ class PerceptionNode(LifecycleNode):
         self._closing = None
         self._warn_of_plugins()
         given = self._declared.read()
+        self._engine_limit_s = given.config.engine_timeout_s
+        self._configure_limit_s = given.config.configure_timeout_s or float('inf')
         config, problems = given.config, given.problems
         # Before the threads of the engine and of the worker exist, which inherit it.
         problems += self._realtime.apply(
@@ -361,7 +361,7 @@ class PerceptionNode(LifecycleNode):
         self._give_up_signal.trigger()
 
     def _end_if_hung(self, busy_s: float) -> None:
-        if busy_s > ENGINE_LIMIT_S and not self.finished.done():
+        if 0 < self._engine_limit_s < busy_s and not self.finished.done():
             self._death = f'the engine has been busy with one frame for {busy_s:.0f} s'
             if self._active:
                 self._give_up_signal.trigger()

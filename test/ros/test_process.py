@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 import os
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
 
+from diagnostic_msgs.msg import DiagnosticArray
 import psutil
 import pytest
 from sensor_msgs.msg import Image
@@ -51,16 +54,50 @@ def tester() -> Iterator[Tester]:
     spinner.close()
 
 
+# In place of ``fail``: engines that hang, with the interpreter's lock given up or held.
+WAIT = """
+import threading
+
+def fail():
+    threading.Event().wait()
+"""
+HOLD = """
+def fail():
+    7 ** (10 ** 9)
+"""
+
+
+def hanging(behavior: str, *, in_configure: bool) -> str:
+    """Return a plugin whose engine hangs with the first frame, or in ``configure``."""
+    source = re.sub(r'def fail.*?\n\n', f'{behavior}\n', FAILING_PLUGIN, flags=re.DOTALL)
+    if not in_configure:
+        return source
+    made = 'kind = FakeEngineType(fail)\n    kind.warm_up_runs = 0\n    register(kind)'
+    return source.replace('register(FakeEngineType(fail))', made)
+
+
 @pytest.fixture
-def failing_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = tmp_path / 'site'
-    information = site / 'failing-1.0.dist-info'
-    information.mkdir(parents=True)
-    (site / 'failing.py').write_text(FAILING_PLUGIN)
-    (information / 'METADATA').write_text('Metadata-Version: 2.1\nName: failing\nVersion: 1.0\n')
-    (information / 'entry_points.txt').write_text('[edge_perception]\nfailing = failing\n')
-    path = [str(site), *filter(None, [os.environ.get('PYTHONPATH')])]
-    monkeypatch.setenv('PYTHONPATH', os.pathsep.join(path))
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Install a plugin as somebody else would."""
+
+    def install(source: str) -> None:
+        site = tmp_path / 'site'
+        information = site / 'failing-1.0.dist-info'
+        information.mkdir(parents=True)
+        (site / 'failing.py').write_text(source)
+        (information / 'METADATA').write_text(
+            'Metadata-Version: 2.1\nName: failing\nVersion: 1.0\n'
+        )
+        (information / 'entry_points.txt').write_text('[edge_perception]\nfailing = failing\n')
+        path = [str(site), *filter(None, [os.environ.get('PYTHONPATH')])]
+        monkeypatch.setenv('PYTHONPATH', os.pathsep.join(path))
+
+    return install
+
+
+@pytest.fixture
+def failing_plugin(plugin: Callable[[str], None]) -> None:
+    plugin(FAILING_PLUGIN)
 
 
 def settled(tester: Tester, state: str) -> None:
@@ -202,3 +239,45 @@ def live_once(tester, camera, results) -> None:
     show(camera, tester, until_=lambda: results.qsize() > seen)
     assert tester.transition('deactivate')
     assert tester.transition('cleanup')
+
+
+def test_an_engine_that_hangs_ends_the_process_by_its_timeout(plugin, tmp_path, tester):
+    plugin(hanging(WAIT, in_configure=False))
+    model = fake_model(tmp_path / 'model')
+    camera = tester.publisher(Image, '/image_raw')
+    values = {'model': model, 'engine': 'fake', 'autostart': True, 'engine_timeout_s': 1.0}
+    with node_process(tmp_path / 'log', **values) as process:
+        settled(tester, 'active')
+        until(camera._publisher.get_subscription_count, bool)
+        camera.publish(picture(tester.node.get_clock().now().to_msg()))
+        assert process.wait() == 1, process.log
+        assert 'the engine has been busy with one frame for' in process.log
+        assert 'Traceback' not in process.log
+
+
+def test_a_configure_that_hangs_is_in_diagnostics_and_ends_in_time(
+    plugin, tmp_path, tester
+):
+    plugin(hanging(WAIT, in_configure=True))
+    model = fake_model(tmp_path / 'model')
+    reports = tester.collect(DiagnosticArray, '/diagnostics')
+    values = {'model': model, 'engine': 'fake', 'autostart': True, 'configure_timeout_s': 5.0}
+    with node_process(tmp_path / 'log', **values) as process:
+
+        def said() -> str:
+            return ''.join(each.message for each in reports.get(timeout=30).status)
+
+        until(said, lambda words: 'configure has been running for' in words)
+        assert process.wait() == 1, process.log
+        assert 'it ends to be started again' in process.log
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('behavior', [WAIT, HOLD])
+def test_a_signal_ends_a_process_whose_configure_hangs(plugin, tmp_path, behavior, number):
+    plugin(hanging(behavior, in_configure=True))
+    model = fake_model(tmp_path / 'model')
+    values = {'model': model, 'engine': 'fake', 'autostart': True}
+    with node_process(tmp_path / 'log', **values) as process:
+        until(lambda: 'configuring: model' in process.log, bool)
+        assert process.stop(number) in (0, 1, -signal.SIGKILL), process.log

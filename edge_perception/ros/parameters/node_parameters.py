@@ -24,6 +24,7 @@ NO_LIMIT = {0: 'no limit'}
 STAMP_TOLERANCE_MS = 20.0
 # A day; what is far beyond it overflows as nanoseconds.
 MOST_MS = 86_400_000.0
+MOST_SECONDS = MOST_MS / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class NodeConfig(Options):
         'precision of what is loaded',
         special={'': 'the most exact that there is, float32 of the model where the engine can'},
         choices=('', *PRECISIONS),
+        launch=True,
     )
     allow_unverified: bool = parameter(
         False, 'load an artifact that was not verified against the reference, and keep warning'
@@ -73,7 +75,7 @@ class NodeConfig(Options):
         topic=True,
     )
     image_transport: str = parameter(
-        'auto', 'how images arrive', choices=('auto', 'raw', 'compressed')
+        'auto', 'how images arrive', choices=('auto', 'raw', 'compressed'), launch=True
     )
     camera_info_topic: str = parameter(
         '',
@@ -89,6 +91,7 @@ class NodeConfig(Options):
         'how images are subscribed to',
         special={'best_effort': 'connects to every camera', 'auto': 'as the publisher does'},
         choices=RELIABILITIES,
+        launch=True,
     )
     frame_id: str = parameter(
         '', 'frame_id of the results', special={'': 'that of the image'}, per_camera=True
@@ -136,7 +139,13 @@ class NodeConfig(Options):
         maximum=MOST_MS,
     )
     score_threshold: float = parameter(
-        -1.0, 'lowest score to report', special=FROM_MODEL, minimum=0.0, maximum=1.0, live=True
+        -1.0,
+        'lowest score to report',
+        special=FROM_MODEL,
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+        launch=True,
     )
     iou_threshold: float = parameter(
         -1.0,
@@ -161,6 +170,20 @@ class NodeConfig(Options):
     )
     max_engine_failures: int = parameter(
         5, 'number of failures of the engine in a row that ends the node', minimum=1
+    )
+    engine_timeout_s: float = parameter(
+        10.0,
+        'maximum time of the engine for one frame before it hangs and the node ends, s',
+        special=NO_LIMIT,
+        minimum=0.1,
+        maximum=MOST_SECONDS,
+    )
+    configure_timeout_s: float = parameter(
+        300.0,
+        'maximum time of configure before it hangs and the process ends, s',
+        special=NO_LIMIT,
+        minimum=1.0,
+        maximum=MOST_SECONDS,
     )
     cpu_affinity: str = parameter(
         '', 'cores for the process, such as 2,3 or 0-3', special={'': 'all'}, digits=True
