@@ -255,9 +255,7 @@ def test_an_engine_that_hangs_ends_the_process_by_its_timeout(plugin, tmp_path, 
         assert 'Traceback' not in process.log
 
 
-def test_a_configure_that_hangs_is_in_diagnostics_and_ends_in_time(
-    plugin, tmp_path, tester
-):
+def test_a_configure_that_hangs_is_in_diagnostics_and_ends_in_time(plugin, tmp_path, tester):
     plugin(hanging(WAIT, in_configure=True))
     model = fake_model(tmp_path / 'model')
     reports = tester.collect(DiagnosticArray, '/diagnostics')
