@@ -12,9 +12,9 @@ import yaml
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract.fields import did_you_mean
-from edge_perception.simulation.trial_score import FIGURES
-from edge_perception.simulation.trial_score import STATISTICS
-from edge_perception.simulation.trial_score import Threshold
+from edge_perception.simulation.scoring import FIGURES
+from edge_perception.simulation.scoring import STATISTICS
+from edge_perception.simulation.scoring import Threshold
 
 NUMBERS = ('minimum', 'maximum', 'from_size_px', 'from_inside')
 

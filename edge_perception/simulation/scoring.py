@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of trials, and thresholds that they are held against."""
+"""Compute figures of scored images, and check them against thresholds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import math
 
 import numpy as np
 
+from edge_perception.simulation.matching import Match
+from edge_perception.simulation.matching import match_images
+from edge_perception.simulation.matching import ScoredImage
 from edge_perception.simulation.pose_errors import PoseError
-from edge_perception.simulation.trial import Match
-from edge_perception.simulation.trial import match_trials
-from edge_perception.simulation.trial import Trial
 
 STATISTICS = ('p50', 'p95', 'p99', 'max', 'mean')
 
@@ -63,9 +63,9 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ThresholdCheck:
     """
-    A threshold and what came.
+    A threshold and the figure that was compared with it.
 
     :param got: NaN where there was nothing to measure, which is no pass.
     :param count: how many values it was made of.
@@ -91,32 +91,32 @@ class Verdict:
 @dataclass(frozen=True)
 class Score:
     """
-    Trials and their matches.
+    Scored images and their matches.
 
     :param dropped: frames of the node by reason.
     :param received: frames that the node received.
     """
 
-    trials: Sequence[Trial]
+    images: Sequence[ScoredImage]
     dropped: Mapping[str, int] = field(default_factory=dict)
     received: int = 0
     matches: list[Match] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.matches.extend(match_trials(self.trials))
+        self.matches.extend(match_images(self.images))
 
-    def judge(self, thresholds: Sequence[Threshold]) -> list[Verdict]:
-        """Hold the figures against thresholds."""
-        return [self._verdict(threshold) for threshold in thresholds]
+    def judge(self, thresholds: Sequence[Threshold]) -> list[ThresholdCheck]:
+        """Compare the figures with thresholds."""
+        return [self._check(threshold) for threshold in thresholds]
 
     def values(self, threshold: Threshold) -> list[float]:
         """Return the values that a threshold is about."""
         return FIGURES[threshold.figure](self, threshold)
 
-    def _verdict(self, threshold: Threshold) -> Verdict:
+    def _check(self, threshold: Threshold) -> ThresholdCheck:
         values = self.values(threshold)
         statistic = 'mean' if threshold.figure in SINGLE else threshold.statistic
-        return Verdict(threshold, summary(values, statistic), len(values))
+        return ThresholdCheck(threshold, summary(values, statistic), len(values))
 
 
 def summary(values: Sequence[float], statistic: str) -> float:
@@ -149,18 +149,18 @@ def _recall(score: Score, threshold: Threshold) -> list[float]:
 def _false_detections(score: Score, threshold: Threshold) -> list[float]:
     """For each image with truth and result, how many things were found that are not there."""
     counts = {
-        trial.stamp_ns: 0.0
-        for trial in score.trials
-        if trial.truths is not None and trial.found is not None
+        image.stamp_ns: 0.0
+        for image in score.images
+        if image.truths is not None and image.found is not None
     }
     for match in score.matches:
         if match.truth is None:
-            counts[match.trial.stamp_ns] += 1
+            counts[match.image.stamp_ns] += 1
     return list(counts.values())
 
 
 def _answered(score: Score, threshold: Threshold) -> list[float]:
-    return [float(trial.found is not None) for trial in score.trials]
+    return [float(image.found is not None) for image in score.images]
 
 
 def _errors(read: Callable[[PoseError], float]) -> Callable[[Score, Threshold], list[float]]:
@@ -195,9 +195,9 @@ FIGURES: dict[str, Callable[[Score, Threshold], list[float]]] = {
     'yaw_degrees': _errors(lambda error: abs(math.degrees(error.yaw))),
     'tilt_degrees': _errors(lambda error: math.degrees(error.tilt)),
     'overlap': _overlap,
-    'age_ms': lambda score, _: [t.age_ms for t in score.trials if t.age_ms is not None],
+    'age_ms': lambda score, _: [each.age_ms for each in score.images if each.age_ms is not None],
     'response_ms': lambda score, _: [
-        t.response_ms for t in score.trials if t.response_ms is not None
+        each.response_ms for each in score.images if each.response_ms is not None
     ],
 }
 
@@ -239,5 +239,5 @@ def worst(score: Score, *, count: int, from_size_px: float = 0.0) -> list[Match]
     chosen: dict[int, Match] = {}
     for match in sorted(score.matches, key=badness, reverse=True):
         if badness(match) >= 0:
-            chosen.setdefault(match.trial.stamp_ns, match)
+            chosen.setdefault(match.image.stamp_ns, match)
     return list(chosen.values())[:count]
