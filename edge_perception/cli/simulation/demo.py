@@ -147,6 +147,7 @@ def _run(demonstration: Demonstration, console: Console) -> None:
         watch = ScoreWatch(
             object_size=demonstration.pad_size,
             image_period_s=1 / VIDEO_RATE,
+            new_node=True,
             # A model of one kind of object may have no labels; then it is called as the model.
             labels=manifest.labels if len(manifest.labels) else LabelMap((manifest.name,)),
         )

@@ -89,6 +89,8 @@ class ScoreWatch:
     :param object_size: longer side of the true object in meters, for its size in the image.
     :param image_period_s: images that are closer together are not handed out for drawing.
     :param labels: of the model, for drawing; names that are not among them are added.
+    :param new_node: all that the node has counted belongs to this run, not only what it counts
+        from its first report on.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class ScoreWatch:
         object_size: float = 1.0,
         image_period_s: float = 0.0,
         labels: LabelMap | None = None,
+        new_node: bool = False,
     ) -> None:
         self.image_topic = f'{camera}/image_raw'
         self.labels = LabelMap() if labels is None else labels
@@ -123,6 +126,7 @@ class ScoreWatch:
         self._counts: dict[str, int] = {}
         # What the node had counted before we listened.
         self._counts_before: dict[str, int] = {}
+        self._new_node = new_node
         self._spinner = Spinner()
         self.node: Node = self._spinner.add(lambda context: Node('score_watch', context=context))
         self._subscribe(camera)
@@ -296,7 +300,7 @@ class ScoreWatch:
                 )
 
     def _take_counts(self, counts: dict[str, int]) -> None:
-        if not self._counts:
+        if not self._counts and not self._new_node:
             self._counts_before = counts
         elif counts.get('received', 0) < self._counts.get('received', 0):
             self._counts_before = {}  # configured again, it counts from zero
