@@ -60,5 +60,5 @@ def octets(values: npt.NDArray[Any]) -> array[int]:
     :param values: of any shape; copied.
     """
     data = array('B')
-    data.frombytes(np.ascontiguousarray(values).data)
+    data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return data
