@@ -202,23 +202,6 @@ FIGURES: dict[str, Callable[[Score, Threshold], list[float]]] = {
 }
 
 
-def by_distance(
-    matches: Sequence[Match], *, edges: Sequence[float]
-) -> list[tuple[float, float, list[Match]]]:
-    """
-    Return the matches with a pose error in bins of the true distance.
-
-    :param edges: of the bins, meters, ascending.
-    :return: from, to, matches; without empty bins.
-    """
-    bins = []
-    for low, high in zip(edges, edges[1:]):
-        inside = [m for m in matches if m.error is not None and low <= m.error.distance < high]
-        if inside:
-            bins.append((low, high, inside))
-    return bins
-
-
 def worst(score: Score, *, count: int, from_size_px: float = 0.0) -> list[Match]:
     """
     Return the worst matches, one for each image: false ones, misses, then the largest errors.
