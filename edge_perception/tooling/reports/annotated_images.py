@@ -100,11 +100,11 @@ class AnnotatedImages:
 
     def worst(self, score: Score) -> list[tuple[str, bytes]]:
         """Return caption and JPEG of the images with the worst matches."""
-        matches = worst(score, count=WORST_COUNT, from_size_px=WORST_FROM_SIZE_PX)
+        matches = worst(score, count=len(score.images), from_size_px=WORST_FROM_SIZE_PX)
+        kept = [match for match in matches if match.image.stamp_ns in self._images]
         return [
-            (caption(match), _jpeg(_scaled(_decoded(data), WORST_WIDTH), WORST_QUALITY))
-            for match in matches
-            if (data := self._images.get(match.image.stamp_ns)) is not None
+            (caption(match), _small_jpeg(self._images[match.image.stamp_ns]))
+            for match in kept[:WORST_COUNT]
         ]
 
     def write_video(self, path: Path) -> None:
@@ -158,6 +158,8 @@ def _decoded(data: bytes) -> UInt8Array:
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-def _scaled(picture: UInt8Array, width: int) -> UInt8Array:
-    height = round(picture.shape[0] * width / picture.shape[1])
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+def _small_jpeg(data: bytes) -> bytes:
+    picture = _decoded(data)
+    size = WORST_WIDTH, round(picture.shape[0] * WORST_WIDTH / picture.shape[1])
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return _jpeg(small, WORST_QUALITY)
