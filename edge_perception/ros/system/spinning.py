@@ -20,7 +20,6 @@ from rclpy.task import Future
 
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.ros.parameters.unknown_parameters import warn_of_arguments
-from edge_perception.ros.system.rclpy_versions import RCLError
 
 END_PATIENCE_S = 30.0
 
@@ -68,47 +67,13 @@ class Spinner:
             self._executor.spin()
 
 
-def run_until_shutdown(
-    node: Node,
-    arguments: list[str] | None,
-    *,
-    begin: Callable[[], object] = lambda: None,
-    finished: Future | None = None,
-) -> None:
+def run_until_shutdown(make: Callable[[], Any], arguments: list[str] | None) -> int:
     """
-    Spin a node of the default context until it has finished or a signal comes; take it down.
-
-    :param arguments: of the process, None for ``sys.argv``; those that ROS does not read are
-        warned of.
-    :param begin: called before the first callback.
-    :param finished: done when the node wants to end.
-    """
-    # A MultiThreadedExecutor on the image path took 3.8 ms instead of 2.0 ms for a round trip in
-    # the median, and 27 ms instead of 4 ms at the 99th percentile.
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        warn_of_arguments(node, arguments)
-        begin()
-        executor.spin_until_future_complete(Future() if finished is None else finished)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        # Ctrl-C and SIGTERM are the usual ways to end the process.
-        pass
-    except RCLError:
-        # The same, when the signal comes while the executor makes its wait set.
-        if rclpy.ok():
-            raise
-    finally:
-        node.destroy_node()
-        executor.shutdown()
-        rclpy.try_shutdown()
-
-
-def run_helper(make: Callable[[], Any], arguments: list[str] | None) -> int:
-    """
-    Run a node of the simulation as a process.
+    Run a node of the simulation as a process, until it has finished or a signal comes.
 
     :param make: makes the node; one with a future ``finished`` ends by itself, with that status.
+    :param arguments: of the process, None for ``sys.argv``; those that ROS does not read are
+        warned of.
     :return: exit status: 0, that of the node, or 2 when a parameter is wrong.
     """
     try:
@@ -119,6 +84,17 @@ def run_helper(make: Callable[[], Any], arguments: list[str] | None) -> int:
             print(f'error [{code}]: {sentence}', file=sys.stderr)  # noqa: T201
         rclpy.try_shutdown()
         return 2
-    finished: Future | None = getattr(node, 'finished', None)
-    run_until_shutdown(node, arguments, finished=finished)
-    return int(finished.result() or 0) if finished is not None and finished.done() else 0
+    warn_of_arguments(node, arguments)
+    finished: Future = getattr(node, 'finished', Future())
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin_until_future_complete(finished)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        # Ctrl-C and SIGTERM are the usual ways to end the process.
+        pass
+    finally:
+        node.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown()
+    return int(finished.result() or 0) if finished.done() else 0

@@ -22,7 +22,7 @@ from edge_perception.pose import rotation_matrix
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.parameters.unknown_parameters import warn_of_unknown
 from edge_perception.ros.system import qos
-from edge_perception.ros.system.spinning import run_helper
+from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.pursuit import velocities
 
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     :return: exit status.
     """
-    return run_helper(ApproachPilot, arguments)
+    return run_until_shutdown(ApproachPilot, arguments)
 
 
 if __name__ == '__main__':

@@ -33,7 +33,7 @@ from edge_perception.ros.parameters.unknown_parameters import refuse_misspelled
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.rclpy_versions import ClockType
-from edge_perception.ros.system.spinning import run_helper
+from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.faults import Fault
 from edge_perception.simulation.faults import FaultLine
 from edge_perception.simulation.faults import parse_faults
@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     # Read by the first participant of a process.
     os.environ.update(for_large_images(os.environ))
-    return run_helper(FaultInjector, arguments)
+    return run_until_shutdown(FaultInjector, arguments)
 
 
 if __name__ == '__main__':

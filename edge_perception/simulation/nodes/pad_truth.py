@@ -25,7 +25,7 @@ from edge_perception.pose.solver import rotation_matrix
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.parameters.unknown_parameters import warn_of_unknown
 from edge_perception.ros.system import qos
-from edge_perception.ros.system.spinning import run_helper
+from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.gazebo.worlds import OPTICAL_IN_BODY
 from edge_perception.simulation.gazebo.worlds import PAD_HEIGHT
 from edge_perception.simulation.rendering.pinhole import Floats
@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     :return: exit status.
     """
-    return run_helper(PadTruth, arguments)
+    return run_until_shutdown(PadTruth, arguments)
 
 
 if __name__ == '__main__':

@@ -36,7 +36,7 @@ from edge_perception.ros.parameters.unknown_parameters import refuse_misspelled
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.rclpy_versions import ClockType
-from edge_perception.ros.system.spinning import run_helper
+from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.nodes.camera_sources import open_pictures
 from edge_perception.simulation.nodes.camera_sources import PictureSource
@@ -231,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
     cv2.setNumThreads(1)
     # Read by the first participant of a process.
     os.environ.update(for_large_images(os.environ))
-    return run_helper(RenderedCamera, arguments)
+    return run_until_shutdown(RenderedCamera, arguments)
 
 
 if __name__ == '__main__':
