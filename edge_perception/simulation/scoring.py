@@ -13,110 +13,14 @@ import math
 
 import numpy as np
 
+from edge_perception.contract import option
+from edge_perception.contract import Options
 from edge_perception.simulation.matching import Match
 from edge_perception.simulation.matching import match_images
 from edge_perception.simulation.matching import ScoredImage
 from edge_perception.simulation.pose_errors import PoseError
 
 STATISTICS = ('p50', 'p95', 'p99', 'max', 'mean')
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """
-    What a figure has to be.
-
-    :param figure: one of ``FIGURES``.
-    :param statistic: one of ``STATISTICS``; of figures that have many values.
-    :param from_size_px: only objects of at least this size count.
-    :param from_inside: only objects of which at least this share is in the picture count.
-    """
-
-    figure: str
-    minimum: float = -math.inf
-    maximum: float = math.inf
-    statistic: str = 'p50'
-    from_size_px: float = 0.0
-    from_inside: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """The threshold in words."""
-        words = [self.figure]
-        if self.figure not in SINGLE:
-            words.append(self.statistic)
-        if self.from_size_px:
-            words.append(f'from {self.from_size_px:g} px')
-        if self.from_inside:
-            words.append(f'{100 * self.from_inside:g} % in the picture')
-        return ', '.join(words)
-
-    @property
-    def expected(self) -> str:
-        """The limits in words."""
-        words = []
-        if self.minimum > -math.inf:
-            words.append(f'at least {self.minimum:g}')
-        if self.maximum < math.inf:
-            words.append(f'at most {self.maximum:g}')
-        return ' and '.join(words) or 'any value'
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdCheck:
-    """
-    A threshold and the figure that was compared with it.
-
-    :param got: NaN where there was nothing to measure, which is no pass.
-    :param count: how many values it was made of.
-    """
-
-    threshold: Threshold
-    got: float
-    count: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether the figure is within its limits."""
-        return self.threshold.minimum <= self.got <= self.threshold.maximum
-
-    @property
-    def sentence(self) -> str:
-        """What was expected and what came."""
-        of = f'of {self.count}' if self.count != 1 else 'of one'
-        got = 'nothing to measure' if math.isnan(self.got) else f'{self.got:.4g} {of}'
-        return f'{self.threshold.name}: got {got}, expected {self.threshold.expected}'
-
-
-@dataclass(frozen=True)
-class Score:
-    """
-    Scored images and their matches.
-
-    :param dropped: frames of the node by reason.
-    :param received: frames that the node received.
-    """
-
-    images: Sequence[ScoredImage]
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    received: int = 0
-    matches: list[Match] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.matches.extend(match_images(self.images))
-
-    def judge(self, thresholds: Sequence[Threshold]) -> list[ThresholdCheck]:
-        """Compare the figures with thresholds."""
-        return [self._check(threshold) for threshold in thresholds]
-
-    def values(self, threshold: Threshold) -> list[float]:
-        """Return the values that a threshold is about."""
-        return FIGURES[threshold.figure](self, threshold)
-
-    def _check(self, threshold: Threshold) -> ThresholdCheck:
-        values = self.values(threshold)
-        statistic = 'mean' if threshold.figure in SINGLE else threshold.statistic
-        return ThresholdCheck(threshold, summary(values, statistic), len(values))
 
 
 def summary(values: Sequence[float], statistic: str) -> float:
@@ -200,6 +104,99 @@ FIGURES: dict[str, Callable[[Score, Threshold], list[float]]] = {
         each.response_ms for each in score.images if each.response_ms is not None
     ],
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold(Options):
+    """What a figure has to be."""
+
+    figure: str = option('', 'what is measured', choices=tuple(FIGURES))
+    minimum: float = option(-math.inf, 'smallest value')
+    maximum: float = option(math.inf, 'largest value')
+    statistic: str = option('p50', 'of figures that have many values', choices=STATISTICS)
+    from_size_px: float = option(0.0, 'only objects of at least this size count', minimum=0.0)
+    from_inside: float = option(
+        0.0, 'only objects of which at least this share is in the image count', minimum=0.0
+    )
+
+    @property
+    def name(self) -> str:
+        """The threshold in words."""
+        words = [self.figure]
+        if self.figure not in SINGLE:
+            words.append(self.statistic)
+        if self.from_size_px:
+            words.append(f'from {self.from_size_px:g} px')
+        if self.from_inside:
+            words.append(f'{100 * self.from_inside:g} % in the picture')
+        return ', '.join(words)
+
+    @property
+    def expected(self) -> str:
+        """The limits in words."""
+        words = []
+        if self.minimum > -math.inf:
+            words.append(f'at least {self.minimum:g}')
+        if self.maximum < math.inf:
+            words.append(f'at most {self.maximum:g}')
+        return ' and '.join(words) or 'any value'
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdCheck:
+    """
+    A threshold and the figure that was compared with it.
+
+    :param got: NaN where there was nothing to measure, which is no pass.
+    :param count: how many values it was made of.
+    """
+
+    threshold: Threshold
+    got: float
+    count: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure is within its limits."""
+        return self.threshold.minimum <= self.got <= self.threshold.maximum
+
+    @property
+    def sentence(self) -> str:
+        """What was expected and what came."""
+        of = f'of {self.count}' if self.count != 1 else 'of one'
+        got = 'nothing to measure' if math.isnan(self.got) else f'{self.got:.4g} {of}'
+        return f'{self.threshold.name}: got {got}, expected {self.threshold.expected}'
+
+
+@dataclass(frozen=True)
+class Score:
+    """
+    Scored images and their matches.
+
+    :param dropped: frames of the node by reason.
+    :param received: frames that the node received.
+    """
+
+    images: Sequence[ScoredImage]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    received: int = 0
+    matches: list[Match] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.matches.extend(match_images(self.images))
+
+    def judge(self, thresholds: Sequence[Threshold]) -> list[ThresholdCheck]:
+        """Compare the figures with thresholds."""
+        return [self._check(threshold) for threshold in thresholds]
+
+    def values(self, threshold: Threshold) -> list[float]:
+        """Return the values that a threshold is about."""
+        return FIGURES[threshold.figure](self, threshold)
+
+    def _check(self, threshold: Threshold) -> ThresholdCheck:
+        values = self.values(threshold)
+        statistic = 'mean' if threshold.figure in SINGLE else threshold.statistic
+        return ThresholdCheck(threshold, summary(values, statistic), len(values))
 
 
 def worst(score: Score, *, count: int, from_size_px: float = 0.0) -> list[Match]:

@@ -160,7 +160,7 @@ def test_thresholds_of_the_package_are_read(repository):
         ('- {figure: recall}', 'got neither minimum nor maximum, so nothing could fail'),
         ('- {figure: recall, minimum: high}', "minimum: got 'high', expected a number"),
         ('- {figure: age_ms, maximum: 1, statistic: p42}', "statistic: got 'p42'"),
-        ('- {figure: age_ms, maximun: 1}', "unknown key 'maximun', did you mean 'maximum'"),
+        ('- {figure: age_ms, maximun: 1}', "maximun: unknown option, did you mean 'maximum'"),
         ('recall: 1', 'got dict, expected a list of thresholds'),
         ('[', 'cannot be read'),
     ],

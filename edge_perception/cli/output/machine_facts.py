@@ -30,6 +30,11 @@ def machine_facts() -> dict[str, str | int]:
     }
 
 
+def machine_rows() -> list[tuple[str, str]]:
+    """Return them for a table."""
+    return [(name, str(value)) for name, value in machine_facts().items()]
+
+
 def _processor() -> str:
     info = Path('/proc/cpuinfo')
     if info.is_file():

@@ -21,6 +21,7 @@ from edge_perception.cli.output.failures import FAILED
 from edge_perception.cli.output.failures import say
 from edge_perception.cli.output.live_rows import LiveRows
 from edge_perception.cli.output.machine_facts import machine_facts
+from edge_perception.cli.output.machine_facts import machine_rows
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.models.atomic_files import writing
@@ -177,7 +178,7 @@ def _run(demonstration: Demonstration, console: Console) -> None:
         score,
         title=demonstration.title,
         images=images,
-        rows=[*score_rows(score), *((name, str(each)) for name, each in machine_facts().items())],
+        rows=[*score_rows(score), *machine_rows()],
         texts={'summary.json': json.dumps(facts, indent=2, ensure_ascii=False) + '\n'},
         say=partial(console.print, highlight=False, markup=False, soft_wrap=True),
     )

@@ -19,6 +19,7 @@ from rich.text import Text
 from edge_perception.cli.output.failures import FAILED
 from edge_perception.cli.output.failures import say
 from edge_perception.cli.output.machine_facts import machine_facts
+from edge_perception.cli.output.machine_facts import machine_rows
 from edge_perception.models.atomic_files import writing
 from edge_perception.simulation.nodes.processes import interruptible
 from edge_perception.simulation.nodes.processes import require_ros
@@ -165,7 +166,7 @@ def _report(
         out,
         score,
         title=TITLE,
-        rows=[*check_rows(checks), *score_rows(score)],
+        rows=[*check_rows(checks), *score_rows(score), *machine_rows()],
         images=images,
         texts={
             'junit.xml': junit_xml(checks, suite='edge_perception.score'),
