@@ -28,7 +28,7 @@ class LiveRows:
         self._title = title
         self._seconds = seconds
         self._live: Live | None = None
-        self._next = 0.0
+        self._next = self._begun = 0.0
 
     @contextmanager
     def shown(self) -> Iterator[LiveRows]:
@@ -42,11 +42,14 @@ class LiveRows:
 
     def due(self) -> bool:
         """Tell whether it is time to show rows again; costs nothing when it is not."""
-        return time.monotonic() >= self._next
+        self._begun = time.monotonic()
+        return self._begun >= self._next
 
     def show(self, lines: Rows, *, elapsed_s: float) -> None:
         """Show rows."""
-        self._next = time.monotonic() + (REFRESH_S if self._live else LINE_S)
+        now = time.monotonic()
+        # At most a tenth of the time goes into the rows of a long run.
+        self._next = now + max(REFRESH_S if self._live else LINE_S, 9 * (now - self._begun))
         if self._live is not None:
             heading = Text(f'{self._title}  {elapsed_s:.0f} of {self._seconds:g} s', style='bold')
             self._live.update(Group(heading, table(lines)), refresh=True)
