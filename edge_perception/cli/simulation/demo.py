@@ -105,8 +105,6 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     require_ros()
     with writing(given['out']):
         given['out'].mkdir(parents=True, exist_ok=True)
-    # Read by the first context of ROS of this process, and by the processes to come.
-    os.environ.update(isolate(os.environ))
     from edge_perception.simulation.nodes.demonstration import DemoError
     from edge_perception.simulation.nodes.demonstration import Demonstration
 
@@ -138,11 +136,45 @@ def _run(demonstration: Demonstration, console: Console) -> None:
 
     :raises DemoError: results did not come as they should.
     """
+    manifest = demonstration.manifest
+    images = AnnotatedImages(skeleton=manifest.skeleton, axis_length=_axis_length(manifest))
+    screen = LiveRows(console, title=demonstration.title, seconds=demonstration.seconds)
+    score, published = _follow(demonstration, images, screen)
+    screen.summary(score_rows(score))
+    counts = {'received': score.received, 'published': published, 'dropped': dict(score.dropped)}
+    facts = {
+        'model': manifest.name,
+        'source': demonstration.source or 'approach',
+        'seconds': demonstration.seconds,
+        'seed': demonstration.seed,
+        'node': counts,
+        **score_figures(score),
+        'machine': machine_facts(),
+    }
+    write_score(
+        demonstration.out,
+        score,
+        title=demonstration.title,
+        images=images,
+        rows=[*score_rows(score), *machine_rows()],
+        texts={'summary.json': json.dumps(facts, indent=2, ensure_ascii=False) + '\n'},
+        say=partial(console.print, highlight=False, markup=False, soft_wrap=True),
+    )
+
+
+def _follow(
+    demonstration: Demonstration, images: AnnotatedImages, screen: LiveRows
+) -> tuple[Score, int]:
+    """
+    Start the processes, watch them to their end, and return the score and the frames published.
+
+    :raises DemoError: results did not come as they should.
+    """
     from edge_perception.simulation.nodes.score_watch import ScoreWatch
 
     manifest, seconds = demonstration.manifest, demonstration.seconds
-    images = AnnotatedImages(skeleton=manifest.skeleton, axis_length=_axis_length(manifest))
-    screen = LiveRows(console, title=demonstration.title, seconds=seconds)
+    # Read by the first context of ROS of this process, and by the processes to come.
+    os.environ.update(isolate(os.environ))
     with ExitStack() as stack:
         node, camera = stack.enter_context(demonstration.processes())
         watch = ScoreWatch(
@@ -162,26 +194,7 @@ def _run(demonstration: Demonstration, console: Console) -> None:
                     screen.show(rows, elapsed_s=min(_elapsed_s(score), seconds))
         score = watch.score()
         demonstration.require_results(score, node)
-        counts = {name: watch.counted(name) for name in ('received', 'published')}
-    screen.summary(score_rows(score))
-    facts = {
-        'model': manifest.name,
-        'source': demonstration.source or 'approach',
-        'seconds': seconds,
-        'seed': demonstration.seed,
-        'node': {**counts, 'dropped': dict(score.dropped)},
-        **score_figures(score),
-        'machine': machine_facts(),
-    }
-    write_score(
-        demonstration.out,
-        score,
-        title=demonstration.title,
-        images=images,
-        rows=[*score_rows(score), *machine_rows()],
-        texts={'summary.json': json.dumps(facts, indent=2, ensure_ascii=False) + '\n'},
-        say=partial(console.print, highlight=False, markup=False, soft_wrap=True),
-    )
+        return score, watch.counted('published')
 
 
 def _elapsed_s(score: Score) -> float:

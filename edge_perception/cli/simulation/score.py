@@ -23,7 +23,9 @@ from edge_perception.cli.output.machine_facts import machine_rows
 from edge_perception.models.atomic_files import writing
 from edge_perception.simulation.nodes.processes import interruptible
 from edge_perception.simulation.nodes.processes import require_ros
+from edge_perception.simulation.scoring import Score
 from edge_perception.simulation.scoring import Threshold
+from edge_perception.simulation.scoring import ThresholdCheck
 from edge_perception.testing.junit import junit_xml
 from edge_perception.testing.thresholds import read_thresholds
 from edge_perception.tooling.frame_sources import be_quiet
@@ -146,11 +148,7 @@ def _report(
         )
     score = watch.score()
     checks = score.judge(thresholds)
-    for check in checks:
-        word = ('passed', 'green') if check.passed else ('FAILED', 'red')
-        console.print(Text.assemble(word, f'  {check.sentence}'), soft_wrap=True)
-    for name, value in score_rows(score):
-        console.print(Text(f'{name}: {value}'), soft_wrap=True)
+    _show(score, checks, console)
     failed = [check for check in checks if not check.passed]
     for check in failed:
         say('score_failed', check.sentence)
@@ -176,6 +174,14 @@ def _report(
         say=partial(console.print, highlight=False, markup=False, soft_wrap=True),
     )
     return not failed
+
+
+def _show(score: Score, checks: Sequence[ThresholdCheck], console: Console) -> None:
+    for check in checks:
+        word = ('passed', 'green') if check.passed else ('FAILED', 'red')
+        console.print(Text.assemble(word, f'  {check.sentence}'), soft_wrap=True)
+    for name, value in score_rows(score):
+        console.print(Text(f'{name}: {value}'), soft_wrap=True)
 
 
 def _listen(watch: Any, kept: AnnotatedImages, *, seconds: float, quiet_s: float) -> None:

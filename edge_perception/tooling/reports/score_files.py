@@ -56,12 +56,15 @@ def write_score(
         with replacing(folder / name) as temporary, writing(folder / name):
             temporary.write_bytes(data)
         say(str(folder / name))
-    if not score.images:
-        return
+    if score.images:
+        _write_video(folder / 'video.mp4', images, say)
+
+
+def _write_video(path: Path, images: AnnotatedImages, say: Callable[[str], object]) -> None:
     try:
-        with replacing(folder / 'video.mp4') as temporary:
+        with replacing(path) as temporary:
             images.write_video(temporary)
     except NoVideoError as error:
-        note(f'no {folder / "video.mp4"}: {error}')
+        note(f'no {path}: {error}')
     else:
-        say(str(folder / 'video.mp4'))
+        say(str(path))
