@@ -13,14 +13,12 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
-from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 
 import edge_perception
+from test.support.graph import Spinner
+from test.support.graph import Tester
 
 pytestmark = pytest.mark.slow
 
@@ -170,24 +168,17 @@ def node_process(workspace: Workspace) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_node_starts(node_process: subprocess.Popen[str]) -> None:
-    context = Context()
-    rclpy.init(context=context)
-    observer = rclpy.create_node('observer', context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(observer)
-    client = observer.create_client(GetState, '/perception/get_state')
+    spinner = Spinner()
+    tester = Tester(spinner)
+    client = tester.node.create_client(GetState, '/perception/get_state')
     try:
         for _ in range(int(NODE_DEADLINE_S)):
             if client.wait_for_service(timeout_sec=1.0):
                 break
             assert node_process.poll() is None, node_process.communicate()[0]
-        answer = client.call_async(GetState.Request())
-        executor.spin_until_future_complete(answer, timeout_sec=NODE_DEADLINE_S)
-        assert answer.result().current_state.id == State.PRIMARY_STATE_UNCONFIGURED
+        assert tester.state() == 'unconfigured'
     finally:
-        executor.shutdown()
-        observer.destroy_node()
-        rclpy.shutdown(context=context)
+        spinner.close()
 
 
 def test_versions_agree(repository: Path) -> None:

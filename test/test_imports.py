@@ -58,7 +58,7 @@ TABLE = {
         libraries=(*NUMERIC, 'yaml', 'rich'),
         inside_functions=(
             *('onnx', 'onnxslim', 'onnxscript', 'onnxruntime', 'nncf', 'ai_edge_quantizer'),
-            *('openvino', 'pycocotools', 'matplotlib', 'rosbags', 'mcap', 'ai_edge_litert'),
+            *('openvino', 'pycocotools', 'matplotlib', 'rosbags', 'mcap', 'ai_edge_litert', 'PIL'),
             'onnxconverter_common',
         ),
     ),

@@ -353,5 +353,5 @@ def test_the_demonstration_launched(launchable, repository):
     pytest.importorskip('launch_testing', reason='launch_testing is not installed (not on PyPI)')
     file = repository / 'test' / 'launch_tests' / 'demo.py'
     command = [sys.executable, '-m', 'launch_testing.launch_test', str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=repository)
     assert done.returncode == 0, done.stdout + done.stderr

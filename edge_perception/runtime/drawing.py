@@ -26,6 +26,7 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 LINE_SHARE, MIN_LINE = 1 / 400, 1
 TEXT_SHARE, MIN_TEXT = 1 / 1000, 0.4
 MASK_OPACITY = 0.5
+CODEC = 'mp4v'  # of videos; in every OpenCV wheel and distribution package, unlike H.264
 MAX_CLASSES_SHOWN = 5
 FAR = 1 << 14  # pixels; boxes are not clipped, and OpenCV refuses what fits no integer of its own
 AXIS_COLORS: tuple[Color, ...] = ((0, 0, 255), (0, 255, 0), (255, 0, 0))

@@ -4,19 +4,16 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
+from typing import cast
 
 import yaml
 
 from edge_perception.contract import ConfigurationError
-from edge_perception.contract.fields import did_you_mean
-from edge_perception.simulation.trial_score import FIGURES
-from edge_perception.simulation.trial_score import STATISTICS
-from edge_perception.simulation.trial_score import Threshold
-
-NUMBERS = ('minimum', 'maximum', 'from_size_px', 'from_inside')
+from edge_perception.contract import OptionError
+from edge_perception.contract import parse_options
+from edge_perception.simulation.scoring import Threshold
 
 
 def read_thresholds(path: Path) -> list[Threshold]:
@@ -35,38 +32,22 @@ def read_thresholds(path: Path) -> list[Threshold]:
     if not isinstance(given, list) or not given:
         got = type(given).__name__ if given != [] else 'an empty list'
         raise ConfigurationError(str(path), [f'got {got}, expected a list of thresholds'])
-    problems: list[str] = []
-    for index, entry in enumerate(given):
-        problems += [f'threshold {index + 1}: {problem}' for problem in _problems(entry)]
+    thresholds, problems = [], []
+    for number, entry in enumerate(given, start=1):
+        try:
+            thresholds.append(_threshold(entry, f'threshold {number}'))
+        except OptionError as error:
+            problems.append(str(error))
     if problems:
         raise ConfigurationError(str(path), problems)
-    return [_threshold(entry) for entry in given]
+    return thresholds
 
 
-def _threshold(entry: dict[str, Any]) -> Threshold:
-    numbers = {key: float(value) for key, value in entry.items() if key in NUMBERS}
-    words = {key: str(value) for key, value in entry.items() if key not in NUMBERS}
-    values: dict[str, Any] = {**words, **numbers}
-    return Threshold(**values)
-
-
-def _problems(entry: Any) -> list[str]:
+def _threshold(entry: Any, owner: str) -> Threshold:
     if not isinstance(entry, dict):
-        return [f'got {entry!r}, expected figure, minimum or maximum']
-    problems = []
-    for key, value in entry.items():
-        if key in NUMBERS:
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not (number and math.isfinite(value)):
-                problems.append(f'{key}: got {value!r}, expected a number')
-        elif key == 'statistic' and value not in STATISTICS:
-            problems.append(f'statistic: got {value!r}, expected one of {", ".join(STATISTICS)}')
-        elif key not in ('figure', 'statistic'):
-            known = ('figure', 'statistic', *NUMBERS)
-            problems.append(f'unknown key {key!r}{did_you_mean(str(key), known)}')
-    figure = entry.get('figure')
-    if not isinstance(figure, str) or figure not in FIGURES:
-        problems.append(f'figure: got {figure!r}, expected one of {", ".join(FIGURES)}')
-    if not {'minimum', 'maximum'} & set(entry):
-        problems.append('got neither minimum nor maximum, so nothing could fail')
-    return problems
+        raise OptionError(f'{owner}: got {entry!r}, expected figure, minimum or maximum')
+    values = {'figure': '', **{str(key): value for key, value in entry.items()}}
+    made = cast(Threshold, parse_options(Threshold, values, owner=owner))
+    if not {'minimum', 'maximum'} & set(values):
+        raise OptionError(f'{owner}: got neither minimum nor maximum, so nothing could fail')
+    return made

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-import io
 import json
 import os
 from pathlib import Path
@@ -20,12 +19,10 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from rich.console import Console
 
-from edge_perception.cli.simulation.demo import job as demo_job
-from edge_perception.cli.simulation.demo.outputs import write_outputs
 from edge_perception.ros.system.process_environment import PROFILE
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
+from edge_perception.simulation.nodes import demonstration
 from edge_perception.simulation.nodes.processes import for_camera
 from edge_perception.simulation.nodes.processes import isolate
 from test.support.graph import until
@@ -195,7 +192,7 @@ def test_a_process_that_dies_is_named_with_its_last_words(short, tmp_path, name)
 
 
 def test_too_few_results_are_no_success(invoke, short, monkeypatch, tmp_path):
-    monkeypatch.setattr(demo_job, 'MIN_RESULTS_PER_S', 1000.0)
+    monkeypatch.setattr(demonstration, 'MIN_RESULTS_PER_S', 1000.0)
     result = invoke('demo', *short[:-1], 1)
     assert result.exit_code == 1
     assert re.search(r'got \d+ results in 1 s, expected at least 1000', result.stderr)
@@ -225,7 +222,7 @@ def test_a_mistake_is_said_before_anything_starts(
     monkeypatch.chdir(tmp_path)
     for name in ('text.jpg', 'text.mp4'):
         (tmp_path / name).write_text('no picture')
-    monkeypatch.setattr(demo_job, 'Child', None)
+    monkeypatch.setattr(demonstration, 'Child', None)
     result = invoke('demo', '--model', yolox, *given)
     assert result.exit_code == status
     assert sentence in result.stderr
@@ -244,17 +241,6 @@ def test_a_log_that_cannot_be_written_is_a_sentence(invoke, yolox, street, tmp_p
     result = invoke('demo', '--model', yolox, '--image', street, '--out', tmp_path)
     assert result.exit_code == 2
     assert f'{tmp_path / "node.log"}: cannot be written: Is a directory' in result.stderr
-
-
-def test_the_video_of_an_earlier_demonstration_is_not_listed(tmp_path):
-    (tmp_path / 'video.mp4').touch()
-    console = Console(file=io.StringIO(), width=300)
-    write_outputs(
-        tmp_path, title='', lines=[], samples=[], picture=None, video=None, facts={},
-        console=console,
-    )  # fmt: skip
-    said = console.file.getvalue()
-    assert 'summary.json' in said and 'video.mp4' not in said
 
 
 def test_a_network_of_ones_own_is_left_alone_unless_the_user_has_chosen():

@@ -16,10 +16,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from edge_perception.cli.simulation.demo.outputs import NO_PLOTS
-from edge_perception.cli.simulation.score.command import _report
-from edge_perception.simulation.trial import Trial
-from edge_perception.simulation.trial_score import Threshold
+from edge_perception.cli.simulation.score import _report
+from edge_perception.contract import Frame
+from edge_perception.contract import LabelMap
+from edge_perception.contract import Perception
+from edge_perception.simulation.matching import ScoredImage
+from edge_perception.simulation.scoring import Score
+from edge_perception.simulation.scoring import Threshold
+from edge_perception.tooling.reports.annotated_images import AnnotatedImages
+from edge_perception.tooling.reports.plots import NO_PLOTS
 
 
 @pytest.fixture
@@ -49,13 +54,12 @@ def test_a_full_disk_is_a_sentence(invoke, out, monkeypatch):
 def test_without_a_codec_there_is_no_video_and_all_else(out, monkeypatch, capsys):
     writer = Mock(**{'return_value.isOpened.return_value': False})
     monkeypatch.setattr(cv2, 'VideoWriter', writer)
-    jpeg = cv2.imencode('.jpg', np.zeros((48, 64, 3), np.uint8))[1].tobytes()
-    watch = SimpleNamespace(
-        trials=lambda: [Trial(stamp_ns=0)], picture=lambda stamp_ns: jpeg,
-        dropped={}, received=1, no_poses=0, camera_info=None,
-    )  # fmt: skip
+    images, image = AnnotatedImages(), ScoredImage(stamp_ns=1, found=())
+    frame = Frame(np.zeros((48, 64, 3), np.uint8))
+    images.add(frame, Perception(), image, labels=LabelMap(), intrinsics=None)
+    watch = SimpleNamespace(score=lambda: Score([image]), no_poses=0)
     thresholds = [Threshold('recall', minimum=0.5)]
-    assert not _report(watch, thresholds, out=out, console=Console())
+    assert not _report(watch, images, thresholds, out=out, console=Console())
     said = capsys.readouterr()
     assert 'FAILED  recall' in said.out and 'report.html' in said.out
     assert f'note: no {out / "video.mp4"}: ' in said.err and 'codec' in said.err

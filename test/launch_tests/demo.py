@@ -13,11 +13,10 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_testing import post_shutdown_test
 from launch_testing.actions import ReadyToTest
 from launch_testing.asserts import assertExitCodes
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.task import Future
 
 from launch import LaunchDescription
+from test.support.graph import Spinner
+from test.support.graph import Tester
 
 FILE = Path(__file__).resolve().parents[2] / 'launch' / 'demo.launch.py'
 PATIENCE_S = 60.0
@@ -33,26 +32,14 @@ def generate_test_description():
 
 class TestDemo(unittest.TestCase):
     def test_a_pose_comes(self):
-        context = rclpy.Context()
-        rclpy.init(context=context)
-        node = rclpy.create_node('observer', context=context)
-        came = Future()
-        node.create_subscription(
-            PoseWithCovarianceStamped,
-            '/drone1/perception/pose',
-            lambda message: came.done() or came.set_result(message),
-            5,
-        )
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
+        spinner = Spinner()
         try:
-            executor.spin_until_future_complete(came, PATIENCE_S)
-            assert came.done(), 'no pose came'
-            assert came.result().header.frame_id == 'camera_optical_frame'
+            poses = Tester(spinner).collect(
+                PoseWithCovarianceStamped, '/drone1/perception/pose', qos=5
+            )
+            assert poses.get(timeout=PATIENCE_S).header.frame_id == 'camera_optical_frame'
         finally:
-            executor.shutdown()
-            node.destroy_node()
-            rclpy.shutdown(context=context)
+            spinner.close()
 
 
 @post_shutdown_test()

@@ -6,14 +6,11 @@ from __future__ import annotations
 
 import json
 import queue
-import threading
 
 import cv2
 import numpy as np
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -25,6 +22,7 @@ from test.support.bags import camera_messages
 from test.support.bags import play
 from test.support.bags import read_bag
 from test.support.bags import write_bag
+from test.support.graph import Spinner
 
 MAX_PIXELS = 4096 * 4096
 
@@ -36,18 +34,9 @@ def pictures(shared_data):
 
 @pytest.fixture
 def node():
-    context = Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node('bag_player', context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    spinner = threading.Thread(target=executor.spin)
-    spinner.start()
-    yield node
-    executor.shutdown()
-    spinner.join()
-    node.destroy_node()
-    rclpy.shutdown(context=context)
+    spinner = Spinner()
+    yield spinner.add(lambda context: Node('bag_player', context=context))
+    spinner.close()
 
 
 def to_frame(message):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import Image
 
+from edge_perception.ros.output.image_messages import image_message
 from test.model_folders import model_folder
 from test.support.world import installed_node
 from test.support.world import World
@@ -54,9 +54,7 @@ def results(here: World, pictures) -> list[np.ndarray]:
     """Return rows x1, y1, x2, y2, score, class of each picture, in a stable order."""
     camera, rows = here.start(), []
     for picture in pictures:
-        height, width = picture.shape[:2]
-        message = Image(height=height, width=width, encoding='bgr8', step=3 * width)
-        message.data = picture.tobytes()
+        message = image_message(picture, encoding='bgr8')
         message.header.stamp = here.now()
         camera.publish(message)
         found = here.detections.get(timeout=30)

@@ -14,14 +14,14 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection3DArray
 
-from edge_perception.cli.simulation.pad_model import MODEL
-from edge_perception.cli.simulation.pad_model import new_model
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.nodes.rendered_camera import camera_info_message
-from edge_perception.simulation.nodes.rendered_camera import image_message
 from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
+from edge_perception.tooling.pad_model import MODEL
+from edge_perception.tooling.pad_model import new_model
 from test.support.graph import PATIENCE_S
 from test.support.graph import until
 from test.support.world import installed_node
@@ -68,7 +68,7 @@ def test_a_pad_of_another_size_has_its_name_and_its_distance(node, tmp_path):
     infos.publish(camera_info_message(camera, header=header))
     until(lambda: here.node.session.cameras[0].calibration.received, bool)
     picture = QuickRenderer(camera, side=SIZE, seed=1)(view)
-    images.publish(image_message(picture, header=header))
+    images.publish(image_message(picture, encoding='bgr8', header=header))
     at = poses.get(timeout=PATIENCE_S).pose.pose.position
     assert np.linalg.norm([at.x, at.y, at.z]) == pytest.approx(view.distance, rel=0.01)
     solid = objects.get(timeout=PATIENCE_S).detections

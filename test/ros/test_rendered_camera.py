@@ -28,7 +28,7 @@ from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.rclpy_versions import ClockType
-from edge_perception.simulation.nodes import camera_sources as picture_sources
+from edge_perception.simulation.nodes import camera_sources
 from edge_perception.simulation.nodes.rendered_camera import CameraConfig
 from edge_perception.simulation.nodes.rendered_camera import RenderedCamera
 from edge_perception.simulation.pad import landing_pad as pad
@@ -193,7 +193,7 @@ class Device:
 
 def test_an_image_of_a_device_has_the_stamp_of_the_moment_that_it_shows(monkeypatch):
     device = Device()
-    monkeypatch.setattr(picture_sources.cv2, 'VideoCapture', lambda number: device)
+    monkeypatch.setattr(camera_sources.cv2, 'VideoCapture', lambda number: device)
     values = {'source': 'camera:0', 'use_sim_time': True}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     ours, theirs = Spinner(), Context()

@@ -27,12 +27,12 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose.solver import quaternion
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.node import PerceptionNode
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.system import qos
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.faults import KINDS
 from edge_perception.simulation.nodes.fault_injector import FaultInjector
 from edge_perception.simulation.nodes.rendered_camera import camera_info_message
-from edge_perception.simulation.nodes.rendered_camera import image_message
 from edge_perception.simulation.pose_errors import pose_error
 from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
@@ -124,7 +124,8 @@ class Rig:
         if with_info:
             self._info.publish(camera_info_message(CAMERA, header=header))
         taken = self.injector.taken
-        self._camera.publish(image_message(self.pictures[index][1], header=header))
+        pixels = self.pictures[index][1]
+        self._camera.publish(image_message(pixels, encoding='bgr8', header=header))
         until(lambda: self.injector.taken, lambda now: now > taken)
 
     def result(self) -> Detection3DArray:

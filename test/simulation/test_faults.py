@@ -12,6 +12,7 @@ from sensor_msgs.msg import Image
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.system import qos
 from edge_perception.simulation.faults import FaultLine
 from edge_perception.simulation.faults import parse_faults
@@ -98,10 +99,11 @@ def test_an_image_that_cannot_be_read_is_passed_on_and_the_next_one_is_not_misse
         arriving = camera.collect(Image, '/faulty/image_raw', qos.EVERY)
         source.wait(node)
         arriving.wait(node)
-        depth = Image(width=2, height=2, step=4, encoding='16UC1', data=bytes(range(8)))
+        depth = image_message(np.arange(4, dtype=np.uint16).reshape(2, 2), encoding='16UC1')
         source.publish(depth)
         assert arriving.get(timeout=PATIENCE_S) == depth
-        source.publish(Image(width=2, height=2, step=2, encoding='mono8', data=bytes(range(4))))
+        gray = np.arange(4, dtype=np.uint8).reshape(2, 2)
+        source.publish(image_message(gray, encoding='mono8'))
         assert arriving.get(timeout=PATIENCE_S).data.tobytes() == bytes(4)
     finally:
         injector.close()

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.pad.pad_art import png
 from edge_perception.simulation.pad.pad_art import svg
-from edge_perception.simulation.pad.pad_pdf import pages
-from edge_perception.simulation.pad.pad_pdf import PAPER
-from edge_perception.simulation.pad.pad_pdf import pdf
-
-POINTS_PER_MILLIMETER = 72 / 25.4
+from edge_perception.tooling.pad_drawing import PAPER
+from edge_perception.tooling.pad_drawing import pdf
+from edge_perception.tooling.pad_drawing import png
+from edge_perception.tooling.pad_drawing import sheets
+from test.support.pdf_pages import page_rectangles
+from test.support.pdf_pages import page_sizes
 
 
 def filled(rectangles, *, pixels: int = 240) -> np.ndarray:
@@ -26,22 +26,6 @@ def filled(rectangles, *, pixels: int = 240) -> np.ndarray:
     for left, top, width, height in np.array(list(rectangles)) * pixels:
         image[round(top) : round(top + height), round(left) : round(left + width)] = 0
     return image
-
-
-def page_sizes(data: bytes) -> list[tuple[float, float]]:
-    """Return width and height of every page in millimeters."""
-    boxes = re.findall(rb'/MediaBox\[0 0 ([\d.]+) ([\d.]+)\]', data)
-    return [tuple(float(value) / POINTS_PER_MILLIMETER for value in box) for box in boxes]
-
-
-def page_rectangles(data: bytes) -> list[list[tuple[float, ...]]]:
-    """Return the rectangles of every page in millimeters from its upper left corner."""
-    streams = re.findall(rb'stream\n(.*?)\nendstream', data, re.DOTALL)
-    number = rb'(-?[\d.]+)'
-    pattern = b' '.join([number] * 4) + b' re'
-    return [
-        [tuple(map(float, found)) for found in re.findall(pattern, stream)] for stream in streams
-    ]
 
 
 def test_svg_has_the_physical_size_and_the_drawing():
@@ -73,22 +57,11 @@ def test_pdf_is_one_page_of_the_size_of_the_pad():
     assert np.array_equal(drawn, pad.raster(240))
 
 
-def test_every_offset_in_the_pdf_points_at_its_object():
-    data = pdf(0.6, paper='a4')
-    table = data[data.rindex(b'xref\n0 ') :].split(b'\n')[3:]
-    offsets = [int(line[:10]) for line in table if line.endswith(b' n ')]
-    assert offsets
-    for number, offset in enumerate(offsets, start=1):
-        assert data[offset:].startswith(f'{number} 0 obj'.encode())
-    start = int(re.search(rb'startxref\n(\d+)', data)[1])
-    assert data[start:].startswith(b'xref')
-
-
 @pytest.mark.parametrize('paper', PAPER)
 @pytest.mark.parametrize('side', [0.15, 0.6, 1.0])
 def test_tiles_put_together_are_the_drawing(paper, side):
     data = pdf(side, paper=paper)
-    tiles = pages(side, paper=paper)
+    tiles = sheets(side, paper=paper)
     sizes = page_sizes(data)
     assert len(sizes) == len(tiles)
     assert sorted(sizes[0]) == pytest.approx(sorted(PAPER[paper]), abs=0.01)
@@ -105,7 +78,7 @@ def test_tiles_put_together_are_the_drawing(paper, side):
 
 
 def test_sheets_are_named_by_row_and_column():
-    names = [page.name for page in pages(0.6, paper='a4')]
+    names = [sheet.name for sheet in sheets(0.6, paper='a4')]
     assert names[0] == 'A1'
     assert len(set(names)) == len(names)
 

@@ -38,8 +38,9 @@ from rosbags.rosbag2 import Writer
 from rosbags.typesys import get_typestore
 from rosbags.typesys import Stores
 from sensor_msgs.msg import CameraInfo
-from sensor_msgs.msg import CompressedImage
-from sensor_msgs.msg import Image
+
+from edge_perception.ros.output.image_messages import compressed_image_message
+from edge_perception.ros.output.image_messages import image_message
 
 RELIABLE = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.RELIABLE)
 BEST_EFFORT = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
@@ -101,12 +102,11 @@ def camera_messages(
         info.k = [width, 0.0, width / 2, 0.0, width, height / 2, 0.0, 0.0, 1.0]
         if transport == 'raw':
             topic = f'{camera}/image_raw'
-            image = Image(width=width, height=height, encoding='bgr8', step=width * 3)
-            image.data = picture.tobytes()
+            image = image_message(picture, encoding='bgr8')
         else:
             topic = f'{camera}/image_raw/compressed'
-            image = CompressedImage(format=f'bgr8; {transport} compressed bgr8')
-            image.data = path.read_bytes() if transport == 'jpeg' else _png(picture)
+            data = path.read_bytes() if transport == 'jpeg' else _png(picture)
+            image = compressed_image_message(data, format_=f'bgr8; {transport} compressed bgr8')
         time_ns = start_ns + index * period_ns
         for message in (image, info):
             message.header.frame_id = frame_id

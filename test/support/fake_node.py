@@ -9,6 +9,7 @@ from pathlib import Path
 import time
 from typing import Any
 
+import numpy as np
 from rclpy.context import Context
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
@@ -16,6 +17,7 @@ from sensor_msgs.msg import Image
 from edge_perception.contract import Decoder
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.ros.node import PerceptionNode
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 
@@ -82,8 +84,7 @@ def picture(
     stamp: Any, *, width: int = 64, height: int = 48, encoding: str = 'bgr8', channels: int = 3
 ) -> Image:
     """Return a gray image message."""
-    message = Image(width=width, height=height, encoding=encoding, step=width * channels)
-    message.data = bytes([128]) * (width * height * channels)
+    message = image_message(np.full((height, width, channels), 128, np.uint8), encoding=encoding)
     if stamp is not None:
         message.header.stamp = stamp
     message.header.frame_id = 'camera_optical_frame'

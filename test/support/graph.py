@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextlib import suppress
 import gc
 import queue
 import threading
@@ -15,12 +14,11 @@ from typing import Any
 
 from lifecycle_msgs.srv import ChangeState
 from lifecycle_msgs.srv import GetState
-import rclpy
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+
+from edge_perception.ros.system import spinning
 
 # How long anything may take before a test gives up; nothing waits so long when all is well.
 PATIENCE_S = 30.0
@@ -36,45 +34,15 @@ GOALS = {
 }
 
 
-class Spinner:
-    """Spins nodes of one context in a thread, as a process of its own would."""
-
-    def __init__(self) -> None:
-        self.context = Context()
-        rclpy.init(context=self.context)
-        self._executor = SingleThreadedExecutor(context=self.context)
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._nodes: list[Node] = []
-
-    def add(self, make: Callable[[Context], Node]) -> Any:
-        node = make(self.context)
-        self._nodes.append(node)
-        self._executor.add_node(node)
-        if not self._thread.is_alive():
-            self._thread.start()
-        return node
-
-    def call(self, function: Callable[[], Any]) -> Any:
-        """Run a function in the thread of the executor and return what it returns."""
-        answers: queue.Queue[Any] = queue.Queue()
-        self._executor.create_task(lambda: answers.put(function()))
-        return answers.get(timeout=PATIENCE_S)
+class Spinner(spinning.Spinner):
+    """Forgets its nodes at once when it is closed."""
 
     def close(self) -> None:
-        self._executor.shutdown()
-        if self._thread.is_alive():
-            self._thread.join(PATIENCE_S)
-        while self._nodes:
-            self._nodes.pop().destroy_node()
-        rclpy.try_shutdown(context=self.context)
+        super().close()
         # A node of rclpy is part of cycles and lives until they are collected; until then the log
         # of the next node with its name goes out through the publisher of the old one, to nobody.
-        # So nobody may hold it here: not the list above, no variable, and not `graph`.
+        # So nobody may hold it here: no variable, and not `graph`.
         gc.collect()
-
-    def _spin(self) -> None:
-        with suppress(ExternalShutdownException):
-            self._executor.spin()
 
 
 class Tester:

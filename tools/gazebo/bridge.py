@@ -13,7 +13,6 @@ has its stamp.
 
 from __future__ import annotations
 
-from array import array
 from pathlib import Path
 import sys
 import threading
@@ -21,6 +20,7 @@ import time
 from typing import Any
 
 from nav_msgs.msg import Odometry
+import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
@@ -29,6 +29,7 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.system import qos
 from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.nodes.pad_truth import PadTruth
@@ -109,11 +110,9 @@ class Bridge(Node):
         pose = self._pose(stamp)
         if pose is not None:
             self._places.publish(_odometry(pose, header))
-        data = array('B')
-        data.frombytes(image.data)
-        picture = Image(header=header, width=image.width, height=image.height, encoding='rgb8')
-        picture.step = image.step
-        picture.data = data
+        rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)
+        pixels = rows[:, : 3 * image.width].reshape(image.height, image.width, 3)
+        picture = image_message(pixels, encoding='rgb8', header=header)
         self._images.publish(picture)
 
     def _pose(self, stamp: int) -> Any:

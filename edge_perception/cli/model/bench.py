@@ -23,7 +23,6 @@ from edge_perception.cli.model.bench_node import bench_node
 from edge_perception.cli.model.bench_node import NodeBench
 from edge_perception.cli.output.failures import FAILED
 from edge_perception.cli.output.tables import new_table
-from edge_perception.cli.simulation.demo.outputs import NO_PLOTS
 from edge_perception.contract import dump_manifest
 from edge_perception.contract import option_specs
 from edge_perception.models.atomic_files import replacing
@@ -39,7 +38,8 @@ from edge_perception.tooling.notes import note
 from edge_perception.tooling.offline import offline_model
 from edge_perception.tooling.progress import result_console
 from edge_perception.tooling.progress import steps
-from edge_perception.tooling.reports.demo_report import page
+from edge_perception.tooling.reports.page import page
+from edge_perception.tooling.reports.plots import NO_PLOTS
 from edge_perception.tooling.variants import ALL
 from edge_perception.tooling.variants import Variant
 from edge_perception.tooling.variants import variants

@@ -17,10 +17,10 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract.types import UInt8Array
 from edge_perception.models.atomic_files import replacing
 from edge_perception.models.atomic_files import writing
+from edge_perception.runtime.drawing import CODEC
 from edge_perception.tooling.frame_sources import Source
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')
-CODEC = 'mp4v'  # in every OpenCV wheel and distribution package, unlike H.264
 
 
 def plan(folder: Path, sources: Sequence[Source]) -> dict[Source, Path]:

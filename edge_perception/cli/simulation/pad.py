@@ -11,15 +11,15 @@ import shlex
 
 import click
 
-from edge_perception.cli.simulation.pad_model import new_model
 from edge_perception.contract import ConfigurationError
 from edge_perception.models.atomic_files import replacing
 from edge_perception.models.atomic_files import writing
 from edge_perception.simulation.pad import pad_art
-from edge_perception.simulation.pad import pad_pdf
 from edge_perception.simulation.pad.landing_pad import LARGEST
 from edge_perception.simulation.pad.landing_pad import SMALLEST
+from edge_perception.tooling import pad_drawing
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.pad_model import new_model
 
 EXAMPLES = """\b
 Examples:
@@ -57,7 +57,7 @@ USUAL_SIZE = 1.0
 )
 @click.option(
     '--paper',
-    type=click.Choice([*pad_pdf.PAPER], case_sensitive=False),
+    type=click.Choice([*pad_drawing.PAPER], case_sensitive=False),
     help='Tile a PDF over sheets of this paper; without, it has one page of the size of the pad.',
 )
 @click.option(
@@ -82,7 +82,7 @@ def command(
         if out is not None:
             _draw(out, size=size, paper=paper, dpi=dpi)
     if out is not None:
-        sheets = len(pad_pdf.pages(size, paper=paper)) if paper else 0
+        sheets = len(pad_drawing.sheets(size, paper=paper)) if paper else 0
         tiled = f' on {sheets} {"sheet" if sheets == 1 else "sheets"} of {paper}' if paper else ''
         click.echo(f'{out}: {size * 1000:g} x {size * 1000:g} mm{tiled}')
     if model is not None:
@@ -99,11 +99,11 @@ def command(
 def _draw(out: Path, *, size: float, paper: str | None, dpi: int | None) -> None:
     suffix = out.suffix.lower()
     if suffix == '.pdf':
-        data = pad_pdf.pdf(size, paper=paper)
+        data = pad_drawing.pdf(size, paper=paper)
     elif suffix == '.svg':
         data = pad_art.svg(size).encode()
     else:
-        data = pad_art.png(size, dots_per_inch=dpi or DOTS_PER_INCH)
+        data = pad_drawing.png(size, dots_per_inch=dpi or DOTS_PER_INCH)
     with replacing(out) as temporary, writing(out):
         temporary.write_bytes(data)
 

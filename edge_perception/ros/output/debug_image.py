@@ -20,7 +20,8 @@ from edge_perception.contract import Frame
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
 from edge_perception.contract import Perception
-from edge_perception.ros.output.result_messages import octets
+from edge_perception.ros.output.image_messages import compressed_image_message
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.parameters.declaration import parameter
 from edge_perception.ros.system import qos
 from edge_perception.runtime.drawing import draw
@@ -100,18 +101,12 @@ class DebugImage:
             caption=f'{self._engine} {age_ms:.0f} ms',
         )
         if self._raw.get_subscription_count():
-            height, width = picture.shape[:2]
-            message = Image(
-                header=header, height=height, width=width, encoding='bgr8', step=3 * width
-            )
-            message.data = octets(picture)
-            self._raw.publish(message)
+            self._raw.publish(image_message(picture, encoding='bgr8', header=header))
         if self._jpeg.get_subscription_count():
             settings = [cv2.IMWRITE_JPEG_QUALITY, self.options.jpeg_quality]
             _, data = cv2.imencode('.jpg', picture, settings)
-            compressed = CompressedImage(header=header, format='bgr8; jpeg compressed bgr8')
-            compressed.data = octets(data)
-            self._jpeg.publish(compressed)
+            format_ = 'bgr8; jpeg compressed bgr8'
+            self._jpeg.publish(compressed_image_message(data, format_=format_, header=header))
 
     def close(self) -> None:
         """Take the topics back."""

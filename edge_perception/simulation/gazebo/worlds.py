@@ -25,7 +25,6 @@ import numpy as np
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.gazebo import grounds as gazebo_grounds
 from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.pad.pad_art import png
 from edge_perception.simulation.rendering import distractors
 from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.pinhole import Floats
@@ -197,9 +196,8 @@ def _waypoint_text(time: float, position: Floats, rotation: Floats) -> str:
 
 
 def _draw_pictures(folder: Path, world: World) -> None:
-    # So many dots that the side of the pad has about 1500 of them.
-    dots = max(1, round(1536 / world.pad_size * 0.0254))
-    (folder / 'landing_pad.png').write_bytes(png(world.pad_size, dots_per_inch=dots))
+    # A multiple of the 24 steps of the drawing, so that no pixel is gray.
+    cv2.imwrite(str(folder / 'landing_pad.png'), pad.raster(1536))
     random = np.random.default_rng(world.approach)
     for index, (kind, *_) in enumerate(BESIDE):
         cv2.imwrite(str(folder / f'distractor_{index}.png'), kind(random))

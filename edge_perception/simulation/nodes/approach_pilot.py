@@ -16,14 +16,13 @@ from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 import numpy as np
 from rcl_interfaces.msg import ParameterDescriptor
-import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from edge_perception.pose import rotation_matrix
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.parameters.unknown_parameters import warn_of_unknown
 from edge_perception.ros.system import qos
+from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.pursuit import velocities
 
@@ -65,17 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     :return: exit status.
     """
-    rclpy.init(args=arguments)
-    node = ApproachPilot()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        # Ctrl-C and SIGTERM are the usual ways to end the process.
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_until_shutdown(ApproachPilot, arguments)
 
 
 if __name__ == '__main__':

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from abc import ABC
-from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -24,136 +24,102 @@ DEVICE = 'camera:'
 PLAUSIBLE_RATES = (1.0, 120.0)
 
 
-class PictureSource(ABC):
+@dataclass(frozen=True, slots=True)
+class PictureSource:
     """
-    Pictures one after the other. Used from one thread.
+    Images one after the other. Used from one thread.
 
-    :param rate: pictures per second that it has of its own; 0 for any.
-    :param live: shows the moment in which a picture is taken.
-    """
-
-    rate = 0.0
-    live = False
-
-    @abstractmethod
-    def take(self, time: float) -> tuple[Picture, View | None]:
-        """
-        Return the picture of a moment, and the truth about it where it is known.
-
-        :param time: seconds since the first one.
-        :return: uint8 (height, width, 3), BGR; valid until the next call.
-        :raises ImageError: there is none.
-        """
-
-    def close(self) -> None:
-        """Give back what was opened."""
-
-
-class RenderedApproach(PictureSource):
-    """
-    The approach to a landing pad.
-
-    :param render: draws what a view sees.
+    :param take: returns the image of a moment in seconds since the first one, uint8 (height,
+        width, 3), BGR, valid until the next call, and the truth about it where it is known; raises
+        ``ImageError`` where there is none.
+    :param rate: images per second that it has of its own; 0 for any.
+    :param live: shows the moment in which an image is taken.
+    :param close: gives back what was opened.
     """
 
-    def __init__(self, approach: Approach, render: Callable[[View], Picture]) -> None:
-        self._approach = approach
-        self._render = render
-
-    def take(self, time: float) -> tuple[Picture, View | None]:
-        view = self._approach.view(time)
-        return self._render(view), view
-
-
-class StillPicture(PictureSource):
-    """One picture, again and again."""
-
-    def __init__(self, path: Path) -> None:
-        data = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if data is None:
-            raise ImageError(f'{path}: is not an image that OpenCV can read')
-        self._picture = np.asarray(data, np.uint8)
-
-    def take(self, time: float) -> tuple[Picture, View | None]:
-        return self._picture, None
-
-
-class PictureFolder(PictureSource):
-    """The pictures of a folder in the order of their names, and from the start again."""
-
-    def __init__(self, folder: Path) -> None:
-        readable = (path for path in sorted(folder.iterdir()) if _is_picture(path))
-        self._paths = list(readable)
-        if not self._paths:
-            raise ImageError(f'{folder}: the folder holds no image that OpenCV can read')
-        self._shown = 0
-
-    def take(self, time: float) -> tuple[Picture, View | None]:
-        path = self._paths[self._shown % len(self._paths)]
-        self._shown += 1
-        return StillPicture(path).take(time)
-
-
-class MovingPictures(PictureSource):
-    """
-    A video, from the start again when it has ended, or a camera.
-
-    :param what: path of the video or number of the camera.
-    """
-
-    def __init__(self, what: str | int) -> None:
-        self._what = what
-        self._video: Any = cv2.VideoCapture(what)  # type: ignore[call-overload]
-        self._name = what if isinstance(what, str) else f'{DEVICE}{what}'
-        self.live = not isinstance(what, str)
-        if not self._video.isOpened():
-            if isinstance(what, str):
-                raise ImageError(f'{what}: is not a video that OpenCV can read')
-            raise ImageError(
-                f'{self._name}: no such camera, or it is in use, or you may not read it '
-                '(on Linux: be in the group video)'
-            )
-        if isinstance(what, str):
-            rate = float(self._video.get(cv2.CAP_PROP_FPS))
-            self.rate = rate if PLAUSIBLE_RATES[0] <= rate <= PLAUSIBLE_RATES[1] else 0.0
-
-    def take(self, time: float) -> tuple[Picture, View | None]:
-        read, image = self._video.read()
-        if not read and isinstance(self._what, str):
-            # Opened anew, because not every format can be wound back.
-            self._video.open(self._what)
-            read, image = self._video.read()
-        if not read:
-            raise ImageError(f'{self._name}: gives no picture any more')
-        return np.asarray(image, np.uint8), None
-
-    def close(self) -> None:
-        self._video.release()
+    take: Callable[[float], tuple[Picture, View | None]]
+    rate: float = 0.0
+    live: bool = False
+    close: Callable[[], None] = lambda: None
 
 
 def open_pictures(source: str, *, approach: Approach, seed: int) -> PictureSource:
     """
     Open what a parameter names.
 
-    :param source: empty for the approach; else path of a picture, of a folder of pictures or of a
-        video, or ``camera:NUMBER``.
+    :param source: empty for the approach; else path of an image, of a folder of images or of a
+        video, or ``camera:NUMBER``. A folder and a video begin again when they have ended.
     :raises ImageError: it cannot be read.
     """
     if not source:
         render = QuickRenderer(approach.camera, side=approach.side, seed=seed)
-        return RenderedApproach(approach, render)
+
+        def rendered(time: float) -> tuple[Picture, View | None]:
+            view = approach.view(time)
+            return render(view), view
+
+        return PictureSource(rendered)
     number = source.removeprefix(DEVICE)
     if source.startswith(DEVICE) and number.isdecimal():
-        return MovingPictures(int(number))
+        return _moving(int(number))
     path = Path(source).expanduser()
     if path.is_dir():
-        return PictureFolder(path)
+        readable = [each for each in sorted(path.iterdir()) if _is_picture(each)]
+        if not readable:
+            raise ImageError(f'{path}: the folder holds no image that OpenCV can read')
+        paths = cycle(readable)
+        return PictureSource(lambda time: (_read(next(paths)), None))
     if not path.is_file():
         raise ImageError(
             f'{source}: no such file or folder, expected a picture, a folder of pictures, a video '
             f'or {DEVICE}NUMBER'
         )
-    return StillPicture(path) if _is_picture(path) else MovingPictures(str(path))
+    if not _is_picture(path):
+        return _moving(str(path))
+    picture = _read(path)
+    return PictureSource(lambda time: (picture, None))
+
+
+def _moving(what: str | int) -> PictureSource:
+    """
+    Open a video or a camera.
+
+    :param what: path of the video or number of the camera.
+    """
+    video: Any = cv2.VideoCapture(what)  # type: ignore[call-overload]
+    name, rate = str(what), 0.0
+    if isinstance(what, int):
+        name = f'{DEVICE}{what}'
+        problem = (
+            'no such camera, or it is in use, or you may not read it '
+            '(on Linux: be in the group video)'
+        )
+    else:
+        rate = float(video.get(cv2.CAP_PROP_FPS))
+        problem = 'is not a video that OpenCV can read'
+    if not video.isOpened():
+        raise ImageError(f'{name}: {problem}')
+
+    def take(time: float) -> tuple[Picture, View | None]:
+        read, image = video.read()
+        if not read and isinstance(what, str):
+            # Opened again, because not every format can be wound back.
+            video.open(what)
+            read, image = video.read()
+        if not read:
+            raise ImageError(f'{name}: gives no picture any more')
+        return np.asarray(image, np.uint8), None
+
+    plausible = PLAUSIBLE_RATES[0] <= rate <= PLAUSIBLE_RATES[1]
+    live = isinstance(what, int)
+    return PictureSource(take, rate if plausible else 0.0, live, close=video.release)
+
+
+def _read(path: Path) -> Picture:
+    data = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if data is None:
+        raise ImageError(f'{path}: is not an image that OpenCV can read')
+    return np.asarray(data, np.uint8)
 
 
 def _is_picture(path: Path) -> bool:

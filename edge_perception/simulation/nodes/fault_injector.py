@@ -10,15 +10,12 @@ a list of texts as in ``edge_perception.simulation.faults``.
 
 from __future__ import annotations
 
-from array import array
 import os
 import sys
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
-import rclpy
 from rclpy.clock import Clock
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.timer import Timer
@@ -27,16 +24,16 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from edge_perception.contract import ConfigurationError
-from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.ros.log_once import LogOnce
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.parameters.unknown_parameters import refuse_misspelled
-from edge_perception.ros.parameters.unknown_parameters import warn_of_arguments
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.rclpy_versions import ClockType
+from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.faults import Fault
 from edge_perception.simulation.faults import FaultLine
 from edge_perception.simulation.faults import parse_faults
@@ -147,13 +144,7 @@ def _schedule(given: Any) -> tuple[Fault, ...]:
 def _message(shot: Shot) -> Image:
     header = Header(frame_id=shot.frame_id)
     header.stamp.sec, header.stamp.nanosec = divmod(shot.stamp_ns, 1_000_000_000)
-    data = array('B')
-    data.frombytes(shot.image.tobytes())
-    height, width = shot.image.shape[:2]
-    message = Image(header=header, width=width, height=height, encoding=shot.encoding)
-    message.step = shot.image.strides[0]
-    message.data = data
-    return message
+    return image_message(shot.image, encoding=shot.encoding, header=header)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -162,26 +153,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     :return: exit status: 0, or 2 when the schedule is wrong or a parameter misspelled.
     """
-    try:
-        # Read by the first participant of a process.
-        os.environ.update(for_large_images(os.environ))
-        rclpy.init(args=arguments)
-        node = FaultInjector()
-    except EdgePerceptionError as error:
-        for code, sentence in error.sentences():
-            print(f'error [{code}]: {sentence}', file=sys.stderr)  # noqa: T201
-        rclpy.try_shutdown()
-        return 2
-    warn_of_arguments(node, arguments)
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        # Ctrl-C and SIGTERM are the usual ways to end the process.
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    # Read by the first participant of a process.
+    os.environ.update(for_large_images(os.environ))
+    return run_until_shutdown(FaultInjector, arguments)
 
 
 if __name__ == '__main__':

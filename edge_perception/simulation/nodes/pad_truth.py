@@ -17,8 +17,6 @@ from typing import Any
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 import numpy as np
-import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
@@ -27,6 +25,7 @@ from edge_perception.pose.solver import rotation_matrix
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.parameters.unknown_parameters import warn_of_unknown
 from edge_perception.ros.system import qos
+from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.gazebo.worlds import OPTICAL_IN_BODY
 from edge_perception.simulation.gazebo.worlds import PAD_HEIGHT
 from edge_perception.simulation.rendering.pinhole import Floats
@@ -116,17 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     :return: exit status.
     """
-    rclpy.init(args=arguments)
-    node = PadTruth()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        # Ctrl-C and SIGTERM are the usual ways to end the process.
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_until_shutdown(PadTruth, arguments)
 
 
 if __name__ == '__main__':

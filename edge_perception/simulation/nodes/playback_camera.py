@@ -10,31 +10,28 @@ DDS), and what the node reports of this camera and of its engine in the end.
 from __future__ import annotations
 
 import argparse
-from array import array
-from contextlib import suppress
 from dataclasses import asdict
 import json
 from pathlib import Path
 import sys
-import threading
 import time
 from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
-import rclpy
-from rclpy.executors import ExternalShutdownException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
 from edge_perception.ros.input.raw_images import stamp_ns
+from edge_perception.ros.output.image_messages import compressed_image_message
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.output.publishers import TOPICS
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.rclpy_versions import informed
+from edge_perception.ros.system.spinning import Spinner
 from edge_perception.simulation.pace import paced
 from edge_perception.simulation.playback import Shown
 
@@ -50,7 +47,7 @@ LAST_ANSWER_TIMEOUT_S = 2.0
 POLL_S = 0.005
 
 
-class Camera:
+class PlaybackCamera:
     """
     Publishes images and remembers when each was sent and answered.
 
@@ -134,29 +131,23 @@ def main() -> int:
     parser.add_argument('--begin', type=Path, required=True, help='starts when this file appears')
     parser.add_argument('--output', type=Path, required=True)
     wanted = parser.parse_args()
-    rclpy.init()
-    node = Node(f'camera_{wanted.topic.strip("/").replace("/", "_")}')
-    camera = Camera(
+    spinner = Spinner()
+    name = f'camera_{wanted.topic.strip("/").replace("/", "_")}'
+    node = spinner.add(lambda context: Node(name, context=context))
+    camera = PlaybackCamera(
         node,
         topic=wanted.topic,
         results=wanted.results,
         status=wanted.status,
         compressed=wanted.compressed,
     )
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    spinner = threading.Thread(target=spin, args=(executor,), daemon=True)
-    spinner.start()
     try:
         if not camera.meet():
             say(f'nobody listens to {wanted.topic} and answers on {wanted.results}')
             return 1
         film(camera, wanted)
     finally:
-        executor.shutdown()
-        spinner.join()
-        node.destroy_node()
-        rclpy.try_shutdown()
+        spinner.close()
     return 0
 
 
@@ -166,12 +157,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def spin(executor: SingleThreadedExecutor) -> None:
-    with suppress(ExternalShutdownException):
-        executor.spin()
-
-
-def film(camera: Camera, wanted: argparse.Namespace) -> None:
+def film(camera: PlaybackCamera, wanted: argparse.Namespace) -> None:
     """Publish all images in step, and write down what became of them."""
     message = picture(wanted.width, wanted.height, compressed=wanted.compressed)
     say('ready')
@@ -196,11 +182,9 @@ def picture(width: int, height: int, *, compressed: bool) -> Any:
     pixels = cv2.resize(coarse, (width, height))
     if compressed:
         _, encoded = cv2.imencode('.jpg', pixels)
-        message = CompressedImage(format='jpeg', data=array('B', encoded.tobytes()))
+        message: Any = compressed_image_message(encoded)
     else:
-        # Not bytes, and not the array of NumPy: rclpy checks those element by element.
-        data = array('B', pixels.tobytes())
-        message = Image(encoding='bgr8', height=height, width=width, step=3 * width, data=data)
+        message = image_message(np.asarray(pixels), encoding='bgr8')
     message.header.frame_id = FRAME_ID
     return message
 

@@ -1,14 +1,16 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of the node back to what was perceived, the reverse of ``messages``."""
+"""Turn messages of the node and of the truth back into what they are about."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+import math
 from typing import Any
 
 from geometry_msgs.msg import Pose
 import numpy as np
+from sensor_msgs.msg import CameraInfo
 from vision_msgs.msg import Classification
 from vision_msgs.msg import Detection2DArray
 
@@ -17,8 +19,15 @@ from edge_perception.contract import Detections
 from edge_perception.contract import Keypoints
 from edge_perception.contract import LabelMap
 from edge_perception.contract import Perception
+from edge_perception.pose import rotation_matrix
 from edge_perception.ros.input.raw_images import image_to_frame
-from edge_perception.simulation.trial import Placement
+from edge_perception.simulation.matching import Box
+from edge_perception.simulation.matching import FoundObject
+from edge_perception.simulation.matching import Placement
+from edge_perception.simulation.matching import TrueObject
+from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.views import inside
+from edge_perception.simulation.views import View
 
 
 def perception(messages: Mapping[str, Any], *, labels: LabelMap) -> Perception:
@@ -37,19 +46,71 @@ def perception(messages: Mapping[str, Any], *, labels: LabelMap) -> Perception:
     )
 
 
-def count_objects(messages: Mapping[str, Any]) -> int:
+def found_objects(name: str, message: Any) -> tuple[FoundObject, ...]:
     """
-    Return how many objects, instances or classes were found in one image.
+    Return what one message about an image says.
 
-    :param messages: as for ``perception``.
+    Poses and boxes are objects of their own, because either is scored alone. Keypoints, classes
+    and a mask are objects without both: something was found, and nothing is compared.
+
+    :param name: last part of the topic.
     """
-    if 'detections' in messages:
-        return len(messages['detections'].detections)
-    if 'keypoints' in messages:
-        return len({each.id for each in messages['keypoints'].detections})
-    if 'classification' in messages:
-        return len(messages['classification'].results)
-    return int('segmentation' in messages)
+    if name == 'segmentation':
+        return (FoundObject(),)
+    if name == 'classification':
+        return tuple(
+            FoundObject(score=each.score, label=each.class_id) for each in message.results
+        )
+    if name == 'keypoints':
+        scores: dict[str, list[float]] = {}
+        for each in message.detections:
+            scores.setdefault(each.id, []).append(each.results[0].hypothesis.score)
+        return tuple(FoundObject(score=max(values)) for values in scores.values())
+    objects = []
+    for each in message.detections:
+        said = each.results[0].hypothesis
+        if name == 'detections_3d':
+            objects.append(FoundObject(pose=placement(each.bbox.center), score=said.score))
+        else:
+            box = _box(each.bbox)
+            objects.append(FoundObject(box=box, score=said.score, label=said.class_id))
+    return tuple(objects)
+
+
+def true_boxes(message: Detection2DArray) -> tuple[TrueObject, ...]:
+    """Return the true objects of an image of which the boxes are known."""
+    return tuple(
+        TrueObject(
+            box=_box(each.bbox),
+            size_px=max(each.bbox.size_x, each.bbox.size_y),
+            label=each.results[0].hypothesis.class_id if each.results else '',
+        )
+        for each in message.detections
+    )
+
+
+def true_pose(pose: Placement, *, info: CameraInfo | None, object_size: float) -> TrueObject:
+    """
+    Return a true object of which the pose is known.
+
+    :param info: intrinsics, for the size of the object in the image; None if unknown.
+    :param object_size: longer side in meters.
+    """
+    if info is None:
+        return TrueObject(pose=pose)
+    view = View(
+        camera=Camera(width=info.width, height=info.height, focal=float(info.k[0])),
+        rotation=rotation_matrix(pose.orientation),
+        position=np.array(pose.position),
+        side=object_size,
+    )
+    return TrueObject(pose=pose, size_px=view.size, inside=inside(view))
+
+
+def is_comparable(pose: Placement) -> bool:
+    """Tell whether it is finite, not in the camera itself, and has an orientation."""
+    lengths = math.hypot(*pose.position), math.hypot(*pose.orientation)
+    return all(0 < length < math.inf for length in lengths)
 
 
 def placement(pose: Pose) -> Placement:
@@ -63,12 +124,7 @@ def placement(pose: Pose) -> Placement:
 def _detections(message: Detection2DArray | None, labels: LabelMap) -> Detections | None:
     if message is None:
         return None
-    boxes = []
-    for each in message.detections:
-        box, middle = each.bbox, each.bbox.center.position
-        half_width, half_height = box.size_x / 2, box.size_y / 2
-        left, top = middle.x - half_width, middle.y - half_height
-        boxes.append((left, top, middle.x + half_width, middle.y + half_height))
+    boxes = [_box(each.bbox) for each in message.detections]
     hypotheses = [each.results[0].hypothesis for each in message.detections]
     return Detections(
         xyxy=np.array(boxes, np.float32).reshape(-1, 4),
@@ -101,7 +157,20 @@ def _classes(message: Classification | None, labels: LabelMap) -> Classes | None
     )
 
 
+def _box(box: Any) -> Box:
+    x, y = box.center.position.x, box.center.position.y
+    return (x - box.size_x / 2, y - box.size_y / 2, x + box.size_x / 2, y + box.size_y / 2)
+
+
 def _index(name: str, labels: LabelMap) -> int:
     index = labels.index(name)
     # A name that is not the model's own, e.g. of the pad as a whole.
     return len(labels) if index is None else index
+
+
+def names_in(messages: Mapping[str, Any]) -> list[str]:
+    """Return the names of the classes in the messages about one image, as for ``perception``."""
+    detections = messages['detections'].detections if 'detections' in messages else ()
+    classes = messages['classification'].results if 'classification' in messages else ()
+    said = [each.results[0].hypothesis for each in detections]
+    return [each.class_id for each in (*said, *classes)]

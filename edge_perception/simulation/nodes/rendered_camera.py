@@ -9,7 +9,6 @@ file, of a folder or of a camera that OpenCV knows. The parameters are those of 
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 import os
 import sys
@@ -18,10 +17,7 @@ from typing import Any
 import cv2
 from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.msg import ParameterDescriptor
-import rclpy
 from rclpy.clock import Clock
-from rclpy.executors import ExternalShutdownException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo
@@ -35,11 +31,12 @@ from edge_perception.contract import option_specs
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
 from edge_perception.pose.solver import quaternion
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.parameters.unknown_parameters import refuse_misspelled
-from edge_perception.ros.parameters.unknown_parameters import warn_of_arguments
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.rclpy_versions import ClockType
+from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.nodes.camera_sources import open_pictures
 from edge_perception.simulation.nodes.camera_sources import PictureSource
@@ -177,7 +174,7 @@ class RenderedCamera(Node):
             self._infos.publish(camera_info_message(camera, header=header))
         if view is not None:
             self._truths.publish(pose_message(view, header=header))
-        self._images.publish(image_message(picture, header=header))
+        self._images.publish(image_message(picture, encoding='bgr8', header=header))
         if not pictures.live:
             self._next = pictures.take(time)
 
@@ -197,24 +194,6 @@ class RenderedCamera(Node):
         if self._started_ns is None:
             self._started_ns = now_ns
         return (now_ns - self._started_ns) / 1e9
-
-
-def image_message(picture: Picture, *, header: Header) -> Image:
-    """
-    Return a bgr8 image.
-
-    :param picture: uint8 (height, width, 3), BGR; copied.
-    """
-    data = array('B')
-    # An array of NumPy assigned to ``data`` would be checked element by element: 55 ms.
-    data.frombytes(picture.tobytes())
-    message = Image()
-    message.header = header
-    message.height, message.width = picture.shape[:2]
-    message.encoding = 'bgr8'
-    message.step = 3 * message.width
-    message.data = data
-    return message
 
 
 def camera_info_message(camera: Camera, *, header: Header) -> CameraInfo:
@@ -250,29 +229,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     # A camera is not to take the cores of those who look at its pictures.
     cv2.setNumThreads(1)
-    try:
-        # Read by the first participant of a process.
-        os.environ.update(for_large_images(os.environ))
-        rclpy.init(args=arguments)
-        node = RenderedCamera()
-    except EdgePerceptionError as error:
-        for code, sentence in error.sentences():
-            print(f'error [{code}]: {sentence}', file=sys.stderr)  # noqa: T201
-        rclpy.try_shutdown()
-        return 2
-    warn_of_arguments(node, arguments)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        executor.spin_until_future_complete(node.finished)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        # Ctrl-C and SIGTERM are the usual ways to end the process.
-        pass
-    finally:
-        node.destroy_node()
-        executor.shutdown()
-        rclpy.try_shutdown()
-    return int(node.finished.result() or 0) if node.finished.done() else 0
+    # Read by the first participant of a process.
+    os.environ.update(for_large_images(os.environ))
+    return run_until_shutdown(RenderedCamera, arguments)
 
 
 if __name__ == '__main__':

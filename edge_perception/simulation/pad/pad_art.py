@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The landing pad for printing, to scale: SVG and PNG; ``pad_pdf`` makes PDF.
+The landing pad for printing, to scale: black rectangles, and SVG; ``pad_drawing`` makes the rest.
 
 The drawing is surrounded by nothing: whatever it lies on is its margin.
 """
@@ -11,11 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 import math
-import struct
-import zlib
-
-import numpy as np
-import numpy.typing as npt
 
 from edge_perception.simulation.pad import landing_pad as pad
 
@@ -71,20 +66,6 @@ def svg(side: float) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def png(side: float, *, dots_per_inch: int = 150) -> bytes:
-    """
-    Return the drawing as a gray PNG that knows its size.
-
-    :param side: meters.
-    """
-    size = millimeters(side)
-    # The drawing has 24 steps; with a multiple of it no pixel is gray.
-    steps = size / MILLIMETERS_PER_INCH * dots_per_inch / 24
-    pixels = 24 * max(1, round(steps))
-    per_meter = round(pixels / side)
-    return _png(pad.raster(pixels), per_meter)
-
-
 def millimeters(side: float) -> float:
     """
     Return the side of a pad in millimeters.
@@ -99,21 +80,3 @@ def millimeters(side: float) -> float:
 def short(value: float) -> str:
     """Return a length in thousandths of a millimeter, without zeros at the end."""
     return f'{value:.3f}'.rstrip('0').rstrip('.')
-
-
-def _png(image: npt.NDArray[np.uint8], pixels_per_meter: int) -> bytes:
-    """Return a PNG with its physical size, which cv2 cannot write."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack('>I', len(data)) + body + struct.pack('>I', zlib.crc32(body))
-
-    height, width = image.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), image], axis=1)
-    return (
-        b'\x89PNG\r\n\x1a\n'
-        + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0))
-        + chunk(b'pHYs', struct.pack('>IIB', pixels_per_meter, pixels_per_meter, 1))
-        + chunk(b'IDAT', zlib.compress(rows.tobytes(), 9))
-        + chunk(b'IEND', b'')
-    )

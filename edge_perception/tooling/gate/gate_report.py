@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 import html
 
@@ -19,20 +18,18 @@ from edge_perception.runtime.drawing import draw
 from edge_perception.tooling.gate.comparison import Check
 from edge_perception.tooling.gate.comparison import Comparison
 from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.reports.page import document
+from edge_perception.tooling.reports.page import embedded
+from edge_perception.tooling.reports.page import facts_table
 
 WIDEST = 640  # pixels of a picture in the report
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem;
-  color: #222; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; border-bottom: 1px solid #ddd; }
-th { font-weight: 600; }
+body { max-width: 84rem; }
 tr.bad td { color: #b00020; font-weight: 600; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; margin: 1rem 0 2rem; }
-figure { margin: 0; }
-img { width: 100%; height: auto; }
-figcaption { color: #555; }
+.pair figure { margin: 0; }
+.pair img { width: 100%; }
 """
 
 
@@ -51,19 +48,13 @@ def page(
         if problems
         else '<p><strong>Passed.</strong></p>\n'
     )
-    facts = ''.join(
-        f'<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>\n'
-        for name, value in (*rows, *(('note', note) for note in verdict.notes))
-    )
+    facts = facts_table([*rows, *(('note', note) for note in verdict.notes)])
     pairs = ''.join(_pair(each, manifest) for each in verdict.worst)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n'
-        f'<h1>{html.escape(title)}</h1>\n{judgment}<table>\n{facts}</table>\n'
-        f'<h2>Figures and limits</h2>\n{_checks(verdict.checks)}'
-        f'<h2>The pictures that differ most</h2>\n{pairs}</body>\n</html>\n'
+    body = (
+        f'{judgment}{facts}<h2>Figures and limits</h2>\n{_checks(verdict.checks)}'
+        f'<h2>The pictures that differ most</h2>\n{pairs}'
     )
+    return document(title, body, style=STYLE)
 
 
 def _checks(checks: Iterable[Check]) -> str:
@@ -102,4 +93,4 @@ def _picture(frame: Frame, seen: Perception, manifest: ModelManifest) -> str:
         small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         image = np.asarray(small, np.uint8)
     _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return 'data:image/jpeg;base64,' + base64.b64encode(data.tobytes()).decode('ascii')
+    return embedded(data.tobytes())

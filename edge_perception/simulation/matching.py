@@ -1,15 +1,16 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Images with what was there in truth and what was found, and which of them belong together.
+Pair what was found in an image with what was there in truth.
 
-Knows no ROS: whoever has a truth, from a simulator or a measuring system, can make trials.
+Knows no ROS: anyone who has ground truth, from a simulator or a measuring system, can use it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 import math
 
 from edge_perception.simulation.pose_errors import pose_error
@@ -65,14 +66,16 @@ class FoundObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ScoredImage:
     """
-    One image.
+    One image with its truth and its result.
 
     :param truths: None where nothing is known about the image.
     :param found: None where no result was published for the image.
-    :param age_ms: of the result when it arrived, from the stamp of the image, by the clock of ROS.
+    :param age_ms: from the stamp of the image to the publication of its result, by the clock of
+        ROS.
     :param response_ms: from the arrival of the image to that of the result, by a wall clock.
+    :param result_s: when the result arrived, by the monotonic clock; None without a result.
     """
 
     stamp_ns: int
@@ -80,6 +83,14 @@ class Trial:
     found: tuple[FoundObject, ...] | None = None
     age_ms: float | None = None
     response_ms: float | None = None
+    result_s: float | None = None
+
+    @property
+    def distance(self) -> float | None:
+        """Meters to the first object with a pose: in truth, else as found; None if unknown."""
+        truths, found = self.truths or (), self.found or ()
+        poses = [*(each.pose for each in truths), *(each.pose for each in found)]
+        return next((math.hypot(*pose.position) for pose in poses if pose is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,40 +104,40 @@ class Match:
     :param overlap: of the boxes, intersection over union; where both have one.
     """
 
-    trial: Trial
+    image: ScoredImage
     truth: TrueObject | None
     found: FoundObject | None
     error: PoseError | None = None
     overlap: float | None = None
 
 
-def match_trials(trials: Sequence[Trial]) -> list[Match]:
+def match_images(images: Sequence[ScoredImage]) -> list[Match]:
     """
-    Return the matches of all trials that have a truth and a result.
+    Return the matches of all images that have a truth and a result.
 
-    Objects are compared by pose where the truth of the trials has poses, else by box.
+    Objects are compared by pose where the truth of the images has poses, else by box.
     """
-    known = [trial for trial in trials if trial.truths is not None]
-    by_pose = any(true.pose is not None for trial in known for true in trial.truths or ())
+    known = [image for image in images if image.truths is not None]
+    by_pose = any(true.pose is not None for image in known for true in image.truths or ())
     return [
         match
-        for trial in known
-        if trial.found is not None
-        for match in _match(trial, by_pose=by_pose)
+        for image in known
+        if image.found is not None
+        for match in _match(image, by_pose=by_pose)
     ]
 
 
-def _match(trial: Trial, *, by_pose: bool) -> list[Match]:
+def _match(image: ScoredImage, *, by_pose: bool) -> list[Match]:
     """Pair the best first, each object once."""
-    truths = [each for each in trial.truths or () if _has(each, by_pose)]
-    found = [each for each in trial.found or () if _has(each, by_pose)]
+    truths = [each for each in image.truths or () if _has(each, by_pose)]
+    found = [each for each in image.found or () if _has(each, by_pose)]
     compare = _compare_poses if by_pose else _compare_boxes
     pairs = [
         pair
         for true in truths
         for each in found
         if not true.label or not each.label or true.label == each.label
-        if (pair := compare(trial, true, each)) is not None
+        if (pair := compare(image, true, each)) is not None
     ]
     matches: list[Match] = []
     for _, match in sorted(pairs, key=lambda pair: pair[0]):
@@ -136,8 +147,8 @@ def _match(trial: Trial, *, by_pose: bool) -> list[Match]:
     false = [f for f in found if not any(f is match.found for match in matches)]
     return (
         matches
-        + [Match(trial, true, None) for true in missed]
-        + [Match(trial, None, each) for each in false]
+        + [Match(image, true, None) for true in missed]
+        + [Match(image, None, each) for each in false]
     )
 
 
@@ -146,26 +157,31 @@ def _has(each: TrueObject | FoundObject, by_pose: bool) -> bool:
 
 
 def _compare_poses(
-    trial: Trial, true: TrueObject, found: FoundObject
+    image: ScoredImage, true: TrueObject, found: FoundObject
 ) -> tuple[float, Match] | None:
     assert true.pose is not None and found.pose is not None
-    error = pose_error(
-        position=found.pose.position,
-        orientation=found.pose.orientation,
-        true_position=true.pose.position,
-        true_orientation=true.pose.orientation,
+    error = _error(found.pose, true.pose)
+    return None if error.share > REACH else (error.share, Match(image, true, found, error=error))
+
+
+@lru_cache(maxsize=1 << 16)  # a live table compares the same images again and again
+def _error(found: Placement, true: Placement) -> PoseError:
+    return pose_error(
+        position=found.position,
+        orientation=found.orientation,
+        true_position=true.position,
+        true_orientation=true.orientation,
     )
-    return None if error.share > REACH else (error.share, Match(trial, true, found, error=error))
 
 
 def _compare_boxes(
-    trial: Trial, true: TrueObject, found: FoundObject
+    image: ScoredImage, true: TrueObject, found: FoundObject
 ) -> tuple[float, Match] | None:
     assert true.box is not None and found.box is not None
     overlap = intersection_over_union(true.box, found.box)
     if overlap < OVERLAP:
         return None
-    return 1 - overlap, Match(trial, true, found, overlap=overlap)
+    return 1 - overlap, Match(image, true, found, overlap=overlap)
 
 
 def intersection_over_union(first: Box, second: Box) -> float:

@@ -1,10 +1,12 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""``edge-perception score``: hold what the node publishes against the truth of a simulator."""
+"""``edge-perception score``: compare what the node publishes with the truth of a simulator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+import json
 import math
 from pathlib import Path
 import time
@@ -12,19 +14,29 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from edge_perception.cli.output.failures import FAILED
 from edge_perception.cli.output.failures import say
-from edge_perception.cli.simulation.score.outputs import show
-from edge_perception.cli.simulation.score.outputs import write
+from edge_perception.cli.output.machine_facts import machine_facts
+from edge_perception.cli.output.machine_facts import machine_rows
 from edge_perception.models.atomic_files import writing
 from edge_perception.simulation.nodes.processes import interruptible
 from edge_perception.simulation.nodes.processes import require_ros
-from edge_perception.simulation.trial_score import Score
-from edge_perception.simulation.trial_score import Threshold
+from edge_perception.simulation.scoring import Score
+from edge_perception.simulation.scoring import Threshold
+from edge_perception.simulation.scoring import ThresholdCheck
+from edge_perception.testing.junit import junit_xml
 from edge_perception.testing.thresholds import read_thresholds
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.reports.annotated_images import AnnotatedImages
+from edge_perception.tooling.reports.score_files import write_score
+from edge_perception.tooling.reports.score_report import check_figures
+from edge_perception.tooling.reports.score_report import check_rows
+from edge_perception.tooling.reports.score_report import images_csv
+from edge_perception.tooling.reports.score_report import score_figures
+from edge_perception.tooling.reports.score_report import score_rows
 
 EXAMPLES = """\b
 Examples:
@@ -35,6 +47,8 @@ THRESHOLDS = 'config/thresholds_landing_pad.yaml'
 POLL_S = 0.1
 # The last results and the last report of the node, which comes each second.
 GRACE_S = 1.3
+AXIS_SHARE = 0.4  # of a drawn axis, of the size of the object
+TITLE = 'Perception against the truth'
 
 
 @click.command('score', epilog=EXAMPLES)
@@ -90,7 +104,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     be_quiet()
     require_ros()
     from edge_perception.ros.system.shared_files import find_shared
-    from edge_perception.simulation.nodes.trial_watch import TrialWatch
+    from edge_perception.simulation.nodes.score_watch import ScoreWatch
 
     for name in ('seconds', 'quiet_seconds', 'object_size'):
         if math.isnan(given[name]):  # in no range, and yet let through
@@ -98,44 +112,79 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     thresholds = read_thresholds(given['thresholds'] or find_shared(THRESHOLDS))
     with writing(given['out']):
         given['out'].mkdir(parents=True, exist_ok=True)
-    watch = TrialWatch(
+    watch = ScoreWatch(
         camera=given['camera'],
         node=given['node'],
         use_sim_time=given['use_sim_time'],
         object_size=given['object_size'],
     )
+    images = AnnotatedImages(axis_length=AXIS_SHARE * given['object_size'])
     console = Console()
     try:
         with interruptible():
             console.print(f'listening to {given["camera"]} and {given["node"]}')
-            _listen(watch, seconds=given['seconds'], quiet_s=given['quiet_seconds'])
+            _listen(watch, images, seconds=given['seconds'], quiet_s=given['quiet_seconds'])
     except KeyboardInterrupt:
         note('interrupted; the report is about what has come so far')
     finally:
         watch.close()
-    if not _report(watch, thresholds, out=given['out'], console=console):
+    if not _report(watch, images, thresholds, out=given['out'], console=console):
         ctx.exit(FAILED)
 
 
-def _report(watch: Any, thresholds: Sequence[Threshold], *, out: Path, console: Console) -> bool:
+def _report(
+    watch: Any,
+    images: AnnotatedImages,
+    thresholds: Sequence[Threshold],
+    *,
+    out: Path,
+    console: Console,
+) -> bool:
     """Print and write everything; tell whether all thresholds were kept."""
     if watch.no_poses:
         note(
             f'{watch.no_poses} poses on /ground_truth/pose were left out: not finite, in the '
             'camera itself, or without an orientation'
         )
-    score = Score(watch.trials(), dropped=watch.dropped, received=watch.received)
-    verdicts = score.judge(thresholds)
-    show(score, verdicts, console=console)
-    failed = [verdict for verdict in verdicts if not verdict.passed]
-    for verdict in failed:
-        say('score_failed', verdict.sentence)
-    # After the verdict was printed: a file that cannot be written must not cost it.
-    write(out, score, verdicts, watch=watch, console=console)
+    score = watch.score()
+    checks = score.judge(thresholds)
+    _show(score, checks, console)
+    failed = [check for check in checks if not check.passed]
+    for check in failed:
+        say('score_failed', check.sentence)
+    figures = {
+        **check_figures(checks),
+        **score_figures(score),
+        'received': score.received,
+        'dropped': dict(score.dropped),
+        'machine': machine_facts(),
+    }
+    # After the checks were printed: a file that cannot be written must not cost them.
+    write_score(
+        out,
+        score,
+        title=TITLE,
+        rows=[*check_rows(checks), *score_rows(score), *machine_rows()],
+        images=images,
+        texts={
+            'junit.xml': junit_xml(checks, suite='edge_perception.score'),
+            'score.json': json.dumps(figures, indent=2) + '\n',
+            'images.csv': images_csv(score),
+        },
+        say=partial(console.print, highlight=False, markup=False, soft_wrap=True),
+    )
     return not failed
 
 
-def _listen(watch: Any, *, seconds: float, quiet_s: float) -> None:
+def _show(score: Score, checks: Sequence[ThresholdCheck], console: Console) -> None:
+    for check in checks:
+        word = ('passed', 'green') if check.passed else ('FAILED', 'red')
+        console.print(Text.assemble(word, f'  {check.sentence}'), soft_wrap=True)
+    for name, value in score_rows(score):
+        console.print(Text(f'{name}: {value}'), soft_wrap=True)
+
+
+def _listen(watch: Any, kept: AnnotatedImages, *, seconds: float, quiet_s: float) -> None:
     """Return when the time is over or, after the first one, no image has come for a while."""
     started = changed = time.monotonic()
     images, said = 0, False
@@ -149,5 +198,7 @@ def _listen(watch: Any, *, seconds: float, quiet_s: float) -> None:
         if quiet and not said:
             said = True
             note(f'no image on {watch.image_topic} so far; --camera takes its namespace')
+        kept.collect(watch)
         time.sleep(POLL_S)
     time.sleep(GRACE_S)
+    kept.collect(watch)

@@ -4,28 +4,45 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
+import json
 import math
+import os
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 from rich.console import Console
 
 from edge_perception.cli.output.failures import FAILED
 from edge_perception.cli.output.failures import say
-from edge_perception.cli.simulation.demo.job import DemoError
-from edge_perception.cli.simulation.demo.job import Job
-from edge_perception.cli.simulation.demo.job import Plan
+from edge_perception.cli.output.live_rows import LiveRows
+from edge_perception.cli.output.machine_facts import machine_facts
+from edge_perception.cli.output.machine_facts import machine_rows
+from edge_perception.contract import LabelMap
+from edge_perception.contract import ModelManifest
 from edge_perception.models.atomic_files import writing
 from edge_perception.models.drafting import draft_file
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.simulation.nodes.processes import interruptible
+from edge_perception.simulation.nodes.processes import isolate
 from edge_perception.simulation.nodes.processes import require_ros
+from edge_perception.simulation.scoring import Score
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.frame_sources import find_sources
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.reports.annotated_images import AnnotatedImages
+from edge_perception.tooling.reports.annotated_images import VIDEO_RATE
+from edge_perception.tooling.reports.score_files import write_score
+from edge_perception.tooling.reports.score_report import score_figures
+from edge_perception.tooling.reports.score_report import score_rows
+
+if TYPE_CHECKING:
+    from edge_perception.simulation.nodes.demonstration import Demonstration
 
 EXAMPLES = """\b
 Examples:
@@ -34,6 +51,7 @@ Examples:
   edge-perception demo --model yolo11n.onnx --camera 0 --seconds 60
 """
 INTERRUPTED = 128 + 2  # what shells return for a command that Ctrl-C ended
+RATE_WINDOW_S = 2.0  # of the live rate
 
 
 @click.command('demo', epilog=EXAMPLES)
@@ -87,7 +105,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     require_ros()
     with writing(given['out']):
         given['out'].mkdir(parents=True, exist_ok=True)
-    plan = Plan(
+    from edge_perception.simulation.nodes.demonstration import DemoError
+    from edge_perception.simulation.nodes.demonstration import Demonstration
+
+    demonstration = Demonstration(
         model=given['model'],
         manifest=model.manifest,
         source=source,
@@ -98,7 +119,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     )
     try:
         with interruptible():
-            Job(plan, console=Console()).run()
+            _run(demonstration, Console())
     except DemoError as failure:
         say('demo_failed', str(failure))
         for line in failure.words:
@@ -107,6 +128,84 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     except KeyboardInterrupt:
         note('interrupted; camera and node have ended, no report was written')
         ctx.exit(INTERRUPTED)
+
+
+def _run(demonstration: Demonstration, console: Console) -> None:
+    """
+    Run it to its end, show it meanwhile, and write what it has shown.
+
+    :raises DemoError: results did not come as they should.
+    """
+    manifest = demonstration.manifest
+    images = AnnotatedImages(skeleton=manifest.skeleton, axis_length=_axis_length(manifest))
+    screen = LiveRows(console, title=demonstration.title, seconds=demonstration.seconds)
+    score, published = _follow(demonstration, images, screen)
+    screen.summary(score_rows(score))
+    counts = {'received': score.received, 'published': published, 'dropped': dict(score.dropped)}
+    facts = {
+        'model': manifest.name,
+        'source': demonstration.source or 'approach',
+        'seconds': demonstration.seconds,
+        'seed': demonstration.seed,
+        'node': counts,
+        **score_figures(score),
+        'machine': machine_facts(),
+    }
+    write_score(
+        demonstration.out,
+        score,
+        title=demonstration.title,
+        images=images,
+        rows=[*score_rows(score), *machine_rows()],
+        texts={'summary.json': json.dumps(facts, indent=2, ensure_ascii=False) + '\n'},
+        say=partial(console.print, highlight=False, markup=False, soft_wrap=True),
+    )
+
+
+def _follow(
+    demonstration: Demonstration, images: AnnotatedImages, screen: LiveRows
+) -> tuple[Score, int]:
+    """
+    Start the processes, watch them to their end, and return the score and the frames published.
+
+    :raises DemoError: results did not come as they should.
+    """
+    from edge_perception.simulation.nodes.score_watch import ScoreWatch
+
+    manifest, seconds = demonstration.manifest, demonstration.seconds
+    # Read by the first context of ROS of this process, and by the processes to come.
+    os.environ.update(isolate(os.environ))
+    with ExitStack() as stack:
+        node, camera = stack.enter_context(demonstration.processes())
+        watch = ScoreWatch(
+            object_size=demonstration.pad_size,
+            image_period_s=1 / VIDEO_RATE,
+            new_node=True,
+            # A model of one kind of object may have no labels; then it is called as the model.
+            labels=manifest.labels if len(manifest.labels) else LabelMap((manifest.name,)),
+        )
+        stack.callback(watch.close)
+        with screen.shown():
+            for _ in demonstration.follow(watch, node, camera):
+                images.collect(watch)
+                if screen.due():
+                    score = watch.score()
+                    rows = score_rows(score, last_s=RATE_WINDOW_S)
+                    screen.show(rows, elapsed_s=min(_elapsed_s(score), seconds))
+        score = watch.score()
+        demonstration.require_results(score, node)
+        return score, watch.counted('published')
+
+
+def _elapsed_s(score: Score) -> float:
+    stamps = [image.stamp_ns for image in score.images]
+    return (stamps[-1] - stamps[0]) / 1e9 if stamps else 0.0
+
+
+def _axis_length(manifest: ModelManifest) -> float:
+    """Return half of the extent of the object."""
+    points = np.asarray(manifest.object_points, np.float64)
+    return float(np.ptp(points, axis=0).max()) / 2 if points.size else 0.1
 
 
 def _source(given: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from geometry_msgs.msg import Point
 from geometry_msgs.msg import Pose
 from geometry_msgs.msg import PoseStamped
 from geometry_msgs.msg import Quaternion
+import numpy as np
 import pytest
 from rich.console import Console
 from sensor_msgs.msg import Image
@@ -24,11 +25,12 @@ from vision_msgs.msg import Detection3D
 from vision_msgs.msg import Detection3DArray
 from vision_msgs.msg import ObjectHypothesisWithPose
 
-from edge_perception.cli.simulation.score.command import _report
+from edge_perception.cli.simulation.score import _report
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.system import qos
-from edge_perception.simulation.nodes.trial_watch import TrialWatch
-from edge_perception.simulation.trial_score import Score
-from edge_perception.simulation.trial_score import Threshold
+from edge_perception.simulation.nodes.score_watch import ScoreWatch
+from edge_perception.simulation.scoring import Threshold
+from edge_perception.tooling.reports.annotated_images import AnnotatedImages
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
@@ -56,7 +58,7 @@ class Rig:
     """A watch, and somebody who publishes what it listens to."""
 
     def __init__(self, node: str) -> None:
-        self.watch = TrialWatch(node=node)
+        self.watch = ScoreWatch(node=node)
         self._spinner = Spinner()
         publisher = Tester(self._spinner).publisher
         self._publishers = {
@@ -66,7 +68,7 @@ class Rig:
             'report': publisher(DiagnosticArray, '/diagnostics', qos.RECORD),
         }
         for each in self._publishers.values():
-            each.wait(self.watch._node)
+            each.wait(self.watch.node)
 
     def close(self) -> None:
         self.watch.close()
@@ -74,8 +76,7 @@ class Rig:
 
     def answer(self, index: int) -> None:
         """Publish an image and its result."""
-        image = Image(header=header(index), width=4, height=4, step=4, encoding='mono8')
-        image.data = bytes(16)
+        image = image_message(np.zeros((4, 4), np.uint8), encoding='mono8', header=header(index))
         found = Detection3D(results=[ObjectHypothesisWithPose()])
         found.bbox.center = AHEAD
         result = Detection3DArray(header=header(index), detections=[found])
@@ -107,10 +108,8 @@ def listening(node: str = '/perception') -> Iterator[Rig]:
         rig.close()
 
 
-def verdict(rig: Rig, threshold: Threshold) -> Any:
-    watch = rig.watch
-    score = Score(watch.trials(), dropped=watch.dropped, received=watch.received)
-    (made,) = score.judge([threshold])
+def check(rig: Rig, threshold: Threshold) -> Any:
+    (made,) = rig.watch.score().judge([threshold])
     return made
 
 
@@ -119,9 +118,9 @@ def test_a_truth_that_is_no_pose_is_left_out_and_said(tmp_path, capsys):
         for index, pose in enumerate([AHEAD, *NO_POSES, AHEAD]):
             rig.truth(index, pose)
             rig.answer(index)
-        until(lambda: verdict(rig, RECALL).count, lambda count: count == 2)
+        until(lambda: check(rig, RECALL).count, lambda count: count == 2)
         console = Console(width=300)
-        assert _report(rig.watch, [RECALL], out=tmp_path, console=console)
+        assert _report(rig.watch, AnnotatedImages(), [RECALL], out=tmp_path, console=console)
     said = capsys.readouterr().err
     assert f'{len(NO_POSES)} poses on /ground_truth/pose were left out: not finite' in said
 
@@ -133,7 +132,7 @@ def test_a_truth_that_comes_more_often_than_the_images_is_no_image_without_a_res
             if index < 5:
                 rig.answer(index)
         until(lambda: len(rig.watch._heard), lambda count: count == 20)
-        made = verdict(rig, ANSWERED)
+        made = check(rig, ANSWERED)
     assert made.passed and made.count == 5
 
 
@@ -144,7 +143,7 @@ def counts(received: int, stale: int = 0) -> dict[str, int]:
 def heard(rig: Rig, received: int, dropped: dict[str, int]) -> None:
     """Wait until the watch has these figures."""
     expected = (received, dropped)
-    until(lambda: (rig.watch.received, rig.watch.dropped), lambda now: now == expected)
+    until(lambda: (rig.watch.counted('received'), rig.watch.dropped), lambda now: now == expected)
 
 
 def test_what_the_node_had_counted_before_is_not_scored():

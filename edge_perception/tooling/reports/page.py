@@ -1,0 +1,77 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Make a report: one HTML file that needs no other, with a table, plots and images."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import html
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: #222; background: #fff; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; border-bottom: 1px solid #ddd; }
+th { font-weight: 600; }
+img, svg { max-width: 100%; height: auto; }
+figure { margin: 2rem 0; }
+figcaption { color: #555; }
+"""
+
+
+def page(
+    *,
+    title: str,
+    rows: Sequence[tuple[str, str]],
+    plots: Mapping[str, str],
+    images: Sequence[tuple[str, bytes]] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """
+    Return the report as HTML.
+
+    :param rows: name and value of each line of the table.
+    :param plots: SVG by caption.
+    :param images: caption and JPEG; below the plots.
+    :param notes: paragraphs below the table.
+    """
+    figures = [f'<figure>{svg}<figcaption>{html.escape(c)}</figcaption></figure>'
+               for c, svg in plots.items()]  # fmt: skip
+    for caption, jpeg in images:
+        words = html.escape(caption)
+        image = f'<img alt="{words}" src="{embedded(jpeg)}">'
+        figures.append(f'<figure>{image}<figcaption>{words}</figcaption></figure>')
+    paragraphs = ''.join(f'<p>{html.escape(note)}</p>\n' for note in notes)
+    return document(title, facts_table(rows) + paragraphs + '\n'.join(figures))
+
+
+def document(title: str, body: str, *, style: str = '') -> str:
+    """
+    Return a whole HTML file.
+
+    :param body: HTML below the title.
+    :param style: CSS in addition to that of all reports.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{html.escape(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n<body>\n'
+        f'<h1>{html.escape(title)}</h1>\n{body}\n</body>\n</html>\n'
+    )
+
+
+def facts_table(rows: Iterable[tuple[str, str]]) -> str:
+    """Return name and value of each row as HTML."""
+    lines = (
+        f'<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>\n'
+        for name, value in rows
+    )
+    return f'<table>\n{"".join(lines)}</table>\n'
+
+
+def embedded(jpeg: bytes) -> str:
+    """Return a JPEG as an address that needs no other file."""
+    return 'data:image/jpeg;base64,' + base64.b64encode(jpeg).decode('ascii')
