@@ -37,7 +37,7 @@ from edge_perception.testing.conformance.clauses import check_sentence
 from edge_perception.testing.conformance.clauses import Conformance
 from edge_perception.testing.conformance.clauses import NAME
 from edge_perception.testing.conformance.clauses import not_applicable
-from edge_perception.testing.conformance.engine_type import PRECISIONS
+from edge_perception.testing.conformance.engine.engine_type import PRECISIONS
 from edge_perception.testing.conformance.interruption import calls_of
 from edge_perception.testing.conformance.interruption import interrupted
 from edge_perception.testing.conformance.networks import BASIC

@@ -21,9 +21,9 @@ from edge_perception.contract import Engine
 from edge_perception.contract import EngineStateError
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import Tensors
-from edge_perception.testing.conformance.engine_files import check_artifact_error
-from edge_perception.testing.conformance.engine_subject import Artifacts
-from edge_perception.testing.conformance.engine_subject import EngineSubject
+from edge_perception.testing.conformance.engine.engine_files import check_artifact_error
+from edge_perception.testing.conformance.engine.engine_subject import Artifacts
+from edge_perception.testing.conformance.engine.engine_subject import EngineSubject
 from edge_perception.testing.conformance.networks import BASIC
 from edge_perception.testing.conformance.networks import check_parity
 from edge_perception.testing.conformance.networks import HEAVY

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from edge_perception.testing.conformance.engine_files import EngineFileClauses
-from edge_perception.testing.conformance.engine_frames import EngineFrameClauses
-from edge_perception.testing.conformance.engine_life import EngineLifeClauses
-from edge_perception.testing.conformance.engine_type import EngineTypeClauses
+from edge_perception.testing.conformance.engine.engine_files import EngineFileClauses
+from edge_perception.testing.conformance.engine.engine_frames import EngineFrameClauses
+from edge_perception.testing.conformance.engine.engine_life import EngineLifeClauses
+from edge_perception.testing.conformance.engine.engine_type import EngineTypeClauses
 
 
 class EngineConformance(

@@ -15,8 +15,8 @@ from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import TensorMismatchError
 from edge_perception.testing.conformance.clauses import check_sentence
 from edge_perception.testing.conformance.clauses import not_applicable
-from edge_perception.testing.conformance.engine_subject import Artifacts
-from edge_perception.testing.conformance.engine_subject import EngineSubject
+from edge_perception.testing.conformance.engine.engine_subject import Artifacts
+from edge_perception.testing.conformance.engine.engine_subject import EngineSubject
 from edge_perception.testing.conformance.networks import BASIC
 from edge_perception.testing.conformance.networks import HEAVY
 from edge_perception.testing.conformance.networks import OPEN

@@ -19,7 +19,7 @@ from edge_perception.testing.conformance.clauses import check_options
 from edge_perception.testing.conformance.clauses import NAME
 from edge_perception.testing.conformance.clauses import not_applicable
 from edge_perception.testing.conformance.clauses import other_value
-from edge_perception.testing.conformance.engine_subject import EngineSubject
+from edge_perception.testing.conformance.engine.engine_subject import EngineSubject
 
 PRECISIONS = ('fp32', 'fp16', 'int8')
 # Between what rounding gives in float32 and in float16, see ``EngineSubject``.

@@ -16,8 +16,8 @@ from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import Tensors
 from edge_perception.runtime.dequantization import real_outputs
 from edge_perception.testing.conformance.clauses import check_sentence
-from edge_perception.testing.conformance.engine_subject import Artifacts
-from edge_perception.testing.conformance.engine_subject import EngineSubject
+from edge_perception.testing.conformance.engine.engine_subject import Artifacts
+from edge_perception.testing.conformance.engine.engine_subject import EngineSubject
 from edge_perception.testing.conformance.networks import as_input
 from edge_perception.testing.conformance.networks import BASIC
 from edge_perception.testing.conformance.networks import check_parity
