@@ -43,6 +43,12 @@ from edge_perception.contract.hookspecs import CONTRACT_VERSION
 from edge_perception.contract.hookspecs import ENTRY_POINT_GROUP
 from edge_perception.contract.hookspecs import hookimpl
 from edge_perception.contract.hookspecs import HostInfo
+from edge_perception.contract.loading.artifact_files import open_regular
+from edge_perception.contract.loading.artifact_files import read_artifact
+from edge_perception.contract.loading.artifact_files import read_regular
+from edge_perception.contract.loading.load_trial import LoadOutcome
+from edge_perception.contract.loading.load_trial import LoadTrial
+from edge_perception.contract.loading.load_trial import try_load
 from edge_perception.contract.manifest import InputRecipe
 from edge_perception.contract.manifest import MANIFEST_NAME
 from edge_perception.contract.manifest import MANIFEST_VERSION
@@ -109,6 +115,8 @@ __all__ = [
     'IntrinsicsError',
     'Keypoints',
     'LabelMap',
+    'LoadOutcome',
+    'LoadTrial',
     'MANIFEST_NAME',
     'MANIFEST_VERSION',
     'ManifestError',
@@ -136,10 +144,14 @@ __all__ = [
     'hookimpl',
     'iou',
     'load_manifest',
+    'open_regular',
     'option',
     'option_specs',
     'parse_manifest',
     'parse_options',
+    'read_artifact',
+    'read_regular',
     'select',
     'suppress',
+    'try_load',
 ]

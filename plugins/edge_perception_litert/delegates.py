@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import LoadOutcome
 from edge_perception.contract import OptionError
+from edge_perception.contract.loading.load_trial import load_error
+from edge_perception.contract.loading.load_trial import outcome_of
 from edge_perception_litert import edge_tpu
+from edge_perception_litert.errors import artifact_error
+from edge_perception_litert.interpreter import Delegate
+from edge_perception_litert.interpreter import InterpreterSession
 from edge_perception_litert.library import ENGINE
 from edge_perception_litert.library import Library
 from edge_perception_litert.options import LiteRtOptions
-from edge_perception_litert.trial import Delegate
-from edge_perception_litert.trial import is_proven
-from edge_perception_litert.trial import refusal
-from edge_perception_litert.trial import Trial
-from edge_perception_litert.trial import Verdict
-from edge_perception_litert.trial import verdict_on
+
+# Delegates that worked in a trial.
+_proven: set[Delegate] = set()
 
 
 def choose_delegate(options: LiteRtOptions) -> Delegate | None:
@@ -49,24 +52,26 @@ def is_edge_tpu(delegate: Delegate | None) -> bool:
     return delegate is not None and delegate.name == edge_tpu.DEVICE
 
 
-def try_delegate(content: bytes, trial: Trial, *, artifact: Path) -> None:
+def try_delegate(session: InterpreterSession, delegate: Delegate, *, artifact: Path) -> None:
     """
     Try a delegate with a model, in a child process, once for each process.
 
     Only once, because an Edge TPU belongs to one process at a time, soon to this one.
 
-    :raises EngineUnavailableError: the delegate or its device is missing, or kills the process.
+    :raises EngineUnavailableError: the delegate or its device is missing, or crashes the process.
     :raises ArtifactError: it cannot load this model.
     """
-    delegate = trial.delegate
-    assert delegate is not None
-    if is_proven(delegate):
+    if delegate in _proven:
         return
-    verdict = verdict_on(content, trial)
-    if verdict.stage == 'delegate' or verdict.crashed:
-        raise delegate_error(verdict, delegate, trial.library)
-    if verdict.stage:
-        raise refusal(verdict, artifact, runtime=trial.library.runtime)
+    trial = session.trial(delegate)
+    outcome = outcome_of(trial, artifact, session.content)
+    if outcome.stage == 'delegate' or outcome.crashed:
+        raise delegate_error(outcome, delegate, session.library)
+    if outcome.final:
+        raise load_error(outcome, trial, artifact)
+    if outcome.stage:
+        raise artifact_error(artifact, outcome.error, runtime=session.library.runtime)
+    _proven.add(delegate)
 
 
 def load_delegate(library: Library, delegate: Delegate | None) -> list[Any]:
@@ -81,23 +86,23 @@ def load_delegate(library: Library, delegate: Delegate | None) -> list[Any]:
     try:
         return [library.module.load_delegate(delegate.library, dict(delegate.options))]
     except Exception as error:
-        verdict = Verdict('delegate', type(error).__name__, str(error))
-        raise delegate_error(verdict, delegate, library) from error
+        outcome = LoadOutcome('delegate', type(error).__name__, str(error))
+        raise delegate_error(outcome, delegate, library) from error
 
 
 def delegate_error(
-    verdict: Verdict, delegate: Delegate, library: Library
+    outcome: LoadOutcome, delegate: Delegate, library: Library
 ) -> EngineUnavailableError:
     """Return the error for a delegate that did not start."""
     if is_edge_tpu(delegate):
-        return edge_tpu.delegate_error(verdict, delegate, library.runtime)
-    words = ' '.join(verdict.error.split())
+        return edge_tpu.delegate_error(outcome, delegate, library.runtime)
+    words = ' '.join(outcome.error.split())
     reason = f'delegate {delegate.library} did not start: {words}'
     remedy = 'see its own documentation for what it needs'
-    if verdict.crashed:
-        reason = f'delegate {delegate.library} makes {library.runtime} crash ({verdict.kind})'
+    if outcome.crashed:
+        reason = f'delegate {delegate.library} makes {library.runtime} crash ({outcome.kind})'
         remedy = 'install one that was built for this version'
-    elif verdict.kind == 'OSError':
+    elif outcome.kind == 'OSError':
         reason = f'delegate {delegate.library} cannot be loaded: {words}'
         remedy = 'correct the option delegate, or install what it needs'
     elif 'tflite_plugin_create_delegate' in words:

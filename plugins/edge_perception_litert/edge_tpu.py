@@ -19,11 +19,11 @@ import re
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import LoadOutcome
+from edge_perception_litert.interpreter import Delegate
 from edge_perception_litert.library import ENGINE
 from edge_perception_litert.library import Library
 from edge_perception_litert.model_file import ModelFile
-from edge_perception_litert.trial import Delegate
-from edge_perception_litert.trial import Verdict
 
 CUSTOM_OPERATOR = 'edgetpu-custom-op'
 DEVICE = 'edgetpu'
@@ -135,19 +135,21 @@ def operators_on_cpu(model: ModelFile, library: Library) -> str:
     return ', '.join(f'{count} {name}' for name, count in sorted(counts.items()))
 
 
-def delegate_error(verdict: Verdict, delegate: Delegate, runtime: str) -> EngineUnavailableError:
+def delegate_error(
+    outcome: LoadOutcome, delegate: Delegate, runtime: str
+) -> EngineUnavailableError:
     """Return the error for an Edge TPU that did not start."""
     library = delegate.library
-    if verdict.crashed:
-        reason = f'{library} makes {runtime} crash ({verdict.kind}): it was built for another one'
+    if outcome.crashed:
+        reason = f'{library} makes {runtime} crash ({outcome.kind}): it was built for another one'
         return _unavailable(reason, f'install {REBUILT}')
-    if verdict.kind == 'OSError' and library in verdict.error.partition(':')[0]:
+    if outcome.kind == 'OSError' and library in outcome.error.partition(':')[0]:
         return _unavailable(
             f'{library} is not installed',
             'install the package libedgetpu1-std of the Coral package repository, or with a '
             f'newer runtime than TensorFlow Lite 2.11 {REBUILT}',
         )
-    if 'tflite_plugin_create_delegate' in verdict.error:
+    if 'tflite_plugin_create_delegate' in outcome.error:
         return _unavailable(f'{library} is no delegate library', f'install {REBUILT}')
     sticks = find_sticks()
     if not sticks:
@@ -161,7 +163,7 @@ def delegate_error(verdict: Verdict, delegate: Delegate, runtime: str) -> Engine
                 'plugdev (USB) or apex (PCIe), and plug it in again',
             )
     return _unavailable(
-        f'{library} did not start: {" ".join(verdict.error.split())}',
+        f'{library} did not start: {" ".join(outcome.error.split())}',
         'see that no other process uses it, and plug it in again',
     )
 

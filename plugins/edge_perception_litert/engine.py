@@ -21,27 +21,27 @@ from edge_perception.contract import Options
 from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.contract import try_load
 from edge_perception_litert import edge_tpu
 from edge_perception_litert.delegates import choose_delegate
 from edge_perception_litert.delegates import is_edge_tpu
 from edge_perception_litert.delegates import load_delegate
 from edge_perception_litert.delegates import try_delegate
 from edge_perception_litert.errors import artifact_error
-from edge_perception_litert.errors import read_file
+from edge_perception_litert.interpreter import copied_output
+from edge_perception_litert.interpreter import Delegate
+from edge_perception_litert.interpreter import has_memory
+from edge_perception_litert.interpreter import InterpreterSession
+from edge_perception_litert.interpreter import known_outputs
+from edge_perception_litert.interpreter import shared_array
 from edge_perception_litert.library import ENGINE
 from edge_perception_litert.library import Library
 from edge_perception_litert.library import load_library
 from edge_perception_litert.metadata import read_metadata
 from edge_perception_litert.model_file import ModelFile
 from edge_perception_litert.model_file import parse_model
+from edge_perception_litert.model_file import read_model
 from edge_perception_litert.options import LiteRtOptions
-from edge_perception_litert.session import copied_output
-from edge_perception_litert.session import has_memory
-from edge_perception_litert.session import known_outputs
-from edge_perception_litert.session import Session
-from edge_perception_litert.session import shared_array
-from edge_perception_litert.trial import Delegate
-from edge_perception_litert.trial import try_model
 
 
 class LiteRtEngineType(EngineType):
@@ -85,7 +85,7 @@ class LiteRtEngineType(EngineType):
             shapes = tuple(spec.shape for spec in model.inputs)
             fixed = all(size > 0 for shape in shapes for size in shape)
             session = replace(session, shapes=shapes if fixed else None)
-            try_model(session.content, session.trial(), artifact=artifact)
+            _try(session, artifact)
             if fixed:
                 outputs = known_outputs(_open(session, None, artifact), outputs)
         metadata = read_metadata(model.metadata, session.content)
@@ -101,10 +101,10 @@ class LiteRtEngineType(EngineType):
         # Operators that may be those of the delegate can be read without it, and not run.
         foreign = delegate is not None and bool(model.custom_operators)
         alone = replace(session, shapes=None if foreign else (image.shape,))
-        try_model(session.content, alone.trial(), artifact=artifact)
+        _try(alone, artifact)
         session = replace(session, shapes=(image.shape,))
         if delegate is not None:
-            try_delegate(session.content, session.trial(delegate), artifact=artifact)
+            try_delegate(session, delegate, artifact=artifact)
         interpreter = _open(session, delegate, artifact)
         return LiteRtEngine(
             artifact,
@@ -117,10 +117,10 @@ class LiteRtEngineType(EngineType):
         )
 
 
-def _read(artifact: Path, options: LiteRtOptions) -> tuple[Session, ModelFile]:
+def _read(artifact: Path, options: LiteRtOptions) -> tuple[InterpreterSession, ModelFile]:
     library = load_library()
-    content = read_file(artifact)
-    session = Session(
+    content = read_model(artifact)
+    session = InterpreterSession(
         library=library,
         content=content,
         threads=options.threads,
@@ -128,6 +128,12 @@ def _read(artifact: Path, options: LiteRtOptions) -> tuple[Session, ModelFile]:
         shapes=None,
     )
     return session, parse_model(content, artifact=artifact)
+
+
+def _try(session: InterpreterSession, artifact: Path) -> None:
+    outcome = try_load(session.trial(), artifact, session.content)
+    if outcome.stage:
+        raise artifact_error(artifact, outcome.error, runtime=session.library.runtime)
 
 
 def _only_input(manifest: ModelManifest, model: ModelFile, artifact: Path) -> TensorSpec:
@@ -143,7 +149,7 @@ def _only_input(manifest: ModelManifest, model: ModelFile, artifact: Path) -> Te
     return image
 
 
-def _open(session: Session, delegate: Delegate | None, artifact: Path) -> Any:
+def _open(session: InterpreterSession, delegate: Delegate | None, artifact: Path) -> Any:
     delegates = load_delegate(session.library, delegate)
     try:
         return session.open(delegates)
@@ -176,7 +182,7 @@ class LiteRtEngine(Engine):
         self,
         artifact: Path,
         *,
-        session: Session,
+        session: InterpreterSession,
         delegate: Delegate | None,
         interpreter: Any,
         inputs: tuple[TensorSpec, ...],

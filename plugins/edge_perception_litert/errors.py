@@ -14,9 +14,6 @@ OTHER_OPERATOR = (
     'convert the model with standard operators only, or name a library that has this one in the '
     'option delegate'
 )
-LFS_POINTER = b'version https://git-lfs.github.com'
-# At byte 4 of every TFLite file.
-IDENTIFIER = b'TFL3'
 
 # What the runtime says (tflite-runtime 2.14 to LiteRT 2.3), what is wrong, what to do.
 _EXPLANATIONS = (
@@ -47,39 +44,6 @@ _EXPLANATIONS = (
         EXPORT_AGAIN,
     ),
 )
-
-
-def read_file(artifact: Path) -> bytes:
-    """
-    Read a model file.
-
-    It is kept in memory, because a file that is mapped and then replaced, as an update of the
-    model folder does, would kill the node.
-
-    :raises ArtifactError: it is missing, unreadable, empty, a pointer of Git LFS, or foreign.
-    """
-    try:
-        content = artifact.read_bytes()
-    except FileNotFoundError as error:
-        raise ArtifactError(
-            artifact, reason='does not exist', remedy='correct the path'
-        ) from error
-    except OSError as error:
-        reason = f'cannot be read: {error.strerror}'
-        raise ArtifactError(
-            artifact, reason=reason, remedy='correct the path or the permissions'
-        ) from error
-    if not content:
-        raise ArtifactError(artifact, reason='is empty', remedy=EXPORT_AGAIN)
-    if content.startswith(LFS_POINTER):
-        raise ArtifactError(
-            artifact,
-            reason='is a pointer of Git LFS, not the file itself',
-            remedy='run: git lfs pull',
-        )
-    if content[4:8] != IDENTIFIER:
-        raise damaged(artifact)
-    return content
 
 
 def damaged(artifact: Path) -> ArtifactError:

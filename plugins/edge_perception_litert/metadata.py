@@ -21,7 +21,7 @@ import json
 from typing import Any
 import zipfile
 
-from edge_perception_litert.flatbuffer import Table
+from edge_perception_litert.model_file import Table
 
 TFLITE_ENTRY = 'TFLITE_METADATA'
 TFLITE_KEY = 'tflite_metadata'

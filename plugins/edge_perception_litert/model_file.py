@@ -1,7 +1,11 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What a TFLite file says of itself, read without the runtime, which a damaged file can kill.
+Read what a TFLite file says of itself, without the runtime, which a damaged file can crash.
+
+Tables of its FlatBuffers are read by the number of a field, on the official runtime: of the two
+schemas, the model and its metadata, a few fields each. Classes generated from them would be ten
+thousand lines for that.
 
 Source of the numbers: schema.fbs of LiteRT (TensorFlow Lite), version 3.
 """
@@ -9,20 +13,26 @@ Source of the numbers: schema.fbs of LiteRT (TensorFlow Lite), version 3.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import Quantization
+from edge_perception.contract import read_artifact
 from edge_perception.contract import TensorSpec
 from edge_perception_litert.errors import damaged
-from edge_perception_litert.flatbuffer import Table
+from edge_perception_litert.errors import EXPORT_AGAIN
 
+# At byte 4 of every TFLite file.
+IDENTIFIER = b'TFL3'
 # Fields of the tables.
 MODEL_OPERATOR_CODES, MODEL_SUBGRAPHS, MODEL_BUFFERS, MODEL_METADATA = 1, 2, 4, 6
 SUBGRAPH_TENSORS, SUBGRAPH_INPUTS, SUBGRAPH_OUTPUTS, SUBGRAPH_OPERATORS = range(4)
@@ -56,6 +66,18 @@ class ModelFile:
     custom_operators: Mapping[str, int]
     builtin_operators: Mapping[int, int]
     metadata: Mapping[str, bytes]
+
+
+def read_model(artifact: Path) -> bytes:
+    """
+    Return the content of a model file.
+
+    :raises ArtifactError: as of ``read_artifact``, or the file is not TFLite.
+    """
+    content = read_artifact(artifact, again=EXPORT_AGAIN)
+    if content[4:8] != IDENTIFIER:
+        raise damaged(artifact)
+    return content
 
 
 def parse_model(content: bytes, *, artifact: Path) -> ModelFile:
@@ -145,3 +167,87 @@ def _quantization(tensor: Table, dtype: np.dtype[np.generic]) -> Quantization | 
     if len(scales) != 1 or len(zero_points) != 1 or not 0 < scales[0] < math.inf:
         return None
     return Quantization(scale=float(scales[0]), zero_point=int(zero_points[0]))
+
+
+class Table:
+    """
+    One table. A field that is absent is empty, 0 or None, as in every FlatBuffer.
+
+    Methods raise whatever the runtime raises where offsets lead out of the data: ValueError,
+    TypeError, IndexError or struct.error.
+
+    :param position: of the table in the data.
+    """
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self._data = data
+        self._table: Any = import_module('flatbuffers.table').Table(data, position)
+
+    @classmethod
+    def root(cls, data: bytes) -> Table:
+        """Return the table in which everything begins."""
+        return cls(data, int.from_bytes(data[:4], 'little'))
+
+    def text(self, field: int) -> str:
+        """Return a text; bytes that are not UTF-8 are replaced."""
+        offset = self._offset(field)
+        if not offset:
+            return ''
+        text: bytes = self._table.String(offset + self._table.Pos)
+        return text.decode('utf-8', errors='replace')
+
+    def number(self, field: int, kind: str = 'Int32', default: float = 0) -> Any:
+        """Return a number; ``kind`` as FlatBuffers call it, e.g. ``Uint8``."""
+        return self._table.GetSlot(_slot(field), default, _flags(kind))
+
+    def numbers(self, field: int, kind: str = 'Int32') -> list[Any]:
+        """Return a vector of numbers."""
+        flags = _flags(kind)
+        start, count = self._vector(field, flags.bytewidth)
+        return [self._table.Get(flags, start + index * flags.bytewidth) for index in range(count)]
+
+    def content(self, field: int) -> bytes:
+        """Return a vector of bytes."""
+        start, count = self._vector(field, 1)
+        return self._data[start : start + count]
+
+    def table(self, field: int) -> Table | None:
+        """Return another table; None where there is none, as in a union without a value."""
+        offset = self._offset(field)
+        if not offset:
+            return None
+        return Table(self._data, self._table.Indirect(self._table.Pos + offset))
+
+    def tables(self, field: int) -> Iterator[Table]:
+        """Yield a vector of tables."""
+        start, count = self._vector(field, 4)
+        for index in range(count):
+            yield Table(self._data, self._table.Indirect(start + 4 * index))
+
+    def texts(self, field: int) -> list[str]:
+        """Return a vector of texts."""
+        start, count = self._vector(field, 4)
+        found = (self._table.String(start + 4 * index) for index in range(count))
+        return [text.decode('utf-8', errors='replace') for text in found]
+
+    def _offset(self, field: int) -> int:
+        return int(self._table.Offset(_slot(field)))
+
+    def _vector(self, field: int, width: int) -> tuple[int, int]:
+        """Return where the items of a vector begin, and how many there are."""
+        offset = self._offset(field)
+        if not offset:
+            return 0, 0
+        start, count = int(self._table.Vector(offset)), int(self._table.VectorLen(offset))
+        # A length that is not true would otherwise be believed until the memory is full.
+        if start + count * width > len(self._data):
+            raise ValueError(f'a vector of {count} items leads out of the file')
+        return start, count
+
+
+def _slot(field: int) -> int:
+    return 4 + 2 * field
+
+
+def _flags(kind: str) -> Any:
+    return getattr(import_module('flatbuffers.number_types'), f'{kind}Flags')

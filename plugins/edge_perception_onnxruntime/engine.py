@@ -23,15 +23,15 @@ from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception_onnxruntime.errors import one_line
+from edge_perception_onnxruntime.inference_session import device_of
+from edge_perception_onnxruntime.inference_session import open_session
+from edge_perception_onnxruntime.inference_session import tensor_specs
 from edge_perception_onnxruntime.library import ENGINE
 from edge_perception_onnxruntime.library import load_library
 from edge_perception_onnxruntime.library import providers
 from edge_perception_onnxruntime.library import runtime_version
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
 from edge_perception_onnxruntime.providers import precision
-from edge_perception_onnxruntime.session import device_of
-from edge_perception_onnxruntime.session import open_session
-from edge_perception_onnxruntime.session import tensor_specs
 
 
 class OnnxRuntimeEngineType(EngineType):
@@ -72,7 +72,7 @@ class OnnxRuntimeEngineType(EngineType):
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
         """Load a network; where its input is open, it becomes that of the manifest."""
         assert isinstance(options, OnnxRuntimeOptions)
-        session = open_session(artifact, options)
+        session = open_session(artifact, options, manifest.input.shape)
         inputs = tensor_specs(artifact, session.get_inputs(), {})
         image = check_input(manifest, inputs)
         for spec in inputs:
@@ -126,7 +126,7 @@ class OnnxRuntimeEngine(Engine):
     def _activate(self) -> None:
         library = load_library()
         if self._session is None:
-            self._session = open_session(self._artifact, self._options)
+            self._session = open_session(self._artifact, self._options, self.inputs[0].shape)
         self._binding = self._session.io_binding()
         for spec in self.inputs:
             self._buffers[spec.name] = np.zeros(spec.shape, spec.dtype)

@@ -9,17 +9,16 @@ import re
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract.loading.artifact_files import EXPORT_AGAIN
 from edge_perception_onnxruntime.library import ENGINE
 from edge_perception_onnxruntime.library import short_name
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
 from edge_perception_onnxruntime.providers import READERS
 
-EXPORT_AGAIN = 'copy the file again, or export the model again'
 OTHER_OPSET = 'export the model with a lower opset, or install a newer onnxruntime'
 OTHER_OPERATOR = (
     'export the model with standard ONNX operators only, or use an engine that has this one'
 )
-LFS_POINTER = b'version https://git-lfs.github.com'
 # What CUDA says through ONNX Runtime (1.8 and later) of a GPU that is not there, or full.
 GPU_FAULT = re.compile(
     r'CUDA failure \d+: [^;]*[^; ]|invalid device ordinal|out of memory'
@@ -79,34 +78,6 @@ _EXPLANATIONS = (
         EXPORT_AGAIN,
     ),
 )
-
-
-def check_file(artifact: Path) -> None:
-    """
-    Refuse what is no file of a network, before the runtime says less about it.
-
-    :raises ArtifactError: it is missing, unreadable, empty or a pointer of Git LFS.
-    """
-    try:
-        with artifact.open('rb') as file:
-            head = file.read(len(LFS_POINTER))
-    except FileNotFoundError as error:
-        raise ArtifactError(
-            artifact, reason='does not exist', remedy='correct the path'
-        ) from error
-    except OSError as error:
-        reason = f'cannot be read: {error.strerror}'
-        raise ArtifactError(
-            artifact, reason=reason, remedy='correct the path or the permissions'
-        ) from error
-    if not head:
-        raise ArtifactError(artifact, reason='is empty', remedy=EXPORT_AGAIN)
-    if head == LFS_POINTER:
-        raise ArtifactError(
-            artifact,
-            reason='is a pointer of Git LFS, not the file itself',
-            remedy='run: git lfs pull',
-        )
 
 
 def artifact_error(artifact: Path, error: Exception, *, runtime: str) -> ArtifactError:

@@ -26,8 +26,8 @@ from edge_perception.contract import Options
 from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception_openvino import compiled_model
 from edge_perception_openvino import devices
-from edge_perception_openvino import session
 from edge_perception_openvino.errors import one_line
 from edge_perception_openvino.library import ENGINE
 from edge_perception_openvino.library import load_library
@@ -64,9 +64,11 @@ class OpenVinoEngineType(EngineType):
     def describe(self, artifact: Path) -> ModelDescription:
         """Read tensors and metadata; nothing is compiled, which is what takes the time."""
         library = load_library()
-        model = session.read_model(library, library.Core(), artifact)
-        inputs, outputs = session.tensor_specs(artifact, model)
-        return ModelDescription(inputs=inputs, outputs=outputs, metadata=session.metadata(model))
+        model = compiled_model.read_model(library, library.Core(), artifact)
+        inputs, outputs = compiled_model.tensor_specs(artifact, model)
+        return ModelDescription(
+            inputs=inputs, outputs=outputs, metadata=compiled_model.metadata(model)
+        )
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
         """Load and compile a network; where its input is open, it becomes that of the manifest."""
@@ -87,8 +89,8 @@ class _Loaded:
 def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> _Loaded:
     library = load_library()
     core = library.Core()
-    model = session.read_model(library, core, artifact)
-    inputs, _ = session.tensor_specs(artifact, model)
+    model = compiled_model.read_model(library, core, artifact)
+    inputs, _ = compiled_model.tensor_specs(artifact, model)
     image = check_input(manifest, inputs)
     for spec in inputs:
         if spec.name != image.name:
@@ -98,11 +100,13 @@ def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> 
                 f'{image.name!r}, and nothing to put into it',
                 remedy='export the model with the image as its only input',
             )
-    session.set_image_shape(artifact, model, image.shape)
-    _, outputs = session.tensor_specs(artifact, model)
-    compiled = session.compile_model(library, core, model, artifact=artifact, options=options)
+    compiled_model.set_image_shape(artifact, model, image.shape)
+    _, outputs = compiled_model.tensor_specs(artifact, model)
+    compiled = compiled_model.compile_model(
+        library, core, model, artifact=artifact, options=options
+    )
     device = devices.devices_taken(compiled, options)
-    static = session.is_static(model)
+    static = compiled_model.is_static(model)
     return _Loaded(core, compiled, (image,), outputs, device=device, static=static)
 
 

@@ -9,15 +9,14 @@ import re
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract.loading.artifact_files import EXPORT_AGAIN
 from edge_perception_openvino.library import ENGINE
 
-EXPORT_AGAIN = 'copy the file again, or export the model again'
 OTHER_OPERATOR = (
     'export the model with standard ONNX operators only, or use an engine that has this one'
 )
 OTHER_VERSION = 'give the ONNX file instead, or install the version of openvino that made this one'
 OR_CPU = "or set the option device to 'CPU'"
-LFS_POINTER = b'version https://git-lfs.github.com'
 
 # What OpenVINO says of a device (2021.4 to 2026.4), what is wrong, what to do.
 _DEVICES = (
@@ -127,41 +126,6 @@ _FILES = (
         EXPORT_AGAIN,
     ),
 )
-
-
-def check_file(artifact: Path) -> None:
-    """
-    Refuse what is no file of a network, before the runtime says less about it.
-
-    :raises ArtifactError: it, or the weights of an IR, is unreadable or a pointer of Git LFS.
-    """
-    files = [artifact]
-    weights = artifact.with_suffix('.bin')
-    if artifact.suffix == '.xml' and weights.exists():
-        files.append(weights)
-    for file in files:
-        head = _head(file)
-        if not head and file == artifact:
-            raise ArtifactError(artifact, reason='is empty', remedy=EXPORT_AGAIN)
-        if head == LFS_POINTER:
-            raise ArtifactError(
-                file,
-                reason='is a pointer of Git LFS, not the file itself',
-                remedy='run: git lfs pull',
-            )
-
-
-def _head(file: Path) -> bytes:
-    try:
-        with file.open('rb') as opened:
-            return opened.read(len(LFS_POINTER))
-    except FileNotFoundError as error:
-        raise ArtifactError(file, reason='does not exist', remedy='correct the path') from error
-    except OSError as error:
-        reason = f'cannot be read: {error.strerror}'
-        raise ArtifactError(
-            file, reason=reason, remedy='correct the path or the permissions'
-        ) from error
 
 
 def artifact_error(artifact: Path, text: str, *, runtime: str) -> ArtifactError:

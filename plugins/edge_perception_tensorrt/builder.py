@@ -25,7 +25,7 @@ from edge_perception_tensorrt.device import find_device
 from edge_perception_tensorrt.engine import TensorRtEngineType
 from edge_perception_tensorrt.errors import runtime_failed
 from edge_perception_tensorrt.library import load_library
-from edge_perception_tensorrt.library import messages
+from edge_perception_tensorrt.library import logged_errors
 from edge_perception_tensorrt.library import vendor_logger
 from edge_perception_tensorrt.memory import Gpu
 from edge_perception_tensorrt.network import has_quantized_layers
@@ -125,11 +125,11 @@ class _Build:
         """Return the plan and what users should know of it."""
         import tensorrt as trt
 
-        messages.clear()
+        logged_errors.clear()
         try:
             builder = trt.Builder(vendor_logger())
         except TypeError as error:  # that the factory returned nothing
-            raise runtime_failed(messages.text()) from error
+            raise runtime_failed(logged_errors.text()) from error
         trt.init_libnvinfer_plugins(vendor_logger(), '')
         # The parser owns the weights, so it stays until the plan is there.
         network, parser = parse_network(builder, self._plan.source, self._version)
@@ -142,12 +142,12 @@ class _Build:
         if self._device.dla is not None:
             self._use_dla(builder, config, network)
         cache = self._read_timing_cache(config)
-        messages.clear()
+        logged_errors.clear()
         serialized = builder.build_serialized_network(network, config)
         if serialized is None:
             raise BuildError(
                 f'{self._plan.source}: TensorRT {self._version} cannot build it in '
-                f'{self._plan.precision}: {messages.text()}; try another precision or target'
+                f'{self._plan.precision}: {logged_errors.text()}; try another precision or target'
             )
         if cache is not None:
             self._write_timing_cache(config)
@@ -190,8 +190,8 @@ class _Build:
         if config.add_optimization_profile(profile) < 0:
             raise BuildError(
                 f'input {image.name!r}: TensorRT {self._version} does not take '
-                f'{image.describe()}: {messages.text()}; correct input.width and input.height of '
-                'the manifest'
+                f'{image.describe()}: {logged_errors.text()}; correct input.width and '
+                'input.height of the manifest'
             )
         self._notes.append(f'the plan takes {image.describe()} only')
 

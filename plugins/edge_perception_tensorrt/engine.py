@@ -32,13 +32,13 @@ from edge_perception_tensorrt.device import device_key
 from edge_perception_tensorrt.errors import cuda_failed
 from edge_perception_tensorrt.errors import out_of_memory
 from edge_perception_tensorrt.library import load_library
-from edge_perception_tensorrt.library import messages
+from edge_perception_tensorrt.library import logged_errors
+from edge_perception_tensorrt.loaded_plan import forget_frames
+from edge_perception_tensorrt.loaded_plan import open_session
+from edge_perception_tensorrt.loaded_plan import PlanSession
+from edge_perception_tensorrt.loaded_plan import tensor_specs
 from edge_perception_tensorrt.options import TensorRtOptions
 from edge_perception_tensorrt.plan import read_plan
-from edge_perception_tensorrt.session import forget_frames
-from edge_perception_tensorrt.session import open_session
-from edge_perception_tensorrt.session import Session
-from edge_perception_tensorrt.session import tensor_specs
 from edge_perception_tensorrt.tensors import FixedTensor
 from edge_perception_tensorrt.tensors import make_allocator
 from edge_perception_tensorrt.tensors import OpenTensor
@@ -124,14 +124,14 @@ class TensorRtEngine(Engine):
         artifact: Path,
         *,
         options: TensorRtOptions,
-        session: Session,
+        session: PlanSession,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
     ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, device=session.device.describe())
         self._artifact = artifact
         self._options = options
-        self._session: Session | None = session
+        self._session: PlanSession | None = session
         self._context: trt.IExecutionContext | None = None
         self._inputs: dict[str, FixedTensor] = {}
         self._fixed: dict[str, FixedTensor] = {}
@@ -154,7 +154,7 @@ class TensorRtEngine(Engine):
                 raise cuda_failed(self._artifact, error) from error
             raise
 
-    def _bind(self, session: Session) -> None:
+    def _bind(self, session: PlanSession) -> None:
         """Make the execution context and tell it, once, where its tensors are."""
         context = self._context = make_context(self._artifact, session, self.inputs)
         for spec in self.inputs:
@@ -196,7 +196,7 @@ class TensorRtEngine(Engine):
 
     def _infer(self, tensors: Tensors) -> Tensors:
         assert self._session is not None
-        messages.clear()
+        logged_errors.clear()
         try:
             with self._session.gpu.current():
                 return self._run(self._session, tensors)
@@ -205,7 +205,7 @@ class TensorRtEngine(Engine):
                 f'{self._artifact}: {error}; if this goes on, start the process again'
             ) from error
 
-    def _run(self, session: Session, tensors: Tensors) -> Tensors:
+    def _run(self, session: PlanSession, tensors: Tensors) -> Tensors:
         assert self._context is not None
         for name, tensor in self._inputs.items():
             if tensors[name] is not tensor.array:
@@ -214,7 +214,7 @@ class TensorRtEngine(Engine):
         if not self._context.execute_async_v3(session.gpu.stream_address):
             failed = [tensor.error for tensor in self._open.values() if tensor.error]
             raise InferenceError(
-                f'{self._artifact}: TensorRT failed: {"; ".join(failed) or messages.text()}'
+                f'{self._artifact}: TensorRT failed: {"; ".join(failed) or logged_errors.text()}'
             )
         for tensor in self._fixed.values():
             tensor.download()
@@ -224,20 +224,20 @@ class TensorRtEngine(Engine):
 
 
 def make_context(
-    artifact: Path, session: Session, inputs: tuple[TensorSpec, ...]
+    artifact: Path, session: PlanSession, inputs: tuple[TensorSpec, ...]
 ) -> trt.IExecutionContext:
     """Return an execution context for inputs of these shapes; the GPU is current."""
-    messages.clear()
+    logged_errors.clear()
     context = session.engine.create_execution_context()
     if context is None:
         free, total = session.gpu.driver.memory_info()
-        text = f'{free >> 20} of {total >> 20} MiB are free: {messages.text()}'
+        text = f'{free >> 20} of {total >> 20} MiB are free: {logged_errors.text()}'
         raise out_of_memory(artifact, text)
     for spec in inputs:
         if not context.set_input_shape(spec.name, spec.shape):
             raise ArtifactError(
                 artifact,
-                reason=f'does not take {spec.describe()} at {spec.name!r}: {messages.text()}',
+                reason=f'does not take {spec.describe()} at {spec.name!r}: {logged_errors.text()}',
                 remedy='build it again for this input',
             )
     return context
@@ -273,7 +273,7 @@ def _check_profile(engine: trt.ICudaEngine, image: TensorSpec) -> None:
 
 
 def _with_known_shapes(
-    artifact: Path, session: Session, image: TensorSpec, outputs: tuple[TensorSpec, ...]
+    artifact: Path, session: PlanSession, image: TensorSpec, outputs: tuple[TensorSpec, ...]
 ) -> tuple[TensorSpec, ...]:
     context = make_context(artifact, session, (image,))
     return tuple(

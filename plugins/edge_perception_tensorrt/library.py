@@ -67,7 +67,7 @@ def version_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r'\d+', version)[:2])
 
 
-class Messages:
+class LoggedErrors:
     """The last errors that TensorRT logged; TensorRT tells reasons nowhere else."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Messages:
         return '; '.join(self._errors) or 'it gives no reason'
 
 
-messages = Messages()
+logged_errors = LoggedErrors()
 
 
 @functools.cache
@@ -98,7 +98,7 @@ def vendor_logger() -> Any:
 
         def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
             if severity in (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR):
-                messages.add(msg)
+                logged_errors.add(msg)
             elif severity == trt.ILogger.Severity.WARNING:
                 _logger.warning('TensorRT: %s', ' '.join(msg.split()))
 

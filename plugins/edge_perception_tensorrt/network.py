@@ -12,10 +12,10 @@ from edge_perception.contract import check_input
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
-from edge_perception_tensorrt.library import messages
+from edge_perception_tensorrt.library import logged_errors
 from edge_perception_tensorrt.library import vendor_logger
 from edge_perception_tensorrt.library import version_numbers
-from edge_perception_tensorrt.session import DTYPES
+from edge_perception_tensorrt.loaded_plan import DTYPES
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -44,7 +44,7 @@ def parse_network(
 
     network = builder.create_network(_creation_flags(version))
     parser = trt.OnnxParser(network, vendor_logger())
-    messages.clear()
+    logged_errors.clear()
     if not parser.parse_from_file(str(source)):
         raise BuildError(
             f'{source}: TensorRT {version} cannot read it: {_parser_errors(parser)}; export the '
@@ -73,7 +73,7 @@ def _parser_errors(parser: trt.OnnxParser) -> str:
     texts = [f'node {error.node()}: {" ".join(error.desc().split())}' for error in errors]
     texts = list(dict.fromkeys(texts))
     more = f' (and {len(texts) - SHOWN_ERRORS} more)' if len(texts) > SHOWN_ERRORS else ''
-    return '; '.join(texts[:SHOWN_ERRORS]) + more or messages.text()
+    return '; '.join(texts[:SHOWN_ERRORS]) + more or logged_errors.text()
 
 
 def image_input(network: trt.INetworkDefinition, manifest: ModelManifest) -> TensorSpec:

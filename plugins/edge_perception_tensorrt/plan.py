@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import read_artifact
 from edge_perception_tensorrt.library import version_numbers
 
 # As NVIDIA's samples/common/sampleEngines.cpp reads it: four letters, four zero bytes, and from
@@ -17,7 +18,6 @@ from edge_perception_tensorrt.library import version_numbers
 MAGIC = b'ftrt'
 VERSION_AT = 24
 HEADER_SIZE = 28
-LFS_POINTER = b'version https://git-lfs.github.com'
 # Ultralytics writes the length of a JSON text as four bytes, the text, and then the plan.
 LENGTH_SIZE = 4
 LONGEST_METADATA = 1 << 24
@@ -52,22 +52,7 @@ def read_plan(artifact: Path) -> PlanFile:
 
     :raises ArtifactError: it is missing, unreadable, empty, or not a plan.
     """
-    try:
-        content = artifact.read_bytes()
-    except FileNotFoundError as error:
-        raise ArtifactError(
-            artifact, reason='does not exist', remedy='correct the path'
-        ) from error
-    except OSError as error:
-        reason = f'cannot be read: {error.strerror}'
-        raise ArtifactError(
-            artifact, reason=reason, remedy='correct the path or the permissions'
-        ) from error
-    if not content:
-        raise ArtifactError(artifact, reason='is empty', remedy=COPY_AGAIN)
-    if content.startswith(LFS_POINTER):
-        reason = 'is a pointer of Git LFS, not the file itself'
-        raise ArtifactError(artifact, reason=reason, remedy='run: git lfs pull')
+    content = read_artifact(artifact, again=COPY_AGAIN)
     offset, metadata = _prefix(content)
     header = content[offset : offset + HEADER_SIZE]
     if not header.startswith(MAGIC):

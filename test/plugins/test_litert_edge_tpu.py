@@ -14,8 +14,8 @@ import shutil
 import subprocess
 
 import cv2
+from edge_perception_litert import delegates
 from edge_perception_litert import edge_tpu
-from edge_perception_litert import trial
 from edge_perception_litert.edge_tpu_builder import EdgeTpuBuilder
 from edge_perception_litert.engine import LiteRtEngineType
 from edge_perception_litert.options import LiteRtOptions
@@ -34,6 +34,7 @@ from edge_perception.contract import InferenceError
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
+from edge_perception.contract.loading import load_trial
 from edge_perception.models.proofs import read_proof
 from test.support.lite_networks import LiteOperator
 from test.support.lite_networks import LiteTensor
@@ -65,7 +66,8 @@ def library(tmp_path_factory) -> str:
 
 @pytest.fixture(autouse=True)
 def nothing_was_tried(monkeypatch):
-    monkeypatch.setattr(trial, '_verdicts', {})
+    monkeypatch.setattr(load_trial, '_outcomes', {})
+    monkeypatch.setattr(delegates, '_proven', set())
 
 
 @pytest.fixture
@@ -199,19 +201,18 @@ def test_operators_that_fall_to_the_cpu_are_named(tmp_path, library, shared_data
 
 def test_the_wish_for_a_stick_reaches_the_library(tmp_path, library, monkeypatch):
     seen = []
-    verdict_on = trial.verdict_on
+    outcome_of = load_trial.outcome_of
 
-    def watched(content, wanted):
-        seen.append(wanted.delegate)
-        return verdict_on(content, wanted)
+    def watched(trial, artifact, content):
+        seen.append(trial.request['delegate_options'])
+        return outcome_of(trial, artifact, content)
 
-    monkeypatch.setattr('edge_perception_litert.delegates.verdict_on', watched)
+    monkeypatch.setattr(delegates, 'outcome_of', watched)
     path = save_compiled(tmp_path / 'net.tflite')
     for device in ('edgetpu', 'edgetpu:1', 'edgetpu:usb', 'edgetpu:pci:2'):
         create(path, delegate=library, device=device, delegate_options=('Performance=Low',))
-    told = [dict(each.options) for each in seen]
-    assert [each.get('device') for each in told] == [None, ':1', 'usb', 'pci:2']
-    assert all(each['Performance'] == 'Low' for each in told)
+    assert [each.get('device') for each in seen] == [None, ':1', 'usb', 'pci:2']
+    assert all(each['Performance'] == 'Low' for each in seen)
 
 
 def test_a_stick_that_vanishes_is_a_failure_and_comes_back(tmp_path, library, monkeypatch):

@@ -11,7 +11,7 @@ import os
 import sys
 
 from edge_perception_tensorrt.cuda import load_driver
-from edge_perception_tensorrt.library import messages
+from edge_perception_tensorrt.library import logged_errors
 from edge_perception_tensorrt.library import vendor_logger
 import pytest
 
@@ -56,4 +56,4 @@ def forget() -> None:
     """Let the plugin look anew for what it keeps for the life of a process."""
     load_driver.cache_clear()
     vendor_logger.cache_clear()
-    messages.clear()
+    logged_errors.clear()

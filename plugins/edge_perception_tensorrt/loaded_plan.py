@@ -24,7 +24,7 @@ from edge_perception_tensorrt.errors import cuda_failed
 from edge_perception_tensorrt.errors import plan_refused
 from edge_perception_tensorrt.errors import runtime_failed
 from edge_perception_tensorrt.library import load_library
-from edge_perception_tensorrt.library import messages
+from edge_perception_tensorrt.library import logged_errors
 from edge_perception_tensorrt.library import vendor_logger
 from edge_perception_tensorrt.memory import Gpu
 from edge_perception_tensorrt.plan import check_version
@@ -46,7 +46,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-class Session:
+class PlanSession:
     """
     A plan on its GPU. Must be closed; a session that is forgotten closes itself.
 
@@ -88,7 +88,7 @@ class Session:
             self.close()
 
 
-def open_session(artifact: Path, device_name: str) -> Session:
+def open_session(artifact: Path, device_name: str) -> PlanSession:
     """
     Load a plan onto the device that was asked for, and no other.
 
@@ -111,7 +111,7 @@ def open_session(artifact: Path, device_name: str) -> Session:
             raise
     except CudaError as error:
         raise cuda_failed(artifact, error) from error
-    return Session(device, gpu, runtime, engine)
+    return PlanSession(device, gpu, runtime, engine)
 
 
 def _deserialize(
@@ -119,11 +119,11 @@ def _deserialize(
 ) -> tuple[trt.Runtime, trt.ICudaEngine]:
     import tensorrt as trt
 
-    messages.clear()
+    logged_errors.clear()
     try:
         runtime = trt.Runtime(vendor_logger())
     except TypeError as error:  # that the factory returned nothing
-        raise runtime_failed(messages.text()) from error
+        raise runtime_failed(logged_errors.text()) from error
     trt.init_libnvinfer_plugins(vendor_logger(), '')
     if device.dla is not None:
         if device.dla >= runtime.num_DLA_cores:
@@ -136,7 +136,7 @@ def _deserialize(
         runtime.DLA_core = device.dla
     engine = runtime.deserialize_cuda_engine(plan.plan)
     if engine is None:
-        raise plan_refused(artifact, messages.text(), version=version)
+        raise plan_refused(artifact, logged_errors.text(), version=version)
     return runtime, engine
 
 

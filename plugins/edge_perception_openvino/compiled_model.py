@@ -12,18 +12,20 @@ import numpy as np
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import LoadTrial
+from edge_perception.contract import read_artifact
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
+from edge_perception.contract import try_load
 from edge_perception_openvino import devices
 from edge_perception_openvino.errors import artifact_error
-from edge_perception_openvino.errors import check_file
 from edge_perception_openvino.errors import device_error
 from edge_perception_openvino.errors import one_line
 from edge_perception_openvino.library import ENGINE
 from edge_perception_openvino.library import runtime_version
 from edge_perception_openvino.options import OpenVinoOptions
-from edge_perception_openvino.trial import require_readable
 
+TRIAL_SCRIPT = Path(__file__).with_name('trial_script.py')
 DTYPES: dict[str, np.dtype[Any]] = {
     'f16': np.dtype(np.float16),
     'f32': np.dtype(np.float32),
@@ -43,13 +45,22 @@ def read_model(library: Any, core: Any, artifact: Path) -> Any:
     :raises ArtifactError: the file cannot be read.
     :raises EngineUnavailableError: there is no child process in which it can be tried first.
     """
-    check_file(artifact)
+    content = read_artifact(artifact)
+    weights = artifact.with_suffix('.bin')
+    # A network without weights has an empty one.
+    if artifact.suffix == '.xml' and weights.exists() and not _is_empty(weights):
+        read_artifact(weights)
     runtime = runtime_version(library)
-    require_readable(library, artifact)
+    trial = LoadTrial(ENGINE, runtime, TRIAL_SCRIPT, request={'library': library.__name__})
+    try_load(trial, artifact, content)  # what it refuses in words, it refuses here as well
     try:
         return core.read_model(str(artifact))
     except Exception as error:
         raise artifact_error(artifact, str(error), runtime=runtime) from error
+
+
+def _is_empty(file: Path) -> bool:
+    return file.is_file() and not file.stat().st_size
 
 
 def tensor_specs(

@@ -10,19 +10,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge_perception.contract import LoadTrial
 from edge_perception.contract import Tensor
 from edge_perception.contract import TensorSpec
+from edge_perception_litert.library import ENGINE
 from edge_perception_litert.library import Library
-from edge_perception_litert.trial import Delegate
-from edge_perception_litert.trial import Trial
+
+TRIAL_SCRIPT = Path(__file__).with_name('trial_script.py')
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Delegate:
+    """
+    A delegate library.
+
+    :param name: how messages and ``Engine.device`` call it.
+    :param options: what it is told.
+    """
+
+    library: str
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterSession:
     """
     What it takes to make an interpreter of a model, as often as it is activated.
 
@@ -57,10 +74,22 @@ class Session:
             interpreter.allocate_tensors()
         return interpreter
 
-    def trial(self, delegate: Delegate | None = None) -> Trial:
+    def trial(self, delegate: Delegate | None = None) -> LoadTrial:
         """Return the way in which a child process loads the same."""
-        return Trial(
-            library=self.library, xnnpack=self.xnnpack, shapes=self.shapes, delegate=delegate
+        request = {
+            'library': self.library.name,
+            'xnnpack': self.xnnpack,
+            'delegate': delegate.library if delegate else '',
+            'delegate_options': dict(delegate.options) if delegate else {},
+            'shapes': self.shapes,
+        }
+        return LoadTrial(
+            ENGINE,
+            self.library.runtime,
+            TRIAL_SCRIPT,
+            request=request,
+            sends_content=True,
+            lasting=delegate is None,
         )
 
 

@@ -1,0 +1,97 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Open the files of a model: regular files below a stated size, and nothing else.
+
+A pipe would block the process, a device or a link to ``/dev/zero`` would fill its memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+import stat
+from typing import BinaryIO
+
+from edge_perception.contract.errors import ArtifactError
+
+# Protocol buffers, and so ONNX files, end there.
+MOST_ARTIFACT_BYTES = 2 << 30
+# Labels of 20 000 classes take 300 kB.
+MOST_TEXT_BYTES = 4 << 20
+EXPORT_AGAIN = 'copy the file again, or export the model again'
+LFS_POINTER = b'version https://git-lfs.github.com'
+
+
+def open_regular(path: Path, *, most_bytes: int) -> BinaryIO:
+    """
+    Open a regular file for reading; never waits.
+
+    :param most_bytes: the largest size that is accepted.
+    :raises OSError: it is missing, no regular file or too large; ``strerror`` says which.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, 'it is a pipe, socket or device', str(path))
+        if status.st_size > most_bytes:
+            words = f'it has {status.st_size} bytes, and at most {most_bytes} are read'
+            raise OSError(errno.EFBIG, words, str(path))
+        return os.fdopen(file, 'rb')
+    except BaseException:
+        os.close(file)
+        raise
+
+
+def read_regular(path: Path, *, most_bytes: int) -> bytes:
+    """
+    Return the content of a regular file.
+
+    :raises OSError: as of ``open_regular``, or it grows beyond ``most_bytes`` meanwhile.
+    """
+    with open_regular(path, most_bytes=most_bytes) as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f'it grows beyond {most_bytes} bytes', str(path))
+    return content
+
+
+def read_artifact(artifact: Path, *, again: str = EXPORT_AGAIN) -> bytes:
+    """
+    Return the content of an artifact, before a runtime sees it and says less about it.
+
+    It stays in memory where the engine keeps it: a file that is mapped and then replaced, as an
+    update of the model folder does, would end the process.
+
+    :param again: remedy for a file that is empty: how to get it again.
+    :raises ArtifactError: it is missing, unreadable, no regular file, too large, empty or a
+        pointer of Git LFS.
+    """
+    try:
+        content = read_regular(artifact, most_bytes=MOST_ARTIFACT_BYTES)
+    except OSError as error:
+        raise unreadable(artifact, error) from error
+    if not content:
+        raise ArtifactError(artifact, reason='is empty', remedy=again)
+    if content.startswith(LFS_POINTER):
+        raise ArtifactError(
+            artifact,
+            reason='is a pointer of Git LFS, not the file itself',
+            remedy='run: git lfs pull',
+        )
+    return content
+
+
+def unreadable(artifact: Path, error: OSError) -> ArtifactError:
+    """Return the error for an artifact that the operating system does not give."""
+    if isinstance(error, FileNotFoundError):
+        return ArtifactError(artifact, reason='does not exist', remedy='correct the path')
+    return ArtifactError(
+        artifact,
+        reason=f'cannot be read: {error.strerror or error}',
+        remedy='correct the path or the permissions',
+    )
