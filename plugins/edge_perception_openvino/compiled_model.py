@@ -52,7 +52,10 @@ def read_model(library: Any, core: Any, artifact: Path) -> Any:
         read_artifact(weights)
     runtime = runtime_version(library)
     trial = LoadTrial(ENGINE, runtime, TRIAL_SCRIPT, request={'library': library.__name__})
-    try_load(trial, artifact, content)  # what it refuses in words, it refuses here as well
+    # A failure is not tried again here, where the readers of other formats would print theirs.
+    outcome = try_load(trial, artifact, content)
+    if outcome.stage:
+        raise artifact_error(artifact, outcome.error, runtime=runtime)
     try:
         return core.read_model(str(artifact))
     except Exception as error:

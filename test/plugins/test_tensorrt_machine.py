@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import types
 
-import edge_perception_tensorrt as plugin
 from edge_perception_tensorrt import cuda
 from edge_perception_tensorrt import device
 from edge_perception_tensorrt import library
@@ -32,64 +29,12 @@ def create(folder, **options):
     return TensorRtEngineType().create(manifest_for(), path, TensorRtOptions(**options))
 
 
-def test_importing_the_plugin_imports_no_vendor_library():
-    code = (
-        'import sys, edge_perception_tensorrt as plugin;'
-        'engines, builders = [], [];'
-        'plugin.register_engines(engines.append); plugin.register_builders(builders.append);'
-        'print([each.name for each in engines + builders],'
-        ' {"tensorrt", "pycuda", "cuda"} & set(sys.modules))'
-    )
-    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
-    assert run.stdout == "['tensorrt', 'tensorrt'] set()\n"
-    assert plugin.EDGE_PERCEPTION_CONTRACT
-
-
 def test_probe_says_what_is_here(monkeypatch):
     with nvidia_machine(monkeypatch, devices=2):
         availability = TensorRtEngineType().probe()
         assert availability.available
         assert availability.runtime.startswith('TensorRT 10.3.0 with ')
         assert availability.devices == ('gpu:0', 'gpu:1')
-
-
-@pytest.mark.parametrize('jetson', [False, True])
-def test_without_tensorrt_it_is_said_where_it_comes_from(tmp_path, monkeypatch, jetson):
-    release = tmp_path / 'nv_tegra_release'
-    if jetson:
-        release.write_text('# R36 (release), REVISION: 4.0')
-    monkeypatch.setattr(library, 'JETSON_RELEASE', release)
-    monkeypatch.setitem(sys.modules, 'tensorrt', None)
-    availability = TensorRtEngineType().probe()
-    assert not availability.available
-    assert availability.reason == 'the Python package tensorrt is not installed'
-    if jetson:
-        assert 'sudo apt install python3-libnvinfer' in availability.remedy
-        assert '--system-site-packages' in availability.remedy
-    else:
-        assert availability.remedy == 'install it with: pip install tensorrt'
-
-
-def test_a_broken_tensorrt_says_what_is_missing(monkeypatch):
-    class Broken:
-        def find_spec(self, name, path=None, target=None):
-            if name == 'tensorrt':
-                raise ImportError('libcublas.so.11: cannot open shared object file')
-
-    monkeypatch.delitem(sys.modules, 'tensorrt', raising=False)
-    monkeypatch.setattr(sys, 'meta_path', [Broken(), *sys.meta_path])
-    availability = TensorRtEngineType().probe()
-    assert 'cannot be imported: libcublas.so.11' in availability.reason
-    assert 'libraries of CUDA' in availability.remedy
-
-
-def test_an_old_tensorrt_is_refused(monkeypatch):
-    old = types.ModuleType('tensorrt')
-    old.__version__ = '8.2.1.9'
-    monkeypatch.setitem(sys.modules, 'tensorrt', old)
-    assert TensorRtEngineType().probe().reason == (
-        'TensorRT 8.2.1.9 is too old, expected 8.5 or later'
-    )
 
 
 def test_without_a_binding_of_cuda_it_is_said_which(monkeypatch):

@@ -3,31 +3,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-import subprocess
-import sys
-import types
 
-import edge_perception_onnxruntime as plugin
 from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
 from edge_perception_onnxruntime.providers import devices_taken
 from edge_perception_onnxruntime.providers import provider_list
 import numpy as np
-import onnx
-from onnx import helper
 import onnxruntime
-import pluggy
 import pytest
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
-from edge_perception.contract import hookspecs
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
-from edge_perception.contract import parse_options
-from edge_perception.contract import TensorSpec
 from test.support.networks import manifest_for
 from test.support.networks import save_conv
 from test.support.networks import save_identity
@@ -38,83 +27,6 @@ def create(path: Path, manifest: ModelManifest | None = None, **options):
     return OnnxRuntimeEngineType().create(
         manifest or manifest_for(), path, OnnxRuntimeOptions(threads=1, **options)
     )
-
-
-def test_importing_the_plugin_imports_no_vendor_library():
-    code = (
-        'import sys, edge_perception_onnxruntime as plugin;'
-        'plugin.register_engines(print);'
-        'sys.exit("onnxruntime" in sys.modules)'
-    )
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))}
-    subprocess.run([sys.executable, '-c', code], env=environment, check=True)
-
-
-def test_registers_through_the_hook():
-    manager = pluggy.PluginManager('edge_perception')
-    manager.add_hookspecs(hookspecs)
-    manager.register(plugin)
-    engines = []
-    manager.hook.register_engines(register=engines.append, host=None)
-    assert [engine.name for engine in engines] == ['onnxruntime']
-    assert plugin.EDGE_PERCEPTION_CONTRACT == hookspecs.CONTRACT_VERSION
-
-
-def test_probe_names_version_and_providers_but_none_that_computes_elsewhere():
-    found = OnnxRuntimeEngineType().probe()
-    assert found.available
-    assert found.runtime == f'onnxruntime {onnxruntime.__version__}'
-    assert 'cpu' in found.devices
-    assert 'azure' not in found.devices
-
-
-def test_without_the_library_probe_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    found = OnnxRuntimeEngineType().probe()
-    assert not found.available
-    assert found.reason == 'the Python package onnxruntime is not installed'
-    assert 'pip install onnxruntime' in found.remedy
-    with pytest.raises(EngineUnavailableError, match='pip install onnxruntime'):
-        create(save_identity(tmp_path / 'net.onnx'))
-
-
-def test_a_broken_library_is_a_reason_and_not_a_traceback(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'onnxruntime', types.ModuleType('onnxruntime'))
-    found = OnnxRuntimeEngineType().probe()
-    assert not found.available
-    assert 'cannot be imported' in found.reason
-    assert 'pip uninstall' in found.remedy
-
-
-def test_telemetry_is_switched_off(monkeypatch):
-    calls = []
-    monkeypatch.setattr(onnxruntime, 'disable_telemetry_events', lambda: calls.append(1))
-    OnnxRuntimeEngineType().probe()
-    assert calls
-
-
-def test_describe_gives_tensors_and_metadata(tmp_path):
-    path = save_identity(tmp_path / 'net.onnx', shape=('batch', 3, None, 6))
-    model = onnx.load(path)
-    helper.set_model_props(model, {'names': "{0: 'person'}"})
-    onnx.save(model, path)
-    description = OnnxRuntimeEngineType().describe(path)
-    assert description.inputs == (TensorSpec('image', (-1, 3, -1, 6), np.dtype('float32')),)
-    assert [spec.name for spec in description.outputs] == ['result']
-    assert description.metadata == {'names': "{0: 'person'}"}
-
-
-@pytest.mark.parametrize(
-    ('values', 'message'),
-    [
-        ({'threads': -1}, 'threads: got -1, expected an integer from 0 to 256'),
-        ({'graph_level': 'most'}, 'graph_level: got .most., expected one of disable, basic'),
-        ({'spining': True}, 'did you mean .spinning.'),
-    ],
-)
-def test_wrong_options_are_explained(values, message):
-    with pytest.raises(OptionError, match=message):
-        parse_options(OnnxRuntimeOptions, values, owner='engine onnxruntime')
 
 
 @pytest.mark.parametrize('name', ['cpu', 'CPU', 'CPUExecutionProvider'])
@@ -148,23 +60,6 @@ def test_a_provider_that_does_not_start_is_an_error_and_not_the_cpu(tmp_path, mo
     )
     with pytest.raises(EngineUnavailableError, match="provider 'vitisai' did not start"):
         create(save_identity(tmp_path / 'net.onnx'), provider='vitisai')
-
-
-@pytest.mark.parametrize(
-    ('values', 'precision'),
-    [
-        ({}, 'fp32'),
-        ({'provider': 'CUDAExecutionProvider'}, 'fp32'),
-        # By itself it rounds to TensorFloat-32.
-        ({'provider': 'TensorRT'}, 'fp16'),
-        ({'provider': 'TensorrtExecutionProvider', 'tensorrt_fp16': True}, 'fp16'),
-        ({'provider': 'openvino', 'openvino_device': 'gpu'}, 'fp32'),
-        ({'provider': 'openvino', 'openvino_device': 'npu'}, 'fp16'),
-        ({'provider': 'qnn'}, 'fp16'),
-    ],
-)
-def test_the_precision_is_that_of_the_provider(values, precision):
-    assert OnnxRuntimeEngineType().precision(OnnxRuntimeOptions(**values)) == precision
 
 
 def settings(**values) -> dict[str, dict[str, str]]:
@@ -256,7 +151,7 @@ class Part:
         return list(range(self._count))
 
 
-class Session:
+class AssignedSession:
     """A session that tells who computes what."""
 
     def __init__(self, **counts: int) -> None:
@@ -269,14 +164,14 @@ class Session:
 def test_what_the_provider_really_took_is_told():
     options = OnnxRuntimeOptions(device_id=1)
     cuda = 'CUDAExecutionProvider'
-    assert devices_taken(Session(CUDA=7), cuda, options) == 'cuda:1'
-    both = devices_taken(Session(CUDA=7, CPU=3), cuda, options)
+    assert devices_taken(AssignedSession(CUDA=7), cuda, options) == 'cuda:1'
+    both = devices_taken(AssignedSession(CUDA=7, CPU=3), cuda, options)
     assert both == 'cuda:1, 3 of 10 operators on cpu'
     assert devices_taken(object(), cuda, options) == 'cuda:1'  # before ONNX Runtime 1.24
     with pytest.raises(
         EngineUnavailableError, match=r"provider 'cuda' took none of the 3 op.* would run on cpu"
     ):
-        devices_taken(Session(CPU=3), cuda, options)
+        devices_taken(AssignedSession(CPU=3), cuda, options)
 
 
 def needs_openvino() -> None:
@@ -298,12 +193,3 @@ def test_a_device_that_openvino_does_not_find_is_an_error_and_not_the_cpu(tmp_pa
     needs_openvino()
     with pytest.raises(EngineUnavailableError, match="provider 'openvino' (did not|took none)"):
         create(save_conv(tmp_path / 'net.onnx'), provider='openvino', openvino_device=device)
-
-
-def test_nothing_is_stored_for_the_vendor(tmp_path, repository):
-    code = 'from edge_perception_onnxruntime.library import load_library; load_library()'
-    folders = os.pathsep.join(map(str, (repository, repository / 'plugins')))
-    environ = {**os.environ, 'PYTHONPATH': folders, 'XDG_CACHE_HOME': str(tmp_path / 'cache')}
-    environ.pop('ORT_DISABLE_TELEMETRY', None)
-    subprocess.run([sys.executable, '-c', code], env=environ, check=True)
-    assert not list((tmp_path / 'cache').rglob('*'))

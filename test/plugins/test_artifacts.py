@@ -1,0 +1,473 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Files that an engine refuses: every one is an error with the file's name, and the process goes on.
+
+That missing, empty, cut off and foreign files are refused, and manifests that do not fit, the
+conformance kit demands of each engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import onnx
+from onnx import helper
+from onnx import TensorProto
+import pytest
+
+from edge_perception.contract import ArtifactError
+from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import TensorMismatchError
+from edge_perception.contract.loading import load_trial
+from test.plugins.engine_cases import case_of
+from test.plugins.engine_cases import CASES
+from test.plugins.engine_cases import EngineCase
+from test.plugins.engine_cases import TRIED
+from test.support import lite_networks as lite
+from test.support.lite_networks import LiteOperator
+from test.support.lite_networks import LiteTensor
+from test.support.networks import FLOAT
+from test.support.networks import save
+from test.support.networks import save_conv
+from test.support.networks import save_identity
+from test.support.networks import SHAPE
+from test.support.networks import tensor
+
+
+@pytest.fixture
+def case(request, monkeypatch):
+    found = case_of(request.param)
+    with found.machine(monkeypatch):
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_tried(monkeypatch, tmp_path_factory):
+    monkeypatch.setattr(load_trial, '_outcomes', {})
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
+
+
+def refused(case: EngineCase, path: Path, *, describe: bool = True) -> ArtifactError:
+    """Return the error of ``create``, which ``describe`` gives as well."""
+    with pytest.raises(ArtifactError) as caught:
+        case.create(path)
+    assert str(path) in str(caught.value)
+    assert '\n' not in str(caught.value)
+    if describe:
+        with pytest.raises(ArtifactError, match=path.name):
+            case.engine_type.describe(path)
+    return caught.value
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to('/dev/zero')
+
+
+def endless_pointer(path: Path) -> None:
+    path.write_bytes(b'')
+    os.truncate(path, 3 << 30)
+
+
+@pytest.mark.parametrize('make', [pipe, device, endless_pointer])
+@pytest.mark.parametrize('case', CASES, indirect=True)
+def test_what_is_no_regular_file_of_a_sensible_size_is_never_read(case, tmp_path, make):
+    path = tmp_path / f'net{case.suffix}'
+    make(path)
+    assert refused(case, path).reason.startswith('cannot be read: ')
+
+
+@pytest.mark.parametrize('case', CASES, indirect=True)
+def test_a_second_input_is_refused(case, tmp_path):
+    if case.save_onnx is None:
+        path = lite.save(
+            tmp_path / 'net.tflite',
+            [LiteOperator('MUL', ('image', 'factor'), ('result',))],
+            [LiteTensor('image'), LiteTensor('factor', (1,)), LiteTensor('result')],
+            inputs=('image', 'factor'),
+        )
+    else:
+        path = case.save_onnx(
+            save(
+                tmp_path / 'net.onnx',
+                [helper.make_node('Mul', ['image', 'factor'], ['result'])],
+                [tensor('image', SHAPE), tensor('factor', (1,))],
+                [tensor('result', SHAPE)],
+            )
+        )
+    with pytest.raises(TensorMismatchError, match=r'input\.name'):
+        case.create(path)
+    with pytest.raises(ArtifactError, match=r"'factor' \(1 float32\)"):
+        case.create(path, case.manifest(name='image'))
+
+
+def sequence(path: Path) -> None:
+    save(
+        path,
+        [helper.make_node('SequenceConstruct', ['image'], ['list'])],
+        [tensor('image', SHAPE)],
+        [helper.make_tensor_sequence_value_info('list', FLOAT, None)],
+    )
+
+
+def newer_opset(path: Path) -> None:
+    model = onnx.load(save_identity(path))
+    model.opset_import[0].version = 99
+    onnx.save(model, path)
+
+
+def newer_format(path: Path) -> None:
+    model = onnx.load(save_identity(path))
+    model.ir_version = 99
+    onnx.save(model, path)
+
+
+def unknown_operator(path: Path) -> None:
+    save_identity(path, operator='Frobnicate')
+
+
+def operator_of_a_vendor(path: Path) -> None:
+    node = helper.make_node('Frobnicate', ['image'], ['result'], domain='com.acme')
+    ends = [tensor('image', SHAPE)], [tensor('result', SHAPE)]
+    save(path, [node], *ends, domains=['com.acme'])
+
+
+def operator_of_an_undeclared_vendor(path: Path) -> None:
+    save_identity(path, operator='Frobnicate', domain='com.acme')
+
+
+def operator_without_its_weights(path: Path) -> None:
+    save_identity(path, operator='Conv')
+
+
+def dtype_without_implementation(path: Path) -> None:
+    save_identity(path, TensorProto.BFLOAT16, operator='Sqrt')
+
+
+def dtype_that_numpy_lacks(path: Path) -> None:
+    save_identity(path, TensorProto.BFLOAT16)
+
+
+def weights_left_behind(path: Path) -> None:
+    model = onnx.load(save_conv(path))
+    onnx.save(model, path, save_as_external_data=True, location='net.weights', size_threshold=0)
+    (path.parent / 'net.weights').unlink()
+
+
+def text_as_ort(path: Path) -> None:
+    path.write_text('not a network\n' * 50)
+
+
+def words(path: Path) -> None:
+    operators = [LiteOperator('CAST', ('image',), ('words',))]
+    tensors = [LiteTensor('image'), LiteTensor('words', dtype='string')]
+    lite.save(path, operators, tensors, outputs=('words',))
+
+
+def only_the_mark(path: Path) -> None:
+    path.write_bytes(b'\x1c\0\0\0TFL3')
+
+
+def cut_off_in_the_weights(path: Path) -> None:
+    data = np.zeros(100_000, np.float32)
+    tensors = [LiteTensor('image'), LiteTensor('result')]
+    tensors += [LiteTensor('weights', data.shape, data=data)]
+    operators = [LiteOperator('NEG', ('image',), ('result',))]
+    path.write_bytes(lite.save(path, operators, tensors).read_bytes()[:-150_000])
+
+
+def newer_lite_operator(path: Path) -> None:
+    tensors = [LiteTensor('image'), LiteTensor('result')]
+    lite.save(path, [LiteOperator('NEG', ('image',), ('result',), version=99)], tensors)
+
+
+def lite_dtype_without_implementation(path: Path) -> None:
+    stored = {name: LiteTensor(name, dtype='uint8') for name in ('bytes', 'result')}
+    operators = [
+        LiteOperator('CAST', ('image',), ('bytes',)),
+        LiteOperator('NEG', ('bytes',), ('result',)),
+    ]
+    lite.save(path, operators, [LiteTensor('image'), *stored.values()])
+
+
+def deadly(path: Path) -> None:
+    """Crash whatever process prepares it: the operator looks for inputs that it does not have."""
+    lite.save_unary(path, 'TFLite_Detection_PostProcess')
+
+
+def lite_operator(name: str) -> Callable[[Path], object]:
+    return lambda path: lite.save_unary(path, name)
+
+
+BROKEN = [
+    ('onnxruntime', sequence, 'list'),
+    ('onnxruntime', newer_opset, '99'),
+    ('onnxruntime', newer_format, '99'),
+    ('onnxruntime', unknown_operator, 'Frobnicate, which opset 13'),
+    ('onnxruntime', operator_of_a_vendor, 'Frobnicate of com.acme'),
+    ('onnxruntime', operator_of_an_undeclared_vendor, 'Frobnicate of com.acme'),
+    ('onnxruntime', operator_without_its_weights, 'Conv'),
+    ('onnxruntime', dtype_without_implementation, r'Sqrt \(opset 13\)'),
+    ('onnxruntime', weights_left_behind, r'net\.weights'),
+    ('openvino', unknown_operator, 'Frobnicate'),
+    ('openvino', operator_of_a_vendor, r'com\.acme\.Frobnicate'),
+    ('openvino', sequence, 'Sequence'),
+    ('openvino', operator_without_its_weights, r'crash \(SIG\w+\)'),
+    ('openvino', weights_left_behind, r'net\.weights'),
+    ('openvino', dtype_that_numpy_lacks, "'result' is a tensor of bf16"),
+    ('litert', words, "'words' is a tensor of type 5"),
+    ('litert', only_the_mark, 'TFLite'),
+    ('litert', cut_off_in_the_weights, 'TFLite'),
+    ('litert', newer_lite_operator, 'version 99 of the operator NEG'),
+    ('litert', lite_operator('acme-frobnicate'), 'acme-frobnicate'),
+    ('litert', lite_operator('FlexErf'), r'\(Erf\)'),
+    ('litert', lite_operator('CONV_2D'), 'CONV_2D'),
+    ('litert', lite_dtype_without_implementation, 'NEG'),
+    ('litert', deadly, r'crash \(SIGSEGV\)'),
+]
+
+
+@pytest.mark.parametrize(('case', 'make', 'named'), BROKEN, indirect=['case'])
+def test_a_file_that_cannot_be_loaded_is_explained(case, tmp_path, capfd, make, named):
+    path = tmp_path / f'net{case.suffix}'
+    make(path)
+    error = refused(case, path)
+    assert re.search(named, str(error)), error
+    if case.engine_type.name != 'litert':  # XNNPACK tells that it is there
+        assert capfd.readouterr() == ('', '')
+
+
+def test_a_foreign_file_with_the_suffix_ort_is_refused(tmp_path):
+    text_as_ort(tmp_path / 'net.ort')
+    refused(case_of('onnxruntime'), tmp_path / 'net.ort')
+
+
+def test_the_deadly_file_is_deadly(tmp_path):
+    """Without this, the test above would prove nothing."""
+    case_of('litert')
+    deadly(tmp_path / 'net.tflite')
+    code = (
+        'import sys; from ai_edge_litert.interpreter import Interpreter;'
+        'Interpreter("net.tflite").allocate_tensors()'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode < 0
+
+
+def test_flipped_bytes_never_end_this_process(tmp_path, shared_data):
+    """Whatever a disk does to a file, the answer is an engine or an error."""
+    case = case_of('litert')
+    whole = (shared_data / 'invalid_models/model_invoking_error.tflite').read_bytes()
+    small = lite.save_unary(tmp_path / 'net.tflite').read_bytes()
+    random = np.random.default_rng(0)
+    failed = 0
+    for content in (whole, small) * 8:
+        damaged = bytearray(content)
+        for place in random.integers(8, len(damaged), 6):
+            damaged[place] ^= 1 << random.integers(8)
+        path = tmp_path / 'damaged.tflite'
+        path.write_bytes(damaged)
+        try:
+            case.create(path)
+        except (ArtifactError, TensorMismatchError):
+            failed += 1
+    assert failed > 8
+
+
+POSENET = 'invalid_models/posenet_mobilenet_v1_075_353_481_16_quant_decoder.tflite'
+REAL = [
+    ('litert', 'invalid_models/model_invoking_error.tflite', 'fake-op-double'),
+    ('litert', POSENET, 'PosenetDecoderOp'),
+    (
+        'openvino',
+        'ssd_mobilenet_v1_coco/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite',
+        'TFLite_Detection_PostProcess|CUSTOM',
+    ),
+    (
+        'openvino',
+        'classifiers/mobilenet_v1_0.25_128_quant_edgetpu.tflite',
+        'edgetpu-custom-op|CUSTOM',
+    ),
+    ('openvino', POSENET, 'PosenetDecoderOp|CUSTOM'),
+    (
+        'openvino',
+        'invalid_models/model_invoking_error.tflite',
+        r'damaged, or a part|crash \(SIGSEGV\)',
+    ),
+    ('openvino', 'classifiers/mobilenet_v2_1.0_224_quant.tflite', 'Softmax.*litert'),
+]
+
+
+@pytest.mark.parametrize(('case', 'file', 'named'), REAL, indirect=['case'])
+def test_real_files_with_what_an_engine_lacks(case, shared_data, capfd, file, named):
+    with pytest.raises(ArtifactError) as caught:
+        if case.engine_type.name == 'litert':
+            case.engine_type.describe(shared_data / file)
+        else:
+            case.create(shared_data / file)
+    if case.engine_type.probe().runtime.startswith('openvino 2022'):
+        named = r'openvino 2023\.0'
+    assert re.search(named, str(caught.value)), caught.value
+    assert '\n' not in str(caught.value)
+
+
+@pytest.fixture
+def children(monkeypatch) -> list[list[str]]:
+    """Return the child processes that are started from now on."""
+    started = []
+    run = subprocess.run
+
+    def counted(command, **settings):
+        started.append(command)
+        return run(command, **settings)
+
+    monkeypatch.setattr(subprocess, 'run', counted)
+    return started
+
+
+@pytest.mark.parametrize('case', TRIED, indirect=True)
+def test_a_file_is_tried_once_for_each_content_and_remembered(
+    case, tmp_path, children, monkeypatch
+):
+    path = case.save_identity(tmp_path)
+    case.create(path)
+    case.create(path)
+    assert len(children) == 1
+    monkeypatch.setattr(load_trial, '_outcomes', {})  # as after a restart
+    copy = path.with_stem('copy')
+    copy.write_bytes(path.read_bytes())
+    case.create(copy)
+    assert len(children) == 1
+    other = lite.save_unary if case.save_onnx is None else save_identity
+    case.create(other(path, operator='Abs' if case.save_onnx else 'ABS'))
+    assert len(children) == 2
+
+
+def test_another_way_to_load_is_another_trial(tmp_path, children):
+    case = case_of('litert')
+    path = case.save_identity(tmp_path)
+    case.create(path)
+    case.create(path, xnnpack=False)
+    assert len(children) == 2
+
+
+def test_a_deadly_file_is_not_tried_again(tmp_path, children):
+    path = tmp_path / 'net.tflite'
+    deadly(path)
+    refused(case_of('litert'), path, describe=False)
+    refused(case_of('litert'), path, describe=False)
+    assert len(children) == 1
+
+
+@pytest.mark.parametrize('case', TRIED, indirect=True)
+def test_a_child_that_cannot_do_its_work_is_no_verdict_on_the_file(case, tmp_path, monkeypatch):
+    path = case.save_identity(tmp_path)
+    child = tmp_path / 'python'
+    for script, named in {
+        'kill -9 $$': 'SIGKILL',
+        'echo first >&2; echo "no space" >&2; exit 1': 'status -?1: no space',
+    }.items():
+        child.write_text(f'#!/bin/sh\n{script}\n')
+        child.chmod(0o755)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, 'executable', str(child))
+            with pytest.raises(EngineUnavailableError, match=named):
+                case.create(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, 'executable', str(tmp_path / 'nothing'))
+        with pytest.raises(EngineUnavailableError, match='No such file'):
+            case.create(path)
+    case.create(path)
+
+
+@pytest.mark.parametrize('case', TRIED, indirect=True)
+def test_a_model_that_never_gets_ready_is_given_up(case, tmp_path, monkeypatch):
+    path = case.save_identity(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(load_trial, 'WAIT_S', 0.01)
+        assert 'not ready after 0 s' in str(refused(case, path, describe=False))
+    # The machine may only have been busy.
+    case.create(path)
+
+
+@pytest.mark.parametrize('case', TRIED, indirect=True)
+def test_what_lies_in_the_working_folder_is_not_run(case, tmp_path, monkeypatch):
+    path = case.save_identity(tmp_path)
+    for name in ('openvino', 'onnxruntime', 'ai_edge_litert', 'json', 'numpy', 'types', 'errors'):
+        (tmp_path / f'{name}.py').write_text(f"open('{name}.ran', 'w'); raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    case.create(path)
+    assert not list(tmp_path.glob('*.ran'))
+
+
+def save_loop(path: Path, start: str) -> Path:
+    """Write a network that counts for ever, from a constant or from the image."""
+    body = helper.make_graph(
+        [
+            helper.make_node('Identity', ['going'], ['on']),
+            helper.make_node('Add', ['x', 'one'], ['y']),
+        ],
+        'body',
+        [tensor('i', (), TensorProto.INT64), tensor('going', (), TensorProto.BOOL)]
+        + [tensor('x', (1, 3, 4, 6))],
+        [tensor('on', (), TensorProto.BOOL), tensor('y', (1, 3, 4, 6))],
+        [helper.make_tensor('one', FLOAT, (1,), [1.0])],
+    )
+    constants = [
+        helper.make_tensor('trips', TensorProto.INT64, (), [1 << 62]),
+        helper.make_tensor('cond', TensorProto.BOOL, (), [True]),
+        helper.make_tensor('zero', FLOAT, SHAPE, np.zeros(72)),
+    ]
+    nodes = [
+        helper.make_node('Loop', ['trips', 'cond', start], ['last'], body=body),
+        helper.make_node('Add', ['image', 'last'], ['result']),
+    ]
+    ends = [tensor('image', SHAPE)], [tensor('result', SHAPE)]
+    return save(path, nodes, *ends, constants=constants)
+
+
+@pytest.mark.parametrize('start', ['zero', 'image'])
+def test_an_endless_loop_is_ended_by_its_time_on_the_processor(tmp_path, start):
+    before = time.process_time()
+    error = refused(
+        case_of('onnxruntime'), save_loop(tmp_path / 'net.onnx', start), describe=False
+    )
+    assert '4 s of CPU time' in error.reason
+    assert time.process_time() - before < 2  # of this process
+
+
+def test_a_constant_that_would_fill_the_memory_is_refused(tmp_path):
+    shape = helper.make_tensor('shape', TensorProto.INT64, (4,), [10, 1000, 1000, 1000])
+    nodes = [
+        helper.make_node('ConstantOfShape', ['shape'], ['big']),
+        helper.make_node('ReduceMax', ['big'], ['most'], keepdims=0),
+        helper.make_node('Add', ['image', 'most'], ['result']),
+    ]
+    ends = [tensor('image', SHAPE)], [tensor('result', SHAPE)]
+    path = save(tmp_path / 'net.onnx', nodes, *ends, constants=[shape])
+    assert 'memory' in refused(case_of('onnxruntime'), path, describe=False).reason
+
+
+def test_weights_that_are_copied_afterwards_are_found(tmp_path):
+    path = tmp_path / 'net.onnx'
+    weights_left_behind(path)
+    for name in ('openvino', 'onnxruntime'):
+        refused(case_of(name), path, describe=False)
+    model = onnx.load(save_conv(tmp_path / 'whole.onnx'))
+    external = {'save_as_external_data': True, 'location': 'net.weights', 'size_threshold': 0}
+    onnx.save(model, tmp_path / 'again.onnx', **external)
+    for name in ('openvino', 'onnxruntime'):
+        case_of(name).create(path)
