@@ -11,8 +11,10 @@ from faulty_plugin import PARITY
 from faulty_plugin import VERSION
 import numpy as np
 
+from edge_perception.contract import Detections
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
+from edge_perception.contract import Perception
 from edge_perception.testing.conformance import BuilderConformance
 from edge_perception.testing.conformance import DecoderConformance
 from edge_perception.testing.conformance import EngineConformance
@@ -50,6 +52,13 @@ class TestDecoder(DecoderConformance):
     )
     seen = {'boxes': np.array([[[1, 2, 30, 40, 0.8, 1], [40, 10, 60, 20, 0.9, 0]]], np.float32)}
     unseen = {'boxes': np.zeros((1, 2, 6), np.float32)}
+    expected = Perception(
+        detections=Detections(
+            np.array([[40, 10, 60, 20], [1, 2, 30, 40]], np.float32),
+            np.array([0.9, 0.8], np.float32),
+            np.array([0, 1], np.int32),
+        )
+    )
 
 
 class TestBuilder(BuilderConformance):

@@ -241,9 +241,16 @@ class FaultyDecoder(contract.Decoder):
             selection = contract.Selection(0.1, class_ids=selection.class_ids)
         if DEFECT == 'D09':
             selection = contract.Selection(selection.score_threshold)
+        boxes, scores = rows[:, :4], rows[:, 4]
+        if DEFECT == 'D14 half a cell':
+            boxes = boxes + 4
+        if DEFECT == 'D14 swapped':
+            boxes = boxes[:, [1, 0, 3, 2]]
+        if DEFECT == 'D14 scores':
+            scores = scores**0.5
         detections, _ = contract.select(
-            rows[:, :4],
-            score=rows[:, 4],
+            boxes,
+            score=scores,
             class_id=rows[:, 5].astype(np.int32, copy=False),
             selection=selection,
             transform=transform,
@@ -286,7 +293,12 @@ class FaultyBuilder(contract.Builder):
         if DEFECT == 'B09' and LEAKED:
             raise contract.BuildError('built already')
         LEAKED.append(plan)
-        child = subprocess.Popen(['sleep', '600']) if DEFECT == 'B08 process' else None
+        if DEFECT == 'B07 full':
+            if any(workspace.iterdir()):
+                raise contract.BuildError('the workspace is not empty')
+            (workspace / 'net.npz').touch()
+            return contract.BuildReport(workspace / 'net.npz', versions={'faulty': '1.0'})
+        child = subprocess.Popen(['sleep', '600'])
         try:
             with tempfile.TemporaryDirectory() as folder:
                 return self._build(plan, workspace, Path(folder))
@@ -295,8 +307,8 @@ class FaultyBuilder(contract.Builder):
                 raise
             return contract.BuildReport(plan.source, {})
         finally:
-            if child is not None and DEFECT != 'B08 process':
-                child.kill()
+            if DEFECT != 'B08 process':
+                child.kill()  # and does not wait
 
     def _build(self, plan, workspace, folder):
         if plan.precision not in self.precisions:

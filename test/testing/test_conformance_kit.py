@@ -86,7 +86,7 @@ def test_a_plugin_that_is_right_passes_all_clauses(tmp_path: Path) -> None:
     assert outcomes == dict.fromkeys(wanted, {'passed'}), printed
     assert re.search(r'^engine faulty \(faulty 1\.0, cpu\): of 31 clauses 31 kept$', printed, re.M)
     assert re.search(r'^    infer of 64x96: median \d+\.\d{3} ms, 99 % within', printed, re.M)
-    assert re.search(r'^decoder faulty: of 13 clauses 13 kept$', printed, re.M)
+    assert re.search(r'^decoder faulty: of 14 clauses 14 kept$', printed, re.M)
     assert re.search(r'^builder faulty \(faulty 1\.0\): of 9 clauses 9 kept$', printed, re.M)
 
 
@@ -99,6 +99,13 @@ def test_every_clause_finds_the_plugin_that_breaks_it(tmp_path: Path) -> None:
     blind = {name for name, each in outcomes.items() if 'failure' not in each}
     assert not blind, printed
     assert len(outcomes) == len(DEFECTS)
+
+
+def test_files_that_an_earlier_clause_left_hide_nothing(tmp_path: Path) -> None:
+    name = write_plugin(tmp_path, 'E16')
+    selected = [f'{name}.py::{selector(clause)}' for clause in ('E10', 'E16')]
+    outcomes, printed = run_kit(tmp_path, *selected)
+    assert outcomes == {f'{name} E10': {'passed'}, f'{name} E16': {'failure'}}, printed
 
 
 def test_there_is_a_defect_for_every_clause() -> None:

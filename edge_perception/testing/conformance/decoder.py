@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""D01 to D13: the clauses of decoders."""
+"""D01 to D14: the clauses of decoders."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from edge_perception.testing.conformance.clauses import NAME
 from edge_perception.testing.conformance.clauses import not_applicable
 from edge_perception.testing.conformance.perceptions import arrays_of
 from edge_perception.testing.conformance.perceptions import check_empty
+from edge_perception.testing.conformance.perceptions import check_expected
 from edge_perception.testing.conformance.perceptions import check_same
 from edge_perception.testing.conformance.perceptions import check_shapes
 from edge_perception.testing.conformance.perceptions import in_source
@@ -60,6 +61,9 @@ class DecoderConformance(Conformance):
         whose scores are all above ``selection.score_threshold``.
     :param unseen: outputs in which there is nothing.
     :param selection: lets everything in ``seen`` pass.
+    :param expected: what ``seen`` shows, best score first, in pixels of the input, as the code of
+        the model's origin has it; without it, D14 does not apply, and a decoder that moves every
+        box by half a cell keeps all clauses.
     """
 
     _needed = ('decoder_type', 'manifest', 'seen', 'unseen')
@@ -70,6 +74,7 @@ class DecoderConformance(Conformance):
     seen: ClassVar[Mapping[str, Tensor]]
     unseen: ClassVar[Mapping[str, Tensor]]
     selection: ClassVar[Selection] = Selection(score_threshold=0.1)
+    expected: ClassVar[Perception | None] = None
 
     def subject(self) -> str:
         """Return the name of the decoder."""
@@ -280,6 +285,12 @@ class DecoderConformance(Conformance):
         except DecoderMismatchError:
             return
         check_same(self.decode(self.seen, decoder=decoder), self.decode(self.seen))
+
+    def test_d14_what_is_seen_is_what_is_there(self) -> None:
+        """Where ``expected`` is declared, objects, points, scores and classes are those."""
+        if self.expected is None:
+            not_applicable('no expected result is declared')
+        check_expected(self.decode(self.seen), self.expected)
 
 
 def _specs(tensors: Tensors) -> list[TensorSpec]:

@@ -16,15 +16,16 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
 from edge_perception.contract import Tensor
 
+PARTS = {
+    'detections': ('xyxy', 'score', 'class_id'),
+    'keypoints': ('xy', 'score'),
+    'classes': ('class_id', 'score'),
+}
+
 
 def arrays_of(perception: Perception) -> Iterator[Tensor]:
     """Give every array of a result."""
-    parts = {
-        'detections': ('xyxy', 'score', 'class_id'),
-        'keypoints': ('xy', 'score'),
-        'classes': ('class_id', 'score'),
-    }
-    for task, names in parts.items():
+    for task, names in PARTS.items():
         part = getattr(perception, task)
         if part is not None:
             yield from (getattr(part, name) for name in names)
@@ -95,6 +96,21 @@ def check_same(got: Perception, expected: Perception, *, mask: bool = True) -> N
     assert len(pairs) == len(list(arrays_of(got))) == len(list(arrays_of(expected)))
     for one, other in pairs:
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=0.01)
+
+
+def check_expected(got: Perception, expected: Perception) -> None:
+    """Demand what is expected: coordinates to .05 px, scores to .001; other parts may be there."""
+    for part, names in PARTS.items():
+        wanted = getattr(expected, part)
+        if wanted is None:
+            continue
+        for name in names:
+            one, other = (getattr(getattr(each, part), name) for each in (got, expected))
+            assert one.shape == other.shape, f'{part}.{name}: {one.shape}, not {other.shape}'
+            tolerance = 0.05 if name in ('xyxy', 'xy') else 1e-3
+            np.testing.assert_allclose(one, other, atol=tolerance, err_msg=f'{part}.{name}')
+    if expected.mask is not None:
+        np.testing.assert_array_equal(got.mask, expected.mask)
 
 
 def _without_mask(perception: Perception) -> Perception:

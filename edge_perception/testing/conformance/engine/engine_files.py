@@ -109,13 +109,17 @@ class EngineFileClauses(EngineSubject):
 
         A cache is an option that names its folder.
         """
-        monkeypatch.chdir(tmp_path)
-        path = artifacts.of(BASIC)
+        working, folder = tmp_path / 'working', tmp_path / 'artifact'
+        working.mkdir()
+        folder.mkdir()
+        monkeypatch.chdir(working)
+        # Not the files of other clauses, beside which the same may lie already.
+        path = artifacts.in_folder(folder).of(BASIC)
         before = {each: each.read_bytes() for each in path.parent.rglob('*')}
         with self.create(BASIC, path) as engine:
             engine.warm_up()
         assert {each: each.read_bytes() for each in path.parent.rglob('*')} == before
-        assert list(tmp_path.iterdir()) == []
+        assert list(working.iterdir()) == []
 
     def _check_refused(self, path: Path) -> None:
         with pytest.raises(ArtifactError) as caught:

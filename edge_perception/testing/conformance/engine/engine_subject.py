@@ -93,12 +93,10 @@ class EngineSubject(Conformance):
         if not availability.available:
             pytest.skip(f'{self.subject()} is not available here: {availability.reason}')
         self.facts['runtime'] = availability.runtime
-        shelf: Artifacts | None = vars(request.cls).get('_artifacts')
-        if shelf is None:
-            shelf = Artifacts(tmp_path_factory.mktemp(self.engine_type.name))
-            request.cls._artifacts = shelf
-        shelf.subject = self
-        return shelf
+        folder: Path | None = vars(request.cls).get('_artifacts')
+        if folder is None:
+            folder = request.cls._artifacts = tmp_path_factory.mktemp(self.engine_type.name)
+        return Artifacts(self, folder)
 
     def create(self, network: TinyNetwork, artifact: Path) -> Engine:
         """Return an engine for a network that lies in a file."""
@@ -115,17 +113,19 @@ class EngineSubject(Conformance):
 
 
 class Artifacts:
-    """Files with tiny networks, each made once for a test class."""
+    """Files with tiny networks, each made once for a folder, which is that of a test class."""
 
-    subject: EngineSubject
+    def __init__(self, subject: EngineSubject, folder: Path) -> None:
+        self._subject, self._folder = subject, folder
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def in_folder(self, folder: Path) -> Artifacts:
+        """Return the same files, made again in another folder."""
+        return Artifacts(self._subject, folder)
 
     @property
     def suffix(self) -> str:
         """First suffix of the engine."""
-        return self.subject.engine_type.artifact_suffixes[0]
+        return self._subject.engine_type.artifact_suffixes[0]
 
     def of(self, network: TinyNetwork, precision: str = '') -> Path:
         """
@@ -133,10 +133,10 @@ class Artifacts:
 
         :param precision: empty stands for the first that the engine declares.
         """
-        precision = precision or next(iter(self.subject.parity))
+        precision = precision or next(iter(self._subject.parity))
         folder = self._folder / f'{network.name}_{precision}'
         path = folder / f'{network.name}{self.suffix}'
         if not path.exists():
             folder.mkdir(exist_ok=True)
-            self.subject.make_artifact(network, precision, path)
+            self._subject.make_artifact(network, precision, path)
         return path
