@@ -18,30 +18,51 @@ import re
 import subprocess
 import sys
 
+from edge_perception_tensorrt.builder import TensorRtBuilder
+from edge_perception_tensorrt.engine import TensorRtEngineType
+from edge_perception_tensorrt.options import TensorRtBuilderOptions
+from edge_perception_tensorrt.options import TensorRtOptions
+import numpy as np
+import onnx
+from onnx import helper
+from onnx import TensorProto
 import pytest
 
+from edge_perception.contract import BuildError
+from edge_perception.contract import BuildPlan
 from test.support.fake_cuda import compiled
 from test.support.fake_cuda import LIBRARY_VARIABLE
+from test.support.networks import manifest_for
+from test.support.networks import save
+from test.support.networks import tensor
 from test.support.tensorrt_stubs import fake
+from test.support.tensorrt_stubs import nvidia_machine
 from test.support.tensorrt_stubs.libraries import BINDINGS
 from test.support.tensorrt_stubs.libraries import bindings
 from test.support.tensorrt_stubs.libraries import stub_libraries
+from test.support.tensorrt_stubs.recording import recorded
 from test.support.tensorrt_stubs.wheels import ROOT
 from test.support.tensorrt_stubs.wheels import run_child
 
 PLUGIN = ROOT / 'plugins' / 'edge_perception_tensorrt'
 FAKES = ROOT / 'test' / 'support' / 'tensorrt_stubs'
-STRONGLY_TYPED = [name for name in BINDINGS if '8.6' not in name and '10.3' not in name]
 
 
-def child(requirement: str, module: str, *arguments: str) -> str:
-    """Run a module of the stubs with these bindings and return what it printed."""
-    run = run_child(
+def run_program(
+    requirement: str, module: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a module of the stubs with these bindings."""
+    return run_child(
         ['-m', f'test.support.tensorrt_stubs.{module}', *arguments],
         folders=[bindings(requirement)],
         libraries=stub_libraries(),
         **{LIBRARY_VARIABLE: str(compiled())},
     )
+
+
+def child(requirement: str, module: str, *arguments: str) -> str:
+    """Return what a module of the stubs printed."""
+    run = run_program(requirement, module, *arguments)
     assert run.returncode == 0, run.stderr
     return run.stdout
 
@@ -138,93 +159,57 @@ def names_in(node: ast.ClassDef) -> set[str]:
     return functions | fields
 
 
-@pytest.mark.parametrize('requirement', BINDINGS)
-def test_a_driver_that_is_too_old_is_explained(requirement):
-    said = child(requirement, 'no_gpu_scenario')
-    assert said.count('there is no NVIDIA driver, or it is older than the CUDA of this') == 2
+def calls_of(version: str, folder: Path) -> str:
+    """Return in JSON what the plugin calls when it builds with all options, and runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = recorded(patch)
+        with nvidia_machine(patch, version=version, integrated=True, dla_cores=2) as machine:
+            build_and_run(folder)
+            machine.failures['parse'] = 'No importer for A'
+            with pytest.raises(BuildError):
+                build_and_run(folder)
+    unique = dict.fromkeys(json.dumps(each) for each in made)
+    assert len(unique) > 20
+    return f'[{",".join(unique)}]'
+
+
+def build_and_run(folder: Path) -> None:
+    nodes = [
+        helper.make_node('QuantizeLinear', ['image', 'scale', 'zero'], ['stored']),
+        helper.make_node('DequantizeLinear', ['stored', 'scale', 'zero'], ['result']),
+        helper.make_node('NonZero', ['result'], ['where']),
+    ]
+    constants = [
+        onnx.numpy_helper.from_array(np.float32(0.5), 'scale'),
+        onnx.numpy_helper.from_array(np.int8(0), 'zero'),
+    ]
+    shape = ('batch', 3, 'height', 'width')
+    outputs = [tensor('result', shape), tensor('where', (4, 'found'), TensorProto.INT64)]
+    source = save(
+        folder / 'net.onnx', nodes, [tensor('image', shape)], outputs, constants=constants
+    )
+    options = TensorRtBuilderOptions(
+        device='dla1',
+        workspace_mib=64,
+        optimization_level=5,
+        timing_cache=str(folder / 'cache'),
+    )
+    plan = BuildPlan(manifest_for(), source, 'int8', options=options)
+    artifact = TensorRtBuilder().build(plan, folder).artifact
+    with TensorRtEngineType().create(manifest_for(), artifact, TensorRtOptions()) as engine:
+        engine.warm_up()
 
 
 @pytest.mark.parametrize('requirement', BINDINGS)
-def test_the_engine_runs(requirement):
-    result = json.loads(child(requirement, 'run_scenario'))
-    assert result['probe'].startswith(f'TensorRT {requirement.split("==")[1]} with')
-    assert result['outputs'] == ['1x3x4x6 float32', '4x? int32']
-    assert result['executed'] == 4
-    assert (result['violations'], result['live']) == ('', {})
+def test_the_real_bindings_take_every_argument_that_the_plugin_gives(requirement, tmp_path):
+    calls = calls_of(requirement.partition('==')[2], tmp_path)
+    answer = json.loads(child(requirement, 'calls', calls))
+    assert (answer['asked'], answer['shape']) == ([64, 512], [4, 2])
+    said = [each for each in answer['said'] if 'there is no NVIDIA driver, or it is older' in each]
+    assert len(said) == 2
 
 
-@functools.cache
-def built(requirement: str) -> dict[str, dict]:
-    """Return the results of all builds with these bindings, by name."""
-    builds = {
-        'fp32': {},
-        'fp16': {'precision': 'fp16'},
-        'int8': {'precision': 'int8', 'quantized': True},
-        'not quantized': {'precision': 'int8'},
-        'options': {
-            'options': {
-                'tf32': True,
-                'workspace_mib': 64,
-                'optimization_level': 5,
-                'timing_cache': 'cache',
-            }
-        },
-        'dla': {'precision': 'fp16', 'options': {'device': 'dla1'}, 'dla_cores': 2},
-        'no dla': {'precision': 'fp16', 'options': {'device': 'dla1'}},
-        'open': {'input': [-1, 3, -1, -1]},
-        'unreadable': {'parser_error': 'No importer registered for op: Foo'},
-    }
-    result = json.loads(child(requirement, 'build_scenario', json.dumps(list(builds.values()))))
-    assert (result['violations'], result['live']) == ('', {})
-    return dict(zip(builds, result['builds']))
-
-
-@pytest.mark.parametrize('requirement', BINDINGS)
-def test_a_network_is_made_as_its_version_wants_it(requirement):
-    typed = requirement in STRONGLY_TYPED
-    batch = ['EXPLICIT_BATCH'] if '8.6' in requirement else []
-    for precision in ('fp32', 'fp16', 'int8'):
-        build = built(requirement)[precision]
-        assert build['error'] == ''
-        assert build['artifact'] == 'the plan'
-        assert build['left'] == [f'net_{precision}.engine']
-        assert build['network'] == (['STRONGLY_TYPED'] if typed else batch)
-        flags = {'fp16': ['FP16'], 'int8': ['INT8']}.get(precision, [])
-        assert build['set'] == ([] if typed else flags)
-        assert build['cleared'] == ['TF32']
-        assert (build['profiles'], build['limits'], build['cache']) == (0, [], '')
-
-
-@pytest.mark.parametrize('requirement', BINDINGS)
-def test_options_reach_the_builder(requirement):
-    build = built(requirement)['options']
-    assert build['cleared'] == []
-    assert build['limits'] == [64 << 20]
-    assert build['levels'] == [5]
-    assert build['cache'] == 'the timing cache'
-
-
-@pytest.mark.parametrize('requirement', BINDINGS)
-def test_an_open_input_becomes_a_profile(requirement):
-    build = built(requirement)['open']
-    assert build['shapes'] == [[which, 1, 3, 4, 6] for which in (0, 1, 2)]
-    assert build['profiles'] == 1
-    assert build['notes'] == ['the plan takes 1x3x4x6 float32 only']
-
-
-@pytest.mark.parametrize('requirement', BINDINGS)
-def test_a_dla_gets_what_it_can_and_the_gpu_the_rest(requirement):
-    build = built(requirement)['dla']
-    assert (build['devices'], build['cores']) == ([1], [1])
-    assert 'GPU_FALLBACK' in build['set']
-    assert build['notes'] == ['2 of 2 layers run on the GPU, not on the DLA']
-    assert 'has 0 DLA cores' in built(requirement)['no dla']['error']
-
-
-@pytest.mark.parametrize('requirement', BINDINGS)
-def test_what_cannot_be_built_is_said_and_leaves_nothing(requirement):
-    unreadable = built(requirement)['unreadable']
-    assert 'cannot read it: node 7: No importer registered for op: Foo; ' in unreadable['error']
-    not_quantized = built(requirement)['not quantized']
-    assert 'got an ONNX without QuantizeLinear' in not_quantized['error']
-    assert unreadable['left'] == not_quantized['left'] == []
+def test_an_argument_that_the_bindings_do_not_take_would_be_found():
+    wrong = json.dumps([['Runtime', 'deserialize_cuda_engine', [1], {}]])
+    run = run_program('tensorrt-cu12-bindings==10.3.0', 'calls', wrong)
+    assert 'incompatible function arguments' in run.stderr

@@ -3,24 +3,19 @@
 //
 // What the Python bindings of TensorRT need of its libraries, and no more.
 //
-// Without a handler nothing can be made, as on a machine without a GPU. With one, every object is
-// the same: its virtual methods tell the handler which of them was called on what, and return what
-// it answers (x86-64 only: arguments are where its calls have them). The bindings call them through inline functions of NvInfer.h: an object holds, behind
-// its table of methods, a pointer to its implementation, which here is the object itself.
+// The second argument of the last call is kept, for an allocator. Until it is switched on nothing can be made, as on a machine without a GPU. Then every object is
+// the same: each of its virtual methods returns another object, so that the bindings go through
+// with a call whose arguments they take (x86-64 only: arguments are where its calls have them).
+// They call through inline functions of NvInfer.h: an object holds, behind its table of methods, a
+// pointer to its implementation, which here is the object itself.
 #include <cstddef>
 #include <cstdint>
 #include <typeinfo>
 #include <utility>
 
-typedef std::intptr_t Word;
-// What was passed by value on the stack, as TensorRT 8 does with Dims.
-struct Stack {
-  Word words[8];
-};
-typedef Word (*Handler)(void *self, int method, Word a, Word b, Word c, Word d, Word e,
-                        const Stack *stack);
-
-static Handler handler = nullptr;
+static bool switched_on = false;
+static void *last_argument = nullptr;
+static void *make_object();
 
 struct Stub {
   virtual ~Stub() {}
@@ -28,15 +23,19 @@ struct Stub {
 
 constexpr std::size_t METHODS = 192;
 
+// A struct (Dims) is returned through memory whose address comes in the place of the object.
 template <std::size_t N>
-static Word method(void *self, Word a, Word b, Word c, Word d, Word e, Stack stack) {
-  return handler ? handler(self, static_cast<int>(N), a, b, c, d, e, &stack) : 0;
+static void *method(void **self, void *, void *argument) {
+  last_argument = argument;
+  if (self[1] == self) return make_object();
+  *reinterpret_cast<std::int32_t *>(self) = 0;
+  return self;
 }
 
 struct Table {
   const void *offset_to_top;
   const void *type;
-  Word (*methods[METHODS])(void *, Word, Word, Word, Word, Word, Stack);
+  void *(*methods[METHODS])(void **, void *, void *);
 };
 
 template <std::size_t... N>
@@ -53,15 +52,16 @@ struct alignas(256) Object {
   void *implementation;
 };
 
-extern "C" {
-void stub_set_handler(Handler wanted) { handler = wanted; }
-
-void *stub_make_object() {
+static void *make_object() {
   Object *object = new Object;
   object->methods = table.methods;
   object->implementation = &object->methods;
   return &object->methods;
 }
+
+extern "C" {
+void stub_switch_on() { switched_on = true; }
+void *stub_last_argument() { return last_argument; }
 
 // A logger has one method of its own: severity (1 is an error) and text. In TensorRT 11 it stands
 // behind those of a versioned interface.
@@ -70,15 +70,15 @@ struct Logger {
   void (**methods)(Logger *, int, const char *);
 };
 
-static void *make_root(int method, Logger *logger) {
-  if (handler) return reinterpret_cast<void *>(handler(nullptr, method, 0, 0, 0, 0, 0, nullptr));
+static void *make_root(Logger *logger) {
+  if (switched_on) return make_object();
   logger->methods[LOG](logger, 1, "CUDA initialization failure with error: 35. Please check");
   return nullptr;
 }
 
-void *createInferRuntime_INTERNAL(Logger *logger, int) { return make_root(1, logger); }
-void *createInferBuilder_INTERNAL(Logger *logger, int) { return make_root(2, logger); }
-void *createNvOnnxParser_INTERNAL(void *, Logger *logger, int) { return make_root(3, logger); }
+void *createInferRuntime_INTERNAL(Logger *logger, int) { return make_root(logger); }
+void *createInferBuilder_INTERNAL(Logger *logger, int) { return make_root(logger); }
+void *createNvOnnxParser_INTERNAL(void *, Logger *logger, int) { return make_root(logger); }
 void *createInferRefitter_INTERNAL(void *, void *, int) { return nullptr; }
 void *createNvOnnxParserRefitter_INTERNAL(void *, void *, int) { return nullptr; }
 bool initLibNvInferPlugins(void *, const char *) { return true; }
