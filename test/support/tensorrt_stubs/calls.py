@@ -3,8 +3,9 @@
 """
 Call the real bindings of TensorRT as ``recording.py`` saw it; a program.
 
-Its argument are the calls in JSON. A binding that does not take an argument raises TypeError. It
-prints what is said of TensorRT without a GPU, and what reached the allocator of an output.
+Its arguments are the uses, and the members that the fake has, in JSON. A binding that does not take
+an argument raises TypeError. It prints what is said of TensorRT without a GPU, which members are
+missing, and what reached the allocator of an output.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def without_gpu() -> list[str]:
     return said
 
 
-def replay(calls: list[tuple[str, str, list[Any], dict[str, Any]]], allocator: Any) -> Any:
+def replay(calls: list[tuple[str, str, list[Any] | None, dict[str, Any]]], allocator: Any) -> Any:
     """
     Make each call on an object of its class, which came out of an earlier call.
 
@@ -70,6 +71,9 @@ def replay(calls: list[tuple[str, str, list[Any], dict[str, Any]]], allocator: A
     for kind, method, arguments, named in calls:
         given = {name: decoded(value) for name, value in named.items()}
         try:
+            if arguments is None:
+                getattr(objects[kind], method)
+                continue
             result = getattr(objects[kind], method)(*map(decoded, arguments), **given)
         except (UnicodeDecodeError, ValueError):
             continue  # of a text or a number that is not one
@@ -115,13 +119,20 @@ def allocate(context: Any, allocator: Any, output: Output, library: ctypes.CDLL)
 
 if __name__ == '__main__':
     said = without_gpu()
+    members = json.loads(sys.argv[2])
+    lacking = [
+        f'{kind}.{name}'
+        for kind, names in members.items()
+        for name in names
+        if not hasattr(getattr(trt, kind), name)
+    ]
     library = ctypes.CDLL(f'libnvinfer.so.{trt.__version__.split(".")[0]}')
     library.stub_switch_on()
     output = Output()
     allocator = make_allocator({'where': output})  # type: ignore[dict-item]
     context = replay(json.loads(sys.argv[1]), allocator)
     allocate(context, allocator, output, library)
-    answer = {'said': said, 'asked': output.asked, 'shape': output.shape}
+    answer = {'said': said, 'lacking': lacking, 'asked': output.asked, 'shape': output.shape}
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     os._exit(0)  # the stubs do not know how to be destroyed
