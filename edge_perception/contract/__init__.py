@@ -15,6 +15,7 @@ from edge_perception.contract.decoder import Decoder
 from edge_perception.contract.decoder import TASKS
 from edge_perception.contract.engine import Capabilities
 from edge_perception.contract.engine import check_input
+from edge_perception.contract.engine import check_only_input
 from edge_perception.contract.engine import Engine
 from edge_perception.contract.engine import EngineType
 from edge_perception.contract.errors import ArtifactError
@@ -140,6 +141,7 @@ __all__ = [
     'UNANSWERED',
     'center_size_to_xyxy',
     'check_input',
+    'check_only_input',
     'dump_manifest',
     'hookimpl',
     'iou',

@@ -32,6 +32,7 @@ from typing import final
 
 import numpy as np
 
+from edge_perception.contract.errors import ArtifactError
 from edge_perception.contract.errors import EngineError
 from edge_perception.contract.errors import EngineStateError
 from edge_perception.contract.errors import EngineUnavailableError
@@ -358,3 +359,24 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
             'of the manifest',
         )
     return replace(spec, shape=fitted.shape)
+
+
+def check_only_input(
+    manifest: ModelManifest, inputs: tuple[TensorSpec, ...], *, artifact: object
+) -> TensorSpec:
+    """
+    Return the image input as ``check_input`` does, for engines that fill no other.
+
+    :raises TensorMismatchError: it is not what the manifest says.
+    :raises ArtifactError: the network has another input beside it.
+    """
+    image = check_input(manifest, inputs)
+    for spec in inputs:
+        if spec.name != image.name:
+            raise ArtifactError(
+                artifact,
+                reason=f'has the input {spec.name!r} ({spec.describe()}) beside the image '
+                f'{image.name!r}, and nothing to put into it',
+                remedy='export the model with the image as its only input',
+            )
+    return image

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_perception.contract import ArtifactError
 from edge_perception.contract import Availability
 from edge_perception.contract import Capabilities
-from edge_perception.contract import check_input
+from edge_perception.contract import check_only_input
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
@@ -96,7 +95,7 @@ class LiteRtEngineType(EngineType):
         assert isinstance(options, LiteRtOptions)
         delegate = choose_delegate(options)
         session, model = _read(artifact, options)
-        image = _only_input(manifest, model, artifact)
+        image = check_only_input(manifest, model.inputs, artifact=artifact)
         edge_tpu.check_compiled(model, wanted=is_edge_tpu(delegate), artifact=artifact)
         # Operators that may be those of the delegate can be read without it, and not run.
         foreign = delegate is not None and bool(model.custom_operators)
@@ -134,19 +133,6 @@ def _try(session: InterpreterSession, artifact: Path) -> None:
     outcome = try_load(session.trial(), artifact, session.content)
     if outcome.stage:
         raise artifact_error(artifact, outcome.error, runtime=session.library.runtime)
-
-
-def _only_input(manifest: ModelManifest, model: ModelFile, artifact: Path) -> TensorSpec:
-    image = check_input(manifest, model.inputs)
-    for spec in model.inputs:
-        if spec.name != image.name:
-            raise ArtifactError(
-                artifact,
-                reason=f'has the input {spec.name!r} ({spec.describe()}) beside the image '
-                f'{image.name!r}, and nothing to put into it',
-                remedy='convert the model with the image as its only input',
-            )
-    return image
 
 
 def _open(session: InterpreterSession, delegate: Delegate | None, artifact: Path) -> Any:

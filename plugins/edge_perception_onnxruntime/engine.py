@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_perception.contract import ArtifactError
 from edge_perception.contract import Availability
 from edge_perception.contract import Capabilities
-from edge_perception.contract import check_input
+from edge_perception.contract import check_only_input
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
@@ -74,15 +73,7 @@ class OnnxRuntimeEngineType(EngineType):
         assert isinstance(options, OnnxRuntimeOptions)
         session = open_session(artifact, options, manifest.input.shape)
         inputs = tensor_specs(artifact, session.get_inputs(), {})
-        image = check_input(manifest, inputs)
-        for spec in inputs:
-            if spec.name != image.name:
-                raise ArtifactError(
-                    artifact,
-                    reason=f'has the input {spec.name!r} ({spec.describe()}) beside the image '
-                    f'{image.name!r}, and nothing to put into it',
-                    remedy='export the model with the image as its only input',
-                )
+        image = check_only_input(manifest, inputs, artifact=artifact)
         # Only the batch: exporters also write the height of the image at outputs that are smaller.
         batch = session.get_inputs()[0].shape[0]
         sizes = {batch: 1} if isinstance(batch, str) else {}

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_perception.contract import ArtifactError
 from edge_perception.contract import Availability
 from edge_perception.contract import Capabilities
-from edge_perception.contract import check_input
+from edge_perception.contract import check_only_input
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
@@ -91,15 +90,7 @@ def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> 
     core = library.Core()
     model = compiled_model.read_model(library, core, artifact)
     inputs, _ = compiled_model.tensor_specs(artifact, model)
-    image = check_input(manifest, inputs)
-    for spec in inputs:
-        if spec.name != image.name:
-            raise ArtifactError(
-                artifact,
-                reason=f'has the input {spec.name!r} ({spec.describe()}) beside the image '
-                f'{image.name!r}, and nothing to put into it',
-                remedy='export the model with the image as its only input',
-            )
+    image = check_only_input(manifest, inputs, artifact=artifact)
     compiled_model.set_image_shape(artifact, model, image.shape)
     _, outputs = compiled_model.tensor_specs(artifact, model)
     compiled = compiled_model.compile_model(

@@ -13,7 +13,7 @@ import numpy as np
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import Availability
 from edge_perception.contract import Capabilities
-from edge_perception.contract import check_input
+from edge_perception.contract import check_only_input
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
@@ -100,7 +100,7 @@ class TensorRtEngineType(EngineType):
         try:
             with session.gpu.current():
                 inputs, outputs = tensor_specs(artifact, session.engine)
-                image = _image(manifest, artifact, inputs)
+                image = check_only_input(manifest, inputs, artifact=artifact)
                 _check_profile(session.engine, image)
                 if any(spec.shape != image.shape for spec in inputs):
                     outputs = _with_known_shapes(artifact, session, image, outputs)
@@ -241,19 +241,6 @@ def make_context(
                 remedy='build it again for this input',
             )
     return context
-
-
-def _image(manifest: ModelManifest, artifact: Path, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
-    image = check_input(manifest, inputs)
-    for spec in inputs:
-        if spec.name != image.name:
-            raise ArtifactError(
-                artifact,
-                reason=f'has the input {spec.name!r} ({spec.describe()}) beside the image '
-                f'{image.name!r}, and nothing to put into it',
-                remedy='export the model with the image as its only input',
-            )
-    return image
 
 
 def _check_profile(engine: trt.ICudaEngine, image: TensorSpec) -> None:

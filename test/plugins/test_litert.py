@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
-import threading
 import weakref
 
 from edge_perception_litert.engine import LiteRtEngineType
@@ -14,12 +13,10 @@ from edge_perception_litert.options import LiteRtOptions
 import numpy as np
 import pytest
 
-from edge_perception.contract import EngineStateError
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Quantization
 from edge_perception.contract import TensorSpec
-from edge_perception.testing.conformance.resources import check_growth
 from test.support.lite_networks import LiteOperator
 from test.support.lite_networks import LiteTensor
 from test.support.lite_networks import save
@@ -97,22 +94,6 @@ def test_what_was_kept_too_long_can_still_be_read(tmp_path):
     buffers['image'].fill(0)
 
 
-def test_foreign_arrays_give_the_same_and_are_not_changed(tmp_path):
-    with create(save_unary(tmp_path / 'net.tflite')) as engine:
-        frame = image()
-        frame.setflags(write=False)
-        np.testing.assert_array_equal(engine.infer({'image': frame})['result'], -image())
-        with_gaps = np.repeat(image(), 2, axis=3)[..., ::2]
-        np.testing.assert_array_equal(engine.infer({'image': with_gaps})['result'], -image())
-        engine.input_buffers()['image'][:] = 7
-        # Whoever asks for buffers and then gives another array means the other array.
-        np.testing.assert_array_equal(engine.infer({'image': frame})['result'], -image())
-        np.testing.assert_array_equal(frame, image())
-        buffers = engine.input_buffers()
-        buffers['image'] = frame
-        np.testing.assert_array_equal(engine.infer(buffers)['result'], -image())
-
-
 def test_buffers_of_an_earlier_frame_are_taken_as_they_are_now(tmp_path):
     with create(save_unary(tmp_path / 'net.tflite')) as engine:
         buffers = engine.input_buffers()
@@ -150,18 +131,6 @@ def test_a_manifest_in_real_numbers_fits_a_quantized_file(tmp_path):
             TensorSpec('image', SHAPE, np.dtype('int8'), Quantization(np.float32(0.1), -5)),
         )
         engine.warm_up()
-
-
-def test_open_dimensions_become_those_of_the_manifest(tmp_path):
-    path = tmp_path / 'net.tflite'
-    save_unary(path, shape=(1, 1, 1, 3), signature=(-1, -1, -1, 3))
-    assert LiteRtEngineType().describe(path).inputs[0].shape == (-1, -1, -1, 3)
-    with create(path) as engine:
-        assert engine.inputs[0].shape == engine.outputs[0].shape == SHAPE
-        for _ in range(2):
-            np.testing.assert_array_equal(engine.infer({'image': image()})['result'], -image())
-            engine.deactivate()
-            engine.activate()
 
 
 def test_outputs_may_change_their_size_and_stand_beside_fixed_ones(tmp_path):
@@ -218,35 +187,6 @@ def test_threads_and_xnnpack_reach_the_runtime(tmp_path, monkeypatch):
     assert resolvers == ['AUTO', 'BUILTIN_WITHOUT_DEFAULT_DELEGATES']
 
 
-def test_a_second_thread_is_refused_while_one_is_inside(tmp_path):
-    inside, leave = threading.Event(), threading.Event()
-    with create(save_unary(tmp_path / 'net.tflite')) as engine:
-        interpreter = engine._interpreter
-        run = interpreter.invoke
-
-        def invoke():
-            inside.set()
-            leave.wait()
-            run()
-
-        interpreter.invoke = invoke
-        worker = threading.Thread(target=lambda: engine.infer({'image': image()}))
-        worker.start()
-        try:
-            assert inside.wait(60)
-            with pytest.raises(EngineStateError, match='another thread was inside'):
-                engine.input_buffers()
-        finally:
-            leave.set()
-            worker.join()
-
-
-def test_an_inactive_engine_refuses_to_compute(tmp_path):
-    engine = create(save_unary(tmp_path / 'net.tflite'))
-    with pytest.raises(EngineStateError, match='expected activate before it'):
-        engine.infer({'image': image()})
-
-
 def test_a_failure_of_the_runtime_is_an_error_and_the_next_frame_works(tmp_path):
     path = save(
         tmp_path / 'net.tflite',
@@ -287,51 +227,6 @@ def test_a_file_that_changes_under_a_running_engine_changes_nothing(tmp_path):
     for _ in range(2):
         with engine:
             assert (engine.infer({'image': image()})['result'] == -image()).all()
-
-
-def test_walking_through_the_states_leaves_nothing_behind(tmp_path):
-    weights = np.ones((100_000, 1, 1, 3), np.float32)  # 1.2 MB, so a leak shows
-    result = (1, 4, 6, 100_000)
-    path = save(
-        tmp_path / 'net.tflite',
-        [
-            LiteOperator(
-                'CONV_2D',
-                ('image', 'weights', 'bias'),
-                ('result',),
-                ('Conv2DOptions', {'strideW': 1, 'strideH': 1}),
-            )
-        ],
-        [
-            LiteTensor('image'),
-            LiteTensor('weights', weights.shape, data=weights),
-            LiteTensor('bias', (100_000,), data=np.zeros(100_000, np.float32)),
-            LiteTensor('result', result),
-        ],
-    )
-
-    engine = create(path, threads=2)
-
-    def live() -> None:
-        engine.activate()
-        results = engine.infer({'image': np.ones(SHAPE, np.float32)})
-        assert results['result'][0, 0, 0, 0] == 3
-        engine.deactivate()
-
-    # 20 leaked interpreters would be 200 MB.
-    check_growth(live, times=20, settle=5, memory=60e6)
-
-
-def test_many_frames_do_not_grow(tmp_path):
-    shape = (1, 128, 128, 3)
-    with create(save_where(tmp_path / 'net.tflite', shape), manifest_for(shape)) as engine:
-        # An output has 1.5 MB: 500 that stayed would be 750 MB.
-        check_growth(
-            lambda: engine.infer({'image': np.ones(shape, np.float32)}),
-            times=500,
-            settle=100,
-            memory=50e6,
-        )
 
 
 def test_equals_an_interpreter_of_the_vendor_on_yolox(shared_data):

@@ -3,7 +3,7 @@
 """
 Call the real bindings of TensorRT as ``recording.py`` saw it; a program.
 
-Its arguments are the uses, and the members that the fake has, in JSON. A binding that does not take
+Its arguments are the uses and the members of the fake, in JSON. A binding that does not take
 an argument raises TypeError. It prints what is said of TensorRT without a GPU, which members are
 missing, and what reached the allocator of an output.
 """
