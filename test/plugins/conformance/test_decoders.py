@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge_perception.contract import Detections
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
+from edge_perception.contract import Perception
 from edge_perception.decoders import DECODERS
 from edge_perception.decoders.detection.nanodet import NanoDetDecoder
 from edge_perception.decoders.detection.rtdetr import RtDetrDecoder
@@ -56,6 +58,15 @@ def with_rows(tensor: np.ndarray, rows: dict[int, list[float]]) -> np.ndarray:
 def gaussian(x: float, y: float) -> np.ndarray:
     rows, columns = np.mgrid[: SIDE // 4, : SIDE // 4] + 0.5
     return 0.9 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 4)
+
+
+def boxes(*rows: tuple[tuple[float, float, float, float], float, int]) -> Perception:
+    xyxy, score, class_id = zip(*rows)
+    return Perception(
+        detections=Detections(
+            np.array(xyxy, np.float32), np.array(score, np.float32), np.array(class_id, np.int32)
+        )
+    )
 
 
 class BuiltIn(DecoderConformance):
@@ -119,6 +130,7 @@ class TestSsd(BuiltIn):
         'count': np.array([2], np.float32),
     }
     unseen = {**seen, 'count': np.zeros(1, np.float32)}
+    expected = boxes(((12.8, 6.4, 25.6, 19.2), 0.75, 0), ((16, 32, 48, 64), 0.5, 2))
 
 
 class TestYolo(BuiltIn):
@@ -128,6 +140,7 @@ class TestYolo(BuiltIn):
     seen['output'][0, :, 7] = [20, 20, 10, 16, 0.8, 0, 0]
     seen['output'][0, :, 70] = [40, 44, 20, 8, 0, 0, 0.6]
     unseen = nothing(seen)
+    expected = boxes(((15, 12, 25, 28), 0.8, 0), ((30, 40, 50, 48), 0.6, 2))
 
 
 class TestYoloPose(BuiltIn):
@@ -145,6 +158,7 @@ class TestYoloEndToEnd(BuiltIn):
     rows = {0: [1, 1, 30, 30, 0.9, 2], 1: [40, 8, 60, 20, 0.6, 1]}
     seen = {'output': with_rows(zeros(1, 8, 6), rows)}
     unseen = nothing(seen)
+    expected = boxes(((1, 1, 30, 30), 0.9, 2), ((40, 8, 60, 20), 0.6, 1))
 
 
 class TestYolox(BuiltIn):
