@@ -8,25 +8,25 @@ ARGS ?=
 help:  ## Show this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-test: .venv  ## Prepare .venv and run the tests; ARGS goes to pytest
-	@.venv/bin/python -m pytest $(ARGS)
+test: .venv  ## Prepare .venv and run the tests; ARGS goes to pytest, as -n 0 for one process
+	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: .venv  ## Check style and types
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 
-test-matrix:  ## Run the tests with other versions of ROS, Python, NumPy and OpenCV
-	@$(PYTHON) -m tools.environment matrix $(ARGS)
+test-matrix: .venv  ## Run the tests with other versions of ROS, Python, NumPy and OpenCV
+	@.venv/bin/python -m nox -- $(ARGS)
 
 test-gazebo: .venv  ## Fly in real Gazebo; made on the first call where there is none
 	@EDGE_PERCEPTION_TEST_GAZEBO=1 .venv/bin/python -m pytest test/gazebo $(ARGS)
 
 bench: .venv  ## Measure what the node adds to the network; ARGS as in ARGS='--rounds 1'
-	@.venv/bin/python -m tools.bench $(ARGS)
+	@.venv/bin/python -m tools.benchmark node $(ARGS)
 
 bench-latency: .venv  ## Measure the latency contract; ARGS as in ARGS='--scenarios overload --seconds 10'
-	@.venv/bin/python -m tools.bench_latency $(ARGS)
+	@.venv/bin/python -m tools.benchmark contract $(ARGS)
 
 demo: .venv  ## Land on the pad, live; yours: MODEL=, and IMAGE=, VIDEO= or CAMERA=0
 	@.venv/bin/edge-perception demo $(if $(MODEL),--model '$(MODEL)') \

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 import fcntl
 from importlib.metadata import version
+from itertools import chain
 import os
 from pathlib import Path
 import random
@@ -82,8 +83,17 @@ def shared_data() -> Path:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter,
 ) -> Iterator[None]:
-    """List what was not run and why, right above the last line."""
+    """Tell the time per folder, what was not run, and why, right above the last line."""
     yield
+    seconds: Counter[str] = Counter()
+    for report in chain(*terminalreporter.stats.values()):
+        # Of workers too; setup and teardown of a test have reports of their own.
+        if isinstance(report, pytest.TestReport):
+            folder, _, name = report.nodeid.partition('::')[0].rpartition('/')
+            seconds['/'.join(folder.split('/')[:2]) or name] += report.duration
+    if seconds:
+        times = ', '.join(f'{name} {spent:.0f} s' for name, spent in seconds.most_common())
+        terminalreporter.write_line(f'time: {times}')
     counts = Counter(
         _reason(report)
         for report in terminalreporter.stats.get('skipped', [])

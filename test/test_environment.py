@@ -22,13 +22,12 @@ import sys
 import pytest
 
 from tools.environment import build
-from tools.environment import checks
-from tools.environment import distribution
-from tools.environment.errors import SetupError
-from tools.environment.interpreter import Interpreter
+from tools.environment import machine as machine_checks
+from tools.environment.machine import Interpreter
+from tools.environment.machine import SetupError
 
 BUILD_TOOLS = {'gcc': '', 'g++': '', 'cmake': 'cmake version 3.25.1'}
-DISTRIBUTION_MODULES = ('rclpy', *distribution.SYSTEM_MODULES, *distribution.ROS_MODULES)
+DISTRIBUTION_MODULES = ('rclpy', *machine_checks.SYSTEM_MODULES, *machine_checks.ROS_MODULES)
 
 
 class Machine:
@@ -93,8 +92,8 @@ class Machine:
         (self.environment / 'bin').mkdir(parents=True)
         (self.environment / 'bin' / 'python').symlink_to(self.python)
         code = (
-            'from tools.environment.command import development_plan; '
-            'from tools.environment.plan import write_stamp; write_stamp(development_plan())'
+            'from tools.environment.plan import development_plan, write_stamp; '
+            'write_stamp(development_plan())'
         )
         command = [self.python, '-c', code]
         subprocess.run(command, cwd=self.project, env=self.variables, check=True)
@@ -135,13 +134,13 @@ def test_old_cmake(machine: Machine) -> None:
 def test_missing_headers(tmp_path: Path) -> None:
     interpreter = replace(Interpreter.probe(sys.executable), headers=tmp_path)
     with pytest.raises(SetupError, match=f'apt install python{interpreter.series}-dev'):
-        checks.require_build_tools(interpreter)
+        machine_checks.require(interpreter, compilers=True)
 
 
 def test_machine_without_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, 'machine', lambda: 'aarch64')
     with pytest.raises(SetupError, match='install a ROS 2 distribution, source it'):
-        checks.require_build_tools(Interpreter.probe(sys.executable))
+        machine_checks.require(Interpreter.probe(sys.executable), compilers=True)
 
 
 def old_interpreters() -> list[Path]:
@@ -266,4 +265,4 @@ def test_unknown_argument(machine: Machine) -> None:
     result = subprocess.run(
         command, cwd=machine.project, env=machine.variables, capture_output=True, text=True
     )
-    assert_one_sentence(result, 'matrx', 'usage: ')
+    assert_one_sentence(result, 'matrx', 'make help')

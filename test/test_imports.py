@@ -207,6 +207,12 @@ def test_the_table_has_no_row_for_a_folder_that_is_gone(repository):
     assert folders <= set(TABLE)
 
 
+def test_tools_import_nothing_of_the_tests(repository):
+    for path in (repository / 'tools').rglob('*.py'):
+        found = [each.module for each in imports_of(repository, path)]
+        assert not [name for name in found if name.split('.')[0] == 'test'], path
+
+
 def test_every_module_outside_of_ros_imports_without_ros_and_without_vendors(repository):
     assert failing_imports(repository) == []
 

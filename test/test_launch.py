@@ -30,13 +30,13 @@ from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
 from edge_perception.ros.system.process_environment import PROFILE
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
 from edge_perception.simulation.nodes.rendered_camera import CameraConfig
-from test.model_folders import model_folder
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
 from test.support.launch_stubs import LaunchFile
 from test.support.launch_stubs import Noted
 from test.support.node_parameters import read
+from tools.model_folders import model_folder
 
 # Of Nav2's bringup, as far as they fit a node without components.
 NAV2 = {'namespace', 'params_file', 'use_sim_time', 'autostart', 'use_respawn', 'log_level'}

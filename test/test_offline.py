@@ -13,11 +13,11 @@ import sys
 
 import pytest
 
-from test.model_folders import model_folder
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
 from test.support.process import node_process
+from tools.model_folders import model_folder
 
 SOURCE = Path(__file__).parent / 'support' / 'socket_log.c'
 CLI = [sys.executable, '-m', 'edge_perception.cli.main']

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from edge_perception.cli.main import main
-from test.model_folders import model_folder
 from test.support.build_rig import MANIFEST
 from test.support.networks import save_conv
+from tools.model_folders import model_folder
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def invoke() -> Callable[..., Result]:
 
 @pytest.fixture
 def model(shared_data, tmp_path) -> Callable[[str], Path]:
-    """Make a folder of one of the models in test/model_folders."""
+    """Make a folder of one of the models in tools/model_folders."""
     return lambda name: model_folder(name, shared_data, tmp_path)
 
 

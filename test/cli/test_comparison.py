@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from test.model_folders import model_folder
+from tools.model_folders import model_folder
 
 pytest.importorskip('ai_edge_litert.interpreter', reason='LiteRT is not installed')
 pytest.importorskip('openvino', reason='OpenVINO is not installed')

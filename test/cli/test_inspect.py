@@ -15,10 +15,10 @@ import yaml
 from edge_perception.contract import load_manifest
 from edge_perception.contract import ManifestError
 from edge_perception.contract import UNANSWERED
-from test.model_folders import HERE
 from test.support.networks import save
 from test.support.networks import save_identity
 from test.support.networks import tensor
+from tools.model_folders import HERE
 
 ONNX_MODELS = {
     'yolox_nano': 'yolox',

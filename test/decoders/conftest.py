@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from test.decoders.network import Network
-from test.model_folders import model_folder
+from tools.model_folders import model_folder
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def engine(request) -> dict[str, str]:
 
 @pytest.fixture
 def open_model(shared_data, tmp_path, engine) -> Iterator[Callable[..., Network]]:
-    """Open a real model by the name of its folder in test/model_folders."""
+    """Open a real model by the name of its folder in tools/model_folders."""
     opened = []
 
     def open_(name: str, kind: type[Network] = Network, **options) -> Network:

@@ -28,8 +28,8 @@ from test.docs.markdown import Block
 from test.docs.markdown import fenced
 from test.support.graph import until
 from test.support.process import PROFILE_VARIABLES
-from tools.engines.landing_pad import render_pictures
 from tools.reference_tables import documents
+from tools.rendered_pads import write_pads
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a document needs beside files that a reader makes with its own blocks.
@@ -214,7 +214,7 @@ def own_pictures(checkout: Path, shared_data: Path) -> None:
     tflite = shared_data / 'yolox_nano' / 'yolox_nano_float16_quantize.tflite'
     shutil.copy(tflite, checkout / 'yolox_nano.tflite')
     for seed, name in enumerate(('flights', 'pads'), start=1):
-        render_pictures(checkout / name, seed=seed)
+        write_pads(checkout / name, seed=seed)
 
 
 def test_every_document_with_commands_is_followed() -> None:

@@ -20,7 +20,7 @@ import pytest
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import load_manifest
 from edge_perception.tooling.building.float16 import to_half
-from test.model_folders import model_folder
+from tools.model_folders import model_folder
 
 RECORDS = Path(__file__).resolve().parents[2] / 'build' / 'records'
 # Decibels between the outputs of float32 and those of a precision.

@@ -11,10 +11,10 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 
 from edge_perception.ros.output.image_messages import image_message
-from test.model_folders import model_folder
 from test.support.world import installed_node
 from test.support.world import World
 from test.support.world import worlds
+from tools.model_folders import model_folder
 
 # Edges in pixels and scores, as far from those of ONNX Runtime as an engine may be: LiteRT has
 # weights in float16.

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from vision_msgs.msg import Detection2DArray
 
-from test.model_folders import model_folder
 from test.support.bags import BagMessage
 from test.support.bags import camera_messages
 from test.support.bags import play
@@ -23,6 +22,7 @@ from test.support.bags import write_bag
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.process import node_process
+from tools.model_folders import model_folder
 
 GOLDENS = {
     'yolox_nano': 'yolox_nano.onnx',

@@ -19,13 +19,13 @@ import pytest
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
-from test.model_folders import model_folder
 from test.support.fake_node import fake_model
 from test.support.fake_node import picture
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
 from test.support.process import node_process
+from tools.model_folders import model_folder
 
 # A plugin as somebody else would install it: its engine fails as soon as a frame comes.
 FAILING_PLUGIN = """

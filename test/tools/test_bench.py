@@ -11,55 +11,65 @@ import re
 import pytest
 
 from edge_perception.simulation.pace import paced
-from tools.bench import command
-from tools.bench import rounds
-from tools.bench import stages
-from tools.bench import subjects
-from tools.bench.children import BenchmarkError
-from tools.bench.figures import answers_ms
-from tools.bench.figures import Bar
-from tools.bench.figures import bars
-from tools.bench.figures import model_figures
-from tools.bench.figures import Samples
-from tools.bench.rounds import Measured
-from tools.bench.subjects import LeftOut
-from tools.bench.subjects import Subject
+from edge_perception.simulation.playback import Shown
+from tools.benchmark import __main__ as command
+from tools.benchmark import rounds
+from tools.benchmark import stations
+from tools.benchmark import subjects
+from tools.benchmark.bare_loop import BareLoop
+from tools.benchmark.figures import latencies_ms
+from tools.benchmark.figures import Limit
+from tools.benchmark.figures import limits
+from tools.benchmark.figures import overhead_figures
+from tools.benchmark.harness import Observed
+from tools.benchmark.rounds import Round
+from tools.benchmark.subjects import BenchmarkError
+from tools.benchmark.subjects import LeftOut
+from tools.benchmark.subjects import Subject
 
 LINE = re.compile(r'^([a-z0-9_.]+): (-?\d+(?:\.\d+)?)$')
 
 
+def observed(*latencies_ms: float | None, rss_mb: float = 0.0, idle: float = 0.0) -> Observed:
+    """Return what a run with one camera saw, from how long each answer took."""
+    shown = [
+        Shown(number, 0, answered_ns=None if each is None else round(each * 1e6))
+        for number, each in enumerate(latencies_ms)
+    ]
+    return Observed(shown={'': shown}, rss_mb=[(0.0, rss_mb)], idle_cpu_percent=idle)
+
+
+def bare(*samples_ms: float, infer_ms: float) -> BareLoop:
+    times = (0, round(infer_ms * 1e6), 0, 0)
+    return BareLoop(list(samples_ms), counts=[3] * len(samples_ms), times_ns=[times])
+
+
 @pytest.fixture
-def samples() -> Samples:
+def measured() -> list[Round]:
     """Two rounds; medians 10, 12 and 1.5 ms."""
-    return Samples(
-        bare=[[9.0, 10.0], [10.0, 11.0]],
-        node=[[11.0, 12.0, 12.0], [12.0, 13.0]],
-        echo=[[1.5, 1.5], [1.5]],
-    )
-
-
-@pytest.fixture
-def measured(samples) -> Measured:
-    return Measured(
-        samples=samples,
-        lost={'node': [0, 1], 'echo': [0, 0]},
-        rss_mb=[120.0, 140.0],
-        idle_cpu_percent=[1.0, 3.5],
-        boxes=[3, 3],
-        stages_ms=[{'infer': 8.0}, {'infer': 9.0}],
-    )
+    return [
+        Round(
+            bare(9, 10, infer_ms=8),
+            observed(11, 12, 12, rss_mb=120, idle=1.0),
+            observed(1.5, 1.5),
+        ),
+        Round(
+            bare(10, 11, infer_ms=9),
+            observed(12, None, 13, rss_mb=140, idle=3.5),
+            observed(1.5),
+        ),
+    ]
 
 
 @pytest.fixture
 def subject(tmp_path) -> Subject:
-    return Subject('yolox_nano', folder=tmp_path, pictures=tmp_path / 'pictures.npy')
+    return Subject('yolox_nano', folder=tmp_path, images=tmp_path / 'images.npy')
 
 
 @pytest.fixture
 def run(monkeypatch, tmp_path, capsys, measured, subject):
     """Return a function that runs the command with known samples: status, output, errors."""
-    monkeypatch.setattr(command, 'WORKSPACE', tmp_path)
-    monkeypatch.setattr(command, 'ROOT', tmp_path)
+    monkeypatch.setattr(command, 'BUILD', tmp_path)
 
     def call(*, prepared=subject, failure=None):
         def measure(*_):
@@ -68,15 +78,15 @@ def run(monkeypatch, tmp_path, capsys, measured, subject):
             return {'yolox_nano': measured}
 
         monkeypatch.setattr(command, 'prepare', lambda name, workspace: prepared)
-        monkeypatch.setattr(command, 'measure', measure)
-        status = command.main(['--models', 'yolox_nano', '--engines'])
+        monkeypatch.setattr(command, 'measure_models', measure)
+        status = command.main(['node', '--models', 'yolox_nano', '--engines'])
         return (status, *capsys.readouterr())
 
     return call
 
 
-def test_figures_are_those_of_the_definition(samples):
-    figures = model_figures(samples)
+def test_figures_are_those_of_the_definition(measured):
+    figures = overhead_figures(rounds.samples_of(measured))
     assert figures['overhead_ratio'] == pytest.approx(12 / 10)
     assert figures['overhead_over_echo_ms'] == pytest.approx((12 - 10) - 1.5)
     # Of 11, 12, 12, 12, 13, the 99th percentile lies at 0.96 between the last two.
@@ -84,14 +94,22 @@ def test_figures_are_those_of_the_definition(samples):
 
 
 @pytest.mark.parametrize(('value', 'met'), [(1.14, True), (1.15, True), (1.16, False)])
-def test_a_bar_is_met_up_to_its_limit(value, met):
-    (bar,) = bars({'yolox_nano.overhead_ratio': value, 'yolox_nano.bare_p50_ms': 10.0})
-    assert bar == Bar('yolox_nano.overhead_ratio', value=value, limit=1.15)
-    assert bar.met is met
+def test_a_limit_is_met_up_to_its_value(value, met):
+    (limit,) = limits({'yolox_nano.overhead_ratio': value, 'yolox_nano.bare_p50_ms': 10.0})
+    assert limit == Limit('yolox_nano.overhead_ratio', value=value, limit=1.15)
+    assert limit.met is met
 
 
-def test_pictures_without_an_answer_have_no_latency():
-    assert answers_ms([(1, 0, 2_000_000), (2, 0, None), (3, 5, 1_500_005)]) == [2.0, 1.5]
+def test_images_without_an_answer_have_no_latency():
+    shown = [Shown(1, 0, 2_000_000), Shown(2, 0), Shown(3, 5, 1_500_005)]
+    assert latencies_ms(shown) == [2.0, 1.5]
+
+
+def test_a_round_with_too_many_images_unanswered_says_nothing(subject):
+    with pytest.raises(BenchmarkError, match='node left 1 of 3'):
+        rounds.require_answers(
+            subject, Round(bare(1.0, infer_ms=1), observed(1, None, 1), observed(1))
+        )
 
 
 def test_the_pace_leaves_no_turn_out():
@@ -100,10 +118,11 @@ def test_the_pace_leaves_no_turn_out():
 
 def test_only_frames_that_came_all_the_way_have_stages():
     whole = {'woken': 2, 'received': 3, 'served': 4, 'process': 5, 'deliver': 6, 'delivered': 7}
-    stations = {10: whole, 20: {'woken': 2, 'received': 3}, 30: whole}
-    frames = stages.join([(10, 1, 8), (20, 1, None), (30, 1, None), (40, 1, 9)], stations)
+    moments = {10: whole, 20: {'woken': 2, 'received': 3}, 30: whole}
+    shown = [Shown(10, 1, 8), Shown(20, 1), Shown(30, 1), Shown(40, 1, 9)]
+    frames = stations.join(shown, moments)
     assert frames == [{'published': 1, **whole, 'answered': 8}]
-    assert stages.table(frames)[-1].startswith('| all |')
+    assert stations.table(frames)[-1].startswith('| all |')
 
 
 def test_the_command_ends_with_the_figures_and_leaves_a_report(run, tmp_path):
@@ -117,7 +136,7 @@ def test_the_command_ends_with_the_figures_and_leaves_a_report(run, tmp_path):
     assert printed['yolox_nano.overhead_over_echo_ms'] == 0.5
     assert printed['node.rss_mb'] == 140
 
-    (path,) = tmp_path.glob('*.json')
+    (path,) = tmp_path.glob('bench/*.json')
     report = json.loads(path.read_text())
     assert report['schema_version'] == 1
     assert report['figures'] == printed
@@ -130,12 +149,13 @@ def test_the_command_ends_with_the_figures_and_leaves_a_report(run, tmp_path):
     model = report['models']['yolox_nano']
     assert model['round_p50_ms'] == {'bare': [9.5, 10.5], 'node': [12, 12.5], 'echo': [1.5, 1.5]}
     assert model['lost'] == {'node': [0, 1], 'echo': [0, 0]}
+    assert [each['infer'] for each in model['bare_stages_p50_ms']] == [8, 9]
 
 
 def test_what_cannot_be_measured_is_said_and_leaves_no_report(run, tmp_path):
     status, _, errors = run(failure=BenchmarkError('the camera broke'))
     assert (status, errors) == (1, 'error: the camera broke\n')
-    assert not list(tmp_path.glob('*.json'))
+    assert not list(tmp_path.rglob('*.json'))
 
 
 def test_without_any_model_there_is_nothing_to_measure(run):
@@ -154,33 +174,33 @@ def test_without_shared_data_the_model_is_left_out(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ('option', 'value', 'expected'),
-    [('--rounds', '0', 'a whole number from 1'), ('--seconds', 'nan', 'a number from 0.1')],
+    [('--rounds', '0', 'an integer from 1'), ('--seconds', 'nan', 'a float from 0.1')],
 )
 def test_a_setting_that_measures_nothing_is_refused_in_a_sentence(capsys, option, value, expected):
     with pytest.raises(SystemExit) as ended:
-        command.main([option, value])
+        command.main(['node', option, value])
     assert ended.value.code == 2
     assert f"argument {option}: got '{value}', expected {expected}\n" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_a_real_run_measures_everything(shared_data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, 'WORKSPACE', tmp_path)
-    monkeypatch.setattr(command, 'ROOT', tmp_path)
-    monkeypatch.setattr(rounds, 'LOST_AT_MOST', 1.0)  # of 15 images, on a busy machine
+    monkeypatch.setattr(command, 'BUILD', tmp_path)
+    # However busy the machine is.
+    monkeypatch.setattr(rounds, 'LOST_AT_MOST', 1.0)
     quick = ['--rounds', '1', '--seconds', '1', '--warm-up-s', '1', '--idle-s', '0.5']
-    status = command.main(['--models', 'yolox_nano', '--engines', 'onnxruntime', *quick])
+    status = command.main(['node', '--models', 'yolox_nano', '--engines', 'onnxruntime', *quick])
     output, errors = capsys.readouterr()
     assert status == 0, errors
-    (path,) = Path(tmp_path).glob('*.json')
+    (path,) = Path(tmp_path).glob('bench/*.json')
     report = json.loads(path.read_text())
     assert report['figures']['onnxruntime.infer_ratio'] > 0
     model = report['models']['yolox_nano']
-    answered = {name: [len(each) for each in parts] for name, parts in model['samples_ms'].items()}
-    assert answered['bare'] == [15]
-    # On a busy machine an image may be replaced by the next one; then it is counted as lost.
-    for name in ('node', 'echo'):
-        assert answered[name][0] > 0
-        assert answered[name][0] + model['lost'][name][0] == 15
+    lost = {'bare': 0, **{who: each[0] for who, each in model['lost'].items()}}
+    assert {who: len(each[0]) + lost[who] for who, each in model['samples_ms'].items()} == {
+        'bare': 15,
+        'node': 15,
+        'echo': 15,
+    }
     assert model['boxes'][0] > 0
     assert model['rss_mb'][0] > 0

@@ -9,15 +9,15 @@ import json
 import pytest
 
 from edge_perception.simulation.playback import Shown
-from tools.bench_latency import command
-from tools.bench_latency import figures
-from tools.bench_latency.scenarios import Outcome
-from tools.bench_latency.scenarios import SCENARIOS
-from tools.bench_latency.stage import Eye
-from tools.bench_latency.stage import Played
+from tools.benchmark import __main__ as command
+from tools.benchmark import figures
+from tools.benchmark.harness import ImageStream
+from tools.benchmark.harness import Observed
+from tools.benchmark.scenarios import Outcome
+from tools.benchmark.scenarios import SCENARIOS
 
 MS = 1_000_000
-EYE = Eye('only', rate_hz=10, budget_ms=50)
+STREAM = ImageStream('only', rate_hz=10, budget_ms=50)
 
 
 def film(*answers: tuple[int, int] | None, period: int = 100) -> list[Shown]:
@@ -37,14 +37,14 @@ def film(*answers: tuple[int, int] | None, period: int = 100) -> list[Shown]:
 
 def test_a_result_is_over_its_budget_by_its_age_when_it_was_published():
     # The second one was published in time and arrived later; the third was not.
-    found = figures.camera_figures(EYE, film((20, 21), (49, 60), (51, 52), None))
+    found = figures.stream_figures(STREAM, film((20, 21), (49, 60), (51, 52), None))
     assert (found['sent'], found['published'], found['over_budget']) == (4, 3, 1)
     assert found['age_max_ms'] == 51
 
 
 def test_without_a_budget_nothing_is_over_it():
-    eye = Eye('only', rate_hz=10, budget_ms=0)
-    assert figures.camera_figures(eye, film((5000, 5000)))['over_budget'] == 0
+    stream = ImageStream('only', rate_hz=10, budget_ms=0)
+    assert figures.stream_figures(stream, film((5000, 5000)))['over_budget'] == 0
 
 
 def test_the_longest_gap_counts_the_beginning_and_the_end():
@@ -54,23 +54,23 @@ def test_the_longest_gap_counts_the_beginning_and_the_end():
 
 
 def test_the_bound_is_a_period_the_budget_and_a_service_of_every_camera():
-    assert figures.gap_bound_ms(EYE, 4, 25) == 100 + 50 + 100
+    assert figures.gap_bound_ms(STREAM, 4, 25) == 100 + 50 + 100
 
 
 def test_recovery_is_when_as_much_is_published_as_before():
     good, none = [(10, 10)], [None]
     shown = film(*good * 40, *none * 20, *none * 5, *good * 40)
-    found = figures.recovery_s(shown, hog_from_s=4.0, hog_until_s=6.0)
+    found = figures.recovery_s(shown, work_from_s=4.0, work_until_s=6.0)
     assert found == pytest.approx(0.51)
     shown = film(*good * 40, *none * 60)
-    assert figures.recovery_s(shown, hog_from_s=4.0, hog_until_s=6.0) == float('inf')
+    assert figures.recovery_s(shown, work_from_s=4.0, work_until_s=6.0) == float('inf')
 
 
 def test_drift_compares_the_last_quarter_with_the_first():
-    played = Played(begun_ns=0)
-    played.shown['only'] = film(*[(10, 10)] * 50, *[(30, 30)] * 50)
-    played.rss_mb = [(n, 100.0 + (n >= 50) * 1.5) for n in range(100)]
-    found = figures.drift_figures(EYE, played)
+    observed = Observed(begun_ns=0)
+    observed.shown['only'] = film(*[(10, 10)] * 50, *[(30, 30)] * 50)
+    observed.rss_mb = [(n, 100.0 + (n >= 50) * 1.5) for n in range(100)]
+    found = figures.drift_figures(STREAM, observed)
     assert (found['p99_first_quarter_ms'], found['p99_last_quarter_ms']) == (10, 30)
     assert found['rss_growth_mb'] == 1.5
 
@@ -83,26 +83,25 @@ def test_what_the_node_reports_is_taken_over_without_zeros():
 
 def test_any_result_over_its_budget_is_a_failure():
     outcome = Outcome({'a.over_budget': 0, 'b.over_budget': 1, 'b.published': 7}, {})
-    found = command.all_figures({'four_cameras': outcome})
+    found = command.outcome_figures({'four_cameras': outcome})
     assert command.late(found) == 1
-    assert command.late(command.all_figures({'x': Outcome({'over_budget': 0.0}, {})})) == 0
+    assert command.late(command.outcome_figures({'x': Outcome({'over_budget': 0.0}, {})})) == 0
 
 
 def test_every_scenario_says_what_it_is():
-    assert all(scenario.__doc__ for scenario in SCENARIOS.values())
+    assert all(scenario.says for scenario in SCENARIOS.values())
 
 
 def test_a_scenario_is_measured_over_dds_and_written_down(tmp_path, monkeypatch, capsys):
     pytest.importorskip('onnxruntime', reason='needs ONNX Runtime to run the network')
-    monkeypatch.setattr(command, 'WORKSPACE', tmp_path)
-    monkeypatch.setattr(command, 'ROOT', tmp_path)
-    status = command.main(['--scenarios', 'overload', '--seconds', '3'])
+    monkeypatch.setattr(command, 'BUILD', tmp_path)
+    status = command.main(['contract', '--scenarios', 'overload', '--seconds', '3'])
     lines = capsys.readouterr().out.splitlines()
     printed = dict(line.split(': ') for line in lines[lines.index('') :] if ': ' in line)
     assert status == (1 if float(printed['overload.over_budget']) else 0)
     assert float(printed['overload.sent']) == 90
     assert float(printed['overload.published']) > 0
-    (report,) = tmp_path.glob('*.json')
+    (report,) = tmp_path.glob('bench_latency/*.json')
     values = json.loads(report.read_text())
     assert values['figures']['overload.sent'] == 90
     metrics = values['scenarios']['overload']['only']

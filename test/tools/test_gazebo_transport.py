@@ -17,11 +17,11 @@ from tools.gazebo import __main__ as gazebo_main
 from tools.gazebo import folder
 from tools.gazebo.folder import GazeboError
 from tools.gazebo.folder import make_folder
-from tools.gazebo.processes import Process
 from tools.gazebo.simulator import free_port
 from tools.gazebo.simulator import wait_for
 from tools.gazebo.transport import Client
-from tools.gazebo.transport import Messages
+from tools.gazebo.transport import MessageTypes
+from tools.processes import Process
 
 PATIENCE_S = 30.0
 TOPIC = '/gazebo/landing/pose'
@@ -46,7 +46,7 @@ FIELDS = {
 
 
 @pytest.fixture
-def messages(tmp_path) -> Messages:
+def messages(tmp_path) -> MessageTypes:
     """Return what ``protoc`` makes of Gazebo's definitions."""
     file = descriptor_pb2.FileDescriptorProto(name='gazebo.proto', package='gazebo.msgs')
     for name, fields in FIELDS.items():
@@ -59,7 +59,7 @@ def messages(tmp_path) -> Messages:
                 added.type = kind
     path = tmp_path / 'gazebo.desc'
     path.write_bytes(descriptor_pb2.FileDescriptorSet(file=[file]).SerializeToString())
-    return Messages(path)
+    return MessageTypes(path)
 
 
 class Master:
@@ -69,7 +69,7 @@ class Master:
     :param stays: it does not end then, but with the client.
     """
 
-    def __init__(self, messages: Messages, *, stays: bool = False) -> None:
+    def __init__(self, messages: MessageTypes, *, stays: bool = False) -> None:
         self._messages = messages
         self._stays = stays
         self._server = socket.create_server(('127.0.0.1', 0))

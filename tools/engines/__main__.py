@@ -12,7 +12,7 @@ import sys
 import tempfile
 from typing import Any
 
-from tools.engines.landing_pad import render_pictures
+from tools.rendered_pads import write_pads
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / 'docs' / 'engines.md'
@@ -43,12 +43,12 @@ def call(*arguments: object) -> tuple[int, Any]:
 
 def model_folders(data: Path, scratch: Path) -> dict[str, tuple[Path, Path]]:
     """Return folder and pictures of each model."""
-    from test.model_folders import model_folder
+    from tools.model_folders import model_folder
 
     images = data / 'coco_cc20' / 'images'
     folders = {name: (model_folder(name, data, scratch), images) for name in DETECTORS}
     pictures = scratch / 'pads'
-    render_pictures(pictures, seed=1)
+    write_pads(pictures, seed=1)
     folders['landing_pad'] = ROOT / 'edge_perception' / 'zoo' / 'landing_pad', pictures
     return folders
 
@@ -58,7 +58,7 @@ def rows_of(name: str, folder: Path, images: Path, data: Path, scratch: Path) ->
     calibration: list[object] = ['--calibration', data / 'video', '--calibration',
                                  data / 'classifiers']  # fmt: skip
     if name == 'landing_pad':
-        render_pictures(scratch / 'calibration', seed=2)
+        write_pads(scratch / 'calibration', seed=2)
         calibration = ['--calibration', scratch / 'calibration']
     rejected = []
     for target in TARGETS:

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Prepare .venv, or run the matrix; starts under any Python 3, to say that it is too old."""
+"""Prepare .venv; starts under any Python 3, to say that it is too old."""
 
 import sys
 
@@ -11,6 +11,6 @@ if sys.version_info < (3, 10):
         'as in make test PYTHON=/usr/bin/python3' % ((sys.executable,) + sys.version_info[:3])
     )
 
-from tools.environment.command import main
+from tools.environment.build import main
 
 sys.exit(main(sys.argv[1:]))

@@ -4,26 +4,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 import fcntl
+from functools import partial
 from pathlib import Path
+import re
 import shutil
-import subprocess
+import sys
+import time
+from typing import TypeAlias
 
-from tools.environment import checks
 from tools.environment import interfaces
-from tools.environment import packages
-from tools.environment.distribution import numpy_version
-from tools.environment.errors import SetupError
-from tools.environment.interpreter import clean_environment
-from tools.environment.plan import is_complete
-from tools.environment.plan import is_package_current
-from tools.environment.plan import Plan
+from tools.environment import machine
+from tools.environment.machine import SetupError
+from tools.environment.plan import development_plan
+from tools.environment.plan import EnvironmentPlan
 from tools.environment.plan import REQUIREMENTS
 from tools.environment.plan import ROOT
+from tools.environment.plan import stale
 from tools.environment.plan import write_stamp
-from tools.environment.progress import Progress
 
 # Python runs each line of a .pth file that starts with "import". Its name sorts before that of
 # the wheels' own, which restarts Python with the library path set, and so with this variable too.
@@ -33,118 +34,145 @@ ACTIVATION = (
     "p = [e for e in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if e]; "
     "os.environ['AMENT_PREFIX_PATH'] = os.pathsep.join(p + [sys.prefix] * (sys.prefix not in p))\n"
 )
+PIP_OPTIONS = ('--disable-pip-version-check', '--no-input', '--progress-bar=off', '--retries=2')
+NUMPY_VERSION = 'import json, numpy; print(json.dumps(numpy.__version__))'
+# What pip prints while it cannot reach an index; it then ends with "No matching distribution".
+UNREACHABLE = re.compile(
+    r'NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProxyError'
+    r'|SSLError|Connection refused|Network is unreachable|Temporary failure in name resolution'
+)
+# What it does, about how long, and the function that does it.
+Step: TypeAlias = tuple[str, Callable[[], None]]
 
 
-def ensure(plan: Plan) -> None:
+def main(arguments: list[str]) -> int:
+    """Prepare .venv, and return an exit status."""
+    if arguments:
+        words = ' '.join(arguments)
+        print(f'error: got {words}, expected no arguments; make help', file=sys.stderr)
+        return 2
+    try:
+        ensure(development_plan())
+    except SetupError as error:
+        for problem in error.problems:
+            print(f'error: {problem}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('error: interrupted; nothing half-made was left, run again', file=sys.stderr)
+        return 130
+    return 0
+
+
+def ensure(plan: EnvironmentPlan) -> None:
     """
     Make the environment of the plan, or do nothing where it is there already.
 
     :raises SetupError: with all that is missing on this machine.
     """
-    if is_complete(plan) and is_package_current(plan):
+    if not stale(plan):
         return
-    workshop = ROOT / 'build' / 'environment' / plan.folder.name
-    workshop.mkdir(parents=True, exist_ok=True)
-    with _lock(workshop / 'lock'):
-        log = workshop / 'log.txt'
-        if not is_complete(plan):
-            log.write_text('', encoding='utf-8')
-            _make(plan, workshop=workshop, log=log)
-        elif not is_package_current(plan):
-            progress = Progress(1)
-            with progress.step('installing edge_perception with its new entry points'):
-                _install_package(plan, log)
+    plan.workshop.mkdir(parents=True, exist_ok=True)
+    with _lock(plan.workshop / 'lock'):
+        again = stale(plan)
+        if 'environment' in again:
+            machine.require(plan.interpreter, compilers=not plan.sourced)
+            print(f'Preparing {plan.folder} ({plan.title}); the log is {plan.log}')
+            plan.log.write_text('', encoding='utf-8')
+            with replacing(plan.folder):
+                making = ('making a virtual environment (about 5 s)', partial(_make_venv, plan))
+                run([making, *filling(plan)])
+                write_stamp(plan)
+        elif again:
+            what = 'installing edge_perception with its new entry points'
+            run([(what, partial(_install_package, plan))])
             write_stamp(plan)
 
 
-def _make(plan: Plan, *, workshop: Path, log: Path) -> None:
-    checks.require_venv(plan.interpreter)
-    if not plan.sourced:
-        checks.require_build_tools(plan.interpreter)
-    print(f'Preparing {plan.folder} ({plan.title}); everything that is printed goes to {log}')
-    steps = _pip_steps(plan, workshop)
-    compiled = () if plan.sourced else interfaces.PACKAGES
-    progress = Progress(2 + len(steps) + len(compiled))
-    with replacing(plan.folder):
-        with progress.step('making a virtual environment (about 5 s)'):
-            _make_venv(plan, log)
-            if not plan.sourced:
-                (_site_packages(plan) / ACTIVATION_NAME).write_text(ACTIVATION, encoding='utf-8')
-        for what, effort, arguments in steps:
-            with progress.step(f'installing {what} with pip (about {effort})'):
-                packages.install(plan.folder, arguments, what=what, log=log)
-        for package in compiled:
-            with progress.step(f'compiling {package.name} (about {package.seconds} s)'):
-                interfaces.build(
-                    package,
-                    interpreter=plan.interpreter,
-                    folder=plan.folder,
-                    scratch=workshop / package.name,
-                    log=log,
-                )
-        with progress.step('installing edge_perception itself, editable (about 3 s)'):
-            _install_package(plan, log)
-        write_stamp(plan)
-    progress.close('The environment is ready')
+def run(steps: list[Step]) -> None:
+    """Do one step after the other; print what it does and how long it took."""
+    started = time.monotonic()
+    for number, (text, do) in enumerate(steps, start=1):
+        print(f'[{number}/{len(steps)}] {text} ... ', end='', flush=True)
+        begun = time.monotonic()
+        try:
+            do()
+        except BaseException:
+            print('stopped', flush=True)
+            raise
+        print(f'done in {time.monotonic() - begun:.0f} s', flush=True)
+    print(f'The environment is ready after {time.monotonic() - started:.0f} s', flush=True)
 
 
-def _make_venv(plan: Plan, log: Path) -> None:
+def filling(plan: EnvironmentPlan) -> list[Step]:
+    """Return the steps that put everything into a new virtual environment."""
+    steps: list[Step] = [
+        (f'installing {what} with pip (about {effort})', partial(_pip, plan, arguments, what))
+        for what, effort, arguments in _requirements(plan)
+    ]
+    for name, (_, seconds, _) in () if plan.sourced else interfaces.PACKAGES.items():
+        compiling = partial(interfaces.build, name, plan)
+        steps.append((f'compiling {name} (about {seconds} s)', compiling))
+    what = 'installing edge_perception itself, editable (about 3 s)'
+    return [*steps, (what, partial(_install_package, plan))]
+
+
+def _make_venv(plan: EnvironmentPlan) -> None:
     command: list[str | Path] = [plan.interpreter.path, '-m', 'venv', plan.folder]
-    if plan.system_site_packages:
-        command.insert(-1, '--system-site-packages')
-    result = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=clean_environment(),
-    )
-    log.write_text(result.stdout, encoding='utf-8')
-    if result.returncode != 0:
+    if plan.sourced:
+        command.append('--system-site-packages')
+    if machine.logged(command, plan.log).returncode != 0:
         raise SetupError(
             f'{plan.interpreter.path} could not make a virtual environment; '
-            f'what it printed is in {log}'
+            f'what it printed is in {plan.log}'
         )
 
 
-def _pip_steps(plan: Plan, workshop: Path) -> list[tuple[str, str, list[str | Path]]]:
+def _requirements(plan: EnvironmentPlan) -> list[tuple[str, str, list[str | Path]]]:
     """List what is installed from PyPI: what it is, about how much, and pip's arguments."""
     constraints: list[str | Path] = ['-c', REQUIREMENTS / 'constraints.txt']
-    arrays: list[str | Path] = ['-r', REQUIREMENTS / plan.arrays]
-    if not plan.arrays:
-        # What is compiled against the interpreter's own NumPy, a distribution's messages above
-        # all, must go on finding it.
-        own = workshop / 'numpy.txt'
-        own.write_text(f'numpy=={numpy_version(plan.interpreter)}\n', encoding='utf-8')
-        arrays = ['-c', own]
-    run: list[str | Path] = [*arrays]
-    for name in ('run.txt', 'tooling.txt'):
-        run += ['-r', REQUIREMENTS / name]
-    development: list[str | Path] = [*arrays, '-r', REQUIREMENTS / 'development.txt', *constraints]
-    if plan.sourced:
-        # No constraints on what runs: an old NumPy needs old versions of the others.
+    libraries, development = _files('run', 'tooling'), [*_files('development'), *constraints]
+    if not plan.sourced:
+        arrays = [*_files(plan.arrays), *constraints]
+        everything = [*arrays, *libraries, *development]
         return [
-            ('libraries', '60 packages, 300 MB, 40 s', run),
-            ('development tools', '50 packages, 50 MB, 20 s', development),
+            ('ROS 2', '92 packages, 65 MB, 15 s', [*_files(f'ros-{plan.ros}'), *arrays]),
+            ('libraries and development tools', '105 packages, 320 MB, 40 s', everything),
         ]
-    ros: list[str | Path] = ['-r', REQUIREMENTS / f'ros-{plan.ros}.txt', *arrays, *constraints]
+    # What is compiled against the distribution's own NumPy must go on finding it. No constraints
+    # on what runs: an old NumPy needs old versions of the others.
+    own = plan.workshop / 'numpy.txt'
+    own.write_text(f'numpy=={machine.ask(plan.interpreter.path, NUMPY_VERSION)}\n')
     return [
-        ('ROS 2', '92 packages, 65 MB, 15 s', ros),
-        ('libraries and development tools', '95 packages, 320 MB, 40 s', [*run, *development]),
+        ('libraries', '60 packages, 300 MB, 40 s', ['-c', own, *libraries]),
+        ('development tools', '60 packages, 50 MB, 20 s', ['-c', own, *development]),
     ]
 
 
-def _install_package(plan: Plan, log: Path) -> None:
-    packages.install(
-        plan.folder,
-        ['--no-deps', '--no-build-isolation', '--editable', ROOT],
-        what='edge_perception',
-        log=log,
-    )
+def _files(*names: str) -> list[str | Path]:
+    return [part for name in names for part in ('-r', REQUIREMENTS / f'{name}.txt')]
 
 
-def _site_packages(plan: Plan) -> Path:
-    return plan.folder / 'lib' / f'python{plan.interpreter.series}' / 'site-packages'
+def _pip(plan: EnvironmentPlan, arguments: list[str | Path], what: str) -> None:
+    pip: list[str | Path] = [plan.python, '-m', 'pip', 'install', *PIP_OPTIONS]
+    result = machine.logged([*pip, *arguments], plan.log)
+    if result.returncode == 0:
+        return
+    if UNREACHABLE.search(result.stdout):
+        raise SetupError(
+            f'the package index cannot be reached, so that {what} cannot be installed; check the '
+            f'network, the proxy and the settings of pip (pip config list), and run again; '
+            f'the output of pip is in {plan.log}'
+        )
+    # Errors of a single word, such as "metadata-generation-failed", only say that there was one.
+    errors = re.findall(r'^ *error: (.* .*)$', result.stdout, re.IGNORECASE | re.MULTILINE)
+    reason = errors[-1] if errors else 'it gave no reason'
+    raise SetupError(f'pip could not install {what}: {reason}; the output of pip is in {plan.log}')
+
+
+def _install_package(plan: EnvironmentPlan) -> None:
+    if not plan.sourced:
+        (plan.site_packages / ACTIVATION_NAME).write_text(ACTIVATION, encoding='utf-8')
+    _pip(plan, ['--no-deps', '--no-build-isolation', '--editable', ROOT], 'edge_perception')
 
 
 @contextmanager

@@ -9,91 +9,71 @@ that nobody has to set a variable to find ours beside them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import os
 from pathlib import Path
 import shutil
-import subprocess
 
-from tools.environment.errors import SetupError
-from tools.environment.interpreter import clean_environment
-from tools.environment.interpreter import Interpreter
+from tools.environment.machine import clean_environment
+from tools.environment.machine import logged
+from tools.environment.machine import SetupError
+from tools.environment.plan import EnvironmentPlan
+from tools.environment.plan import HERE
 
-DEFINITIONS = Path(__file__).parent / 'interfaces'
-
-
-@dataclass(frozen=True, slots=True)
-class InterfacePackage:
-    """A package of messages; its definitions are in interfaces/<name>/msg."""
-
-    name: str
-    version: str
-    dependencies: tuple[str, ...]
-    seconds: int  # to build on two cores
+DEFINITIONS = HERE / 'interfaces'
+# By name, whose definitions are in interfaces/<name>/msg: version, seconds to build on two cores,
+# and dependencies.
+PACKAGES = {
+    'vision_msgs': ('4.1.1', 20, ('std_msgs', 'geometry_msgs')),
+    'tf2_msgs': ('0.41.0', 6, ('geometry_msgs',)),
+}
 
 
-PACKAGES = (
-    InterfacePackage('vision_msgs', '4.1.1', ('std_msgs', 'geometry_msgs'), 20),
-    InterfacePackage('tf2_msgs', '0.41.0', ('geometry_msgs',), 6),
-)
-
-
-def build(
-    package: InterfacePackage, *, interpreter: Interpreter, folder: Path, scratch: Path, log: Path
-) -> None:
+def build(name: str, plan: EnvironmentPlan) -> None:
     """
-    Generate, compile and install a package into the environment at `folder`.
+    Generate, compile and install a package into the environment of a plan.
 
-    :param scratch: emptied, and left in place for a look at what was generated.
-    :param log: gets the output of CMake and the compilers, appended.
+    What was generated stays in the workshop for a look.
+
+    :raises SetupError: it could not be built.
     """
-    shutil.rmtree(scratch, ignore_errors=True)
-    source = scratch / package.name
-    _write_source(package, source)
-    binary = scratch / 'build'
-    site_packages = f'lib/python{interpreter.series}/site-packages'
+    source = plan.workshop / name
+    shutil.rmtree(source, ignore_errors=True)
+    _write_source(name, source)
+    folder, binary = plan.folder, source / 'build'
+    variables = clean_environment() | {
+        'CMAKE_PREFIX_PATH': str(folder),
+        'AMENT_PREFIX_PATH': str(folder),
+        'LD_LIBRARY_PATH': str(folder / 'lib'),
+    }
+    variables['PATH'] = f'{folder / "bin"}{os.pathsep}{variables["PATH"]}'
     commands: list[list[str | Path]] = [
         [
             'cmake', '-S', source, '-B', binary,
             f'-DCMAKE_INSTALL_PREFIX={folder}',
-            f'-DPython3_EXECUTABLE={folder}/bin/python',
-            f'-DPYTHON_INSTALL_DIR={site_packages}',
+            f'-DPython3_EXECUTABLE={plan.python}',
+            f'-DPYTHON_INSTALL_DIR={plan.site_packages.relative_to(folder)}',
             '-DCMAKE_BUILD_TYPE=Release',
             '-DBUILD_TESTING=OFF',
         ],
         ['cmake', '--build', binary, '--parallel', str(os.cpu_count() or 1)],
         ['cmake', '--install', binary],
     ]  # fmt: skip
-    with log.open('a', encoding='utf-8') as output:
-        for command in commands:
-            result = subprocess.run(
-                command, stdout=output, stderr=subprocess.STDOUT, env=_build_variables(folder)
-            )
-            if result.returncode != 0:
-                raise SetupError(
-                    f'{package.name} could not be built; the output of CMake is in {log}'
-                )
+    for command in commands:
+        if logged(command, plan.log, environment=variables).returncode != 0:
+            raise SetupError(f'{name} could not be built; the output of CMake is in {plan.log}')
 
 
-def _write_source(package: InterfacePackage, source: Path) -> None:
-    shutil.copytree(DEFINITIONS / package.name, source)
+def _write_source(name: str, source: Path) -> None:
+    version, _, dependencies = PACKAGES[name]
     values = {
-        'name': package.name,
-        'version': package.version,
-        'dependencies': ' '.join(package.dependencies),
-        'depend_elements': '\n  '.join(f'<depend>{d}</depend>' for d in package.dependencies),
+        '@name@': name,
+        '@version@': version,
+        '@dependencies@': ' '.join(dependencies),
+        '@depend_elements@': '\n  '.join(f'<depend>{each}</depend>' for each in dependencies),
     }
+    shutil.copytree(DEFINITIONS / name, source)
     for template in DEFINITIONS.glob('*.in'):
         text = template.read_text(encoding='utf-8')
-        for name, value in values.items():
-            text = text.replace(f'@{name}@', value)
+        for mark, value in values.items():
+            text = text.replace(mark, value)
         (source / template.stem).write_text(text, encoding='utf-8')
-
-
-def _build_variables(folder: Path) -> dict[str, str]:
-    variables = clean_environment()
-    variables['PATH'] = f'{folder / "bin"}{os.pathsep}{variables["PATH"]}'
-    variables['CMAKE_PREFIX_PATH'] = str(folder)
-    variables['AMENT_PREFIX_PATH'] = str(folder)
-    variables['LD_LIBRARY_PATH'] = str(folder / 'lib')
-    return variables

@@ -7,9 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 import hashlib
 import json
+import os
 from pathlib import Path
+import sys
 
-from tools.environment.interpreter import Interpreter
+from tools.environment import machine
+from tools.environment.machine import Interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -18,38 +21,40 @@ STAMP = 'edge_perception_environment.json'
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EnvironmentPlan:
     """
     An environment to be made at `folder`.
 
     :param ros: the ROS 2 distribution; the wheels are listed in requirements/ros-<ros>.txt.
-    :param sourced: it is a distribution that the user has sourced, and nothing of ROS, NumPy or
-        OpenCV is installed.
-    :param arrays: the requirements file with NumPy and OpenCV; empty where the interpreter's own
-        are to be used.
+    :param arrays: the requirements file with NumPy and OpenCV; empty where the distribution is one
+        that the user has sourced, and nothing of ROS, NumPy or OpenCV is installed.
     """
 
     folder: Path
     interpreter: Interpreter
     ros: str = 'kilted'
-    sourced: bool = False
-    arrays: str = 'arrays.txt'
+    arrays: str = 'arrays'
+
+    @property
+    def sourced(self) -> bool:
+        return not self.arrays
 
     @property
     def python(self) -> Path:
         return self.folder / 'bin' / 'python'
 
     @property
-    def requirements(self) -> list[Path]:
-        """List the files in requirements/ that decide what is installed."""
-        names = ['run.txt', 'tooling.txt', 'development.txt', 'constraints.txt', self.arrays]
-        if not self.sourced:
-            names.append(f'ros-{self.ros}.txt')
-        return [REQUIREMENTS / name for name in names if name]
+    def site_packages(self) -> Path:
+        return self.folder / 'lib' / f'python{self.interpreter.series}' / 'site-packages'
 
     @property
-    def system_site_packages(self) -> bool:
-        return self.sourced or not self.arrays
+    def workshop(self) -> Path:
+        """The folder for logs and generated sources."""
+        return ROOT / 'build' / 'environment' / self.folder.name
+
+    @property
+    def log(self) -> Path:
+        return self.workshop / 'log.txt'
 
     @property
     def title(self) -> str:
@@ -57,43 +62,46 @@ class Plan:
         return f'{origin}, Python {self.interpreter.release}'
 
 
-def is_complete(plan: Plan) -> bool:
-    """Tell whether the environment was finished, and made from what the plan says."""
-    return plan.python.exists() and _read_stamp(plan).get('environment') == _environment_hash(plan)
+def development_plan() -> EnvironmentPlan:
+    """
+    Return the environment of `make test`: beside a sourced distribution, else with wheels.
+
+    :raises SetupError: the sourced distribution cannot be used.
+    """
+    folder, distribution = ROOT / '.venv', os.environ.get('ROS_DISTRO')
+    if not distribution:
+        return EnvironmentPlan(folder, Interpreter.probe(sys.executable))
+    python = machine.sourced_python(distribution)
+    return EnvironmentPlan(folder, Interpreter.probe(python), ros=distribution, arrays='')
 
 
-def is_package_current(plan: Plan) -> bool:
-    """Tell whether the package is installed with today's entry points."""
-    return _read_stamp(plan).get('package') == _package_hash()
-
-
-def write_stamp(plan: Plan) -> None:
-    """Mark the environment as finished; the last step of all."""
-    stamp = {'environment': _environment_hash(plan), 'package': _package_hash()}
-    (plan.folder / STAMP).write_text(json.dumps(stamp), encoding='utf-8')
-
-
-def _read_stamp(plan: Plan) -> dict[str, str]:
+def stale(plan: EnvironmentPlan) -> set[str]:
+    """Return what must be made again: 'environment', 'package' (its entry points), or neither."""
     try:
-        stamp: dict[str, str] = json.loads((plan.folder / STAMP).read_text(encoding='utf-8'))
+        stamp = json.loads((plan.folder / STAMP).read_text(encoding='utf-8'))
     except (OSError, ValueError):
-        return {}
-    return stamp
+        return {'environment', 'package'}
+    return {part for part, digest in _digests(plan).items() if stamp.get(part) != digest}
 
 
-def _environment_hash(plan: Plan) -> str:
-    digest = hashlib.sha256(repr(plan).encode())
-    files = [*HERE.glob('*.py'), *HERE.glob('interfaces/**/*'), *plan.requirements]
+def write_stamp(plan: EnvironmentPlan) -> None:
+    """Mark the environment as finished; the last step of all."""
+    (plan.folder / STAMP).write_text(json.dumps(_digests(plan)), encoding='utf-8')
+
+
+def _digests(plan: EnvironmentPlan) -> dict[str, str]:
+    """Return digests of all that an environment, and the package in it, are made from."""
+    names = ['run.txt', 'tooling.txt', 'development.txt', 'constraints.txt']
+    if not plan.sourced:
+        names += [f'{plan.arrays}.txt', f'ros-{plan.ros}.txt']
+    environment = hashlib.sha256(repr(plan).encode())
+    files = [*HERE.glob('*.py'), *HERE.glob('interfaces/**/*'), *(REQUIREMENTS / n for n in names)]
     for path in sorted(path for path in files if path.is_file()):
-        digest.update(str(path.relative_to(HERE)).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _package_hash() -> str:
-    digest = hashlib.sha256()
+        environment.update(str(path.relative_to(HERE)).encode())
+        environment.update(path.read_bytes())
+    package = hashlib.sha256()
     for name in ('package.xml', 'setup.cfg', 'setup.py'):
-        digest.update((ROOT / name).read_bytes())
+        package.update((ROOT / name).read_bytes())
     for plugin in sorted(ROOT.glob('plugins/edge_perception_*/__init__.py')):
-        digest.update(plugin.parent.name.encode())
-    return digest.hexdigest()
+        package.update(plugin.parent.name.encode())
+    return {'environment': environment.hexdigest(), 'package': package.hexdigest()}

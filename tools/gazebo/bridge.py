@@ -35,7 +35,7 @@ from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.nodes.pad_truth import PadTruth
 from edge_perception.simulation.nodes.rendered_camera import camera_info_message
 from tools.gazebo.transport import Client
-from tools.gazebo.transport import Messages
+from tools.gazebo.transport import MessageTypes
 
 FRAME = 'down_camera_optical_frame'
 PREFIX = '/gazebo/landing'
@@ -153,7 +153,7 @@ def main(arguments: list[str]) -> int:
     :return: exit status: 1 when Gazebo ended before the flight was over, or shows nothing.
     """
     port, descriptors, until_s = arguments
-    client = Client(Messages(Path(descriptors)), port=int(port))
+    client = Client(MessageTypes(Path(descriptors)), port=int(port))
     rclpy.init()
     executor = rclpy.executors.SingleThreadedExecutor()
     bridge = Bridge(client, until_s=float(until_s))

@@ -20,10 +20,10 @@ from edge_perception.simulation.gazebo.worlds import write_world
 from edge_perception.simulation.nodes.processes import for_camera
 from edge_perception.simulation.nodes.processes import isolate
 from tools.gazebo.folder import GazeboError
-from tools.gazebo.processes import Process
 from tools.gazebo.simulator import free_port
 from tools.gazebo.simulator import Gazebo
 from tools.gazebo.simulator import wait_for
+from tools.processes import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / 'config' / 'gazebo'
@@ -54,7 +54,7 @@ class Flight:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FlightOutcome:
     """
     What came of it.
 
@@ -68,7 +68,7 @@ class Outcome:
     words: str
 
 
-def fly(flight: Flight, gazebo: Gazebo) -> Outcome:
+def fly(flight: Flight, gazebo: Gazebo) -> FlightOutcome:
     """
     Fly once.
 
@@ -103,7 +103,7 @@ def fly(flight: Flight, gazebo: Gazebo) -> Outcome:
     file = flight.out / 'score.json'
     if status not in (0, 1) or not file.is_file():
         raise GazeboError(f'the score ended with status {status}; {score.last_words()}')
-    return Outcome(status == 0, json.loads(file.read_text(encoding='utf-8')), words)
+    return FlightOutcome(status == 0, json.loads(file.read_text(encoding='utf-8')), words)
 
 
 def _wait(

@@ -18,7 +18,7 @@ import subprocess
 from tempfile import TemporaryDirectory
 import time
 
-from tools.gazebo.processes import Process
+from tools.processes import Process
 
 HERE = Path(__file__).resolve().parent
 RELEASE = 'bullseye'

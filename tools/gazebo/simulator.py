@@ -17,7 +17,7 @@ from tools.gazebo.folder import GazeboError
 from tools.gazebo.folder import HERE
 from tools.gazebo.folder import make_folder
 from tools.gazebo.folder import NAMESPACES
-from tools.gazebo.processes import Process
+from tools.processes import Process
 
 START_PATIENCE_S = 90.0
 POLL_S = 0.1

@@ -30,7 +30,7 @@ NOWHERE = ('127.0.0.1', 1)
 NAMED = ('publisher_subscribe', 'publisher_advertise')
 
 
-class Messages:
+class MessageTypes:
     """
     The message types of one version of Gazebo.
 
@@ -58,7 +58,7 @@ class Client:
     :raises OSError: no master is there.
     """
 
-    def __init__(self, messages: Messages, *, port: int) -> None:
+    def __init__(self, messages: MessageTypes, *, port: int) -> None:
         self.closed = threading.Event()
         self._messages = messages
         self._receivers: dict[str, tuple[str, Callable[[Any], None]]] = {}

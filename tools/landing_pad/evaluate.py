@@ -46,7 +46,7 @@ NAN = float('nan')
 
 
 @dataclass(frozen=True)
-class Sample:
+class JudgedView:
     """
     One picture with a pad, and what was found in it.
 
@@ -106,9 +106,9 @@ def intrinsics_of(camera: Camera) -> Intrinsics:
     )
 
 
-def judge(view: View, truth: Rendered, finding: Finding) -> Sample:
+def judge(view: View, truth: Rendered, finding: Finding) -> JudgedView:
     """Compare what was found with the truth."""
-    missed = Sample(
+    missed = JudgedView(
         distance=view.distance,
         size=view.size,
         visible=truth.visible,
@@ -161,7 +161,7 @@ def rotation_of(estimate: PoseEstimate) -> Floats:
 
 def evaluate_positives(
     finder: Finder, count: int
-) -> tuple[list[Sample], list[tuple[float, float]]]:
+) -> tuple[list[JudgedView], list[tuple[float, float]]]:
     """Look for pads in rendered pictures; return samples, and seconds of each stage."""
     samples, seconds = [], []
     for view, truth in rendered(count, seed=SEED):

@@ -33,7 +33,7 @@ SMALL, SMALL_WEIGHT = 100 * 2 / 3, 2.0
 
 
 @dataclass
-class Pictures:
+class TrainingImages:
     """
     Rendered pictures in memory.
 
@@ -51,7 +51,7 @@ class Pictures:
     @classmethod
     def load(
         cls, folder: Path, split: str, *, halved: bool, chunks: int | None = None
-    ) -> Pictures:
+    ) -> TrainingImages:
         """
         Read the chunks of a split.
 
@@ -83,7 +83,7 @@ class Pictures:
 
 
 def batch(
-    pictures: Pictures,
+    pictures: TrainingImages,
     rows: Array,
     alter: Alteration | None = None,
     random: Random | None = None,

@@ -21,10 +21,10 @@ SMALLEST_NEGATIVES = 2000
 ALTERED = 'altered or mirrored pads'
 SIZES = (48, 70, 100, 150, 250, 400, 700)
 
-Sample = dict[str, Any]
+JudgedRow = dict[str, Any]
 
 
-def figures(samples: Sequence[Sample], negatives: dict[str, list[int]]) -> dict[str, float]:
+def figures(samples: Sequence[JudgedRow], negatives: dict[str, list[int]]) -> dict[str, float]:
     """
     Return what the bars are about.
 
@@ -58,7 +58,7 @@ def figures(samples: Sequence[Sample], negatives: dict[str, list[int]]) -> dict[
     }
 
 
-def _counts(sample: Sample, largest_tilt: float = LARGEST_TILT) -> bool:
+def _counts(sample: JudgedRow, largest_tilt: float = LARGEST_TILT) -> bool:
     return bool(
         sample['size'] >= SMALLEST_SIZE
         and sample['visible'] >= SMALLEST_VISIBLE
@@ -166,7 +166,7 @@ def _text(values: dict[str, float], raw: dict[str, Any], digest: str) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _by_size(samples: Sequence[Sample]) -> list[str]:
+def _by_size(samples: Sequence[JudgedRow]) -> list[str]:
     lines = []
     for low, high in zip(SIZES, SIZES[1:]):
         rows = [sample for sample in samples if low <= sample['size'] < high and _counts(sample)]
@@ -180,7 +180,7 @@ def _by_size(samples: Sequence[Sample]) -> list[str]:
     return lines
 
 
-def _by_obliqueness(samples: Sequence[Sample]) -> list[str]:
+def _by_obliqueness(samples: Sequence[JudgedRow]) -> list[str]:
     lines = []
     for low, high in ((0, 15), (15, 30), (30, 45), (45, 60), (60, 90)):
         rows = [
@@ -192,7 +192,7 @@ def _by_obliqueness(samples: Sequence[Sample]) -> list[str]:
     return lines
 
 
-def _by_visible(samples: Sequence[Sample]) -> list[str]:
+def _by_visible(samples: Sequence[JudgedRow]) -> list[str]:
     def row(low: float, high: float) -> str:
         rows = [
             sample
@@ -207,22 +207,24 @@ def _by_visible(samples: Sequence[Sample]) -> list[str]:
     return [row(low, high) for low, high in zip(edges, edges[1:])]
 
 
-def _values(samples: Sequence[Sample], key: str) -> list[float]:
+def _values(samples: Sequence[JudgedRow], key: str) -> list[float]:
     return [sample[key] for sample in samples if math.isfinite(sample[key])]
 
 
-def _reduced(samples: Sequence[Sample], key: str, reduce: Callable[[list[float]], Any]) -> float:
+def _reduced(
+    samples: Sequence[JudgedRow], key: str, reduce: Callable[[list[float]], Any]
+) -> float:
     values = _values(samples, key)
     return float(reduce(values)) if values else float('nan')
 
 
-def _median(samples: Sequence[Sample], key: str) -> float:
+def _median(samples: Sequence[JudgedRow], key: str) -> float:
     return _reduced(samples, key, np.median)
 
 
-def _mean(samples: Sequence[Sample], key: str) -> float:
+def _mean(samples: Sequence[JudgedRow], key: str) -> float:
     return _reduced(samples, key, np.mean)
 
 
-def _quantile(samples: Sequence[Sample], key: str, share: float) -> float:
+def _quantile(samples: Sequence[JudgedRow], key: str, share: float) -> float:
     return _reduced(samples, key, lambda values: np.quantile(values, share))

@@ -21,7 +21,7 @@ from pictures import Alteration
 from pictures import Array
 from pictures import Batch
 from pictures import batch
-from pictures import Pictures
+from pictures import TrainingImages
 from pictures import whole
 from pictures import window
 import torch
@@ -47,7 +47,7 @@ def course(done: float) -> float:
 
 
 @torch.no_grad()
-def validate(network: LandingPadNet, pictures: Pictures) -> str:
+def validate(network: LandingPadNet, pictures: TrainingImages) -> str:
     """Return loss, median error of the seen keypoints, and peaks with and without a pad."""
     network.eval()
     losses, errors, right, wrong = [], [], [], []
@@ -81,8 +81,8 @@ def _targets(keypoints: Tensor, present: Tensor, logits: Tensor) -> Tensor:
 
 def train(
     network: LandingPadNet,
-    pictures: Pictures,
-    validation: Pictures,
+    pictures: TrainingImages,
+    validation: TrainingImages,
     *,
     alter: Alteration,
     steps: int,
@@ -112,7 +112,7 @@ def train(
             torch.save(average.state_dict(), output)
 
 
-def in_turn(pictures: Pictures, random: np.random.Generator) -> Iterator[Array]:
+def in_turn(pictures: TrainingImages, random: np.random.Generator) -> Iterator[Array]:
     """Yield rows for batches: all pictures, in another order each time."""
     order = np.empty(0, int)
     while True:
@@ -122,7 +122,7 @@ def in_turn(pictures: Pictures, random: np.random.Generator) -> Iterator[Array]:
         yield rows
 
 
-def by_size(pictures: Pictures, random: np.random.Generator) -> Iterator[Array]:
+def by_size(pictures: TrainingImages, random: np.random.Generator) -> Iterator[Array]:
     """Yield rows for batches, those of small pads more often."""
     shares = pictures.shares()
     while True:
@@ -168,14 +168,14 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
     folder, halved = arguments.pictures, not arguments.windows
-    pictures = Pictures.load(folder, 'train', halved=halved, chunks=arguments.chunks)
+    pictures = TrainingImages.load(folder, 'train', halved=halved, chunks=arguments.chunks)
     network = LandingPadNet(pictures.keypoints.shape[1])
     if arguments.start:
         network.load_state_dict(torch.load(arguments.start, weights_only=True))
     train(
         network,
         pictures,
-        Pictures.load(folder, 'validation', halved=True),
+        TrainingImages.load(folder, 'validation', halved=True),
         alter=window if arguments.windows else whole(arguments.zoom),
         steps=arguments.steps,
         rate=arguments.rate,

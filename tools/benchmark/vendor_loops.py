@@ -9,7 +9,6 @@ process and take turns frame by frame, so that a machine whose speed drifts hits
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 import json
 from pathlib import Path
@@ -30,28 +29,21 @@ from edge_perception.models.request import Request
 # Fills the input, computes, and returns the first output.
 Loop = Callable[[Tensor], Tensor]
 WARM_UP = 20
+FRAMES = 300
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--model', required=True)
-    parser.add_argument('--engine', required=True, choices=sorted(VENDOR_LOOPS))
-    parser.add_argument('--frames', type=int, default=300)
-    parser.add_argument('--output', type=Path)
-    wanted = parser.parse_args()
+    """Print the figures of a model and an engine in JSON."""
+    model, engine = sys.argv[1:]
     try:
-        figures = measure(wanted.model, wanted.engine, frames=wanted.frames)
+        print(json.dumps(measure(model, engine)))
     except EdgePerceptionError as error:
-        print(error, file=sys.stderr)
+        print(error)
         return 1
-    if wanted.output:
-        wanted.output.write_text(json.dumps(figures))
-    for name, value in figures.items():
-        print(f'{wanted.engine}.{name}: {value:.3f}')
     return 0
 
 
-def measure(model: str, engine_name: str, *, frames: int) -> dict[str, float]:
+def measure(model: str, engine_name: str) -> dict[str, float]:
     """
     Return the medians of both in milliseconds and their ratio.
 
@@ -70,14 +62,14 @@ def measure(model: str, engine_name: str, *, frames: int) -> dict[str, float]:
         'vendor': VENDOR_LOOPS[engine_name](assembled.artifact.path),
     }
     random = np.random.default_rng(0)
-    picture = (random.random(engine.inputs[0].shape) * 255).astype(engine.inputs[0].dtype)
-    np.testing.assert_allclose(loops['ours'](picture), loops['vendor'](picture), rtol=1e-3)
+    image = (random.random(engine.inputs[0].shape) * 255).astype(engine.inputs[0].dtype)
+    np.testing.assert_allclose(loops['ours'](image), loops['vendor'](image), rtol=1e-3)
     times: dict[str, list[int]] = {name: [] for name in loops}
-    for number in range(WARM_UP + frames):
+    for number in range(WARM_UP + FRAMES):
         # Who comes second finds warmer caches, so they swap places.
         for name in sorted(loops, reverse=bool(number % 2)):
             started = time.perf_counter_ns()
-            loops[name](picture)
+            loops[name](image)
             elapsed = time.perf_counter_ns() - started
             if number >= WARM_UP:
                 times[name].append(elapsed)
@@ -87,11 +79,11 @@ def measure(model: str, engine_name: str, *, frames: int) -> dict[str, float]:
 
 
 def _our_loop(engine: Engine) -> Loop:
-    image, output = engine.inputs[0].name, engine.outputs[0].name
+    name, output = engine.inputs[0].name, engine.outputs[0].name
 
-    def loop(picture: Tensor) -> Tensor:
+    def loop(image: Tensor) -> Tensor:
         buffers = engine.input_buffers()
-        np.copyto(buffers[image], picture)
+        np.copyto(buffers[name], image)
         return engine.infer(buffers)[output]
 
     return loop
@@ -109,9 +101,9 @@ def _onnxruntime(artifact: Path) -> Loop:
     name = session.get_inputs()[0].name
     memory: dict[str, Any] = {}
 
-    def loop(picture: Tensor) -> Tensor:
-        mine = memory.setdefault(name, np.empty_like(picture))
-        np.copyto(mine, picture)
+    def loop(image: Tensor) -> Tensor:
+        mine = memory.setdefault(name, np.empty_like(image))
+        np.copyto(mine, image)
         return np.asarray(session.run(None, memory)[0])
 
     return loop
@@ -129,8 +121,8 @@ def _openvino(artifact: Path) -> Loop:
     request = core.compile_model(core.read_model(str(artifact)), 'CPU', settings)
     infer = request.create_infer_request()
 
-    def loop(picture: Tensor) -> Tensor:
-        np.copyto(infer.get_input_tensor(0).data, picture)
+    def loop(image: Tensor) -> Tensor:
+        np.copyto(infer.get_input_tensor(0).data, image)
         infer.infer()
         return np.asarray(infer.get_output_tensor(0).data)
 
@@ -142,11 +134,11 @@ def _litert(artifact: Path) -> Loop:
 
     interpreter = Interpreter(str(artifact), num_threads=1)
     interpreter.allocate_tensors()
-    image = interpreter.get_input_details()[0]['index']
+    index = interpreter.get_input_details()[0]['index']
     output = interpreter.get_output_details()[0]['index']
 
-    def loop(picture: Tensor) -> Tensor:
-        interpreter.set_tensor(image, picture)
+    def loop(image: Tensor) -> Tensor:
+        interpreter.set_tensor(index, image)
         interpreter.invoke()
         return np.asarray(interpreter.get_tensor(output))
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Processes of a flight: none of them outlives it."""
+"""Processes that do not outlive the one that has started them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ class Process:
             )
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def status(self) -> int | None:
         """The exit status, None while it runs."""
         return self._process.poll()
@@ -69,8 +74,8 @@ class Process:
             self.kill()
             return self._process.wait()
 
-    def wait(self, patience_s: float) -> int | None:
-        """Return the exit status; None when it still runs after so long."""
+    def wait(self, patience_s: float | None) -> int | None:
+        """Return the exit status; None when it still runs after so long (None = no limit)."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(patience_s)
         return self.status

@@ -1,0 +1,259 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands behind ``make bench`` and ``make bench-latency``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import fields
+import json
+import math
+import sys
+from typing import Any
+
+from tools.benchmark import stations
+from tools.benchmark.figures import Figures
+from tools.benchmark.figures import limits
+from tools.benchmark.figures import rounded
+from tools.benchmark.harness import Harness
+from tools.benchmark.harness import ImageStream
+from tools.benchmark.report import machine_facts
+from tools.benchmark.report import say
+from tools.benchmark.report import write_report
+from tools.benchmark.rounds import measure_round
+from tools.benchmark.rounds import model_report
+from tools.benchmark.rounds import require_answers
+from tools.benchmark.rounds import Round
+from tools.benchmark.rounds import round_figures
+from tools.benchmark.scenarios import Lengths
+from tools.benchmark.scenarios import Outcome
+from tools.benchmark.scenarios import SCENARIOS
+from tools.benchmark.subjects import BenchmarkError
+from tools.benchmark.subjects import LeftOut
+from tools.benchmark.subjects import MODELS
+from tools.benchmark.subjects import prepare
+from tools.benchmark.subjects import ROOT
+from tools.benchmark.subjects import Subject
+from tools.benchmark.vendor_loops import VENDOR_LOOPS
+
+SCHEMA_VERSION = 1
+# Reports lie in a folder below, what the processes hand over in its work/, what they print in its
+# logs/.
+BUILD = ROOT / 'build'
+INFER_MODEL = 'yolox_nano'
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    How much ``make bench`` measures.
+
+    :param rounds: how often bare loop, node and echo take turns.
+    :param seconds: how long each of them is measured in a round.
+    :param warm_up_s: how long each of them runs before it is measured.
+    :param idle_s: how long an active node without images is watched in a round.
+    """
+
+    rate_hz: float = 15.0
+    rounds: int = 3
+    seconds: float = 20.0
+    warm_up_s: float = 2.0
+    idle_s: float = 10.0
+
+
+# Of those numbers that may not be 0.
+LEAST = {'rate_hz': 0.1, 'rounds': 1, 'seconds': 0.1, 'soak_s': 0.1, 'probe_s': 1}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return 1 when something could not be measured, or a promise of latency was broken."""
+    wanted = _parser().parse_args(arguments)
+    try:
+        status: int = wanted.run(wanted)
+    except (BenchmarkError, ModuleNotFoundError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    return status
+
+
+def bench_node(wanted: argparse.Namespace) -> int:
+    """Measure what the node adds to the network; 0 whether the limits are met or not."""
+    settings, facts = _given(Settings, wanted), machine_facts()
+    folder = BUILD / 'bench'
+    prepared = [prepare(name, folder / 'work') for name in wanted.models]
+    left_out = [each for each in prepared if isinstance(each, LeftOut)]
+    subjects = [each for each in prepared if isinstance(each, Subject)]
+    for each in left_out:
+        say(f'{each.name} is left out: {each.reason}')
+    if not subjects:
+        raise BenchmarkError('there is no model to measure')
+    harness = Harness(folder)
+    models = measure_models(harness, subjects, settings)
+    infer = infer_figures(harness, subjects, wanted.engines, left_out)
+    figures = round_figures(models) | infer
+    print('', *limits(figures), sep='\n')
+    values = {
+        'schema_version': SCHEMA_VERSION,
+        'machine': facts,
+        'settings': asdict(settings),
+        'figures': figures,
+        'bars': [{**asdict(limit), 'met': limit.met} for limit in limits(figures)],
+        'left_out': {each.name: each.reason for each in left_out},
+        'models': {name: model_report(rounds) for name, rounds in models.items()},
+    }
+    write_report(folder, facts['date'], values)
+    return 0
+
+
+def measure_models(
+    harness: Harness, subjects: Sequence[Subject], settings: Settings
+) -> dict[str, list[Round]]:
+    """
+    Measure all models in turns, round by round.
+
+    :raises BenchmarkError: a process failed, or left too many images unanswered.
+    """
+    streams = [ImageStream('', rate_hz=settings.rate_hz)]
+    models: dict[str, list[Round]] = {subject.name: [] for subject in subjects}
+    for number in range(settings.rounds):
+        say(f'round {number + 1} of {settings.rounds}')
+        for subject in subjects:
+            measured = measure_round(
+                harness,
+                subject,
+                streams,
+                seconds=settings.seconds,
+                warm_up_s=settings.warm_up_s,
+                idle_s=settings.idle_s,
+            )
+            require_answers(subject, measured)
+            models[subject.name].append(measured)
+    return models
+
+
+def infer_figures(
+    harness: Harness, subjects: Sequence[Subject], engines: Sequence[str], left_out: list[LeftOut]
+) -> Figures:
+    """Measure our ``infer`` beside the vendor's own loop, an engine after the other."""
+    folders = [subject.folder for subject in subjects if subject.name == INFER_MODEL]
+    found: Figures = {}
+    for engine in engines if folders else ():
+        say(f'infer of {engine} beside the loop of its vendor')
+        with harness.running(engine, 'tools.benchmark.vendor_loops', folders[0], engine) as loops:
+            status, words = loops.wait(None), loops.words.strip()
+        if status:
+            left_out.append(LeftOut(engine, words))
+            say(f'{engine} is left out: {words}')
+            continue
+        figures = json.loads(words.splitlines()[-1])
+        found |= {f'{engine}.{name}': value for name, value in figures.items()}
+    return rounded(found)
+
+
+def bench_contract(wanted: argparse.Namespace) -> int:
+    """Measure the latency contract; 1 when a result was over its budget."""
+    lengths, facts = _given(Lengths, wanted), machine_facts()
+    folder = BUILD / 'bench_latency'
+    harness, outcomes = Harness(folder), {}
+    for name in wanted.scenarios:
+        say(f'{name}: {SCENARIOS[name].says}')
+        try:
+            outcomes[name] = SCENARIOS[name].measure(harness, lengths, folder / 'models')
+        except BenchmarkError as error:
+            raise BenchmarkError(f'{name}: {error}') from error
+    figures = outcome_figures(outcomes)
+    values = {
+        'schema_version': SCHEMA_VERSION,
+        'metadata': facts,
+        'lengths': asdict(lengths),
+        'figures': figures,
+        'scenarios': {name: outcome.details for name, outcome in outcomes.items()},
+    }
+    write_report(folder, facts['date'], values)
+    return 1 if late(figures) else 0
+
+
+def outcome_figures(outcomes: Mapping[str, Outcome]) -> Figures:
+    """Return the figures of all scenarios by their full names."""
+    return rounded(
+        {
+            f'{scenario}.{name}': value
+            for scenario, outcome in outcomes.items()
+            for name, value in outcome.figures.items()
+        }
+    )
+
+
+def late(figures: Mapping[str, float]) -> float:
+    """Return how many results were published over their budget."""
+    return sum(value for name, value in figures.items() if name.endswith('over_budget'))
+
+
+def bench_stages(wanted: argparse.Namespace) -> int:
+    """Measure where the time of a frame goes."""
+    folder = BUILD / 'bench'
+    subject = prepare(wanted.model, folder / 'work')
+    if isinstance(subject, LeftOut):
+        raise BenchmarkError(subject.reason)
+    frames = stations.trace(
+        Harness(folder), subject, seconds=wanted.seconds, output=folder / 'work' / 'stations.json'
+    )
+    print(*stations.table(frames), sep='\n')
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='tools.benchmark', description='What the node adds.')
+    commands = parser.add_subparsers(required=True, metavar='node | contract | stages')
+    node = commands.add_parser('node', description=bench_node.__doc__)
+    node.set_defaults(run=bench_node)
+    node.add_argument('--models', nargs='+', choices=sorted(MODELS), default=list(MODELS))
+    engines = sorted(VENDOR_LOOPS)
+    node.add_argument('--engines', nargs='*', choices=engines, default=engines)
+    _add_numbers(node, Settings)
+    contract = commands.add_parser('contract', description=bench_contract.__doc__)
+    contract.set_defaults(run=bench_contract)
+    names = list(SCENARIOS)
+    contract.add_argument('--scenarios', nargs='+', choices=names, default=names)
+    _add_numbers(contract, Lengths)
+    stages = commands.add_parser('stages', description=bench_stages.__doc__)
+    stages.set_defaults(run=bench_stages)
+    stages.add_argument('--model', choices=sorted(MODELS), default=INFER_MODEL)
+    stages.add_argument('--seconds', type=float, default=20.0)
+    return parser
+
+
+def _add_numbers(parser: argparse.ArgumentParser, kind: type[Any]) -> None:
+    """Add an option for each field of a dataclass of numbers."""
+    for each in fields(kind):
+        name = each.name.replace('_', '-')
+        read = _number(type(each.default), least=LEAST.get(each.name, 0))
+        parser.add_argument(f'--{name}', type=read, default=each.default, metavar='NUMBER')
+
+
+def _number(kind: type, *, least: float) -> Callable[[str], float]:
+    """Return what reads a number of an option."""
+    words = 'an integer' if kind is int else 'a float'
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            value: float = kind(text)
+            if least <= value < math.inf:
+                return value
+        raise argparse.ArgumentTypeError(f'got {text!r}, expected {words} from {least:g}')
+
+    return read
+
+
+def _given(kind: type[Any], wanted: argparse.Namespace) -> Any:
+    return kind(**{each.name: getattr(wanted, each.name) for each in fields(kind)})
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,112 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+From image to results without ROS.
+
+In step with the camera where its rate is given, because between two frames of a camera caches and
+clocks cool down, and what ROS adds is to be compared with the same network under the same
+conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from itertools import count
+from itertools import takewhile
+import time
+
+import numpy as np
+
+from edge_perception.contract import Frame
+from edge_perception.models.assembly import assemble
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.models.request import Request
+from edge_perception.pose import Intrinsics
+from edge_perception.pose import planar_stages
+from edge_perception.pose import PlanarObjectStage
+from edge_perception.runtime.pipeline import StageTimes
+from edge_perception.simulation.pace import paced
+from tools.benchmark.subjects import ENGINE
+from tools.benchmark.subjects import frames_in
+from tools.benchmark.subjects import LENS
+from tools.benchmark.subjects import Subject
+from tools.benchmark.subjects import THREADS
+
+# Long enough for a figure, short enough to be repeated.
+SECONDS = 2.0
+STAGES = [each.name.removesuffix('_ns') for each in fields(StageTimes)]
+
+
+@dataclass(slots=True)
+class BareLoop:
+    """
+    What was measured, of each frame.
+
+    :param counts: of detections.
+    :param times_ns: of the stages.
+    """
+
+    samples_ms: list[float] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    times_ns: list[tuple[int, ...]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Detections in a frame, on average."""
+        return round(float(np.mean(self.counts)))
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """Medians of the stages by name."""
+        return dict(zip(STAGES, (np.median(self.times_ns, axis=0) / 1e6).tolist()))
+
+
+def run_bare(
+    subject: Subject, *, seconds: float = SECONDS, rate_hz: float = 0.0, warm_up_s: float = 0.0
+) -> BareLoop:
+    """
+    Preprocess, infer and decode frame by frame.
+
+    :param rate_hz: 0 for back to back.
+    :param warm_up_s: before what is measured, in step only.
+    """
+    options = {ENGINE: {'threads': THREADS}}
+    request = Request(model=str(subject.folder), engine=ENGINE, engine_options=options)
+    assembled = assemble(PluginHost(), request, make_stages=planar_stages)
+    pipeline = assembled.pipeline
+    # What the node hears from the camera.
+    lens = Intrinsics.from_camera_info(
+        width=LENS.width, height=LENS.height, k=LENS.matrix.ravel().tolist(), d=LENS.distortion
+    )
+    for stage in pipeline.stages:
+        if isinstance(stage, PlanarObjectStage):
+            stage.calibrate(lens)
+    frames = [Frame(image) for image in np.load(subject.images)]
+    found, warm_up = BareLoop(), round(warm_up_s * rate_hz)
+    end = time.monotonic() + seconds
+    numbers: Iterator[int] = takewhile(
+        lambda number: not number or time.monotonic() < end, count()
+    )
+    if rate_hz:
+        numbers = paced(warm_up + frames_in(seconds, rate_hz), rate_hz=rate_hz)
+    for number in numbers:
+        began_ns = time.monotonic_ns()
+        result = pipeline.process(frames[number % len(frames)], selection=assembled.selection)
+        elapsed_ns = time.monotonic_ns() - began_ns
+        if number >= warm_up:
+            detections = result.perception.detections
+            found.samples_ms.append(elapsed_ns / 1e6)
+            found.counts.append(0 if detections is None else len(detections))
+            found.times_ns.append(astuple(result.times))
+    pipeline.engine.deactivate()
+    return found
+
+
+def typical_ms(subject: Subject) -> float:
+    """Return how long a frame takes."""
+    # Not the median: what else the machine does now and then is no part of the engine.
+    return float(np.percentile(run_bare(subject).samples_ms, 20))

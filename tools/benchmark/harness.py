@@ -1,0 +1,288 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the node, or the echo, with cameras and whatever else a scenario needs, and watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from contextlib import contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
+from dataclasses import field
+import json
+import os
+from pathlib import Path
+import random
+import sys
+import time
+from typing import TypeAlias
+
+import psutil
+
+from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
+from edge_perception.ros.system.process_environment import for_large_images
+from edge_perception.ros.system.process_environment import on_this_machine
+from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
+from edge_perception.simulation.nodes.processes import DOMAINS
+from edge_perception.simulation.playback import Shown
+from tools.benchmark.subjects import BenchmarkError
+from tools.benchmark.subjects import ENGINE
+from tools.benchmark.subjects import frames_in
+from tools.benchmark.subjects import ROOT
+from tools.benchmark.subjects import Subject
+from tools.benchmark.subjects import THREADS
+from tools.processes import Process
+
+# Until a process says that it is ready, and until the last answers and the report after them.
+PATIENCE_S = 60.0
+ENDING_S = 30.0
+# Right after ``activate`` the middleware is still busy with discovery.
+SETTLING_S = 2.0
+RSS_PERIOD_S = 1.0
+POLL_S = 0.1
+Running: TypeAlias = 'AbstractContextManager[Process]'
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStream:
+    """
+    What a camera shows.
+
+    :param name: of the camera; empty for a node with a single one.
+    :param budget_ms: 0 for that of the node.
+    :param phase_s: from the beginning to its first image.
+    """
+
+    name: str
+    rate_hz: float
+    budget_ms: float = 0.0
+    phase_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWork:
+    """Processes that compute without a pause: from when, and for how long, in seconds."""
+
+    processes: int
+    at_s: float
+    for_s: float
+
+
+@dataclass(slots=True)
+class Observed:
+    """
+    What was seen.
+
+    :param begun_ns: monotonic time of the first image.
+    :param shown: images of each camera and their answers.
+    :param reports: the last diagnostics of each camera.
+    :param rss_mb: memory of the node, with seconds since the first image.
+    :param answers_ms: how long questions to the node took, by kind.
+    :param idle_cpu_percent: of a core, active, before any image comes.
+    """
+
+    begun_ns: int = 0
+    shown: dict[str, list[Shown]] = field(default_factory=dict)
+    reports: dict[str, dict[str, str]] = field(default_factory=dict)
+    rss_mb: list[tuple[float, float]] = field(default_factory=list)
+    answers_ms: dict[str, list[float]] = field(default_factory=dict)
+    idle_cpu_percent: float = 0.0
+
+
+class Harness:
+    """
+    Runs one node after the other, in a ROS domain and a namespace of their own.
+
+    Nothing else on the network takes part, whatever the user has set.
+
+    :param workspace: folder for what the processes hand over (work/) and print (logs/).
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self._namespace = f'/bench_{os.getpid()}'
+        self._target = f'{self._namespace}/perception'
+        self._work, self._logs = workspace / 'work', workspace / 'logs'
+        for folder in (self._work, self._logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        chosen = (*DISCOVERY_VARIABLES, *PROFILE_VARIABLES)
+        clean = {name: value for name, value in os.environ.items() if name not in chosen}
+        clean['ROS_DOMAIN_ID'] = str(random.SystemRandom().choice(DOMAINS))
+        clean['ROS_LOG_DIR'] = str(self._logs / 'ros')
+        clean['PYTHONPATH'] = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
+        self._environment = clean | on_this_machine(clean)
+
+    @contextmanager
+    def running(
+        self, name: str, module: str, *arguments: object, camera: bool = False
+    ) -> Iterator[Process]:
+        """
+        Run a module as a process that is gone afterwards.
+
+        :param name: of its log.
+        :param camera: it publishes images, so it gets the profile of Fast DDS for that.
+        """
+        environment = self._environment
+        if camera:
+            environment = environment | for_large_images(environment)
+        process = Process(
+            name,
+            [sys.executable, '-m', module, *map(str, arguments)],
+            log=self._logs / f'{name}.log',
+            environment=environment,
+        )
+        try:
+            yield process
+        finally:
+            process.interrupt()
+
+    def run(
+        self,
+        subject: Subject,
+        streams: Sequence[ImageStream],
+        *,
+        seconds: float,
+        warm_up_s: float = 0.0,
+        idle_s: float = 0.0,
+        work: OtherWork | None = None,
+        questions: int = 0,
+        echo: int | None = None,
+        node: Sequence[object] = ('edge_perception.ros.main',),
+    ) -> Observed:
+        """
+        Show images to a node for a while.
+
+        :param warm_up_s: before what is observed.
+        :param idle_s: how long the active node is watched before any image comes.
+        :param questions: how often everything is asked of the node meanwhile.
+        :param echo: a node that answers with so many boxes or classes takes the place of ours.
+        :param node: module of ours, and arguments before those of ROS.
+        :raises BenchmarkError: a process failed.
+        """
+        observed, begin = Observed(), self._work / 'begin'
+        begin.unlink(missing_ok=True)
+        with ExitStack() as stack:
+            command: Running
+            if echo is None:
+                flags = self._node_flags(subject, streams)
+                command = self.running('node', str(node[0]), *node[1:], *flags)
+            else:
+                topics = {self._images(each): self._results(subject, each) for each in streams}
+                command = self._helper('echo', 'echo', topics=topics, count=echo)
+            running = stack.enter_context(command)
+            _wait_for(running, 'active, ')
+            process = psutil.Process(running.pid)
+            if idle_s:
+                time.sleep(SETTLING_S)
+                process.cpu_percent()
+                observed.idle_cpu_percent = process.cpu_percent(idle_s)
+            helpers = [self._camera(subject, each, seconds, warm_up_s, begin) for each in streams]
+            if questions:
+                output = self._output('asker')
+                order = {'target': self._target, 'times': questions, 'begin': str(begin)}
+                helpers.append(self._helper('asker', 'asker', output=output, **order))
+            children = [stack.enter_context(helper) for helper in helpers]
+            for child in children:
+                _wait_for(child, 'ready')
+            begin.touch()
+            observed.begun_ns = time.monotonic_ns()
+            self._watch(observed, process, children, work, patience_s=warm_up_s + seconds)
+        for each in streams:
+            values = json.loads(self._output(each.name).read_text())
+            shown = [Shown(*fields) for fields in values['shown']]
+            observed.shown[each.name] = shown[round(warm_up_s * each.rate_hz) :]
+            observed.reports[each.name] = values['report']
+        if questions:
+            observed.answers_ms = json.loads(self._output('asker').read_text())
+        return observed
+
+    def _watch(
+        self,
+        observed: Observed,
+        node: psutil.Process,
+        children: Sequence[Process],
+        work: OtherWork | None,
+        *,
+        patience_s: float,
+    ) -> None:
+        """Wait until all children have ended, with the other work at its time."""
+        with ExitStack() as stack:
+            while any(child.status is None for child in children):
+                since_s = (time.monotonic_ns() - observed.begun_ns) / 1e9
+                if len(observed.rss_mb) * RSS_PERIOD_S <= since_s:
+                    observed.rss_mb.append((since_s, node.memory_info().rss / 1e6))
+                if work is not None and since_s >= work.at_s:
+                    # Computes until its time is over.
+                    setup = f'import time; end = time.monotonic() + {work.for_s}'
+                    code = ('-n', 1, '-r', 1, '-s', setup, 'while time.monotonic() < end: pass')
+                    for number in range(work.processes):
+                        stack.enter_context(self.running(f'work_{number}', 'timeit', *code))
+                    work = None
+                if since_s > patience_s + ENDING_S:
+                    raise BenchmarkError(f'the cameras did not end in {since_s:.0f} s')
+                time.sleep(POLL_S)
+        for child in children:
+            if child.status:
+                raise BenchmarkError(f'{child.name} failed: {child.words.strip()}')
+
+    def _camera(
+        self, subject: Subject, stream: ImageStream, seconds: float, warm_up_s: float, begin: Path
+    ) -> Running:
+        frames = round(warm_up_s * stream.rate_hz) + frames_in(seconds, stream.rate_hz)
+        return self._helper(
+            'camera',
+            f'camera_{stream.name}',
+            topic=self._images(stream),
+            results=self._results(subject, stream),
+            status=f'{self._target}: {f"{stream.name} camera".strip()}',
+            images=str(subject.images),
+            rate=stream.rate_hz,
+            frames=max(2, frames),
+            phase=stream.phase_s,
+            begin=str(begin),
+            output=self._output(stream.name),
+        )
+
+    def _helper(self, kind: str, name: str, **order: object) -> Running:
+        if 'output' in order:
+            Path(str(order['output'])).unlink(missing_ok=True)
+            order['output'] = str(order['output'])
+        arguments = (kind, json.dumps(order))
+        return self.running(name, 'tools.benchmark.nodes', *arguments, camera=kind == 'camera')
+
+    def _node_flags(self, subject: Subject, streams: Sequence[ImageStream]) -> list[str]:
+        """Return the arguments of the node: as users run it, with one thread for the engine."""
+        names = [each.name for each in streams if each.name]
+        parameters: dict[str, object] = {
+            'model': subject.folder,
+            f'engine_options.{ENGINE}.threads': THREADS,
+            'autostart': 'true',
+        }
+        if names:
+            parameters['cameras'] = f'[{", ".join(names)}]'
+        for each in streams:
+            prefix = f'{each.name}.' if each.name else ''
+            parameters[f'{prefix}image_topic'] = self._images(each)
+            if each.budget_ms:
+                parameters[f'{prefix}latency_budget_ms'] = float(each.budget_ms)
+        flags = [part for name, value in parameters.items() for part in ('-p', f'{name}:={value}')]
+        return ['--ros-args', '-r', f'__ns:={self._namespace}', *flags]
+
+    def _images(self, stream: ImageStream) -> str:
+        return '/'.join(filter(None, (self._namespace, stream.name, 'image_raw')))
+
+    def _results(self, subject: Subject, stream: ImageStream) -> str:
+        return '/'.join(filter(None, (self._target, stream.name, subject.answers)))
+
+    def _output(self, name: str) -> Path:
+        return self._work / f'{name or "camera"}.json'
+
+
+def _wait_for(process: Process, text: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while text not in process.words:
+        if time.monotonic() > deadline or process.status is not None:
+            words = process.words.strip()
+            raise BenchmarkError(f'expected {text!r} from {process.name}, got: {words}')
+        time.sleep(POLL_S)

@@ -1,0 +1,73 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The report of a benchmark: the machine and the versions, and all figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from datetime import timezone
+from importlib.metadata import distributions
+import json
+import math
+import os
+from pathlib import Path
+import platform
+import re
+import subprocess
+from typing import Any
+
+import psutil
+
+from edge_perception.models.atomic_files import replacing
+from tools.benchmark.subjects import ROOT
+
+PACKAGES = (
+    *('numpy', 'opencv-python-headless', 'opencv-python', 'opencv', 'onnxruntime', 'openvino'),
+    *('ai-edge-litert', 'rclpy'),
+)
+GOVERNOR = Path('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor')
+CPU_INFO = Path('/proc/cpuinfo')
+
+
+def machine_facts() -> dict[str, Any]:
+    """Return what somebody needs who compares figures; unknown is None."""
+    info = CPU_INFO.read_text() if CPU_INFO.is_file() else ''
+    cpu = re.search(r'^[mM]odel(?: name)?\s*: (.*[a-zA-Z].*)', info, re.MULTILINE)
+    git = ['git', '-C', str(ROOT), 'describe', '--always', '--dirty']
+    versions = {each.name: each.version for each in distributions()}
+    return {
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'revision': subprocess.run(git, capture_output=True, text=True).stdout.strip() or None,
+        'cpu': cpu[1] if cpu else platform.processor() or platform.machine(),
+        'cores': os.cpu_count(),
+        'memory_gb': round(psutil.virtual_memory().total / 1e9, 1),
+        'system': platform.platform(),
+        'governor': GOVERNOR.read_text().strip() if GOVERNOR.is_file() else None,
+        'load': [round(value, 2) for value in os.getloadavg()],
+        'python': platform.python_version(),
+        **{name: versions[name] for name in PACKAGES if name in versions},
+    }
+
+
+def write_report(folder: Path, date: str, values: Mapping[str, Any]) -> None:
+    """
+    Write a report in one piece, or not at all, and print its figures as ``name: value``.
+
+    :param date: names the file.
+    :param values: with the figures; infinite ones are null.
+    """
+    path = folder / f'{date.replace(":", "").partition("+")[0]}.json'
+    figures = {
+        name: value if math.isfinite(value) else None for name, value in values['figures'].items()
+    }
+    with replacing(path) as draft:
+        draft.write_text(json.dumps({**values, 'figures': figures}, indent=1) + '\n')
+    print(f'\nwritten to {os.path.relpath(path)}\n')
+    for name, value in values['figures'].items():
+        print(f'{name}: {value:g}')
+
+
+def say(sentence: str) -> None:
+    """Tell what is going on."""
+    print(sentence, flush=True)
