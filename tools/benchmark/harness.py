@@ -17,6 +17,7 @@ from pathlib import Path
 import random
 import sys
 import time
+from typing import Any
 from typing import TypeAlias
 
 import psutil
@@ -156,32 +157,19 @@ class Harness:
         :param warm_up_s: before what is observed.
         :param idle_s: how long the active node is watched before any image comes.
         :param questions: how often everything is asked of the node meanwhile.
-        :param echo: a node that answers with so many boxes or classes takes the place of ours.
-        :param node: module of ours, and arguments before those of ROS.
+        :param echo: boxes or classes in an answer of the echo, which takes the place of the node.
+        :param node: module of the node, and arguments before those of ROS.
         :raises BenchmarkError: a process failed.
         """
         observed, begin = Observed(), self._work / 'begin'
         begin.unlink(missing_ok=True)
         with ExitStack() as stack:
-            command: Running
-            if echo is None:
-                flags = self._node_flags(subject, streams)
-                command = self.running('node', str(node[0]), *node[1:], *flags)
-            else:
-                topics = {self._images(each): self._results(subject, each) for each in streams}
-                command = self._helper('echo', 'echo', topics=topics, count=echo)
-            running = stack.enter_context(command)
+            running = stack.enter_context(self._node(subject, streams, node, echo))
             _wait_for(running, 'active, ')
             process = psutil.Process(running.pid)
-            if idle_s:
-                time.sleep(SETTLING_S)
-                process.cpu_percent()
-                observed.idle_cpu_percent = process.cpu_percent(idle_s)
+            observed.idle_cpu_percent = _idle_cpu_percent(process, idle_s) if idle_s else 0.0
             helpers = [self._camera(subject, each, seconds, warm_up_s, begin) for each in streams]
-            if questions:
-                output = self._output('asker')
-                order = {'target': self._target, 'times': questions, 'begin': str(begin)}
-                helpers.append(self._helper('asker', 'asker', output=output, **order))
+            helpers += [self._asker(questions, begin)] if questions else []
             children = [stack.enter_context(helper) for helper in helpers]
             for child in children:
                 _wait_for(child, 'ready')
@@ -189,12 +177,10 @@ class Harness:
             observed.begun_ns = time.monotonic_ns()
             self._watch(observed, process, children, work, patience_s=warm_up_s + seconds)
         for each in streams:
-            values = json.loads(self._output(each.name).read_text())
-            shown = [Shown(*fields) for fields in values['shown']]
-            observed.shown[each.name] = shown[round(warm_up_s * each.rate_hz) :]
-            observed.reports[each.name] = values['report']
-        if questions:
-            observed.answers_ms = json.loads(self._output('asker').read_text())
+            shown, observed.reports[each.name] = self._read(each.name)
+            warm_up = round(warm_up_s * each.rate_hz)
+            observed.shown[each.name] = [Shown(*values) for values in shown[warm_up:]]
+        observed.answers_ms = self._read('asker') if questions else {}
         return observed
 
     def _watch(
@@ -236,20 +222,36 @@ class Harness:
             topic=self._images(stream),
             results=self._results(subject, stream),
             status=f'{self._target}: {f"{stream.name} camera".strip()}',
-            images=str(subject.images),
+            images=subject.images,
             rate=stream.rate_hz,
             frames=max(2, frames),
             phase=stream.phase_s,
-            begin=str(begin),
+            begin=begin,
             output=self._output(stream.name),
         )
+
+    def _asker(self, times: int, begin: Path) -> Running:
+        order = {'target': self._target, 'times': times, 'begin': begin}
+        return self._helper('asker', 'asker', output=self._output('asker'), **order)
 
     def _helper(self, kind: str, name: str, **order: object) -> Running:
         if 'output' in order:
             Path(str(order['output'])).unlink(missing_ok=True)
-            order['output'] = str(order['output'])
-        arguments = (kind, json.dumps(order))
+        arguments = (kind, json.dumps(order, default=str))
         return self.running(name, 'tools.benchmark.nodes', *arguments, camera=kind == 'camera')
+
+    def _node(
+        self,
+        subject: Subject,
+        streams: Sequence[ImageStream],
+        node: Sequence[object],
+        echo: int | None,
+    ) -> Running:
+        if echo is None:
+            flags = self._node_flags(subject, streams)
+            return self.running('node', str(node[0]), *node[1:], *flags)
+        topics = {self._images(each): self._results(subject, each) for each in streams}
+        return self._helper('echo', 'echo', topics=topics, count=echo)
 
     def _node_flags(self, subject: Subject, streams: Sequence[ImageStream]) -> list[str]:
         """Return the arguments of the node: as users run it, with one thread for the engine."""
@@ -277,6 +279,15 @@ class Harness:
 
     def _output(self, name: str) -> Path:
         return self._work / f'{name or "camera"}.json'
+
+    def _read(self, name: str) -> Any:
+        return json.loads(self._output(name).read_text())
+
+
+def _idle_cpu_percent(process: psutil.Process, idle_s: float) -> float:
+    time.sleep(SETTLING_S)
+    process.cpu_percent()
+    return float(process.cpu_percent(idle_s))
 
 
 def _wait_for(process: Process, text: str) -> None:

@@ -12,6 +12,7 @@ header says which image was answered.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -111,8 +112,8 @@ def camera(
         for number in paced(frames, rate_hz=rate):
             eye.publish(messages[number % len(messages)])
         eye.wait_for_the_last()
-        values = {'shown': [astuple(each) for each in eye.shown()], 'report': eye.report}
-    Path(output).write_text(json.dumps(values))
+        shown = [astuple(each) for each in eye.shown()]
+    Path(output).write_text(json.dumps([shown, eye.report]))
 
 
 def boxes(header: Header, count: int) -> Detection2DArray:
@@ -161,52 +162,65 @@ def echo(*, topics: dict[str, str], count: int) -> None:
             publisher.publish(make(image.header, count))
 
 
-def asker(*, target: str, times: int, begin: str, output: str) -> None:
+class Asker:
     """
-    Ask a node for a service, a parameter and transitions, and write down milliseconds.
-
-    Infinite when there was no answer, or a refusal.
+    Asks a node, and returns milliseconds; infinite when there was no answer, or a refusal.
 
     :param target: fully qualified name of the node.
+    """
+
+    def __init__(self, node: Node, target: str) -> None:
+        self._node = node
+        kinds = (('get_state', GetState), ('change_state', ChangeState))
+        self._clients: dict[str, Any] = {
+            name: node.create_client(kind, f'{target}/{name}')
+            for name, kind in (*kinds, ('set_parameters', SetParameters))
+        }
+
+    def meet(self) -> bool:
+        """Wait for the services; False when they do not come."""
+        return all(client.wait_for_service(TIMEOUT_S) for client in self._clients.values())
+
+    def service(self) -> float:
+        return self._ask('get_state', GetState.Request(), lambda each: each.current_state.label)
+
+    def parameter(self) -> float:
+        value = Parameter('score_threshold', value=0.1).to_parameter_msg()
+        request = SetParameters.Request(parameters=[value])
+        return self._ask('set_parameters', request, lambda each: each.results[0].successful)
+
+    def transition(self, label: str) -> float:
+        request = ChangeState.Request()
+        request.transition.label = label
+        return self._ask('change_state', request, lambda each: each.success)
+
+    def _ask(self, name: str, request: Any, agreed: Callable[[Any], object]) -> float:
+        time.sleep(PAUSE_S)
+        started = time.monotonic()
+        future = self._clients[name].call_async(request)
+        rclpy.spin_until_future_complete(self._node, future, timeout_sec=TIMEOUT_S)
+        took_ms = 1000 * (time.monotonic() - started)
+        return took_ms if future.done() and agreed(future.result()) else float('inf')
+
+
+def asker(*, target: str, times: int, begin: str, output: str) -> None:
+    """
+    Ask a node for a service, a parameter and transitions, and write down milliseconds by kind.
+
     :param begin: starts when this file appears.
     """
     rclpy.init()
     node = Node('asker')
-    clients: dict[str, Any] = {
-        name: node.create_client(kind, f'{target}/{name}')
-        for name, kind in (
-            ('get_state', GetState),
-            ('change_state', ChangeState),
-            ('set_parameters', SetParameters),
-        )
-    }
-
-    def ask(name: str, request: Any, agreed: Any) -> float:
-        time.sleep(PAUSE_S)
-        started = time.monotonic()
-        future = clients[name].call_async(request)
-        rclpy.spin_until_future_complete(node, future, timeout_sec=TIMEOUT_S)
-        took_ms = 1000 * (time.monotonic() - started)
-        return took_ms if future.done() and agreed(future.result()) else float('inf')
-
-    def state_ms() -> float:
-        return ask('get_state', GetState.Request(), lambda answer: answer.current_state.label)
-
-    if not all(client.wait_for_service(TIMEOUT_S) for client in clients.values()):
+    asks = Asker(node, target)
+    if not asks.meet():
         sys.exit(f'{target} offers no services')
-    state_ms()
+    asks.service()
     _wait_for(begin)
-    parameter = Parameter('score_threshold', value=0.1).to_parameter_msg()
-    set_it = SetParameters.Request(parameters=[parameter])
     found: dict[str, list[float]] = {'service': [], 'parameter': [], 'transition': []}
     for _ in range(times):
-        found['service'].append(state_ms())
-        took_ms = ask('set_parameters', set_it, lambda answer: answer.results[0].successful)
-        found['parameter'].append(took_ms)
-        for label in ('deactivate', 'activate'):
-            request = ChangeState.Request()
-            request.transition.label = label
-            found['transition'].append(ask('change_state', request, lambda each: each.success))
+        found['service'].append(asks.service())
+        found['parameter'].append(asks.parameter())
+        found['transition'] += [asks.transition('deactivate'), asks.transition('activate')]
     Path(output).write_text(json.dumps(found))
     node.destroy_node()
     rclpy.try_shutdown()

@@ -12,6 +12,7 @@ from pathlib import Path
 import subprocess
 import sys
 from typing import Any
+from typing import NamedTuple
 
 from edge_perception.simulation.playback import performance
 from edge_perception.simulation.playback import PREFIX
@@ -56,13 +57,8 @@ class Lengths:
     hog_s: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """
-    What a scenario has shown.
-
-    :param details: for the report, e.g. the metrics of ros2_benchmark.
-    """
+class Outcome(NamedTuple):
+    """What a scenario has shown; details are for the report, as the metrics of ros2_benchmark."""
 
     figures: Figures
     details: Mapping[str, Any]

@@ -54,8 +54,7 @@ def main(arguments: list[str]) -> int:
     try:
         ensure(development_plan())
     except SetupError as error:
-        for problem in error.problems:
-            print(f'error: {problem}', file=sys.stderr)
+        print(*(f'error: {each}' for each in error.problems), sep='\n', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('error: interrupted; nothing half-made was left, run again', file=sys.stderr)
@@ -76,7 +75,10 @@ def ensure(plan: EnvironmentPlan) -> None:
         again = stale(plan)
         if 'environment' in again:
             machine.require(plan.interpreter, compilers=not plan.sourced)
-            print(f'Preparing {plan.folder} ({plan.title}); the log is {plan.log}')
+            origin = 'as it is sourced' if plan.sourced else 'from PyPI'
+            release = '.'.join(map(str, plan.interpreter.version))
+            print(f'Preparing {plan.folder}: ROS 2 {plan.ros} {origin}, Python {release}; '
+                  f'the log is {plan.log}')  # fmt: skip
             plan.log.write_text('', encoding='utf-8')
             with replacing(plan.folder):
                 making = ('making a virtual environment (about 5 s)', partial(_make_venv, plan))

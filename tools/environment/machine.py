@@ -74,10 +74,6 @@ class Interpreter:
         """Major and minor version, as in the names of Debian's packages."""
         return f'{self.version[0]}.{self.version[1]}'
 
-    @property
-    def release(self) -> str:
-        return '.'.join(map(str, self.version))
-
     @classmethod
     def probe(cls, path: str | Path) -> Interpreter:
         """Ask the interpreter itself; OSError or CalledProcessError where it does not run."""

@@ -56,11 +56,6 @@ class EnvironmentPlan:
     def log(self) -> Path:
         return self.workshop / 'log.txt'
 
-    @property
-    def title(self) -> str:
-        origin = f'the sourced ROS 2 {self.ros}' if self.sourced else f'ROS 2 {self.ros} from PyPI'
-        return f'{origin}, Python {self.interpreter.release}'
-
 
 def development_plan() -> EnvironmentPlan:
     """
