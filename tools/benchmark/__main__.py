@@ -145,13 +145,13 @@ def infer_figures(
     found: Figures = {}
     for engine in engines if folders else ():
         say(f'infer of {engine} beside the loop of its vendor')
-        with harness.running(engine, 'tools.benchmark.vendor_loops', folders[0], engine) as loops:
-            status, words = loops.wait(None), loops.words.strip()
-        if status:
-            left_out.append(LeftOut(engine, words))
-            say(f'{engine} is left out: {words}')
+        try:
+            words = harness.finished('tools.benchmark.vendor_loops', folders[0], engine)
+        except BenchmarkError as error:
+            left_out.append(LeftOut(engine, str(error)))
+            say(f'{engine} is left out: {error}')
             continue
-        figures = json.loads(words.splitlines()[-1])
+        figures = json.loads(words)
         found |= {f'{engine}.{name}': value for name, value in figures.items()}
     return rounded(found)
 

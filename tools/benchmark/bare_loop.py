@@ -5,18 +5,22 @@ From image to results without ROS.
 
 In step with the camera where its rate is given, because between two frames of a camera caches and
 clocks cool down, and what ROS adds is to be compared with the same network under the same
-conditions.
+conditions. As a process: ``python -m tools.benchmark.bare_loop ORDER``, the order in JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from dataclasses import astuple
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
 from itertools import count
 from itertools import takewhile
+import json
+from pathlib import Path
+import sys
 import time
 
 import numpy as np
@@ -110,3 +114,9 @@ def typical_ms(subject: Subject) -> float:
     """Return how long a frame takes."""
     # Not the median: what else the machine does now and then is no part of the engine.
     return float(np.percentile(run_bare(subject).samples_ms, 20))
+
+
+if __name__ == '__main__':
+    order = json.loads(sys.argv[1])
+    measured = run_bare(Subject('', Path(order.pop('folder')), Path(order.pop('images'))), **order)
+    print(json.dumps(asdict(measured)))

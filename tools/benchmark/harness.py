@@ -138,6 +138,18 @@ class Harness:
         finally:
             process.interrupt()
 
+    def finished(self, module: str, *arguments: object) -> str:
+        """
+        Run a module as a process to its end, and return the last line that it prints.
+
+        :raises BenchmarkError: it failed, with all that it printed.
+        """
+        with self.running(module.rpartition('.')[2], module, *arguments) as process:
+            status = process.wait(None)
+        if status:
+            raise BenchmarkError(process.words.strip())
+        return process.words.strip().splitlines()[-1]
+
     def run(
         self,
         subject: Subject,

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+import json
 from typing import Any
 
 import numpy as np
 
 from tools.benchmark.bare_loop import BareLoop
-from tools.benchmark.bare_loop import run_bare
 from tools.benchmark.figures import Figures
 from tools.benchmark.figures import latencies_ms
 from tools.benchmark.figures import overhead_figures
@@ -76,8 +76,10 @@ def measure_round(
     :raises BenchmarkError: one of them could not be measured.
     """
     say(f'{subject.name}: bare loop')
-    rate_hz = sum(each.rate_hz for each in streams)
-    bare = run_bare(subject, rate_hz=rate_hz, seconds=seconds, warm_up_s=warm_up_s)
+    paths = {'folder': str(subject.folder), 'images': str(subject.images)}
+    pace = {'rate_hz': sum(each.rate_hz for each in streams), 'warm_up_s': warm_up_s}
+    order = json.dumps({**paths, **pace, 'seconds': seconds})
+    bare = BareLoop(**json.loads(harness.finished('tools.benchmark.bare_loop', order)))
     say(f'{subject.name}: node')
     node = harness.run(subject, streams, seconds=seconds, warm_up_s=warm_up_s, idle_s=idle_s)
     say(f'{subject.name}: echo')

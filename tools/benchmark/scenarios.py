@@ -41,7 +41,7 @@ FORMATS = {
     '1080p_raw': ('1920x1080',),
     '1080p_compressed': ('1920x1080', '--compressed'),
 }
-FIXED_RATES_HZ = (10, 30, 60)
+FIXED_RATES_HZ = (10.0, 30.0, 60.0)
 # Bare loop, node and echo take turns so often, and cameras so fast.
 ROUNDS = 3
 TURN_S = 0.05
@@ -174,7 +174,7 @@ def throughput(this: Scenario, harness: Harness, subject: Subject, lengths: Leng
     """As ``edge-perception bench --node`` measures it, which looks for the peak."""
     found: Figures = {}
     details: dict[str, Any] = {}
-    rates = ','.join(map(str, FIXED_RATES_HZ))
+    rates = ','.join(f'{rate:g}' for rate in FIXED_RATES_HZ)
     command = [
         *(
             sys.executable,
@@ -193,12 +193,12 @@ def throughput(this: Scenario, harness: Harness, subject: Subject, lengths: Leng
         if not done.stdout:
             raise BenchmarkError(f'edge-perception bench ended with status {done.returncode}')
         shown = json.loads(done.stdout)
-        runs = shown['runs']
         found |= {f'{name}.{key}': shown[key] for key in ('over_budget', 'peak_hz')}
+        details[name] = shown['runs']['peak']
         for rate in FIXED_RATES_HZ:
-            mean = runs[f'{rate}fps'].get(f'{PREFIX}MEAN_LATENCY', float('nan'))
-            found[f'{name}.{rate}hz_mean_latency_ms'] = mean
-        details[name] = runs.pop('peak') | runs
+            details[name][f'{rate}fps'] = metrics = shown['runs'][f'{rate:g}fps']
+            mean = metrics.get(f'{PREFIX}MEAN_LATENCY', float('nan'))
+            found[f'{name}.{rate:g}hz_mean_latency_ms'] = mean
     return Outcome(found, details)
 
 
