@@ -21,7 +21,6 @@ import json
 from pathlib import Path
 import queue
 import sys
-import threading
 import time
 from typing import Any
 
@@ -30,11 +29,9 @@ from lifecycle_msgs.srv import GetState
 import numpy as np
 from rcl_interfaces.srv import SetParameters
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -45,11 +42,12 @@ from vision_msgs.msg import ObjectHypothesis
 from edge_perception.contract import Detections
 from edge_perception.contract import LabelMap
 from edge_perception.ros.input.camera_info import camera_info_beside
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.output.result_messages import detections_message
 from edge_perception.ros.system import qos
+from edge_perception.ros.system.spinning import Spinner
 from edge_perception.simulation.nodes import playback_camera
 from edge_perception.simulation.nodes.rendered_camera import camera_info_message
-from edge_perception.simulation.nodes.rendered_camera import image_message
 from edge_perception.simulation.pace import paced
 from tools.benchmark.subjects import LENS
 
@@ -62,21 +60,14 @@ POLL_S = 0.005
 @contextmanager
 def spun(name: str) -> Iterator[Node]:
     """Give a node that a thread spins."""
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node, executor = Node(name), SingleThreadedExecutor()
-    executor.add_node(node)
-    spinner = threading.Thread(target=playback_camera.spin, args=(executor,), daemon=True)
-    spinner.start()
+    spinner = Spinner()
     try:
-        yield node
+        yield spinner.add(lambda context: Node(name, context=context))
     finally:
-        executor.shutdown()
-        spinner.join()
-        node.destroy_node()
-        rclpy.try_shutdown()
+        spinner.close()
 
 
-class CalibratedCamera(playback_camera.Camera):
+class CalibratedCamera(playback_camera.PlaybackCamera):
     """Publishes a CameraInfo with each image."""
 
     def __init__(self, node: Node, *, topic: str, **more: Any) -> None:
@@ -102,7 +93,7 @@ def camera(
     :param phase: seconds until the first image.
     :param begin: starts when this file appears.
     """
-    messages = [image_message(each, header=HEADER) for each in np.load(images)]
+    messages = [image_message(each, encoding='bgr8', header=HEADER) for each in np.load(images)]
     with spun('camera') as node:
         eye = CalibratedCamera(node, **topics)
         if not eye.meet():
