@@ -83,6 +83,7 @@ setup(
         # The built-in models and engines come to the host as anybody's plugin does.
         NAME: [
             f'decoders = {NAME}.decoders',
+            f'stages = {NAME}.pose',
             *(f'{name[len(NAME) + 1 :]} = {name}' for name in plugins),
         ],
     },

@@ -55,7 +55,7 @@ def files() -> dict[Path, str]:
 
 def default_yaml() -> str:
     """Return a parameter file that changes nothing."""
-    own, *others = node_specs(own_host().engines).values()
+    own, *others = node_specs(own_host().engines, own_host().stages).values()
     text = HEAD + '\n'.join(map(_entry, own)) + CAMERAS
     for spec in camera_specs(['front']).values():
         words = textwrap.fill(f'{spec.meaning}; {spec.expected()}', WIDTH - 10)
@@ -66,7 +66,11 @@ def default_yaml() -> str:
 
 def parameter_schema() -> dict[str, Any]:
     """Return the JSON schema of a parameter file."""
-    specs = [spec for each in node_specs(own_host().engines).values() for spec in each]
+    specs = [
+        spec
+        for each in node_specs(own_host().engines, own_host().stages).values()
+        for spec in each
+    ]
     of_camera = {
         name.partition('.')[2]: _schema(spec) for name, spec in camera_specs(['<name>']).items()
     }

@@ -36,13 +36,19 @@ from edge_perception.ros.parameters.reading import node_specs
 from edge_perception.testing.conformance import BuilderConformance
 from edge_perception.testing.conformance import DecoderConformance
 from edge_perception.testing.conformance import EngineConformance
+from edge_perception.testing.conformance import StageConformance
 from edge_perception.testing.conformance.clauses import clauses_of
 from edge_perception.testing.conformance.clauses import Conformance
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r'(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)', re.DOTALL)
-KITS = {'engine': EngineConformance, 'decoder': DecoderConformance, 'builder': BuilderConformance}
-HOOKS = ('register_engines', 'register_decoders', 'register_builders')
+KITS = {
+    'engine': EngineConformance,
+    'decoder': DecoderConformance,
+    'builder': BuilderConformance,
+    'stage': StageConformance,
+}
+HOOKS = tuple(f'register_{kind}s' for kind in KITS)
 
 
 def own_host() -> PluginHost:
@@ -56,7 +62,7 @@ def tables() -> dict[str, str]:
     """Return the text of every generated block by its name."""
     host = own_host()
     return {
-        **{name: _options(specs) for name, specs in node_specs(host.engines).items()},
+        **{name: _options(specs) for name, specs in node_specs(host.engines, host.stages).items()},
         'launch-parameters': _table(
             ('parameter', 'meaning'),
             (

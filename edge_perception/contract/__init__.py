@@ -63,6 +63,13 @@ from edge_perception.contract.options import option_specs
 from edge_perception.contract.options import Options
 from edge_perception.contract.options import OptionSpec
 from edge_perception.contract.options import parse_options
+from edge_perception.contract.stage import Calibration
+from edge_perception.contract.stage import OUTPUT_KINDS
+from edge_perception.contract.stage import Reads
+from edge_perception.contract.stage import SideImage
+from edge_perception.contract.stage import Stage
+from edge_perception.contract.stage import STAGE_TASKS
+from edge_perception.contract.stage import StageInputs
 from edge_perception.contract.types import Availability
 from edge_perception.contract.types import Classes
 from edge_perception.contract.types import Detections
@@ -88,6 +95,7 @@ __all__ = [
     'BuildReport',
     'Builder',
     'CONTRACT_VERSION',
+    'Calibration',
     'Capabilities',
     'Classes',
     'CombinedError',
@@ -124,6 +132,7 @@ __all__ = [
     'ModelDescription',
     'ModelManifest',
     'ModelNotFoundError',
+    'OUTPUT_KINDS',
     'ObjectPose',
     'OptionError',
     'OptionSpec',
@@ -132,7 +141,12 @@ __all__ = [
     'PluginError',
     'PoseRecipe',
     'Quantization',
+    'Reads',
+    'STAGE_TASKS',
     'Selection',
+    'SideImage',
+    'Stage',
+    'StageInputs',
     'TASKS',
     'Tensor',
     'TensorMismatchError',

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The three hooks, all called at configure time only, one plugin at a time, guarded by the host.
+The four hooks, all called at configure time only, one plugin at a time, guarded by the host.
 
 A plugin is a module named by an entry point of the group ``edge_perception``. It states the
 contract that it was written for, and implements any of the hooks::
@@ -26,6 +26,7 @@ import pluggy
 from edge_perception.contract.builder import Builder
 from edge_perception.contract.decoder import Decoder
 from edge_perception.contract.engine import EngineType
+from edge_perception.contract.stage import Stage
 
 # Its last part rises when something is added, its first part when something is removed or changed;
 # below 1.0 the last part counts as the first.
@@ -61,3 +62,8 @@ def register_decoders(register: Callable[[type[Decoder]], None], host: HostInfo)
 @hookspec
 def register_builders(register: Callable[[Builder], None], host: HostInfo) -> None:
     """Offer builders: call ``register`` with an instance for each. Thread: the host's."""
+
+
+@hookspec
+def register_stages(register: Callable[[type[Stage]], None], host: HostInfo) -> None:
+    """Offer stages: call ``register`` with the class of each. Thread: the host's."""

@@ -251,12 +251,15 @@ class ObjectPose:
     :param covariance: float64 (6, 6), order x, y, z, rotation about x, y, z; meters and radians;
         never zeros, because zeros read as certainty.
     :param instance: row of the detections or keypoints that the pose belongs to.
+    :param axes: float64 (4, 2), where the origin and the ends of x, y, z are in the source image,
+        pixels, for drawing; None where the stage does not say.
     """
 
     position: npt.NDArray[np.float64]
     orientation: npt.NDArray[np.float64]
     covariance: npt.NDArray[np.float64]
     instance: int = 0
+    axes: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +269,8 @@ class Perception:
 
     :param mask: uint8, class of each pixel, of the size of the source image.
     :param poses: one for each instance whose pose could be found.
+    :param extras: what stages publish besides, by the topic that they declare; without one where
+        there is nothing to publish.
     """
 
     detections: Detections | None = None
@@ -273,6 +278,7 @@ class Perception:
     classes: Classes | None = None
     mask: UInt8Array | None = None
     poses: tuple[ObjectPose, ...] = ()
+    extras: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 import time
 
+from edge_perception.contract import Calibration
 from edge_perception.contract import check_input
 from edge_perception.contract import CombinedError
 from edge_perception.contract import Decoder
@@ -22,12 +22,12 @@ from edge_perception.contract import EngineError
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import ManifestError
-from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
 from edge_perception.contract import PluginError
 from edge_perception.contract import Selection
+from edge_perception.contract import Stage
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.models.artifact_directories import current_entries
 from edge_perception.models.artifact_directories import model_shelf
@@ -44,21 +44,15 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.models.request import make_selection
 from edge_perception.models.request import Request
+from edge_perception.models.stages import in_order
+from edge_perception.models.stages import make_stage
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.pipeline import Pipeline
-from edge_perception.runtime.pipeline import Stage
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.runtime.preprocessing import ROTATIONS
 
 # The first run is slower than all others.
 WARM_UP_RUNS = 3
-
-MakeStages = Callable[[ModelManifest], Sequence[Stage]]
-
-
-def no_stages(manifest: ModelManifest) -> Sequence[Stage]:
-    """Return nothing: what the decoder says is all."""
-    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,9 @@ class Assembled:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what should be mended although it works, in words."""
-        return tuple(filter(None, (self._unproven(), self._labels_that_do_not_fit())))
+        return tuple(
+            filter(None, (self._unproven(), self._labels_that_do_not_fit(), self._no_poses()))
+        )
 
     def _unproven(self) -> str:
         if not self.artifact.warning:
@@ -96,6 +92,11 @@ class Assembled:
             f'the model names {names} classes, its network has {classes}; complete labels in the '
             'manifest, a class without a name is reported as its index'
         )
+
+    def _no_poses(self) -> str:
+        if not self.model.manifest.object_points or 'poses' in self.pipeline.tasks:
+            return ''
+        return 'the model has object_points, but no plugin with a stage for poses is loaded'
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,6 @@ def assemble(
     *,
     model: Model | None = None,
     found: Sequence[EdgePerceptionError] = (),
-    make_stages: MakeStages = no_stages,
     clock: Clock = time.monotonic_ns,
 ) -> Assembled:
     """
@@ -135,7 +135,6 @@ def assemble(
 
     :param model: where it was found already; else the one that is asked for is looked up.
     :param found: errors that the caller found before; they are raised together with ours.
-    :param make_stages: makes what comes after the decoder of a model.
     :raises CombinedError: several things are wrong.
     :raises EdgePerceptionError: one thing is wrong.
     """
@@ -149,7 +148,7 @@ def assemble(
     with collect(errors):
         loaders, passed_over = _make_loaders(host, request, model)
     with collect(errors):
-        rest = _make_rest(host, request, model, make_stages) if model else None
+        rest = _make_rest(host, request, model) if model else None
     raise_all(errors)
     assert rest is not None
     return _load_first(loaders, rest, request, passed_over=passed_over, clock=clock)
@@ -249,10 +248,11 @@ def _choose_artifact(
         return choose_artifact(model, engine_type, options, wish=request.artifact, shelves=shelves)
 
 
-def _make_rest(host: PluginHost, request: Request, model: Model, make_stages: MakeStages) -> _Rest:
+def _make_rest(host: PluginHost, request: Request, model: Model) -> _Rest:
     """Check all that does not depend on the engine, and say all that is wrong."""
     errors: list[EdgePerceptionError] = []
-    decoder_type = decoder_options = selection = stages = None
+    decoder_type = decoder_options = selection = None
+    stages: list[Stage | None] = []
     with collect(errors):
         decoder_type = _choose_decoder(host, model)
         owner = f'decoder {decoder_type.name!r} of {model.manifest.name}'
@@ -260,12 +260,15 @@ def _make_rest(host: PluginHost, request: Request, model: Model, make_stages: Ma
         decoder_options = parse_options(decoder_type.options_type, wishes, owner=owner)
     with collect(errors):
         selection = make_selection(request, model)
-    with collect(errors):
-        stages = make_stages(model.manifest)
+    for name, stage_type in host.stages.items():
+        with collect(errors):
+            values = request.stage_options.get(name, {})
+            stages.append(make_stage(stage_type, model.manifest, values))
     raise_all(errors)
     assert decoder_type is not None and decoder_options is not None
-    assert selection is not None and stages is not None
-    return _Rest(decoder_type, decoder_options, selection, stages)
+    assert selection is not None
+    wanted = [stage for stage in stages if stage is not None]
+    return _Rest(decoder_type, decoder_options, selection, wanted)
 
 
 def _choose_decoder(host: PluginHost, model: Model) -> type[Decoder]:
@@ -323,7 +326,7 @@ def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipel
     outputs = tuple(each.real() for each in engine.outputs)
     with mistakes_of(f'decoder {rest.decoder_type.name!r}'):
         decoder = rest.decoder_type(manifest, outputs=outputs, options=rest.decoder_options)
-    _check_stages(loader.model, decoder, rest.stages)
+    stages = in_order(rest.stages, decoder=decoder, model=str(loader.model.folder))
     preprocessor = Preprocessor(manifest.input, spec=spec, rotation=rotation)
     engine.activate()
     try:
@@ -337,26 +340,12 @@ def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipel
         decoder=decoder,
         preprocessor=preprocessor,
         input_name=spec.name,
-        stages=rest.stages,
+        stages=stages,
+        # What nobody else knows; whoever has a camera takes that of the camera.
+        suppliers={'calibration': Calibration.guessed},
         warm_up_ns=warm_up_ns,
         clock=clock,
     )
-
-
-def _check_stages(model: Model, decoder: Decoder, stages: Sequence[Stage]) -> None:
-    """Refuse a decoder without what comes after it lives on: that would see nothing for ever."""
-    given = decoder.tasks
-    for stage in stages:
-        if missing := ', '.join(sorted(stage.needs - given)):
-            raise ManifestError(
-                str(model.folder),
-                [
-                    f'decoder.name: {decoder.name!r} gives {", ".join(sorted(given))}, but '
-                    f'object_points need {missing}; choose a decoder that gives them, or leave '
-                    'object_points out'
-                ],
-            )
-        given |= stage.tasks
 
 
 def _warm_up(engine: Engine, clock: Clock) -> int:

@@ -18,7 +18,11 @@ from edge_perception.contract import Decoder
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineType
 from edge_perception.contract import PluginError
+from edge_perception.contract import Stage
 from edge_perception.contract.errors import named
+
+# Times that diagnostics report beside those of stages.
+TAKEN_BY_TIMES = ('convert', 'preprocess', 'infer', 'decode', 'publish')
 
 
 class RefusedError(PluginError):
@@ -110,9 +114,25 @@ def _is_builder(item: Any) -> bool:
     return isinstance(item, Builder) and _has_name(item) and hasattr(item, 'suffix')
 
 
+def _is_stage(item: Any) -> bool:
+    return (
+        isinstance(item, type)
+        and issubclass(item, Stage)
+        and not isabstract(item)
+        and _has_name(item)
+        and re.fullmatch('[a-z][a-z0-9_]*', item.name) is not None
+        and item.name not in TAKEN_BY_TIMES
+    )
+
+
 # What fits and how it is called in messages; a host that took less would fail much later.
 KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     'engine': (_is_engine, 'an instance of EngineType with name and artifact_suffixes'),
     'decoder': (_is_decoder, 'a subclass of Decoder with name, tasks and _decode'),
     'builder': (_is_builder, 'an instance of Builder with name and suffix'),
+    'stage': (
+        _is_stage,
+        'a subclass of Stage with applies, _run and a name of lower case letters, digits and _, '
+        f'none of {", ".join(TAKEN_BY_TIMES)}',
+    ),
 }

@@ -32,6 +32,7 @@ from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.contract import hookspecs
 from edge_perception.contract import HostInfo
 from edge_perception.contract import option_specs
+from edge_perception.contract import Stage
 from edge_perception.contract.errors import named
 from edge_perception.contract.fields import shown
 from edge_perception.models.plugin_checks import declared_contract
@@ -70,7 +71,7 @@ class PluginEntry:
 
 class PluginHost:
     """
-    Owns the registries of engines, decoders and builders.
+    Owns the registries of engines, decoders, builders and stages.
 
     :param candidates: entry points to look at; None stands for those installed.
     :param environ: where the allow list and the block list are read.
@@ -87,6 +88,7 @@ class PluginHost:
         self.engines: dict[str, EngineType] = {}
         self.decoders: dict[str, type[Decoder]] = {}
         self.builders: dict[str, Builder] = {}
+        self.stages: dict[str, type[Stage]] = {}
         if candidates is None:
             candidates = entry_points(group=ENTRY_POINT_GROUP)
         self.plugins = tuple(self._load(point) for point in _ordered(candidates))
@@ -132,9 +134,8 @@ class PluginHost:
             if f'{kind} {item.name}' in offers:
                 raise RefusedError(f'offers the {offer} twice', remedy='report it to its author')
             offers.append(f'{kind} {item.name}')
-        registries = {'engine': self.engines, 'decoder': self.decoders, 'builder': self.builders}
         for kind, item in offered:
-            registries[kind][item.name] = item  # type: ignore[index]
+            getattr(self, f'{kind}s')[item.name] = item
             self._owners[kind, item.name] = owner
         return tuple(offers)
 
@@ -187,9 +188,8 @@ def _ask(module: Any, *, name: str) -> list[tuple[str, Any]]:
         contract_version=CONTRACT_VERSION,
         logger=logging.getLogger(f'edge_perception.plugins.{name}'),
     )
-    manager.hook.register_engines(register=taker('engine'), host=host)
-    manager.hook.register_decoders(register=taker('decoder'), host=host)
-    manager.hook.register_builders(register=taker('builder'), host=host)
+    for kind in KINDS:
+        getattr(manager.hook, f'register_{kind}s')(register=taker(kind), host=host)
     if not offered:
         raise RefusedError(
             'registers nothing', remedy='mark its hooks with hookimpl, and call register'

@@ -26,6 +26,7 @@ class Request:
     :param model: path or name.
     :param engine: name of the engine, or ``auto`` for the best that can load the model.
     :param engine_options: by engine, then by name; checked against the engine's own list.
+    :param stage_options: the same for stages.
     :param artifact: which file the engine shall load.
     :param rotation: how far the camera is turned: 0, 90, 180 or 270 degrees clockwise.
     :param score_threshold: this and the following: None stands for what the model recommends.
@@ -35,6 +36,7 @@ class Request:
     model: str
     engine: str
     engine_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stage_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     artifact: ArtifactWish = field(default_factory=ArtifactWish)
     rotation: int = 0
     score_threshold: float | None = None

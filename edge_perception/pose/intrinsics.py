@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_perception.contract import Calibration
+from edge_perception.contract import Frame
 from edge_perception.contract import IntrinsicsError
 
 Floats = npt.NDArray[np.float64]
@@ -62,6 +64,23 @@ class Intrinsics:
     distortion: Floats
     model: str = 'plumb_bob'
     shift: Floats = field(default_factory=lambda: np.zeros(3))
+
+    @classmethod
+    def of(cls, calibration: Calibration, frame: Frame) -> Intrinsics:
+        """
+        Return the intrinsics for a frame.
+
+        :raises IntrinsicsError: the camera is not calibrated, or not for frames of this size.
+        """
+        return cls.from_camera_info(
+            width=calibration.width,
+            height=calibration.height,
+            k=calibration.k,
+            d=calibration.d,
+            p=calibration.p,
+            model=calibration.model,
+            rectified=calibration.rectified,
+        ).fitted(frame.width, frame.height, roi=calibration.roi)
 
     @classmethod
     def from_camera_info(

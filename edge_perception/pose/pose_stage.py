@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 
@@ -12,15 +11,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_perception.contract import Calibration
 from edge_perception.contract import Detections
 from edge_perception.contract import Frame
-from edge_perception.contract import ImageTransform
 from edge_perception.contract import IntrinsicsError
 from edge_perception.contract import Keypoints
 from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import ObjectPose
+from edge_perception.contract import Options
 from edge_perception.contract import Perception
+from edge_perception.contract import Reads
+from edge_perception.contract import Stage
+from edge_perception.contract import StageInputs
 from edge_perception.pose.consensus import MINIMUM_POINTS
 from edge_perception.pose.estimator import PlanarPoseEstimator
 from edge_perception.pose.estimator import PoseEstimate
@@ -30,47 +33,44 @@ from edge_perception.pose.solver import rotation_matrix
 
 NO_INTRINSICS = 'the intrinsics of the camera are not known'
 _GRAY = {'bgr8': cv2.COLOR_BGR2GRAY, 'rgb8': cv2.COLOR_RGB2GRAY}
-# A guess for a camera that nobody calibrated: a lens with 64 degrees. It serves only to tell
-# whether keypoints lie in one plane, which depends little on it, and to compare two engines on one
-# picture; no pose is published from it.
-_GUESSED_FOCAL_LENGTH = 0.8
 
 
-def planar_stages(manifest: ModelManifest) -> Sequence[PlanarObjectStage]:
-    """
-    Return the stage for a model whose manifest says where its keypoints are on the object.
-
-    :raises ManifestError: the object is not flat, or has too few keypoints.
-    """
-    count = len(manifest.object_points)
-    if 0 < count < MINIMUM_POINTS:
-        raise ManifestError(
-            manifest.name,
-            [f'object_points: got {count} points, expected at least {MINIMUM_POINTS} for a pose'],
-        )
-    if any(z != 0 for _, _, z in manifest.object_points):
-        raise ManifestError(
-            manifest.name,
-            ['object_points: got points with z other than 0, expected a flat object'],
-        )
-    return (PlanarObjectStage(manifest),) if manifest.object_points else ()
-
-
-class PlanarObjectStage:
+class PlanarObjectStage(Stage):
     """
     Confirms instances by their geometry, boxes them, and finds their poses.
 
-    An instance whose keypoints do not lie as on the object is not reported at all. Called by the
-    thread of the pipeline; ``calibrate`` may be called by any.
+    An instance whose keypoints do not lie as on the object is not reported at all. A camera that
+    is not calibrated gets no poses; a guess of its lens then serves to confirm and box instances,
+    which depends little on it.
     """
 
+    name = 'pose'
     tasks = frozenset({'detections', 'keypoints', 'poses'})
     needs = frozenset({'keypoints'})
+    problem = NO_INTRINSICS
 
-    def __init__(self, manifest: ModelManifest) -> None:
-        recipe = manifest.pose
-        self._needs_image = recipe.refine or bool(recipe.pattern)
-        self._object_points = np.array(manifest.object_points, np.float64)
+    @classmethod
+    def applies(cls, manifest: ModelManifest, options: Options) -> bool:
+        """Tell whether the manifest says where its keypoints are on the object."""
+        points = manifest.object_points
+        problems = []
+        if 0 < len(points) < MINIMUM_POINTS:
+            problems.append(
+                f'object_points: got {len(points)} points, expected at least {MINIMUM_POINTS} '
+                'for a pose'
+            )
+        if any(z != 0 for _, _, z in points):
+            problems.append(
+                'object_points: got points with z other than 0, expected a flat object'
+            )
+        if problems:
+            raise ManifestError(manifest.name, problems)
+        return bool(points)
+
+    def _bind(self) -> None:
+        recipe = self.manifest.pose
+        self.reads = Reads(image=recipe.refine or bool(recipe.pattern), calibration=True)
+        self._object_points = np.array(self.manifest.object_points, np.float64)
         self._estimator = PlanarPoseEstimator(
             self._object_points,
             keypoint_sigma=recipe.keypoint_sigma,
@@ -78,36 +78,15 @@ class PlanarObjectStage:
             refined_sigma=recipe.refined_sigma,
             pattern=recipe.pattern,
         )
-        self._calibration: _Calibration = _Calibration(None, (0, 0, 0, 0), NO_INTRINSICS)
-        self._fitted: tuple[_Calibration, tuple[int, int], _Camera] | None = None
-        # Why no object can get a pose, in words; empty when nothing stands in the way.
-        self.problem = NO_INTRINSICS
+        self._fitted: tuple[Calibration | None, int, int, _Camera] | None = None
 
-    def calibrate(
-        self, intrinsics: Intrinsics | None, *, roi: Sequence[int] = (0, 0, 0, 0), why: str = ''
-    ) -> None:
-        """
-        Take the latest intrinsics of the camera.
-
-        :param intrinsics: None switches poses off.
-        :param roi: x offset, y offset, width, height of the part that is read out; zeros: all.
-        :param why: why there are none, in words.
-        """
-        x, y, width, height = roi
-        # In this order: the thread of the pipeline writes what is wrong with the calibration.
-        self.problem = why
-        self._calibration = _Calibration(intrinsics, (x, y, width, height), why)
-
-    def __call__(
-        self, frame: Frame, perception: Perception, transform: ImageTransform
-    ) -> Perception:
-        """Return the confirmed instances with boxes and, for a calibrated camera, poses."""
-        camera = self._camera(frame)
+    def _run(self, inputs: StageInputs) -> Perception:
+        perception, camera = inputs.perception, self._camera(inputs)
         keypoints = perception.keypoints
         assert keypoints is not None
         if not len(keypoints):
             return replace(perception, detections=Detections.empty(), poses=())
-        found = self._look(frame, keypoints, camera, transform)
+        found = self._look(inputs, keypoints, camera)
         found.sort(key=lambda instance: -instance.score)
         rows = [instance.row for instance in found]
         class_id, track_id = np.zeros(len(keypoints), np.int32), None
@@ -129,27 +108,9 @@ class PlanarObjectStage:
             ),
         )
 
-    def axes(self, frame: Frame, pose: ObjectPose) -> Floats:
-        """
-        Return where the axes of an object are in the image, for drawing.
-
-        :return: origin and ends of x, y, z, (4, 2), pixels; an axis is as long as half the object.
-        """
-        intrinsics = self._camera(frame).intrinsics
-        length = 0.5 * float(np.ptp(self._object_points, axis=0).max())
-        ends = np.concatenate([np.zeros((1, 3)), length * np.eye(3)])
-        position = pose.position + intrinsics.shift
-        return intrinsics.pixels(ends @ rotation_matrix(pose.orientation).T + position)
-
-    def _look(
-        self,
-        frame: Frame,
-        keypoints: Keypoints,
-        camera: _Camera,
-        transform: ImageTransform,
-    ) -> list[_Instance]:
+    def _look(self, inputs: StageInputs, keypoints: Keypoints, camera: _Camera) -> list[_Instance]:
         """Return the instances whose keypoints lie as on the object."""
-        gray = self._gray(frame)
+        gray, transform = self._gray(inputs.frame), inputs.transform
         # Stretched pictures: the side on which a pixel of the network's is larger.
         scale = 1 / min(transform.scale_x, transform.scale_y)
         found: list[_Instance] = []
@@ -159,31 +120,41 @@ class PlanarObjectStage:
             )
             if estimate is not None:
                 mean = float(score[estimate.used].mean())
-                pose = camera.in_header_frame(estimate.pose) if camera.calibrated else None
+                pose = self._published(estimate.pose, camera) if camera.calibrated else None
                 found.append(_Instance(row, mean, self._box(estimate, camera), pose))
         return found
 
     def _gray(self, frame: Frame) -> npt.NDArray[np.uint8] | None:
         """Return what refinement and the pattern need to see."""
-        if not self._needs_image:
+        if not self.reads.image:
             return None
         if frame.encoding not in _GRAY:
             return frame.image
         return np.asarray(cv2.cvtColor(frame.image, _GRAY[frame.encoding]), np.uint8)
 
-    def _camera(self, frame: Frame) -> _Camera:
+    def _camera(self, inputs: StageInputs) -> _Camera:
         """Return the camera for frames of this size; a guess where a pose is not possible."""
-        calibration, size = self._calibration, (frame.width, frame.height)
-        if self._fitted is None or self._fitted[:2] != (calibration, size):
-            fitted, self.problem = calibration.intrinsics, calibration.why
-            if fitted is not None:
+        calibration, frame = inputs.calibration, inputs.frame
+        key = (calibration, frame.width, frame.height)
+        if self._fitted is None or self._fitted[:3] != key:
+            fitted, self.problem = None, '' if calibration is not None else NO_INTRINSICS
+            if calibration is not None:
                 try:
-                    fitted = fitted.fitted(*size, roi=calibration.roi)
+                    fitted = Intrinsics.of(calibration, frame)
                 except IntrinsicsError as error:
-                    fitted, self.problem = None, str(error)
-            camera = _Camera(fitted or guessed_intrinsics(frame), calibrated=fitted is not None)
-            self._fitted = (calibration, size, camera)
-        return self._fitted[2]
+                    self.problem = str(error)
+            guess = Intrinsics.of(Calibration.guessed(frame), frame)
+            self._fitted = (*key, _Camera(fitted or guess, calibrated=fitted is not None))
+        return self._fitted[3]
+
+    def _published(self, pose: ObjectPose, camera: _Camera) -> ObjectPose:
+        """Return a pose in the frame that the header of the image names, with its axes."""
+        shift = camera.intrinsics.shift
+        # An axis is as long as half the object.
+        length = 0.5 * float(np.ptp(self._object_points, axis=0).max())
+        ends = np.concatenate([np.zeros((1, 3)), length * np.eye(3)])
+        axes = camera.intrinsics.pixels(ends @ rotation_matrix(pose.orientation).T + pose.position)
+        return replace(pose, position=pose.position - shift, axes=axes)
 
     def _box(self, estimate: PoseEstimate, camera: _Camera) -> Floats:
         """Return the box around all keypoints, those that are not seen as well."""
@@ -216,10 +187,6 @@ class _Camera:
         # Length of the longest ray of the image, at z = 1.
         self.reach = float(np.linalg.norm(rays, axis=1).max())
 
-    def in_header_frame(self, pose: ObjectPose) -> ObjectPose:
-        """Return a pose in the frame that the header of the image names."""
-        return replace(pose, position=pose.position - self.intrinsics.shift)
-
 
 @dataclass(frozen=True, slots=True)
 class _Instance:
@@ -229,22 +196,3 @@ class _Instance:
     score: float
     box: Floats
     pose: ObjectPose | None
-
-
-class _Calibration:
-    """What is known of the camera; compared by identity, so that a new one is always noticed."""
-
-    def __init__(
-        self, intrinsics: Intrinsics | None, roi: tuple[int, int, int, int], why: str
-    ) -> None:
-        self.intrinsics = intrinsics
-        self.roi = roi
-        self.why = why
-
-
-def guessed_intrinsics(frame: Frame) -> Intrinsics:
-    """Return intrinsics for pictures of a camera that nobody calibrated."""
-    focal = _GUESSED_FOCAL_LENGTH * max(frame.width, frame.height)
-    x, y = (frame.width - 1) / 2, (frame.height - 1) / 2
-    matrix = np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]], np.float64)
-    return Intrinsics(frame.width, frame.height, matrix, np.zeros(0), '')

@@ -15,8 +15,6 @@ from std_msgs.msg import Header
 from edge_perception.contract import check_input
 from edge_perception.contract import Selection
 from edge_perception.models.assembly import Assembled
-from edge_perception.pose import planar_stages
-from edge_perception.pose import PlanarObjectStage
 from edge_perception.ros.input.camera_info import CalibrationInput
 from edge_perception.ros.input.camera_info import camera_info_beside
 from edge_perception.ros.input.camera_info import RECTIFIED
@@ -26,6 +24,7 @@ from edge_perception.ros.input.camera_input import to_frame
 from edge_perception.ros.input.camera_watch import CameraWatch
 from edge_perception.ros.input.compressed_images import SizeLimit
 from edge_perception.ros.input.raw_images import stamp_ns
+from edge_perception.ros.input.stage_topics import StageTopics
 from edge_perception.ros.log_once import LogOnce
 from edge_perception.ros.output.debug_image import DebugImage
 from edge_perception.ros.output.debug_image import TOPIC as DEBUG_TOPIC
@@ -47,12 +46,12 @@ from edge_perception.runtime.pipeline import Result
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.runtime.worker import Worker
 
-# A camera may send its first CameraInfo after its first images.
-CAMERA_INFO_PATIENCE_NS = 3_000_000_000
+# A camera may send its first CameraInfo, or another input of a stage, after its first images.
+STAGE_PATIENCE_NS = 3_000_000_000
 
 # Different sentences of one kind that are logged, where it is not one: a camera that changes from
 # one bad encoding to another should be told again.
-LOG_VARIANTS = {'bad_image': 3, 'pose': 3}
+LOG_VARIANTS = {'bad_image': 3, 'stage': 5}
 
 # How long the executor pauses after it has handed a frame to a worker that waited for it.
 HEAD_START_S = 0.0003
@@ -107,8 +106,9 @@ class Camera:
         self.input = self._make_input(config)
         self._watch = self._make_watch()
         pipeline = _make_pipeline(assembled, name, config)
-        self._planar = [stage for stage in pipeline.stages if isinstance(stage, PlanarObjectStage)]
-        self.calibration = self._make_calibration(config) if self._planar else None
+        self.stages = pipeline.stages
+        self.stage_topics = self._make_stage_topics(config)
+        pipeline.suppliers = self.stage_topics.suppliers
         # What may fail comes first, so that a configure that fails leaves no topics behind.
         self._outputs = Outputs(node, camera=name, assembled=assembled, config=config)
         self.debug_image = DebugImage(
@@ -129,14 +129,13 @@ class Camera:
         self._outputs.publish_labels()
         self.input.open()
         self._watch.begin()
-        if self.calibration is not None:
-            self.calibration.open()
+        self.channel.pipeline.reset()
+        self.stage_topics.open()
 
     def deactivate(self) -> None:
         """Let no frame in."""
         self.input.close()
-        if self.calibration is not None:
-            self.calibration.close()
+        self.stage_topics.close()
 
     def close(self) -> None:
         """Take the topics back."""
@@ -165,13 +164,10 @@ class Camera:
         self._budget.tolerance_ns = tolerance_ns
 
     def clock_was_set_back(self) -> None:
-        """Compare no stamp with those of before."""
+        """Compare no stamp with those of before; stages forget what they saw."""
         self._budget.begin_anew()
-
-    @property
-    def pose_problem(self) -> str:
-        """Why objects get no pose, in words; empty when they do, or when the model has none."""
-        return next((stage.problem for stage in self._planar if stage.problem), '')
+        self.stage_topics.forget()
+        self.channel.pipeline.reset()
 
     @property
     def budget_problem(self) -> str:
@@ -231,15 +227,17 @@ class Camera:
             clock=self._clock,
         )
 
-    def _make_calibration(self, config: NodeConfig) -> CalibrationInput:
+    def _make_stage_topics(self, config: NodeConfig) -> StageTopics:
         topic = config.camera_info_topic or camera_info_beside(self.input.raw_topic)
         rectified = self.input.raw_topic.rpartition('/')[2].startswith(RECTIFIED)
-        return CalibrationInput(self._node, topic=topic, rectified=rectified, stages=self._planar)
+        calibration = CalibrationInput(self._node, topic=topic, rectified=rectified)
+        return StageTopics(self._node, self.stages, camera=self.name, calibration=calibration)
 
     def _receive(self, message: ImageMessage) -> None:
         accounts = self.channel.accounts
         accounts.receive()
-        self._watch.image(message)
+        if self._watch.image(message):
+            self.channel.pipeline.reset()
         arrival = self._budget.arrive(
             stamp_ns(message.header),
             now_ns=self._node.get_clock().now().nanoseconds,
@@ -272,7 +270,7 @@ class Camera:
 
     def _compose(self, queued: QueuedFrame[ImageMessage], result: Result) -> Callable[[], None]:
         """Make the messages of a result. Thread: the worker's."""
-        self._say_why_no_pose()
+        self._say_stage_problems()
         return self._outputs.compose(result.perception, header=self._header(queued.message))
 
     def _afterwards(self, queued: QueuedFrame[ImageMessage], result: Result) -> None:
@@ -283,14 +281,12 @@ class Camera:
         header = self._header(queued.message)
         perception, frame = result.perception, result.frame
         now_ns = self._clock()
-        axes = [self._planar[0].axes(frame, pose) for pose in perception.poses if self._planar]
         self.debug_image.publish(
             frame,
             perception,
             header=header,
             age_ms=queued.deadline.age_ns(now_ns) / NS_PER_MS,
             now_ns=now_ns,
-            axes=axes,
         )
 
     def _header(self, message: ImageMessage) -> Header:
@@ -299,12 +295,12 @@ class Camera:
             return header
         return Header(stamp=header.stamp, frame_id=self._frame_id)
 
-    def _say_why_no_pose(self) -> None:
-        if self.calibration is None or not self.pose_problem:
-            return
-        waited_ns = self._clock() - self._activated_ns
-        if self.calibration.received or waited_ns > CAMERA_INFO_PATIENCE_NS:
-            self._warnings.say('pose', f'no pose: {self.pose_problem}', counted=False)
+    def _say_stage_problems(self) -> None:
+        for stage in self.stages:
+            problem = self.stage_topics.problem(stage)
+            waited_ns = self._clock() - self._activated_ns
+            if problem and (self.stage_topics.complete(stage) or waited_ns > STAGE_PATIENCE_NS):
+                self._warnings.say('stage', f'no {stage.name}: {problem}', counted=False)
 
 
 def _make_budget(config: NodeConfig, clock: Clock) -> LatencyBudget:
@@ -325,5 +321,4 @@ def _make_pipeline(assembled: Assembled, name: str, config: NodeConfig) -> Pipel
     spec = check_input(manifest, assembled.pipeline.engine.inputs)
     return assembled.pipeline.for_camera(
         preprocessor=Preprocessor(manifest.input, spec=spec, rotation=config.rotate),
-        stages=planar_stages(manifest),
     )

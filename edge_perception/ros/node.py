@@ -28,7 +28,6 @@ from edge_perception.models.assembly import Assembled
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.pose import object_width
-from edge_perception.pose import planar_stages
 from edge_perception.ros.guard import CallbackGuard
 from edge_perception.ros.output import diagnostics
 from edge_perception.ros.output.services import Services
@@ -99,7 +98,7 @@ class PerceptionNode(LifecycleNode):
         self._monotonic = clock
         self._collector = collector
         self._realtime = Realtime()
-        self._declared = Parameters(self, engines=self._host.engines)
+        self._declared = Parameters(self, engines=self._host.engines, stages=self._host.stages)
         self.add_on_set_parameters_callback(self._check_parameters)
         self.guard = CallbackGuard(self.get_logger().error)
         self._session: Session | None = None
@@ -265,9 +264,8 @@ class PerceptionNode(LifecycleNode):
         self.get_logger().info(f'configuring: model {config.model!r}, engine {config.engine!r}')
         assembled = assemble(
             self._host,
-            make_request(config, given.engine_options),
+            make_request(config, given.engine_options, given.stage_options),
             found=[ConfigurationError('parameter', problems)] if problems else [],
-            make_stages=planar_stages,
             clock=self._monotonic,
         )
         return self._open_session(assembled, given)

@@ -112,7 +112,7 @@ class Session:
         :raises EdgePerceptionError: they do not fit the model; nothing was changed.
         """
         selections = {
-            name: make_selection(make_request(config, {}), self.model)
+            name: make_selection(make_request(config, {}, {}), self.model)
             for name, config in cameras.items()
         }
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import fields
 from typing import Generic
 
 from edge_perception.contract import DecoderError
@@ -27,7 +27,6 @@ from edge_perception.runtime.frame_queue import Message
 from edge_perception.runtime.frame_queue import QueuedFrame
 from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.pipeline import Result
-from edge_perception.runtime.pipeline import StageTimes
 from edge_perception.runtime.statistics import RollingWindow
 
 # A result is not published when less of its budget is left than publishing took lately, but never
@@ -36,7 +35,6 @@ PUBLISHING_SHARE = 20
 PUBLISHING_WINDOW = 64
 # No camera is so far behind, and few clocks are.
 RECORDING_NS = 60 * NS_PER_MINUTE
-STAGE_FIELDS = tuple(each.name for each in fields(StageTimes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class CameraChannel(Generic[Message]):
         self.accounts = FrameAccounts()
         self.admission = Admission(expected_ns=pipeline.warm_up_ns)
         self.age_ms = RollingWindow()
-        names = ['convert', *map(_stage, STAGE_FIELDS), 'publish']
+        names = ('convert', *pipeline.timed, 'publish')
         self.stage_ms = {name: RollingWindow() for name in names}
         self._hooks = hooks
         self._clock = clock
@@ -196,16 +194,12 @@ class CameraChannel(Generic[Message]):
         except Exception as error:  # the frame is accounted for, and the next one has to come
             self._hooks.report('afterwards', f'something after the result failed: {error}')
 
-    def _published(self, times: StageTimes, deadline: Deadline, now_ns: int) -> None:
+    def _published(self, times: Mapping[str, int], deadline: Deadline, now_ns: int) -> None:
         self.accounts.publish(late=deadline.passed(now_ns))
         self.age_ms.add(deadline.age_ns(now_ns) / NS_PER_MS)
-        for name in STAGE_FIELDS:
-            self.stage_ms[_stage(name)].add(getattr(times, name) / NS_PER_MS)
+        for name, taken_ns in times.items():
+            self.stage_ms[name].add(taken_ns / NS_PER_MS)
 
     def _reserve_ns(self, deadline: Deadline) -> int:
         """Return what of the budget is kept back for publishing."""
         return min(max(self._publishing_ns), deadline.budget_ns // PUBLISHING_SHARE)
-
-
-def _stage(field: str) -> str:
-    return field.removesuffix('_ns')

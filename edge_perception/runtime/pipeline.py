@@ -1,77 +1,68 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""One frame through preprocessing, engine and decoder."""
+"""One frame through preprocessing, engine, decoder and stages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 import time
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any
 
-from edge_perception.contract import DecodeError
 from edge_perception.contract import Decoder
+from edge_perception.contract import Detections
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import InferenceError
+from edge_perception.contract import Keypoints
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
+from edge_perception.contract import Stage
+from edge_perception.contract import StageInputs
+from edge_perception.contract import Tensors
 from edge_perception.contract.errors import in_words
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.dequantization import RealOutputs
 from edge_perception.runtime.preprocessing import Preprocessor
 
-
-@dataclass(frozen=True, slots=True)
-class StageTimes:
-    """How long the stages of one frame took, in nanoseconds."""
-
-    preprocess_ns: int
-    infer_ns: int
-    decode_ns: int
-    later_ns: int
+# Gives one of ``StageInputs`` for a frame.
+Supplier = Callable[[Frame], Any]
+NO_SUPPLIERS: Mapping[str, Supplier] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was perceived in one frame, and how long it took."""
+    """
+    What was perceived in one frame, and how long it took.
+
+    :param times: nanoseconds by the names of ``Pipeline.timed``.
+    """
 
     frame: Frame
     perception: Perception
-    times: StageTimes
-
-
-class Stage(Protocol):
-    """
-    What comes after the decoder: pose, one day tracking. Called by the thread of the pipeline.
-
-    :param tasks: fields of ``Perception`` that it fills.
-    :param needs: fields that somebody before it has to fill.
-    """
-
-    tasks: frozenset[str]
-    needs: frozenset[str]
-
-    def __call__(
-        self, frame: Frame, perception: Perception, transform: ImageTransform
-    ) -> Perception:
-        """Return what is known of the frame now."""
-        ...
+    times: Mapping[str, int]
 
 
 class Pipeline:
     """
-    An active engine with the preprocessing before it, the decoder and later stages behind it.
+    An active engine with the preprocessing before it, the decoder and stages behind it.
 
     Called from one thread. Allocates nothing that grows, logs nothing.
 
     :param input_name: the input of the engine into which the image goes.
     :param stages: called in this order.
     :param warm_up_ns: how long the engine took for one frame in its warm-up, nanoseconds.
+    :param suppliers: by the names of ``StageInputs``, what stages read besides the frame; may be
+        replaced before the first frame.
     :param tasks: fields of ``Perception`` that decoder and stages fill.
+    :param timed: names of the times of a result.
     """
 
     def __init__(
@@ -82,6 +73,7 @@ class Pipeline:
         preprocessor: Preprocessor,
         input_name: str,
         stages: Sequence[Stage] = (),
+        suppliers: Mapping[str, Supplier] = NO_SUPPLIERS,
         warm_up_ns: int = 0,
         clock: Clock = time.monotonic_ns,
     ) -> None:
@@ -90,22 +82,33 @@ class Pipeline:
         self.decoder = decoder
         self.stages = tuple(stages)
         self.tasks = decoder.tasks.union(*(stage.tasks for stage in self.stages))
+        self.timed = ('preprocess', 'infer', 'decode', *(stage.name for stage in self.stages))
+        self.suppliers = suppliers
+        self._floor: float | None = None
+        if 'detections' in decoder.tasks:
+            floors = [stage.reads.candidates for stage in self.stages]
+            self._floor = min((each for each in floors if each is not None), default=None)
+        self._reset = False
         self._preprocessor = preprocessor
         self._real_outputs = RealOutputs(engine.outputs)
         self._input_name = input_name
         self._clock = clock
 
-    def for_camera(self, *, preprocessor: Preprocessor, stages: Sequence[Stage]) -> Pipeline:
-        """Return a pipeline for another camera with the same engine and decoder."""
+    def for_camera(self, *, preprocessor: Preprocessor) -> Pipeline:
+        """Return a pipeline for another camera: same engine and decoder, stages of its own."""
         return Pipeline(
             self.engine,
             decoder=self.decoder,
             preprocessor=preprocessor,
             input_name=self._input_name,
-            stages=stages,
+            stages=[type(each)(each.manifest, options=each.options) for each in self.stages],
             warm_up_ns=self.warm_up_ns,
             clock=self._clock,
         )
+
+    def reset(self) -> None:
+        """Let the stages forget all frames before the next one. Thread: any."""
+        self._reset = True
 
     def process(self, frame: Frame, *, selection: Selection) -> Result:
         """
@@ -114,7 +117,7 @@ class Pipeline:
         :return: results in pixels of the source image; new arrays that the caller may keep.
         :raises ImageError: the image cannot be preprocessed.
         :raises EngineError: the engine failed.
-        :raises DecoderError: the outputs cannot be decoded, or a later stage failed on them.
+        :raises DecoderError: the outputs cannot be decoded, or a stage failed on them.
         """
         started = self._clock()
         buffers = self.engine.input_buffers()
@@ -134,24 +137,57 @@ class Pipeline:
         tensors = self.engine.infer(buffers)
         inferred = self._clock()
         tensors = self._real_outputs(tensors)
-        perception = self.decoder.decode(tensors, transform=transform, selection=selection)
+        perception, candidates = self._decode(tensors, transform, selection)
         decoded = self._clock()
-        perception = self._later(frame, perception, transform)
-        times = StageTimes(
-            preprocess_ns=preprocessed - started,
-            infer_ns=inferred - preprocessed,
-            decode_ns=decoded - inferred,
-            later_ns=self._clock() - decoded,
-        )
+        times = {
+            'preprocess': preprocessed - started,
+            'infer': inferred - preprocessed,
+            'decode': decoded - inferred,
+        }
+        if self.stages:
+            inputs = StageInputs(frame, perception, transform, candidates=candidates)
+            perception = self._run_stages(inputs, times, begun=decoded)
         return Result(frame, perception, times)
 
-    def _later(
-        self, frame: Frame, perception: Perception, transform: ImageTransform
-    ) -> Perception:
+    def _decode(
+        self, tensors: Tensors, transform: ImageTransform, selection: Selection
+    ) -> tuple[Perception, Detections | None]:
+        """Return what is to be published, and the candidates for the stages that read them."""
+        threshold, floor = selection.score_threshold, self._floor
+        if floor is None:
+            decoded = self.decoder.decode(tensors, transform=transform, selection=selection)
+            return decoded, None
+        selection = replace(selection, score_threshold=min(floor, threshold))
+        decoded = self.decoder.decode(tensors, transform=transform, selection=selection)
+        candidates = decoded.detections
+        if candidates is not None and floor < threshold:
+            decoded = _best(decoded, int((candidates.score >= threshold).sum()))
+        return decoded, candidates
+
+    def _run_stages(self, inputs: StageInputs, times: dict[str, int], *, begun: int) -> Perception:
+        """Run all stages and add their times; supplying counts to the first."""
+        if self._reset:
+            self._reset = False
+            for stage in self.stages:
+                stage.reset()
+        supplied = {name: supply(inputs.frame) for name, supply in self.suppliers.items()}
+        inputs = replace(inputs, **supplied)
         for stage in self.stages:
-            try:
-                perception = stage(frame, perception, transform)
-            except Exception as error:
-                name = type(stage).__name__
-                raise DecodeError(f'stage {name} failed: {in_words(error)}') from error
-        return perception
+            inputs = replace(inputs, perception=stage.run(inputs))
+            now = self._clock()
+            times[stage.name], begun = now - begun, now
+        return inputs.perception
+
+
+def _best(perception: Perception, count: int) -> Perception:
+    """Return the first detections, and their keypoints where each has its own."""
+    detections, keypoints = perception.detections, perception.keypoints
+    assert detections is not None
+    if keypoints is not None and len(keypoints) == len(detections):
+        keypoints = Keypoints(xy=keypoints.xy[:count], score=keypoints.score[:count])
+    found = Detections(
+        xyxy=detections.xyxy[:count],
+        score=detections.score[:count],
+        class_id=detections.class_id[:count],
+    )
+    return replace(perception, detections=found, keypoints=keypoints)

@@ -32,7 +32,6 @@ from edge_perception.models.finding import read_manifest
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.models.request import Request
-from edge_perception.pose import planar_stages
 from edge_perception.tooling.building.assumptions import assume
 from edge_perception.tooling.frame_sources import count_samples
 from edge_perception.tooling.frame_sources import find_sources
@@ -188,7 +187,7 @@ def load_side(host: PluginHost, model: Model, side: Side) -> Assembled:
         engine_options=side.options,
         artifact=wish,
     )
-    return assemble(host, request, model=model, make_stages=planar_stages)
+    return assemble(host, request, model=model)
 
 
 def judge(

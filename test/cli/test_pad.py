@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_perception.contract import Calibration
 from edge_perception.contract import Frame
 from edge_perception.contract import load_manifest
 from edge_perception.models.artifact_directories import model_shelf
@@ -22,9 +23,7 @@ from edge_perception.models.assembly import assemble
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
-from edge_perception.pose import Intrinsics
 from edge_perception.pose import object_width
-from edge_perception.pose import planar_stages
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering.pinhole import Camera
@@ -189,12 +188,9 @@ def distances() -> Callable[[str, float], list[tuple[float, float]]]:
         way = Approach(camera, start=8.8 * size, end=0.9 * size, side=size)
         render = QuickRenderer(camera, side=size, seed=1)
         request = Request(model=model, engine='onnxruntime')
-        assembled = assemble(PluginHost(), request, make_stages=planar_stages)
-        intrinsics = Intrinsics.from_camera_info(
-            width=camera.width, height=camera.height, k=camera.matrix.ravel()
-        )
-        (stage,) = assembled.pipeline.stages
-        stage.calibrate(intrinsics)
+        assembled = assemble(PluginHost(), request)
+        calibration = Calibration(camera.width, camera.height, tuple(camera.matrix.ravel()))
+        assembled.pipeline.suppliers = {'calibration': lambda frame: calibration}
         found = []
         for time in (2.0, 8.0, 12.0, 17.0):
             view = way.view(time)

@@ -58,7 +58,7 @@ def test_json_has_one_object_for_each_picture_with_the_golden_boxes(
     street = found['000000252219.jpg']
     assert (street['width'], street['height'], street['frame']) == (640, 428, 0)
     assert street['keypoints'] is None
-    assert set(street['times_ms']) == {'preprocess', 'infer', 'decode', 'later'}
+    assert set(street['times_ms']) == {'preprocess', 'infer', 'decode'}
 
 
 def test_drawn_pictures_have_the_size_of_the_source_and_boxes_on_it(

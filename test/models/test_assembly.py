@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,6 +32,7 @@ from edge_perception.testing import FakeClock
 from test.support.assembly_rig import DecoderOptions
 from test.support.assembly_rig import EngineOptions
 from test.support.assembly_rig import sentences
+from test.support.stage_rig import stage_type
 
 
 def classes_error(host: PluginHost, folder: str, *classes: str) -> list[str]:
@@ -266,11 +266,47 @@ def test_what_does_not_fit_is_found_before_the_engine_takes_memory(
 
 
 def test_a_decoder_without_what_comes_after_it_lives_on_is_refused(host, engine_type, model):
-    poses = SimpleNamespace(tasks=frozenset({'poses'}), needs=frozenset({'keypoints'}))
+    host.stages['second'] = stage_type('second', needs=frozenset({'mask'}))
     request = Request(model=model(), engine='fake')
-    with pytest.raises(ManifestError, match="'fake' gives detections, but object_points need key"):
-        assemble(host, request, make_stages=lambda manifest: [poses])
+    words = "'fake' gives detections, but the stage 'second' needs mask"
+    with pytest.raises(ManifestError, match=words):
+        assemble(host, request)
     assert not engine_type.engines[0].active
+
+
+def test_stages_come_when_what_they_need_is_there_and_else_by_name(host, model):
+    for name, tasks, needs in (
+        ('a_filter', set(), {'poses'}),
+        ('pose', {'poses'}, {'keypoints', 'detections'}),
+        ('points', {'keypoints'}, {'detections'}),
+        ('mask', {'mask'}, set()),
+    ):
+        host.stages[name] = stage_type(name, tasks=frozenset(tasks), needs=frozenset(needs))
+    pipeline = assemble(host, Request(model=model(), engine='fake')).pipeline
+    assert [stage.name for stage in pipeline.stages] == ['mask', 'points', 'pose', 'a_filter']
+    assert pipeline.tasks == {'detections', 'keypoints', 'mask', 'poses'}
+
+
+def test_options_of_stages_are_checked_with_everything_else(host, engine_type, model):
+    host.stages['tracker'] = stage_type('tracker', options_type=DecoderOptions)
+    request = Request(
+        model=model(), engine='fake', rotation=45, stage_options={'tracker': {'top_k': 0}}
+    )
+    said = dict.fromkeys(sentences(host, request))
+    assert any("stage 'tracker': top_k: got 0" in sentence for _, sentence in said)
+    assert len(said) == 2 and not engine_type.engines
+
+
+def test_a_stage_whose_author_erred_is_said_to_be_at_fault(host, model):
+    host.stages['tracker'] = stage_type('tracker', applies=classmethod(lambda *_: 1 / 0))
+    with pytest.raises(PluginError, match="stage 'tracker' cannot be made: ZeroDivisionError"):
+        assemble(host, Request(model=model(), engine='fake'))
+
+
+def test_object_points_without_a_stage_for_poses_are_warned_of(host, model):
+    points = {'keypoints': ['a'], 'object_points': [[0, 0, 0]]}
+    assembled = assemble(host, Request(model=model(**points), engine='fake'))
+    assert any('object_points' in warning for warning in assembled.warnings())
 
 
 @pytest.mark.parametrize('rotation', [45, -90, 360])

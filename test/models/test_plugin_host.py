@@ -174,6 +174,11 @@ BROKEN = {
         "@hookimpl\ndef register_builders(register): register('plan')",
         "registered 'plan', expected an instance of Builder with name and suffix",
     ),
+    'stage with the name of a time': (
+        "class Timed(Stage):\n    name, _run, applies = 'infer', None, None\n"
+        '@hookimpl\ndef register_stages(register): register(Timed)',
+        'expected a subclass of Stage with applies, _run and a name of lower case letters',
+    ),
     'twice the same name': (
         RAISING_HOOK.format("register(engine('half'))"),
         "offers the engine 'half' twice",

@@ -66,7 +66,8 @@ def test_a_pad_of_another_size_has_its_name_and_its_distance(node, tmp_path):
     view = Approach(camera, start=8.8 * SIZE, end=0.9 * SIZE, side=SIZE).view(12.0)
     header = Header(stamp=here.now(), frame_id='camera_optical_frame')
     infos.publish(camera_info_message(camera, header=header))
-    until(lambda: here.node.session.cameras[0].calibration.received, bool)
+    ours = here.node.session.cameras[0]
+    until(lambda: ours.stage_topics.complete(ours.stages[0]), bool)
     picture = QuickRenderer(camera, side=SIZE, seed=1)(view)
     images.publish(image_message(picture, encoding='bgr8', header=header))
     at = poses.get(timeout=PATIENCE_S).pose.pose.position

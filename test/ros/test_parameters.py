@@ -45,7 +45,11 @@ def test_no_name_is_a_dotted_beginning_of_another(world):
     # ros2 param dump makes nested mappings of the names.
     here = world(cameras=['front', 'down'])
     listed = call(here, ListParameters, 'list_parameters', ListParameters.Request()).result.names
-    ours = [spec.name for each in node_specs(own_host().engines).values() for spec in each]
+    ours = [
+        spec.name
+        for each in node_specs(own_host().engines, own_host().stages).values()
+        for spec in each
+    ]
     names = {*listed, *ours, *camera_specs(['front'])}
     assert {'engine', 'front.rotate', 'engine_options.litert.threads'} <= names
     clashes = [
@@ -154,7 +158,7 @@ from tools import parameter_files
 from tools import reference_tables
 
 rclpy.init(args=['--ros-args', '-p', 'cameras:=[front, down]', '-p', 'front.gamma:=2.0'])
-parameters = Parameters(rclpy.create_node('perception'), engines={})
+parameters = Parameters(rclpy.create_node('perception'), engines={}, stages={})
 given = parameters.read()
 assert given.problems == []
 gammas = {name: config.gamma for name, config in given.cameras.items()}

@@ -96,8 +96,8 @@ class World:
     def calibrate(self, message: CameraInfo) -> None:
         """Publish a CameraInfo and wait until the node has it."""
         self.info.publish(message)
-        calibration = self.node.session.cameras[0].calibration
-        until(lambda: calibration.received, bool)
+        camera = self.node.session.cameras[0]
+        until(lambda: camera.stage_topics.complete(camera.stages[0]), bool)
 
     def look(self, **size: int) -> Image:
         """Publish an image; the results come on the topics."""
@@ -118,7 +118,8 @@ class World:
             with pytest.raises(queue.Empty):
                 self.poses.get_nowait()
             self.look()
-        return self.node.session.cameras[0].pose_problem
+        camera = self.node.session.cameras[0]
+        return camera.stage_topics.problem(camera.stages[0])
 
 
 @pytest.fixture

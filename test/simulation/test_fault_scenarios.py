@@ -316,7 +316,8 @@ def test_a_picture_of_another_shape_has_no_pose_and_the_node_says_why(pictures):
 
 def problem(made: Rig) -> str:
     """Return why there is no pose, as diagnostics have it."""
-    return made.node.session.cameras[0].pose_problem
+    camera = made.node.session.cameras[0]
+    return camera.stage_topics.problem(camera.stages[0])
 
 
 def test_a_frozen_picture_is_repeated_and_only_the_truth_tells(pictures):

@@ -17,6 +17,7 @@ from edge_perception.contract import hookspecs
 from edge_perception.testing.conformance import BuilderConformance
 from edge_perception.testing.conformance import DecoderConformance
 from edge_perception.testing.conformance import EngineConformance
+from edge_perception.testing.conformance import StageConformance
 from edge_perception.testing.conformance.clauses import clauses_of
 
 SOURCES = Path(contract.__file__).parent
@@ -32,7 +33,7 @@ def live_surface() -> dict[str, Any]:
         for name, value in vars(hookspecs).items()
         if inspect.isfunction(value) and hasattr(value, 'edge_perception_spec')
     }
-    kits = (EngineConformance, DecoderConformance, BuilderConformance)
+    kits = (EngineConformance, DecoderConformance, BuilderConformance, StageConformance)
     # Their prose may be edited; authors name clauses by number, e.g. in known_failures.
     clauses = {number: kit.__name__ for kit in kits for number in clauses_of(kit)}
     return {'names': names, 'hooks': hooks, 'clauses': clauses}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 import time
 from typing import Any
@@ -15,7 +16,9 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
 from edge_perception.contract import Decoder
+from edge_perception.contract import Stage
 from edge_perception.models.plugin_host import PluginHost
+from edge_perception.pose import PlanarObjectStage
 from edge_perception.ros.node import PerceptionNode
 from edge_perception.ros.output.image_messages import image_message
 from edge_perception.testing import FakeDecoder
@@ -50,6 +53,7 @@ def fake_host(engine_type: FakeEngineType, *, decoder: type[Decoder] = FakeDecod
     host = PluginHost(candidates=[])
     host.engines['fake'] = engine_type
     host.decoders['fake'] = decoder
+    host.stages['pose'] = PlanarObjectStage
     return host
 
 
@@ -59,6 +63,7 @@ def fake_node(
     engine_type: FakeEngineType | None = None,
     decoder: type[Decoder] = FakeDecoder,
     manifest: str = MANIFEST,
+    stages: Sequence[type[Stage]] = (),
     clock: Callable[[], int] = time.monotonic_ns,
     **parameters: Any,
 ) -> Callable[[Context], PerceptionNode]:
@@ -70,6 +75,7 @@ def fake_node(
         **parameters,
     }
     host = fake_host(engine_type or FakeEngineType(), decoder=decoder)
+    host.stages |= {each.name: each for each in stages}
 
     def make(context: Context) -> PerceptionNode:
         overrides = [Parameter(name, value=value) for name, value in values.items()]

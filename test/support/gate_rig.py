@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_perception.contract import Calibration
 from edge_perception.contract import Frame
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import LabelMap
@@ -19,7 +20,7 @@ from edge_perception.models.artifacts import Artifact
 from edge_perception.models.assembly import Assembled
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
-from edge_perception.pose import planar_stages
+from edge_perception.models.stages import make_stage
 from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.testing import FakeEngine
@@ -50,14 +51,17 @@ def giving(
     """Return a model that gives these outputs, active."""
     engine = FakeEngine(manifest, outputs=outputs)
     engine.activate()
-    kind = PluginHost().decoders[manifest.decoder]
+    host = PluginHost()
+    kind = host.decoders[manifest.decoder]
+    stages = [make_stage(each, manifest, {}) for each in host.stages.values()]
     options = parse_options(kind.options_type, manifest.decoder_options, owner='decoder')
     pipeline = Pipeline(
         engine,
         decoder=kind(manifest, outputs=engine.outputs, options=options),
         preprocessor=Preprocessor(manifest.input, spec=engine.inputs[0]),
         input_name=engine.inputs[0].name,
-        stages=planar_stages(manifest),
+        stages=[stage for stage in stages if stage is not None],
+        suppliers={'calibration': Calibration.guessed},
     )
     return Assembled(
         model=Model(Path(), manifest, Path(manifest.source)),

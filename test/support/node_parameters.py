@@ -23,7 +23,7 @@ def read(*paths: Path | str) -> tuple[NodeConfig, dict[str, dict[str, Any]], lis
     try:
         node = rclpy.create_node('perception', context=context, allow_undeclared_parameters=False)
         try:
-            given = Parameters(node, engines=own_host().engines).read()
+            given = Parameters(node, engines=own_host().engines, stages={}).read()
             return given.config, dict(given.engine_options), given.problems
         finally:
             node.destroy_node()

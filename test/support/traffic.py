@@ -23,7 +23,6 @@ from edge_perception.runtime.camera_channel import CameraHooks
 from edge_perception.runtime.camera_channel import CameraPolicy
 from edge_perception.runtime.frame_queue import QueuedFrame
 from edge_perception.runtime.pipeline import Result
-from edge_perception.runtime.pipeline import StageTimes
 from edge_perception.runtime.worker import Worker
 from edge_perception.testing import FakeClock
 
@@ -191,7 +190,7 @@ class Traffic:
     def _make_channel(self, name: str, view: View) -> CameraChannel[Shot]:
         # Only one image is worked on at a time.
         expected_ns = int(view.expected_ms * NS_PER_MS)
-        pipeline: Any = SimpleNamespace(process=self._process, warm_up_ns=expected_ns)
+        pipeline: Any = SimpleNamespace(process=self._process, warm_up_ns=expected_ns, timed=())
         return CameraChannel(
             name,
             pipeline,
@@ -213,7 +212,7 @@ class Traffic:
         self.pass_ms(shot.service)
         if shot.fails:
             raise InferenceError('the stick vanished')
-        return Result(frame, Perception(), StageTimes(0, 0, 0, 0))
+        return Result(frame, Perception(), {})
 
     def _compose(self, queued: QueuedFrame[Shot], result: Result) -> Callable[[], None]:
         shot = queued.message

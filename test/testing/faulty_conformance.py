@@ -6,18 +6,24 @@ from __future__ import annotations
 
 from faulty_plugin import FaultyBuilder
 from faulty_plugin import FaultyDecoder
+from faulty_plugin import FaultyStage
 from faulty_plugin import FaultyType
 from faulty_plugin import PARITY
 from faulty_plugin import VERSION
 import numpy as np
 
 from edge_perception.contract import Detections
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
+from edge_perception.contract import SideImage
+from edge_perception.contract import StageInputs
 from edge_perception.testing.conformance import BuilderConformance
 from edge_perception.testing.conformance import DecoderConformance
 from edge_perception.testing.conformance import EngineConformance
+from edge_perception.testing.conformance import StageConformance
 
 
 class TestEngine(EngineConformance):
@@ -65,3 +71,22 @@ class TestBuilder(BuilderConformance):
     builder = FaultyBuilder()
     vendor_modules = ('colorsys',)
     engine_type = FaultyType()
+
+
+def frame_of(*scores):
+    boxes = np.tile(np.array([[1, 2, 3, 4]], np.float32), (len(scores), 1))
+    score = np.array(scores, np.float32)
+    found = Detections(xyxy=boxes, score=score, class_id=np.zeros(len(scores), np.int32))
+    return StageInputs(
+        frame=Frame(np.zeros((8, 8, 3), np.uint8)),
+        perception=Perception(detections=found),
+        transform=ImageTransform(8, 8, 8, 8),
+        images={'depth': SideImage(np.ones((8, 8), np.float32), '32FC1', 0, '')},
+    )
+
+
+class TestStage(StageConformance):
+    stage_type = FaultyStage
+    manifest = TestDecoder.manifest
+    frames = [frame_of(0.9, 0.6), frame_of(0.8)]
+    unseen = frame_of()

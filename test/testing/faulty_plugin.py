@@ -10,6 +10,7 @@ for the library of a vendor.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 import subprocess
 import tempfile
@@ -274,6 +275,51 @@ class FaultyDecoder(contract.Decoder):
         return contract.Perception(detections=detections)
 
 
+class FaultyStage(contract.Stage):
+    """Counts the frames in each pixel, and halves the scores."""
+
+    name = 'faulty'
+    tasks = frozenset({'detections'})
+    needs = frozenset({'detections'})
+    reads = contract.Reads(images={'depth': 'depth'})
+    publishes = {'count': 'image points' if DEFECT == 'S02' else 'image mono16'}
+    total = np.zeros((8, 8), np.uint16)
+
+    @classmethod
+    def applies(cls, manifest, options):
+        return True
+
+    def reset(self):
+        if DEFECT != 'S10 reset':
+            self.total = np.zeros((8, 8), np.uint16)
+
+    def _run(self, inputs):
+        self.problem = '' if 'depth' in inputs.images or DEFECT == 'S07' else 'no depth'
+        found = inputs.perception.detections
+        if DEFECT == 'S06' and found is None:
+            found = contract.Detections.empty()
+        if DEFECT == 'S11':
+            LEAKED.append(np.ones(10_000))
+        if DEFECT == 'S05' and not len(found):
+            found = contract.Detections(
+                np.zeros((1, 4), FLOAT), np.zeros(1, FLOAT), np.zeros(1, np.int32)
+            )
+        if DEFECT == 'S10':
+            FaultyStage.total = self.total + 1
+        elif DEFECT == 'S09 result':
+            self.total += 1
+        else:
+            self.total = self.total + 1
+        if DEFECT == 'S09':
+            found.score[:] = found.score / 2
+        pixel = int(inputs.frame.image[0, 0, 0]) if DEFECT == 'S08' else 0
+        score = found.score / (2 + pixel)
+        extras = {} if DEFECT == 'S04' else dict(inputs.perception.extras)
+        extras['count'] = self.total.astype(np.uint8) if DEFECT == 'S03' else self.total
+        detections = contract.Detections(found.xyxy, score, found.class_id)
+        return replace(inputs.perception, detections=detections, extras=extras)
+
+
 class FaultyBuilder(contract.Builder):
     name = 'faulty'
     suffix = 'npz' if DEFECT == 'B03' else '.npz'
@@ -352,3 +398,10 @@ def register_builders(register):
     if DEFECT == 'B01':
         library()
     register(FaultyBuilder())
+
+
+@contract.hookimpl
+def register_stages(register):
+    if DEFECT == 'S01':
+        import onnxruntime  # noqa: F401
+    register(FaultyStage)

@@ -17,6 +17,7 @@ import pytest
 from edge_perception.testing.conformance import BuilderConformance
 from edge_perception.testing.conformance import DecoderConformance
 from edge_perception.testing.conformance import EngineConformance
+from edge_perception.testing.conformance import StageConformance
 from edge_perception.testing.conformance.clauses import clause_of
 from edge_perception.testing.conformance.clauses import clauses_of
 from edge_perception.testing.conformance.clauses import Conformance
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Conformance]] = {
     'Engine': EngineConformance,
     'Decoder': DecoderConformance,
     'Builder': BuilderConformance,
+    'Stage': StageConformance,
 }
 # What faulty_plugin.py can do wrong; the first word is the clause that has to break.
 DEFECTS = sorted(
@@ -87,6 +89,7 @@ def test_a_plugin_that_is_right_passes_all_clauses(tmp_path: Path) -> None:
     assert re.search(r'^engine faulty \(faulty 1\.0, cpu\): of 31 clauses 31 kept$', printed, re.M)
     assert re.search(r'^    infer of 64x96: median \d+\.\d{3} ms, 99 % within', printed, re.M)
     assert re.search(r'^decoder faulty: of 14 clauses 14 kept$', printed, re.M)
+    assert re.search(r'^stage faulty: of 11 clauses 11 kept$', printed, re.M)
     assert re.search(r'^builder faulty \(faulty 1\.0\): of 9 clauses 9 kept$', printed, re.M)
 
 

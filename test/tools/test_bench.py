@@ -40,7 +40,7 @@ def observed(*latencies_ms: float | None, rss_mb: float = 0.0, idle: float = 0.0
 
 
 def bare(*samples_ms: float, infer_ms: float) -> BareLoop:
-    times = (0, round(infer_ms * 1e6), 0, 0)
+    times = {'preprocess': 0, 'infer': round(infer_ms * 1e6), 'decode': 0}
     return BareLoop(list(samples_ms), counts=[3] * len(samples_ms), times_ns=[times])
 
 

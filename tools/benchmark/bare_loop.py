@@ -11,11 +11,10 @@ conditions. As a process: ``python -m tools.benchmark.bare_loop ORDER``, the ord
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict
-from dataclasses import astuple
 from dataclasses import dataclass
 from dataclasses import field
-from dataclasses import fields
 from itertools import count
 from itertools import takewhile
 import json
@@ -25,14 +24,11 @@ import time
 
 import numpy as np
 
+from edge_perception.contract import Calibration
 from edge_perception.contract import Frame
 from edge_perception.models.assembly import assemble
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
-from edge_perception.pose import Intrinsics
-from edge_perception.pose import planar_stages
-from edge_perception.pose import PlanarObjectStage
-from edge_perception.runtime.pipeline import StageTimes
 from edge_perception.simulation.pace import paced
 from tools.benchmark.subjects import ENGINE
 from tools.benchmark.subjects import frames_in
@@ -42,7 +38,6 @@ from tools.benchmark.subjects import THREADS
 
 # Long enough for a figure, short enough to be repeated.
 SECONDS = 2.0
-STAGES = [each.name.removesuffix('_ns') for each in fields(StageTimes)]
 
 
 @dataclass(slots=True)
@@ -51,12 +46,12 @@ class BareLoop:
     What was measured, of each frame.
 
     :param counts: of detections.
-    :param times_ns: of the stages.
+    :param times_ns: of the stages, by name.
     """
 
     samples_ms: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
-    times_ns: list[tuple[int, ...]] = field(default_factory=list)
+    times_ns: list[Mapping[str, int]] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -66,7 +61,8 @@ class BareLoop:
     @property
     def stages_ms(self) -> dict[str, float]:
         """Medians of the stages by name."""
-        return dict(zip(STAGES, (np.median(self.times_ns, axis=0) / 1e6).tolist()))
+        names = self.times_ns[0]
+        return {name: float(np.median([ns[name] for ns in self.times_ns])) / 1e6 for name in names}
 
 
 def run_bare(
@@ -80,15 +76,11 @@ def run_bare(
     """
     options = {ENGINE: {'threads': THREADS}}
     request = Request(model=str(subject.folder), engine=ENGINE, engine_options=options)
-    assembled = assemble(PluginHost(), request, make_stages=planar_stages)
+    assembled = assemble(PluginHost(), request)
     pipeline = assembled.pipeline
     # What the node hears from the camera.
-    lens = Intrinsics.from_camera_info(
-        width=LENS.width, height=LENS.height, k=LENS.matrix.ravel().tolist(), d=LENS.distortion
-    )
-    for stage in pipeline.stages:
-        if isinstance(stage, PlanarObjectStage):
-            stage.calibrate(lens)
+    lens = Calibration(LENS.width, LENS.height, k=tuple(LENS.matrix.ravel()), d=LENS.distortion)
+    pipeline.suppliers = {'calibration': lambda frame: lens}
     frames = [Frame(image) for image in np.load(subject.images)]
     found, warm_up = BareLoop(), round(warm_up_s * rate_hz)
     end = time.monotonic() + seconds
@@ -105,7 +97,7 @@ def run_bare(
             detections = result.perception.detections
             found.samples_ms.append(elapsed_ns / 1e6)
             found.counts.append(0 if detections is None else len(detections))
-            found.times_ns.append(astuple(result.times))
+            found.times_ns.append(result.times)
     pipeline.engine.deactivate()
     return found
 

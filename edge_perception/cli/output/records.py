@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.types import UInt8Array
 from edge_perception.runtime.pipeline import Result
-from edge_perception.runtime.pipeline import StageTimes
 
 NANOSECONDS = 1e6  # in a millisecond
 
@@ -49,14 +49,9 @@ def record(result: Result, *, source: str, index: int, manifest: ModelManifest) 
     return values
 
 
-def milliseconds(times: StageTimes) -> dict[str, float]:
-    """Return the times of the stages of a frame in milliseconds."""
-    return {
-        'preprocess': round(times.preprocess_ns / NANOSECONDS, 3),
-        'infer': round(times.infer_ns / NANOSECONDS, 3),
-        'decode': round(times.decode_ns / NANOSECONDS, 3),
-        'later': round(times.later_ns / NANOSECONDS, 3),
-    }
+def milliseconds(times: Mapping[str, int]) -> dict[str, float]:
+    """Return the times of a frame in milliseconds."""
+    return {name: round(taken_ns / NANOSECONDS, 3) for name, taken_ns in times.items()}
 
 
 def mask_shares(mask: UInt8Array, labels: LabelMap) -> list[dict[str, Any]]:

@@ -31,7 +31,6 @@ from edge_perception.models.engine_choice import AUTO
 from edge_perception.models.engine_choice import engines_for
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
-from edge_perception.pose import planar_stages
 from edge_perception.tooling.frame_sources import Source
 from edge_perception.tooling.gate.agreement import Agreement
 from edge_perception.tooling.gate.agreement import compare
@@ -97,9 +96,7 @@ def compare_engines(host: PluginHost, request: Request, frames: Frames, *, as_js
     for column in columns:
         try:
             with loading(f'{request.model} on {column.engine}'):
-                assembled = assemble(
-                    host, replace(request, engine=column.engine), make_stages=planar_stages
-                )
+                assembled = assemble(host, replace(request, engine=column.engine))
             seen = _run(assembled, frames, column)
         except EdgePerceptionError as error:
             column.trouble = ' '.join(sentence for _, sentence in error.sentences())
@@ -126,7 +123,7 @@ def _run(assembled: Assembled, frames: Frames, column: Column) -> list[Perceptio
     try:
         for frame in frames:
             result = assembled.pipeline.process(frame, selection=selection)
-            column.infer_ms.append(result.times.infer_ns / NS_PER_MS)
+            column.infer_ms.append(result.times['infer'] / NS_PER_MS)
             seen.append(result.perception)
             column.found += _count(result.perception, threshold)
     finally:

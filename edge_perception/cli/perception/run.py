@@ -37,7 +37,6 @@ from edge_perception.models.assembly import raise_all
 from edge_perception.models.engine_choice import AUTO
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
-from edge_perception.pose import planar_stages
 from edge_perception.runtime.drawing import draw
 from edge_perception.tooling.assignments import parse_assignments
 from edge_perception.tooling.frame_sources import be_quiet
@@ -122,7 +121,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         complete = _compare(host, request, sources, given, errors)
         ctx.exit(0 if complete and not unreadable else FAILED)
     with loading(request.model):
-        assembled = assemble(host, request, found=errors, make_stages=planar_stages)
+        assembled = assemble(host, request, found=errors)
     for sentence in (*assembled.passed_over, *assembled.warnings()):
         note(sentence)
     if given['engine'] == AUTO:

@@ -71,9 +71,10 @@ class CameraWatch:
         self._look_of_image = None
         self.problem = ''
 
-    def image(self, message: ImageMessage) -> None:
-        """Note an image."""
+    def image(self, message: ImageMessage) -> bool:
+        """Note an image; tell whether the camera was restarted or is another one."""
         now_ns = self._clock()
+        restarted = self._came and self._silent
         if self._came:
             self._intervals_ns.append(now_ns - self._since_ns)
             if self._silent:
@@ -84,11 +85,13 @@ class CameraWatch:
         self._since_ns, self._came = now_ns, True
         look = _look(message)
         if self._look_of_image not in (None, look):
+            restarted = True
             self._say_change(
                 f'{self._camera.topic}: images are {_words(look)} from now on, '
                 f'they were {_words(self._look_of_image)}'
             )
         self._look_of_image = look
+        return restarted
 
     def check(self) -> None:
         """Look for what is wrong, and say each thing once. Called about once a second."""

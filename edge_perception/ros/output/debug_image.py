@@ -4,13 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -83,12 +80,10 @@ class DebugImage:
         header: Header,
         age_ms: float,
         now_ns: int,
-        axes: Sequence[npt.NDArray[np.float64]] = (),
     ) -> None:
         """
         Draw one frame and publish it.
 
-        :param axes: for each pose the origin and the ends of x, y, z, (4, 2), pixels.
         :param now_ns: monotonic.
         """
         self._drawn_ns = now_ns
@@ -97,7 +92,7 @@ class DebugImage:
             perception,
             labels=self._manifest.labels,
             skeleton=self._manifest.skeleton,
-            axes=axes,
+            axes=[pose.axes for pose in perception.poses if pose.axes is not None],
             caption=f'{self._engine} {age_ms:.0f} ms',
         )
         if self._raw.get_subscription_count():

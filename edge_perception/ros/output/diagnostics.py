@@ -31,7 +31,7 @@ def array(stamp: Time, statuses: list[DiagnosticStatus]) -> DiagnosticArray:
 
 def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[DiagnosticStatus]:
     """
-    Return statuses of the engine, each camera and, for models that have one, the pose.
+    Return statuses of the engine, each camera and its stages.
 
     :param node_name: fully qualified; the names of the statuses start with it.
     :param session: None when nothing is configured.
@@ -60,11 +60,11 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
         # The name of the only camera is empty.
         prefix = f'{node_name}: {camera.name} '.rstrip() + ' '
         found.append(_camera_status(f'{prefix}camera', session, camera))
-        if camera.calibration is not None:
-            problem = camera.pose_problem
-            values = {'camera_info_topic': camera.calibration.topic}
+        for stage in camera.stages:
+            problem, topics = camera.stage_topics.problem(stage), camera.stage_topics.topics(stage)
+            values = {f'{name}_topic': topic for name, topic in topics.items()}
             level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
-            found.append(_status(f'{prefix}pose', level, problem or 'ok', values))
+            found.append(_status(f'{prefix}{stage.name}', level, problem or 'ok', values))
     return found
 
 

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
+import numpy as np
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
@@ -19,11 +22,16 @@ from vision_msgs.msg import Detection3DArray
 from vision_msgs.msg import LabelInfo
 from vision_msgs.msg import VisionInfo
 
+from edge_perception.contract import ConfigurationError
+from edge_perception.contract import Detections
+from edge_perception.contract import OUTPUT_KINDS
 from edge_perception.contract import Perception
+from edge_perception.contract import Stage
 from edge_perception.models.assembly import Assembled
 from edge_perception.pose import object_box
 from edge_perception.ros.output import pose_messages
 from edge_perception.ros.output import result_messages as messages
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.system import qos
 
@@ -36,6 +44,18 @@ TOPICS: dict[str, tuple[tuple[str, type], ...]] = {
     'poses': (('~/pose', PoseWithCovarianceStamped), ('~/detections_3d', Detection3DArray)),
 }
 TF_TOPIC = '/tf'
+# First words of ``OUTPUT_KINDS`` to types, for what stages publish besides.
+EXTRA_TYPES = {
+    'detections': Detection2DArray,
+    'pose': PoseWithCovarianceStamped,
+    'image': Image,
+}
+DTYPES = {'bgr8': np.uint8, 'mono8': np.uint8, 'mono16': np.uint16, '32FC1': np.float32}
+# Topics below the node's own name that are not there for stages.
+TAKEN = {
+    *(topic.removeprefix('~/') for topics in TOPICS.values() for topic, _ in topics),
+    *('label_info', 'vision_info', 'debug_image'),
+}
 
 # A Perception in which the fields that the model promises are there; ``Decoder.decode`` checks it.
 Filled = Any
@@ -67,6 +87,7 @@ class Outputs:
         assembled: Assembled,
         config: NodeConfig,
     ) -> None:
+        _check_extras(assembled.pipeline.stages)
         self._node = node
         self._manifest = assembled.model.manifest
         self._config = config
@@ -77,6 +98,13 @@ class Outputs:
         self._score_threshold = assembled.selection.score_threshold
         self._object_box = object_box(self._manifest)
         self._outputs = self._results(assembled.pipeline.tasks, camera)
+        for stage in assembled.pipeline.stages:
+            for topic, kind in stage.publishes.items():
+                word, _, encoding = kind.partition(' ')
+                publisher = node.create_publisher(
+                    EXTRA_TYPES[word], topic_of(f'~/{topic}', camera), qos.RESULT
+                )
+                self._outputs.append((publisher, partial(self._extra, topic, word, encoding)))
         self._label_info = node.create_publisher(
             LabelInfo, topic_of('~/label_info', camera), qos.LATCHED
         )
@@ -151,9 +179,27 @@ class Outputs:
         self._node.destroy_publisher(self._label_info)
         self._node.destroy_publisher(self._vision_info)
 
+    def _extra(
+        self, topic: str, word: str, encoding: str, perception: Filled, header: Header
+    ) -> Any:
+        """Return what a stage publishes besides; None where it gave nothing."""
+        value = perception.extras.get(topic)
+        if value is None:
+            return None
+        if word == 'image':
+            if value.dtype != DTYPES[encoding]:
+                raise ValueError(f'~/{topic}: got {value.dtype}, expected {encoding}')
+            return image_message(value, header=header, encoding=encoding)
+        if word == 'pose':
+            return pose_messages.pose_message(value, header=header)
+        return self._detections_message(value, header)
+
     def _detections(self, perception: Filled, header: Header) -> Any:
+        return self._detections_message(perception.detections, header)
+
+    def _detections_message(self, detections: Detections, header: Header) -> Any:
         return messages.detections_message(
-            perception.detections,
+            detections,
             header=header,
             labels=self._manifest.labels,
             class_id_format=self._config.class_id_format,
@@ -199,3 +245,19 @@ class Outputs:
             header=header,
             child_frame_id=self._child_frame_id,
         )
+
+
+def _check_extras(stages: Sequence[Stage]) -> None:
+    """
+    Check the topics that stages declare.
+
+    :raises ConfigurationError: one is taken, or of an unknown kind.
+    """
+    taken = set(TAKEN)
+    for stage in stages:
+        for topic, kind in stage.publishes.items():
+            if topic in taken or kind not in OUTPUT_KINDS:
+                why = 'which is taken' if topic in taken else f'expected {", ".join(OUTPUT_KINDS)}'
+                problem = f'publishes {kind!r} on ~/{topic}, {why}; report it to its author'
+                raise ConfigurationError(f'stage {stage.name!r}', [problem])
+            taken.add(topic)

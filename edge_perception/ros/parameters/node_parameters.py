@@ -203,12 +203,17 @@ class NodeConfig(Options):
     lock_memory: bool = parameter(False, 'keep the memory of the process from being paged out')
 
 
-def make_request(config: NodeConfig, engine_options: Mapping[str, Mapping[str, Any]]) -> Request:
+def make_request(
+    config: NodeConfig,
+    engine_options: Mapping[str, Mapping[str, Any]],
+    stage_options: Mapping[str, Mapping[str, Any]],
+) -> Request:
     """Return what the parameters ask for; -1 leaves the choice to the model."""
     return Request(
         model=config.model,
         engine=config.engine,
         engine_options=engine_options,
+        stage_options=stage_options,
         artifact=ArtifactWish(
             path=config.artifact,
             precision=config.precision,

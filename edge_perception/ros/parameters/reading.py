@@ -4,8 +4,8 @@
 Declares parameters at the node and reads them.
 
 From the fields of ``NodeConfig`` the node declares its parameters, checks values, and makes the
-frozen configuration that everything else reads. Options of engines are added to them under
-``engine_options.<engine>.<option>``.
+frozen configuration that everything else reads. Options of engines and stages are added to them
+under ``engine_options.<engine>.<option>`` and ``stage_options.<stage>.<option>``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from rclpy.parameter import Parameter
 from edge_perception.contract import EngineType
 from edge_perception.contract import OptionError
 from edge_perception.contract import Options
+from edge_perception.contract import Stage
 from edge_perception.models.request import option_parameter
 from edge_perception.ros.output.debug_image import DebugOptions
 from edge_perception.ros.parameters.camera_parameters import camera_problems
@@ -66,12 +67,14 @@ class Given:
     :param cameras: configuration of each camera by its name, which is empty where it is the only
         one.
     :param engine_options: by engine, then by option.
+    :param stage_options: the same for stages.
     :param problems: what is wrong with them, in sentences.
     """
 
     config: NodeConfig
     cameras: Mapping[str, NodeConfig]
     engine_options: Mapping[str, Mapping[str, Any]]
+    stage_options: Mapping[str, Mapping[str, Any]]
     debug: DebugOptions
     problems: list[str]
 
@@ -85,13 +88,17 @@ def grouped_specs(kind: str, owners: Mapping[str, type[Options]]) -> list[Parame
     ]
 
 
-def node_specs(engines: Mapping[str, EngineType]) -> dict[str, list[ParameterSpec]]:
+def node_specs(
+    engines: Mapping[str, EngineType], stages: Mapping[str, type[Stage]]
+) -> dict[str, list[ParameterSpec]]:
     """Return the parameters of the node, without those of cameras, by the table they stand in."""
-    options = {name: engine.options_type for name, engine in engines.items()}
+    engine_options = {name: engine.options_type for name, engine in engines.items()}
+    stage_options = {name: stage.options_type for name, stage in stages.items()}
     return {
         'parameters': list(parameter_specs(NodeConfig)),
         'debug-parameters': list(parameter_specs(DebugOptions, DEBUG)),
-        'engine-parameters': grouped_specs('engine', options),
+        'engine-parameters': grouped_specs('engine', engine_options),
+        'stage-parameters': grouped_specs('stage', stage_options),
     }
 
 
@@ -103,10 +110,17 @@ class Parameters:
     ``read`` and not in an exception while the node is made.
     """
 
-    def __init__(self, node: Node, *, engines: Mapping[str, EngineType]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        *,
+        engines: Mapping[str, EngineType],
+        stages: Mapping[str, type[Stage]],
+    ) -> None:
         self._node = node
-        self._engines = tuple(engines)
-        self._specs = {spec.name: spec for each in node_specs(engines).values() for spec in each}
+        self._engines, self._stages = tuple(engines), tuple(stages)
+        tables = node_specs(engines, stages).values()
+        self._specs = {spec.name: spec for each in tables for spec in each}
         # No name may be a dotted beginning of another: ros2 param dump fails at it.
         firsts = {name.partition('.')[0] for name in self._specs}
         self._taken = firsts | {*RCLPY, RCLPY_PREFIX.rstrip('.')}
@@ -146,6 +160,10 @@ class Parameters:
             engine_options={
                 engine: _beginning(values, option_parameter('engine', engine, ''))
                 for engine in self._engines
+            },
+            stage_options={
+                stage: _beginning(values, option_parameter('stage', stage, ''))
+                for stage in self._stages
             },
             debug=DebugOptions(**_beginning(values, DEBUG)),
             problems=problems,

@@ -42,6 +42,9 @@ RESULT = _newest(ReliabilityPolicy.RELIABLE, 5)
 # Pictures for people: reliable connects to every viewer, and only the newest counts.
 PICTURE = _newest(ReliabilityPolicy.RELIABLE, 1)
 
+# Best effort for stages, which choose the nearest in time out of the last few.
+SIDE_IMAGES = _newest(ReliabilityPolicy.BEST_EFFORT, 8)
+
 # Best effort with room: for those who want every message of a simulator or a camera.
 EVERY = _newest(ReliabilityPolicy.BEST_EFFORT, 100)
 

@@ -13,11 +13,13 @@ from edge_perception.testing.conformance.decoder import DecoderConformance
 from edge_perception.testing.conformance.engine import EngineConformance
 from edge_perception.testing.conformance.networks import TinyNetwork
 from edge_perception.testing.conformance.onnx_files import save_onnx
+from edge_perception.testing.conformance.stage import StageConformance
 
 __all__ = [
     'BuilderConformance',
     'DecoderConformance',
     'EngineConformance',
+    'StageConformance',
     'TinyNetwork',
     'save_onnx',
 ]

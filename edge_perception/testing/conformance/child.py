@@ -39,8 +39,8 @@ def load_in_child(
     Let a host in a new process load a plugin.
 
     :param module: as its entry point names it.
-    :param kind: engine, decoder or builder.
-    :param name: of the engine, decoder or builder.
+    :param kind: engine, decoder, builder or stage.
+    :param name: of it.
     :param vendor_modules: what cannot be imported there.
     :param how: ``missing``, or ``broken``: it is there and fails to load.
     """

@@ -49,7 +49,7 @@ def main(wish: dict[str, Any]) -> dict[str, Any]:
     if not trouble and wish['name'] not in registry:
         trouble = f'registers no {wish["kind"]} {wish["name"]!r}'
     probe: dict[str, Any] = {}
-    if not trouble and wish['kind'] != 'decoder':
+    if not trouble and wish['kind'] in ('engine', 'builder'):
         try:
             probe = asdict(registry[wish['name']].probe())
         except Exception as error:

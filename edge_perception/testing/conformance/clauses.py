@@ -33,7 +33,7 @@ _CLAUSE = re.compile(r'test_([a-z]\d\d)_')
 
 class Conformance:
     """
-    Base of the conformance tests of engines, decoders and builders.
+    Base of the conformance tests of engines, decoders, builders and stages.
 
     :param known_failures: clauses that are not kept, each with the reason, e.g. ``{'E34': 'the
         driver of ... returns'}``; ``'E30[int8]'`` names one case. They are expected to fail: the

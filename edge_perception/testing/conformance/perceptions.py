@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import fields
+from dataclasses import is_dataclass
 
 import numpy as np
 
@@ -23,14 +26,16 @@ PARTS = {
 }
 
 
-def arrays_of(perception: Perception) -> Iterator[Tensor]:
-    """Give every array of a result."""
-    for task, names in PARTS.items():
-        part = getattr(perception, task)
-        if part is not None:
-            yield from (getattr(part, name) for name in names)
-    if perception.mask is not None:
-        yield perception.mask
+def arrays_of(value: object) -> Iterator[Tensor]:
+    """Give every array inside of a result, in the order of its fields."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from arrays_of(getattr(value, each.name))
+    elif isinstance(value, (tuple, Mapping)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from arrays_of(inner)
 
 
 def check_shapes(perception: Perception, manifest: ModelManifest, *, decoder: Decoder) -> None:

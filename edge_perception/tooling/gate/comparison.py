@@ -23,8 +23,6 @@ from edge_perception.contract import Frame
 from edge_perception.contract import Perception
 from edge_perception.contract import Tensors
 from edge_perception.models.assembly import Assembled
-from edge_perception.pose import guessed_intrinsics
-from edge_perception.pose import PlanarObjectStage
 from edge_perception.runtime.dequantization import real_outputs
 from edge_perception.tooling.gate.agreement import Agreement
 from edge_perception.tooling.gate.agreement import compare
@@ -272,12 +270,7 @@ class Gate:
 
 
 class _Side:
-    """
-    One of the two, and the tensors that its decoder got last.
-
-    Nobody knows the lens of the pictures. Both sides take the same guess, so that their poses can
-    be compared.
-    """
+    """One of the two, and the tensors that its decoder got last."""
 
     def __init__(self, assembled: Assembled) -> None:
         self._pipeline = assembled.pipeline
@@ -286,9 +279,6 @@ class _Side:
         self._pipeline.decoder = self._tap  # type: ignore[assignment]
 
     def see(self, frame: Frame) -> tuple[Tensors, Perception]:
-        for stage in self._pipeline.stages:
-            if isinstance(stage, PlanarObjectStage):
-                stage.calibrate(guessed_intrinsics(frame))
         perception = self._pipeline.process(frame, selection=self._selection).perception
         return self._tap.tensors, perception
 

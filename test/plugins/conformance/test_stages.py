@@ -1,0 +1,59 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The kit on every stage that comes with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_perception.contract import Calibration
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageTransform
+from edge_perception.contract import InputRecipe
+from edge_perception.contract import Keypoints
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import Perception
+from edge_perception.contract import StageInputs
+from edge_perception.models.plugin_host import PluginHost
+from edge_perception.pose import PlanarObjectStage
+from edge_perception.testing.conformance import StageConformance
+
+OBJECT = [(x, y, 0.0) for x in (-0.5, 0.1, 0.5) for y in (-0.5, 0.0, 0.5)]
+CALIBRATION = Calibration(640, 480, (500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0))
+
+
+def at(*distances: float) -> StageInputs:
+    """Return what a camera sees of objects that face it."""
+    points = np.array(OBJECT) * (1, -1, -1)
+    placed = [points + (0.1, 0, distance) for distance in distances]
+    xy = np.array([each[:, :2] / each[:, 2:] * 500 + (320, 240) for each in placed])
+    xy = xy.reshape(-1, len(OBJECT), 2).astype(np.float32)
+    return StageInputs(
+        Frame(np.full((480, 640, 3), 90, np.uint8)),
+        Perception(keypoints=Keypoints(xy, np.full(xy.shape[:2], 0.9, np.float32))),
+        ImageTransform(640, 480, 640, 480),
+        calibration=CALIBRATION,
+    )
+
+
+class BuiltIn(StageConformance):
+    plugin_module = 'edge_perception.pose'
+
+
+class TestPose(BuiltIn):
+    stage_type = PlanarObjectStage
+    manifest = ModelManifest(
+        name='pad',
+        source='pad.onnx',
+        input=InputRecipe(width=64, height=64),
+        decoder='heatmap',
+        keypoint_names=tuple('abcdefghi'),
+        object_points=tuple(OBJECT),
+    )
+    frames = [at(3.0, 5.0), at(4.0)]
+    unseen = at()
+
+
+def test_every_stage_is_proven() -> None:
+    proven = {each.stage_type for each in BuiltIn.__subclasses__()}
+    assert set(PluginHost().stages.values()) <= proven
