@@ -39,7 +39,7 @@ class BuildPlan:
         each call; each is valid until the next one. None unless there are pictures.
     :param head: names of the nodes of ``source`` that had better stay in float: those behind the
         last convolutions, because one scale for boxes and scores makes all scores zero.
-    :param spared: names of nodes of other layers that 8 bits did not carry in an earlier try.
+    :param keep_float: names of nodes of other layers to keep in float, because INT8 lost too much.
     """
 
     manifest: ModelManifest
@@ -49,7 +49,7 @@ class BuildPlan:
     options: Options = field(default_factory=Options)
     samples: Callable[[], Iterator[Tensors]] | None = None
     head: tuple[str, ...] = ()
-    spared: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Builder(ABC):
     :param suffix: of the artifacts that it makes, with the dot.
     :param precisions: of fp32, fp16, int8.
     :param engine: which engine loads the artifacts, if that has another name.
-    :param spares: whether it leaves the nodes in float that a plan names as ``spared``.
+    :param keeps_float: whether it leaves the nodes of ``BuildPlan.keep_float`` in float.
     """
 
     name: ClassVar[str]
@@ -83,7 +83,7 @@ class Builder(ABC):
     precisions: ClassVar[tuple[str, ...]] = ('fp32',)
     options_type: ClassVar[type[Options]] = Options
     engine: ClassVar[str] = ''
-    spares: ClassVar[bool] = False
+    keeps_float: ClassVar[bool] = False
 
     @abstractmethod
     def probe(self) -> Availability:
@@ -111,7 +111,7 @@ class Builder(ABC):
         Two equal fingerprints of equal plans promise interchangeable artifacts.
 
         :param plan: before the host has prepared anything: its ``source`` is that of the model,
-            and ``samples``, ``head`` and ``spared`` are empty.
+            and ``samples``, ``head`` and ``keep_float`` are empty.
         """
 
     @abstractmethod

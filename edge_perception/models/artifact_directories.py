@@ -39,7 +39,7 @@ def cache_root(environ: Mapping[str, str] | None = None) -> Path:
     return folder.expanduser() / 'edge_perception' / 'artifacts'
 
 
-def model_shelf(model: Model, environ: Mapping[str, str] | None = None) -> Path:
+def cache_directory(model: Model, environ: Mapping[str, str] | None = None) -> Path:
     """
     Return the folder of the artifacts of one model; it may not exist yet.
 
@@ -50,17 +50,26 @@ def model_shelf(model: Model, environ: Mapping[str, str] | None = None) -> Path:
     return cache_root(environ) / digest
 
 
-def current_entries(shelf: Path) -> list[Path]:
-    """Return the entries that count: for each target and precision the last one, by name."""
-    if not shelf.is_dir():
+def cached_entries(model: Model) -> list[Path]:
+    """
+    Return the current entries of one model, by name.
+
+    :raises ArtifactError: the model cannot be read.
+    """
+    return current_entries(cache_directory(model))
+
+
+def current_entries(directory: Path) -> list[Path]:
+    """Return the current entries, one for each target and precision, by name."""
+    if not directory.is_dir():
         return []
     entries = []
-    for pointer in sorted(shelf.glob(f'*{CURRENT_SUFFIX}')):
+    for pointer in sorted(directory.glob(f'*{CURRENT_SUFFIX}')):
         try:
-            entry = shelf / pointer.read_text(encoding='utf-8').strip()
+            entry = directory / pointer.read_text(encoding='utf-8').strip()
         except (OSError, ValueError):
             continue  # pruned meanwhile
-        if entry.parent == shelf and entry.is_dir():
+        if entry.parent == directory and entry.is_dir():
             entries.append(entry)
     return entries
 

@@ -35,7 +35,7 @@ PRECISIONS = ('fp32', 'fp16', 'int8')
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactWish:
+class ArtifactRequest:
     """
     Which artifact a user wants.
 
@@ -72,27 +72,27 @@ def choose_artifact(
     engine_type: EngineType,
     options: Options,
     *,
-    wish: ArtifactWish,
-    shelves: Sequence[Path] = (),
+    request: ArtifactRequest,
+    cached: Sequence[Path] = (),
 ) -> Artifact:
     """
     Choose the artifact of a model for an engine.
 
     :param options: of the engine; they decide in what it computes, and on which device.
-    :param shelves: folders with artifacts of this model that were built on this machine, beside
+    :param cached: folders with artifacts of this model that were built on this machine, beside
         those in the model's own folder; they are good for the runtime that they were built with.
     :raises ArtifactError: there is none that may be loaded; the text says what to run.
     """
-    found = list(_candidates(model, engine_type, wish, shelves))
-    if wish.path and wish.unjudged:
-        return Artifact(found[0], wish.precision)
-    if wish.precision and not wish.path:
-        found = [each for each in found if _may_be(each, engine_type, wish.precision)]
-    judged, refused = _judge_all(found, model, engine_type, options, shelves)
-    if wish.precision:
-        judged = [each for each in judged if each.precision == wish.precision or each.warning]
+    found = list(_candidates(model, engine_type, request, cached))
+    if request.path and request.unjudged:
+        return Artifact(found[0], request.precision)
+    if request.precision and not request.path:
+        found = [each for each in found if _may_be(each, engine_type, request.precision)]
+    judged, refused = _judge_all(found, model, engine_type, options, cached)
+    if request.precision:
+        judged = [each for each in judged if each.precision == request.precision or each.warning]
     judged.sort(key=lambda each: (bool(each.warning), _rank(each, model)))
-    if judged and (wish.allow_unverified or not judged[0].warning):
+    if judged and (request.allow_unverified or not judged[0].warning):
         return judged[0]
     if judged:
         verify = _verify(judged[0].path, model, engine_type, options)
@@ -103,14 +103,14 @@ def choose_artifact(
         )
     if refused:
         raise refused[0]
-    raise _missing(model, engine_type, options, wish)
+    raise _missing(model, engine_type, options, request)
 
 
 def _candidates(
-    model: Model, engine_type: EngineType, wish: ArtifactWish, shelves: Sequence[Path]
+    model: Model, engine_type: EngineType, request: ArtifactRequest, cached: Sequence[Path]
 ) -> Iterator[Path]:
-    if wish.path:
-        path = Path(wish.path).expanduser()
+    if request.path:
+        path = Path(request.path).expanduser()
         if path.suffix not in engine_type.artifact_suffixes:
             raise ArtifactError(
                 path,
@@ -124,8 +124,8 @@ def _candidates(
         return
     if model.source.suffix in engine_type.artifact_suffixes:
         yield model.source
-    for shelf in (model.folder / ARTIFACTS_FOLDER, *shelves):
-        for path in sorted(shelf.glob('*')) if shelf.is_dir() else ():
+    for directory in (model.folder / ARTIFACTS_FOLDER, *cached):
+        for path in sorted(directory.glob('*')) if directory.is_dir() else ():
             if path.suffix in engine_type.artifact_suffixes and path.is_file():
                 yield path
 
@@ -144,7 +144,7 @@ def _judge_all(
     model: Model,
     engine_type: EngineType,
     options: Options,
-    shelves: Sequence[Path],
+    cached: Sequence[Path],
 ) -> tuple[list[Artifact], list[ArtifactError]]:
     """Return what may be loaded, with what speaks against it, and why others must not be."""
     judged: list[Artifact] = []
@@ -152,7 +152,7 @@ def _judge_all(
     for path in found:
         try:
             judged.append(
-                _judge(path, model, engine_type, options, same_runtime=path.parent in shelves)
+                _judge(path, model, engine_type, options, same_runtime=path.parent in cached)
             )
         except ArtifactError as error:
             refused.append(error)
@@ -226,31 +226,33 @@ def _assignments(engine_type: EngineType, options: Options) -> Iterator[str]:
 
 
 def _missing(
-    model: Model, engine_type: EngineType, options: Options, wish: ArtifactWish
+    model: Model, engine_type: EngineType, options: Options, request: ArtifactRequest
 ) -> ArtifactError:
-    kind = f'in {wish.precision} ' if wish.precision else ''
+    kind = f'in {request.precision} ' if request.precision else ''
     return ArtifactError(
         model.folder,
         reason=f'has nothing {kind}that the engine {engine_type.name} reads '
         f'({", ".join(engine_type.artifact_suffixes)}), neither in its folder '
         f'{ARTIFACTS_FOLDER} nor in the cache',
-        remedy=f'{_beside(model, engine_type, options, wish)}build it: '
-        f'{_build(model, engine_type, wish.precision)}',
+        remedy=f'{_beside(model, engine_type, options, request)}build it: '
+        f'{_build(model, engine_type, request.precision)}',
     )
 
 
-def _beside(model: Model, engine_type: EngineType, options: Options, wish: ArtifactWish) -> str:
+def _beside(
+    model: Model, engine_type: EngineType, options: Options, request: ArtifactRequest
+) -> str:
     """Return what to do with a file that lies where nothing looks; nothing if there is none."""
     for path in sorted(model.folder.glob('*')):
         fits = path.suffix in engine_type.artifact_suffixes and path != model.source
-        if not fits or (wish.precision and not _may_be(path, engine_type, wish.precision)):
+        if not fits or (request.precision and not _may_be(path, engine_type, request.precision)):
             continue
-        shelf = model.folder / ARTIFACTS_FOLDER
+        directory = model.folder / ARTIFACTS_FOLDER
         proven = proof_path(path, engine_type.name).is_file()
         first = '' if proven else f'{_verify(path, model, engine_type, options)}, then '
         return (
             f'{path.name} beside the model is not looked at: {first}move it and its proof to '
-            f'{shelf}, or name it (artifact, for commands --artifact); or '
+            f'{directory}, or name it (artifact, for commands --artifact); or '
         )
     return ''
 

@@ -29,8 +29,7 @@ from edge_perception.contract import PluginError
 from edge_perception.contract import Selection
 from edge_perception.contract import Stage
 from edge_perception.contract.fields import did_you_mean
-from edge_perception.models.artifact_directories import current_entries
-from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.artifact_directories import cached_entries
 from edge_perception.models.artifacts import Artifact
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.drafting import draft_file
@@ -244,8 +243,10 @@ def _choose_artifact(
     engine_type: EngineType, request: Request, model: Model, options: Options
 ) -> Artifact:
     with mistakes_of(f'engine {engine_type.name!r}'):
-        shelves = current_entries(model_shelf(model))
-        return choose_artifact(model, engine_type, options, wish=request.artifact, shelves=shelves)
+        cached = cached_entries(model)
+        return choose_artifact(
+            model, engine_type, options, request=request.artifact, cached=cached
+        )
 
 
 def _make_rest(host: PluginHost, request: Request, model: Model) -> _Rest:

@@ -124,7 +124,7 @@ def _locate(name: str, environ: Mapping[str, str]) -> Path:
         return path
     # A name with a separator is a path: looking it up elsewhere would hide a typing mistake.
     if path.name == name:
-        for folder in _shelves(environ):
+        for folder in _model_folders(environ):
             if os.path.isfile(folder / name / MANIFEST_NAME):
                 return folder / name
     raise ModelNotFoundError(
@@ -133,7 +133,7 @@ def _locate(name: str, environ: Mapping[str, str]) -> Path:
     )
 
 
-def _shelves(environ: Mapping[str, str]) -> list[Path]:
+def _model_folders(environ: Mapping[str, str]) -> list[Path]:
     listed = [Path(part) for part in environ.get(PATH_VARIABLE, '').split(os.pathsep) if part]
     return [*listed, ZOO]
 
@@ -141,8 +141,8 @@ def _shelves(environ: Mapping[str, str]) -> list[Path]:
 def _known(environ: Mapping[str, str]) -> str:
     names = {
         manifest.parent.name
-        for shelf in _shelves(environ)
-        for manifest in shelf.glob(f'*/{MANIFEST_NAME}')
+        for folder in _model_folders(environ)
+        for manifest in folder.glob(f'*/{MANIFEST_NAME}')
     }
     return ', '.join(sorted(names)) or 'none'
 

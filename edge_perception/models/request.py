@@ -14,7 +14,7 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import LabelMap
 from edge_perception.contract import Selection
 from edge_perception.contract.fields import did_you_mean
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.finding import Model
 
 
@@ -37,7 +37,7 @@ class Request:
     engine: str
     engine_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stage_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    artifact: ArtifactWish = field(default_factory=ArtifactWish)
+    artifact: ArtifactRequest = field(default_factory=ArtifactRequest)
     rotation: int = 0
     score_threshold: float | None = None
     iou_threshold: float | None = None

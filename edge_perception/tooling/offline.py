@@ -17,7 +17,7 @@ from edge_perception.contract import ArtifactError
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
 from edge_perception.contract import ManifestError
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import GOLDEN_FOLDER
 from edge_perception.models.assembly import assemble
 from edge_perception.models.assembly import Assembled
@@ -40,7 +40,7 @@ from edge_perception.tooling.frame_sources import Source
 from edge_perception.tooling.gate.average_precision import Dataset
 from edge_perception.tooling.gate.average_precision import evaluate
 from edge_perception.tooling.gate.comparison import Gate
-from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.gate.comparison import GateVerdict
 from edge_perception.tooling.gate.comparison import with_labels
 from edge_perception.tooling.gate.gate_limits import limits_for
 from edge_perception.tooling.notes import note
@@ -178,14 +178,14 @@ def load_side(host: PluginHost, model: Model, side: Side) -> Assembled:
 
     :raises EdgePerceptionError: it cannot be loaded.
     """
-    wish = ArtifactWish(
+    request = ArtifactRequest(
         path=str(side.path or model.source), precision=side.precision, unjudged=True
     )
     request = Request(
         model=model.manifest.name,
         engine=side.engine,
         engine_options=side.options,
-        artifact=wish,
+        artifact=request,
     )
     return assemble(host, request, model=model)
 
@@ -198,7 +198,7 @@ def judge(
     candidate: Side,
     sources: Sequence[tuple[str, Source]],
     dataset: Dataset | None = None,
-) -> Verdict:
+) -> GateVerdict:
     """
     Run both sides over the pictures, with a progress bar, and judge.
 

@@ -18,11 +18,10 @@ from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineType
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
-from edge_perception.models.artifact_directories import current_entries
+from edge_perception.models.artifact_directories import cached_entries
 from edge_perception.models.artifact_directories import ENTRY_FILE
-from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import ARTIFACTS_FOLDER
-from edge_perception.models.artifacts import ArtifactWish
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.assembly import Assembled
 from edge_perception.models.assembly import raise_all
@@ -57,8 +56,8 @@ class Variant:
     def shown(self) -> str:
         """Name of the file with where it lies: the folder artifacts, or the cache."""
         inside = self.path.parent == self.model.folder / ARTIFACTS_FOLDER
-        shelf = 'cache' if (self.path.parent / ENTRY_FILE).is_file() else ''
-        return '/'.join(filter(None, (ARTIFACTS_FOLDER if inside else shelf, self.path.name)))
+        directory = 'cache' if (self.path.parent / ENTRY_FILE).is_file() else ''
+        return '/'.join(filter(None, (ARTIFACTS_FOLDER if inside else directory, self.path.name)))
 
     def with_options(self, values: Mapping[str, Any]) -> Variant:
         """Return the same with other options of its engine."""
@@ -148,14 +147,16 @@ def _proven(model: Model, engine_type: EngineType, options: Options) -> Iterator
     if model.source.suffix in suffixes:
         yield model.source, engine_type.precision(options)
     seen: set[str] = set()
-    shelves = current_entries(model_shelf(model))
-    for shelf in (model.folder / ARTIFACTS_FOLDER, *shelves):
-        for path in sorted(shelf.glob('*')) if shelf.is_dir() else ():
+    cached = cached_entries(model)
+    for directory in (model.folder / ARTIFACTS_FOLDER, *cached):
+        for path in sorted(directory.glob('*')) if directory.is_dir() else ():
             if path.suffix not in suffixes or not proof_path(path, engine_type.name).is_file():
                 continue
-            wish = ArtifactWish(path=str(path))
+            request = ArtifactRequest(path=str(path))
             try:
-                chosen = choose_artifact(model, engine_type, options, wish=wish, shelves=shelves)
+                chosen = choose_artifact(
+                    model, engine_type, options, request=request, cached=cached
+                )
             except ArtifactError as error:
                 note(f'left out: {error}')
                 continue

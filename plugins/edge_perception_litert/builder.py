@@ -46,7 +46,7 @@ class TfliteBuilder(Builder):
     suffix = '.tflite'
     precisions = ('fp32', 'fp16', 'int8')
     engine = 'litert'
-    spares = True
+    keeps_float = True
 
     def probe(self) -> Availability:
         """Tell whether the converter is installed."""
@@ -127,16 +127,16 @@ def quantize(plan: BuildPlan, artifact: Path) -> tuple[str, ...]:
         )
     model = read_model(artifact)
     head = head_tensors(model) if plan.head else []
-    spared = layer_tensors(model, plan.spared)
+    kept = layer_tensors(model, plan.keep_float)
     if plan.precision == 'fp16':
         _half(plan, artifact)
         return ('weights are in float16; LiteRT computes with them in float32',)
     samples = list(_channels_last(plan))
     try:
-        notes = put_into_8_bits(artifact, samples=samples, in_float=[*head, *spared])
+        notes = put_into_8_bits(artifact, samples=samples, in_float=[*head, *kept])
     except BuildError as error:
         raise _failed(plan, str(error)) from error
-    more = f', and {len(spared)} that 8 bits did not carry' if spared else ''
+    more = f', and {len(kept)} that 8 bits did not carry' if kept else ''
     return (f'{len(head)} operators behind the last convolutions stay in float{more}', *notes)
 
 

@@ -87,7 +87,7 @@ class EdgeTpuBuilder(Builder):
         """Convert, quantize, compile, and read the log."""
         assert isinstance(plan.options, EdgeTpuBuilderOptions)
         # It computes up to the first operator in float; one in the middle leaves it little.
-        report = TfliteBuilder().build(replace(plan, spared=()), workspace)
+        report = TfliteBuilder().build(replace(plan, keep_float=()), workspace)
         log = _compile(report.artifact, workspace)
         compiled = report.artifact.with_name(f'{report.artifact.stem}_edgetpu.tflite')
         if not compiled.is_file():

@@ -64,7 +64,7 @@ class OpenVinoBuilder(Builder):
     suffix = '.onnx'
     precisions = ('fp32', 'fp16', 'int8')
     options_type = OpenVinoBuilderOptions
-    spares = True
+    keeps_float = True
 
     def probe(self) -> Availability:
         """Tell whether OpenVINO is here."""
@@ -97,8 +97,8 @@ class OpenVinoBuilder(Builder):
         notes: tuple[str, ...] = ()
         if plan.head:
             notes = (f'{len(plan.head)} operators behind the last convolutions stay in float',)
-        if plan.spared:
-            notes += (f'{len(plan.spared)} operators that 8 bits did not carry stay in float',)
+        if plan.keep_float:
+            notes += (f'{len(plan.keep_float)} operators that 8 bits did not carry stay in float',)
         return BuildReport(artifact, versions, notes)
 
 
@@ -161,7 +161,7 @@ def _quantize(plan: BuildPlan, artifact: Path) -> None:
 
         samples = _Samples(plan.samples)
         scope: dict[str, Any] = {}
-        kept = list(dict.fromkeys((*plan.head, *plan.spared)))
+        kept = list(dict.fromkeys((*plan.head, *plan.keep_float)))
         if kept:
             scope['ignored_scope'] = nncf.IgnoredScope(names=kept)
         try:

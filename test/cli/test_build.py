@@ -51,13 +51,13 @@ def test_the_command_that_made_an_entry_is_kept_and_makes_it_again(invoke, folde
     made = build(
         invoke,
         *('net', '--precision', 'int8', '--calibration', 'net/golden', '--images', 'net/golden'),
-        *('--whole', '--json'),
+        *('--full-int8', '--json'),
     )
     artifact = Path(json.loads(made.stdout)['artifact'])
     command = build_command(artifact.parent)
     assert command == (
         f'edge-perception build {folder} --target onnxruntime --precision int8 '
-        f'--calibration {folder}/golden --images {folder}/golden --whole'
+        f'--calibration {folder}/golden --images {folder}/golden --full-int8'
     )
     again = invoke(*shlex.split(command)[1:], '--json')
     assert json.loads(again.stdout)['artifact'] == str(artifact)
@@ -141,7 +141,7 @@ def test_a_proof_tells_the_precision_of_what_it_was_compared_with(invoke, folder
     assert json.loads(result.stdout)['reference'] == 'net_fp16.onnx on onnxruntime, fp16'
 
 
-@pytest.mark.parametrize('extra', [('--calibration', 'net'), ('--whole',)])
+@pytest.mark.parametrize('extra', [('--calibration', 'net'), ('--full-int8',)])
 def test_what_only_8_bits_need_is_refused_without_them(invoke, folder, left, extra):
     result = build(invoke, folder, *extra)
     assert result.exit_code == 2

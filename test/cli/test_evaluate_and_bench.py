@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from edge_perception.cli.model import bench
-from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.artifact_directories import cache_directory
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.proofs import file_sha256
@@ -47,7 +47,7 @@ def test_files_of_one_name_are_told_apart_and_copies_are_left_out(invoke, yolox,
     pytest.importorskip('pycocotools', reason='pycocotools is not installed')
     pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
     name = 'yolox_nano_float16_quantize.tflite'
-    entries = [yolox / 'artifacts', shelf_of(yolox) / 'fp16-a', shelf_of(yolox) / 'fp16-b']
+    entries = [yolox / 'artifacts', directory_of(yolox) / 'fp16-a', directory_of(yolox) / 'fp16-b']
     for folder in entries:
         folder.mkdir(parents=True)
         shutil.copyfile(shared_data / 'yolox_nano' / name, folder / name)
@@ -300,8 +300,8 @@ def test_cache_of_nothing(invoke, tmp_path):
     assert json.loads(invoke('cache', 'prune', '--json').stdout) == {'removed': 0, 'bytes': 0}
 
 
-def shelf_of(folder: Path) -> Path:
-    return model_shelf(find_model(str(folder), draft=lambda _: None))
+def directory_of(folder: Path) -> Path:
+    return cache_directory(find_model(str(folder), draft=lambda _: None))
 
 
 def prove(artifact: Path, folder: Path) -> None:

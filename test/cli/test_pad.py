@@ -18,7 +18,7 @@ import pytest
 from edge_perception.contract import Calibration
 from edge_perception.contract import Frame
 from edge_perception.contract import load_manifest
-from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.artifact_directories import cache_directory
 from edge_perception.models.assembly import assemble
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
@@ -175,7 +175,7 @@ def test_artifacts_that_were_built_for_one_size_serve_all(invoke, tmp_path):
     names = (str(folder), 'landing_pad')
     ours, zoo = (find_model(name, draft=lambda path: None) for name in names)
     assert ours.folder != zoo.folder
-    assert model_shelf(ours) == model_shelf(zoo)
+    assert cache_directory(ours) == cache_directory(zoo)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import Frame
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.assembly import assemble
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
@@ -140,7 +140,7 @@ def test_a_bare_file_with_metadata_is_a_whole_model(file, shared_data, goldens):
     request = Request(
         model=str(folder / file),
         engine='litert',
-        artifact=ArtifactWish(allow_unverified=True),
+        artifact=ArtifactRequest(allow_unverified=True),
         score_threshold=0.0,
         max_detections=3,
     )

@@ -15,7 +15,7 @@ from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import option
 from edge_perception.contract import Options
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.external_data import artifact_sha256
 from edge_perception.models.finding import Model
@@ -27,7 +27,7 @@ from edge_perception.models.proofs import write_proof
 from edge_perception.testing import FakeEngineType
 from test.support.networks import save_conv
 
-UNPROVEN = ArtifactWish(allow_unverified=True)
+UNPROVEN = ArtifactRequest(allow_unverified=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ def add(model):
     return write
 
 
-def choose(model, engine_type, options=None, **wish):
+def choose(model, engine_type, options=None, **request):
     options = options or engine_type.options_type()
-    return choose_artifact(model, engine_type, options, wish=ArtifactWish(**wish))
+    return choose_artifact(model, engine_type, options, request=ArtifactRequest(**request))
 
 
-def refusal(model, engine_type, options=None, **wish):
+def refusal(model, engine_type, options=None, **request):
     with pytest.raises(ArtifactError) as raised:
-        choose(model, engine_type, options, **wish)
+        choose(model, engine_type, options, **request)
     return str(raised.value).replace(str(model.folder), 'M')
 
 

@@ -14,7 +14,7 @@ from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import PluginError
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.assembly import assemble
 from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.request import Request
@@ -153,8 +153,8 @@ def test_an_unverified_artifact_is_a_warning_for_as_long_as_it_runs(host, model)
     (Path(folder) / 'net.fake').touch()
     with pytest.raises(ArtifactError, match='nobody has compared it on fake'):
         assemble(host, Request(model=folder, engine='fake'))
-    wish = ArtifactWish(allow_unverified=True)
-    assembled = assemble(host, Request(model=folder, engine='fake', artifact=wish))
+    request = ArtifactRequest(allow_unverified=True)
+    assembled = assemble(host, Request(model=folder, engine='fake', artifact=request))
     assert any('nobody has compared it' in warning for warning in assembled.warnings())
 
 

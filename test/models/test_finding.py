@@ -46,11 +46,11 @@ def refuse(path: Path) -> ModelDescription:
     raise AssertionError(f'{path} has a manifest and need not be described')
 
 
-def find(name: object, *, shelves: tuple[Path, ...] = (), describe=refuse) -> Model:
+def find(name: object, *, folders: tuple[Path, ...] = (), describe=refuse) -> Model:
     def draft(path: Path) -> Draft:
         return draft_manifest(describe(path), source=path.name, decoders=DECODERS)
 
-    environ = {'EDGE_PERCEPTION_MODEL_PATH': os.pathsep.join(map(str, shelves))}
+    environ = {'EDGE_PERCEPTION_MODEL_PATH': os.pathsep.join(map(str, folders))}
     return find_model(str(name), draft=draft, environ=environ)
 
 
@@ -132,20 +132,20 @@ def test_a_bare_file_that_says_too_little_gets_all_questions_and_the_command(tmp
     assert not any('class names' in each for each in questions)
 
 
-def test_a_name_is_looked_up_on_the_shelves_in_their_order_and_then_in_the_zoo(tmp_path):
+def test_a_name_is_looked_up_in_the_folders_in_their_order_and_then_in_the_zoo(tmp_path):
     first, second = tmp_path / 'first', tmp_path / 'second'
     write_model(second / 'yolox')
     write_model(second / 'landing_pad')
-    assert find('yolox', shelves=(first, second)).folder == second / 'yolox'
+    assert find('yolox', folders=(first, second)).folder == second / 'yolox'
     write_model(first / 'yolox')
-    assert find('yolox', shelves=(first, second)).folder == first / 'yolox'
-    assert find('landing_pad', shelves=(first, second)).folder == second / 'landing_pad'
-    assert find('landing_pad', shelves=(first,)).folder == tmp_path / 'zoo' / 'landing_pad'
+    assert find('yolox', folders=(first, second)).folder == first / 'yolox'
+    assert find('landing_pad', folders=(first, second)).folder == second / 'landing_pad'
+    assert find('landing_pad', folders=(first,)).folder == tmp_path / 'zoo' / 'landing_pad'
 
 
 def test_without_an_environment_of_its_own_it_is_that_of_the_process(tmp_path, monkeypatch):
-    write_model(tmp_path / 'shelf' / 'yolox')
-    monkeypatch.setenv('EDGE_PERCEPTION_MODEL_PATH', str(tmp_path / 'shelf'))
+    write_model(tmp_path / 'folder' / 'yolox')
+    monkeypatch.setenv('EDGE_PERCEPTION_MODEL_PATH', str(tmp_path / 'folder'))
     assert find_model('yolox', draft=refuse).manifest.name == 'the yolox'
 
 
@@ -156,10 +156,12 @@ def test_a_folder_here_comes_before_a_name(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_gets_all_known_ones(tmp_path):
-    write_model(tmp_path / 'shelf' / 'yolox')
-    (tmp_path / 'shelf' / 'notes').mkdir()
-    (tmp_path / 'shelf' / 'readme.txt').write_text('', encoding='utf-8')
-    assert sentence(ModelNotFoundError, 'yolo', shelves=(tmp_path / 'shelf', tmp_path / 'no')) == (
+    write_model(tmp_path / 'folder' / 'yolox')
+    (tmp_path / 'folder' / 'notes').mkdir()
+    (tmp_path / 'folder' / 'readme.txt').write_text('', encoding='utf-8')
+    assert sentence(
+        ModelNotFoundError, 'yolo', folders=(tmp_path / 'folder', tmp_path / 'no')
+    ) == (
         "model 'yolo': no such file or folder, and no model of this name; "
         'known names: landing_pad, yolox; more are looked for in EDGE_PERCEPTION_MODEL_PATH'
     )

@@ -40,7 +40,7 @@ def build(tmp_path, monkeypatch):
 
     def converted(self, plan: BuildPlan, workspace: Path) -> BuildReport:
         # One layer in float leaves all that is behind it to the CPU.
-        assert not plan.spared
+        assert not plan.keep_float
         (workspace / 'net_int8.tflite').write_bytes(b'net')
         return BuildReport(workspace / 'net_int8.tflite', {'converter': '1'})
 
@@ -56,7 +56,7 @@ def build(tmp_path, monkeypatch):
             tmp_path / 'net.onnx',
             'int8',
             options=EdgeTpuBuilderOptions(),
-            spared=('a_layer',),
+            keep_float=('a_layer',),
         )
         return EdgeTpuBuilder().build(plan, workspace)
 

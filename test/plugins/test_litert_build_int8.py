@@ -206,7 +206,7 @@ def test_an_operator_that_is_read_in_float_as_well_stays_in_float(tmp_path):
 
 
 def test_where_the_quantizer_fails_convolutions_alone_are_in_8_bits(tmp_path, monkeypatch):
-    """Without being spared, the padding makes it fail."""
+    """Where it is not kept in float, the padding makes it fail."""
     monkeypatch.setattr(eight_bits, 'FOLDED', {})
     path = save_stem(tmp_path / 'net.tflite')
     artifact, notes = in_8_bits(path, pictures())
@@ -230,7 +230,7 @@ def test_scores_beside_boxes_live_because_the_head_stays_in_float(tmp_path):
 
 def test_layers_that_8_bits_did_not_carry_stay_in_float(tmp_path):
     path = save_stem(tmp_path / 'net.tflite')
-    artifact, notes = in_8_bits(path, pictures(), spared=('b',))
+    artifact, notes = in_8_bits(path, pictures(), keep_float=('b',))
     assert notes[0].endswith('and 1 that 8 bits did not carry')
     model = read_model(artifact)
     types = {each.name.decode(): each.type for each in model.subgraphs[0].tensors}

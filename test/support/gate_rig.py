@@ -25,7 +25,7 @@ from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.testing import FakeEngine
 from edge_perception.tooling.gate.comparison import Gate
-from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.gate.comparison import GateVerdict
 from edge_perception.tooling.gate.gate_limits import limits_for
 
 WIDTH, HEIGHT = 96, 64
@@ -72,7 +72,7 @@ def giving(
     )
 
 
-def judged(reference: Assembled, candidate: Assembled, *, precision: str = 'int8') -> Verdict:
+def judged(reference: Assembled, candidate: Assembled, *, precision: str = 'int8') -> GateVerdict:
     """Return what the gate says after one picture."""
     limits = limits_for(reference.model.manifest, precision)
     gate = Gate(reference, candidate, precision=precision, limits=limits)

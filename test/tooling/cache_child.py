@@ -14,17 +14,17 @@ from edge_perception.tooling.building.artifact_cache import workspace
 PARTS, NAMES = 8, 3
 
 
-def build(shelf: Path, number: int) -> None:
+def build(directory: Path, number: int) -> None:
     """Write a file in parts, as a converter does, and publish it."""
     name = f'int8-fake-{number % NAMES}'
-    with locked(shelf, name, waiting=lambda: None), workspace(shelf, name) as folder:
+    with locked(directory, name, waiting=lambda: None), workspace(directory, name) as folder:
         made = folder / 'made'
         made.mkdir()
         for part in range(PARTS):
             with (made / 'net.fake').open('ab') as file:
                 file.write(bytes([part]) * 4096)
             (folder / f'scratch_{part}').write_bytes(bytes(512))
-        publish(made, shelf, name, artifact='net.fake', values={'number': number})
+        publish(made, directory, name, artifact='net.fake', values={'number': number})
 
 
 if __name__ == '__main__':

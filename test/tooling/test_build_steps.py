@@ -19,7 +19,7 @@ from edge_perception.contract import BuildError
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.building.artifact_build import build
-from edge_perception.tooling.building.artifact_build import Order
+from edge_perception.tooling.building.artifact_build import BuildRequest
 from edge_perception.tooling.building.calibration_images import find_calibration
 from edge_perception.tooling.quantization import quantize as quantization
 from edge_perception.tooling.quantization.quantize import quantize
@@ -40,7 +40,7 @@ def model(tmp_path: Path) -> Model:
 
 
 @pytest.fixture
-def order(model: Model) -> Callable[..., Order]:
+def order(model: Model) -> Callable[..., BuildRequest]:
     """Make an order for 8 bits, with pictures for calibration."""
     pictures = model.folder / 'pictures'
     pictures.mkdir()
@@ -49,24 +49,26 @@ def order(model: Model) -> Callable[..., Order]:
         cv2.imwrite(str(pictures / f'{index}.png'), chance.integers(0, 256, (40, 60, 3), np.uint8))
     host = PluginHost()
 
-    def make(target: str, *, whole: bool) -> Order:
+    def make(target: str, *, full_int8: bool) -> BuildRequest:
         builder = host.builders[target]
         calibration = find_calibration((pictures,))
         options = builder.options_type()
-        return Order(model, builder, 'int8', calibration, options=options, whole=whole)
+        return BuildRequest(
+            model, builder, 'int8', calibration, options=options, full_int8=full_int8
+        )
 
     return make
 
 
 @pytest.mark.parametrize('target', ['onnxruntime', 'openvino'])
-@pytest.mark.parametrize('whole', [False, True])
-def test_calibration_tells_how_far_it_is(order, tmp_path, target, whole):
+@pytest.mark.parametrize('full_int8', [False, True])
+def test_calibration_tells_how_far_it_is(order, tmp_path, target, full_int8):
     if target == 'openvino' and not find_spec('nncf'):
         pytest.skip('NNCF is not installed')
     said: list[tuple[str, float | None]] = []
     (tmp_path / 'work').mkdir()
     build(
-        order(target, whole=whole),
+        order(target, full_int8=full_int8),
         tmp_path / 'work',
         lambda what, share: said.append((what, share)),
     )
@@ -128,7 +130,7 @@ def test_quantizers_of_others_are_not_asked_to_leave_every_layer_in_float(tmp_pa
     source = three_layers(tmp_path / 'net.onnx')
     picture = np.random.default_rng(3).normal(size=SHAPE).astype(np.float32)
 
-    def spared(wanted_db: float) -> tuple[str, ...]:
+    def keep_float(wanted_db: float) -> tuple[str, ...]:
         return sensitive_layers(
             source,
             samples=lambda: iter([{'image': picture}]),
@@ -136,20 +138,22 @@ def test_quantizers_of_others_are_not_asked_to_leave_every_layer_in_float(tmp_pa
             wanted_db=wanted_db,
         )
 
-    assert spared(-100.0)  # at least the worst one, where the gate was not content with none
+    assert keep_float(-100.0)  # at least the worst one, where the gate was not content with none
     with pytest.raises(BuildError, match='8 bits carry none of the 3 layers: .* below 1000 dB'):
-        spared(1000.0)
+        keep_float(1000.0)
 
 
 @pytest.mark.parametrize(
-    ('target', 'whole', 'may_spare'),
+    ('target', 'full_int8', 'may_keep_float'),
     [
         ('openvino', False, True), ('openvino', True, False), ('tflite', False, True),
         ('onnxruntime', False, False), ('edgetpu', False, False),
     ],
 )  # fmt: skip
-def test_only_targets_that_can_spare_layers_are_tried_again(order, target, whole, may_spare):
-    assert order(target, whole=whole).may_spare == may_spare
+def test_only_targets_that_can_keep_layers_in_float_are_tried_again(
+    order, target, full_int8, may_keep_float
+):
+    assert order(target, full_int8=full_int8).may_keep_float == may_keep_float
 
 
 def test_sums_and_joins_are_left_in_float_before_every_layer_is(in_8_bits, monkeypatch):

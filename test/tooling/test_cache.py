@@ -30,39 +30,41 @@ CHILD = [sys.executable, str(Path(__file__).with_name('cache_child.py'))]
 KILLS = int(os.environ.get('EDGE_PERCEPTION_KILLS', '12'))
 
 
-def put(shelf: Path, name: str, content: bytes = b'net', *, passed: bool = True) -> None:
-    with locked(shelf, name, waiting=lambda: None), workspace(shelf, name) as folder:
+def put(directory: Path, name: str, content: bytes = b'net', *, passed: bool = True) -> None:
+    with locked(directory, name, waiting=lambda: None), workspace(directory, name) as folder:
         made = folder / 'made'
         made.mkdir()
         (made / 'net.fake').write_bytes(content)
-        publish(made, shelf, name, artifact='net.fake', values={}, passed=passed)
+        publish(made, directory, name, artifact='net.fake', values={}, passed=passed)
 
 
-def hidden(shelf: Path) -> list[str]:
-    return [each.name for each in shelf.iterdir() if each.name.endswith(('.building', '.part'))]
+def hidden(directory: Path) -> list[str]:
+    return [
+        each.name for each in directory.iterdir() if each.name.endswith(('.building', '.part'))
+    ]
 
 
 def test_a_builder_that_is_killed_anywhere_leaves_the_cache_usable(tmp_path, repository):
-    shelf = tmp_path / 'model'
+    directory = tmp_path / 'model'
     chance = random.Random(5)
     environ = {**os.environ, 'PYTHONPATH': str(repository)}
     for _ in range(KILLS):
         child = subprocess.Popen(
-            [*CHILD, str(shelf)], env=environ, stdout=subprocess.PIPE, text=True
+            [*CHILD, str(directory)], env=environ, stdout=subprocess.PIPE, text=True
         )
         assert child.stdout.readline() == 'ready\n'
         time.sleep(chance.uniform(0, 0.05))  # waits for nothing: it is where the child dies
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         child.stdout.close()
-        for entry in current_entries(shelf):
+        for entry in current_entries(directory):
             found = read_entry(entry)
             assert found is not None, f'{entry} is there and not whole'
             assert found.size > found.artifact.stat().st_size == 8 * 4096
-        put(shelf, 'int8-fake-0', bytes(8 * 4096))  # the lock is free again
-        assert read_entry(shelf / 'int8-fake-0') is not None
+        put(directory, 'int8-fake-0', bytes(8 * 4096))  # the lock is free again
+        assert read_entry(directory / 'int8-fake-0') is not None
     prune(tmp_path)
-    assert hidden(shelf) == []
+    assert hidden(directory) == []
 
 
 def test_two_builders_of_the_same_take_turns(tmp_path):
@@ -83,11 +85,14 @@ def test_two_builders_of_the_same_take_turns(tmp_path):
 
 
 def test_the_last_build_is_the_current_one_and_prune_keeps_it(tmp_path):
-    shelf = tmp_path / 'model'
-    put(shelf, 'int8-fake-old', b'old')
-    put(shelf, 'int8-fake-new', b'newer')
-    put(shelf, 'fp16-fake-half', b'half')
-    assert [each.name for each in current_entries(shelf)] == ['fp16-fake-half', 'int8-fake-new']
+    directory = tmp_path / 'model'
+    put(directory, 'int8-fake-old', b'old')
+    put(directory, 'int8-fake-new', b'newer')
+    put(directory, 'fp16-fake-half', b'half')
+    assert [each.name for each in current_entries(directory)] == [
+        'fp16-fake-half',
+        'int8-fake-new',
+    ]
     removed, freed = prune(tmp_path)
     assert removed == 1
     assert freed > 3
@@ -99,15 +104,15 @@ def test_the_last_build_is_the_current_one_and_prune_keeps_it(tmp_path):
 
 
 def test_what_was_rejected_takes_the_place_of_nothing_that_passed(tmp_path):
-    shelf, good = tmp_path / 'model', ['int8-fake-1']
-    put(shelf, 'int8-fake-1', b'bad', passed=False)
-    (first,) = current_entries(shelf)  # it says why there is nothing to load
+    directory, good = tmp_path / 'model', ['int8-fake-1']
+    put(directory, 'int8-fake-1', b'bad', passed=False)
+    (first,) = current_entries(directory)  # it says why there is nothing to load
     assert not read_entry(first).values['passed']
-    put(shelf, 'int8-fake-1', b'good')
-    put(shelf, 'int8-fake-1', b'bad again', passed=False)
-    put(shelf, 'int8-fake-2', b'bad as well', passed=False)
-    assert [each.name for each in current_entries(shelf)] == good
-    assert read_entry(shelf / 'int8-fake-1').artifact.read_bytes() == b'good'
+    put(directory, 'int8-fake-1', b'good')
+    put(directory, 'int8-fake-1', b'bad again', passed=False)
+    put(directory, 'int8-fake-2', b'bad as well', passed=False)
+    assert [each.name for each in current_entries(directory)] == good
+    assert read_entry(directory / 'int8-fake-1').artifact.read_bytes() == b'good'
     assert prune(tmp_path)[0] == 2
     assert [entry.folder.name for entry, _ in entries(tmp_path)] == good
 

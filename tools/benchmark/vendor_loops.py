@@ -21,7 +21,7 @@ import numpy as np
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import Engine
 from edge_perception.contract import Tensor
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.assembly import assemble
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
@@ -53,7 +53,7 @@ def measure(model: str, engine_name: str) -> dict[str, float]:
         model=model,
         engine=engine_name,
         engine_options={engine_name: {'threads': 1}},
-        artifact=ArtifactWish(allow_unverified=True),
+        artifact=ArtifactRequest(allow_unverified=True),
     )
     assembled = assemble(PluginHost(), request)
     engine = assembled.pipeline.engine

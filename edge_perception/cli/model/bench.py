@@ -31,8 +31,8 @@ from edge_perception.models.engine_choice import AUTO
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.assignments import require_assignments
+from edge_perception.tooling.benchmark.engine_benchmark import EngineTimes
 from edge_perception.tooling.benchmark.engine_benchmark import figures
-from edge_perception.tooling.benchmark.engine_benchmark import Measured
 from edge_perception.tooling.benchmark.engine_benchmark import plot
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.offline import offline_model
@@ -128,8 +128,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     host = PluginHost()
     model = offline_model(host, given['model'], given['manifest'])
     if given['node']:
-        wish = _node_bench(host, given)
-        ctx.exit(0 if bench_node(host, model, wish, as_json=given['as_json']) else FAILED)
+        request = _node_bench(host, given)
+        ctx.exit(0 if bench_node(host, model, request, as_json=given['as_json']) else FAILED)
     rows = _rows(host, model, given)
     with steps() as step:
         for index, row in enumerate(rows):
@@ -253,7 +253,7 @@ def _run(row: Row, frames: int, advance: Callable[[float], object]) -> None:
     row.trouble = answer.pop('trouble', '')
     if not row.trouble:
         row.device = answer.pop('device')
-        row.figures = figures(Measured(**answer))
+        row.figures = figures(EngineTimes(**answer))
 
 
 def _machine() -> dict[str, Any]:

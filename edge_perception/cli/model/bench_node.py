@@ -80,7 +80,7 @@ class NodeBench:
     budget_ms: float
 
 
-def bench_node(host: PluginHost, model: Model, wish: NodeBench, *, as_json: bool) -> bool:
+def bench_node(host: PluginHost, model: Model, request: NodeBench, *, as_json: bool) -> bool:
     """
     Print what the node does with a model.
 
@@ -90,18 +90,18 @@ def bench_node(host: PluginHost, model: Model, wish: NodeBench, *, as_json: bool
     """
     require_ros()
     with interruptible(), TemporaryDirectory() as folder, steps() as step:
-        runs = _Runs(model, wish, answers=_answers(host, model), folder=Path(folder), step=step)
+        runs = _Runs(model, request, answers=_answers(host, model), folder=Path(folder), step=step)
         peak_hz = find_peak(
             runs.play, low_hz=PEAK_RANGE_HZ[0], high_hz=PEAK_RANGE_HZ[1], step_hz=PEAK_STEP_HZ
         )
         shown = {'peak': runs.play(peak_hz) if peak_hz else []}
-        shown |= {f'{rate:g}fps': runs.play(rate) for rate in wish.rates_hz}
+        shown |= {f'{rate:g}fps': runs.play(rate) for rate in request.rates_hz}
     found = {name: performance(each) if each else {} for name, each in shown.items()}
     if as_json:
         values = {'peak_hz': peak_hz, 'over_budget': runs.over_budget, 'runs': found}
         click.echo(json.dumps({**runs.loaded, **values}, indent=2))
     else:
-        _print(found, peak_hz, runs, wish)
+        _print(found, peak_hz, runs, request)
     return not runs.over_budget and any(found.values())
 
 
@@ -113,10 +113,10 @@ class _Runs:
     """
 
     def __init__(
-        self, model: Model, wish: NodeBench, *, answers: str, folder: Path, step: Step
+        self, model: Model, request: NodeBench, *, answers: str, folder: Path, step: Step
     ) -> None:
         self._model = model
-        self._wish = wish
+        self._wish = request
         self._answers = answers
         self._folder = folder
         self._step = step
@@ -195,15 +195,15 @@ class _Runs:
         }
 
     def _flags(self, rate_hz: float, *, output: Path, begin: Path) -> list[str]:
-        wish = self._wish
+        request = self._wish
         flags = [
             *('--topic', IMAGES, '--results', f'{TARGET}/{self._answers}'),
             *('--status', f'{TARGET}: camera', '--rate', str(rate_hz)),
-            *('--frames', str(max(2, round(wish.seconds * rate_hz)))),
-            *('--width', str(wish.width), '--height', str(wish.height)),
+            *('--frames', str(max(2, round(request.seconds * rate_hz)))),
+            *('--width', str(request.width), '--height', str(request.height)),
             *('--begin', str(begin), '--output', str(output)),
         ]
-        return [*flags, '--compressed'] if wish.compressed else flags
+        return [*flags, '--compressed'] if request.compressed else flags
 
 
 def _wait_until_active(node: Child) -> None:
@@ -228,7 +228,7 @@ def _answers(host: PluginHost, model: Model) -> str:
 
 
 def _print(
-    found: dict[str, dict[str, float]], peak_hz: float, runs: _Runs, wish: NodeBench
+    found: dict[str, dict[str, float]], peak_hz: float, runs: _Runs, request: NodeBench
 ) -> None:
     table = new_table('rate', 'sent', 'missed', 'mean ms', 'max ms', 'jitter ms')
     names: Sequence[str] = ('MEAN_LATENCY', 'MAX_LATENCY', 'MEAN_JITTER')
@@ -247,9 +247,9 @@ def _print(
     if engine:
         words = filter(None, (artifact, precision, device))
         console.print(Text(f'engine {engine}: {", ".join(words)}'), soft_wrap=True)
-    kind = 'compressed' if wish.compressed else 'raw'
+    kind = 'compressed' if request.compressed else 'raw'
     console.print(
-        f'{wish.width}x{wish.height} {kind}, budget {wish.budget_ms:g} ms: '
+        f'{request.width}x{request.height} {kind}, budget {request.budget_ms:g} ms: '
         f'{runs.over_budget} results over it',
         highlight=False,
     )

@@ -25,11 +25,11 @@ from edge_perception.models.assembly import raise_all
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.assignments import assign
-from edge_perception.tooling.building.artifact_build import Order
+from edge_perception.tooling.building.artifact_build import BuildRequest
 from edge_perception.tooling.building.calibration_images import find_calibration
+from edge_perception.tooling.building.gated_build import BuildResult
 from edge_perception.tooling.building.gated_build import choose_builder
-from edge_perception.tooling.building.gated_build import Done
-from edge_perception.tooling.building.gated_build import Job
+from edge_perception.tooling.building.gated_build import GatedBuild
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.frame_sources import Source
 from edge_perception.tooling.notes import note
@@ -74,7 +74,7 @@ FOLDER = click.Path(path_type=Path)
     help='Option of the target.',
 )  # fmt: skip
 @click.option(
-    '--whole', is_flag=True, help='Force the head and every layer into 8 bits; for int8.'
+    '--full-int8', is_flag=True, help='Force the head and every layer into 8 bits; for int8.'
 )
 @click.option('--rebuild', is_flag=True, help='Build also what is in the cache.')
 @click.option(
@@ -99,7 +99,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     builder = choose_builder(host, given['target'])
     model = offline_model(host, given['model'], given['manifest'])
     order, sources = _order(model, builder, given)
-    job = Job(host, order, sources=sources, report=given['report'], command=_again(given, model))
+    job = GatedBuild(
+        host, order, sources=sources, report=given['report'], command=_again(given, model)
+    )
     done = job.run(rebuild=given['rebuild'], keep_rejected=given['keep_rejected'])
     if given['output'] and done.artifact is not None and done.passed:
         done = done.copied(given['output'])
@@ -118,17 +120,17 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _check_usage(given: dict[str, Any]) -> None:
-    for name in ('calibration', 'whole'):
+    for name in ('calibration', 'full_int8'):
         if given[name] and given['precision'] != 'int8':
             raise click.UsageError(
-                f'--{name} is for 8 bits, got --precision {given["precision"]}, expected '
-                '--precision int8'
+                f'--{name.replace("_", "-")} is for int8: got --precision {given["precision"]}, '
+                'expected --precision int8'
             )
 
 
 def _order(
     model: Model, builder: Builder, given: dict[str, Any]
-) -> tuple[Order, list[tuple[str, Source]]]:
+) -> tuple[BuildRequest, list[tuple[str, Source]]]:
     """
     Return what is to be built and the pictures for the gate.
 
@@ -138,7 +140,7 @@ def _order(
     order = None
     sources: list[tuple[str, Source]] = []
     with collect(errors):
-        order = Order(
+        order = BuildRequest(
             model=model,
             builder=builder,
             precision=given['precision'],
@@ -148,7 +150,7 @@ def _order(
                 assign(given['assignments'], builder.options_type),
                 owner=f'target {builder.name!r}',
             ),
-            whole=given['whole'],
+            full_int8=given['full_int8'],
         )
     with collect(errors):
         sources = pictures(model, given['images'])
@@ -167,10 +169,10 @@ def _again(given: dict[str, Any], model: Model) -> str:
             words += [f'--{name}', os.path.abspath(os.path.expanduser(value))]
     for assignment in given['assignments']:
         words += ['--option', assignment]
-    return shlex.join([*words, *(['--whole'] if given['whole'] else [])])
+    return shlex.join([*words, *(['--full-int8'] if given['full_int8'] else [])])
 
 
-def _print(done: Done, console: Console) -> None:
+def _print(done: BuildResult, console: Console) -> None:
     for each in done.notes:
         note(each)
     for verdict in done.verdicts.values():

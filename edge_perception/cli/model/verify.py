@@ -30,7 +30,7 @@ from edge_perception.tooling.building.sidecars import write_report
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.gate.average_precision import Dataset
 from edge_perception.tooling.gate.average_precision import read_dataset
-from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.gate.comparison import GateVerdict
 from edge_perception.tooling.gate.gate_limits import standard_limits
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.offline import engine_for
@@ -190,7 +190,7 @@ def _prove(
     model: Model,
     artifact: Path,
     candidate: Side,
-    verdict: Verdict,
+    verdict: GateVerdict,
     told: str,
 ) -> Path | None:
     """Write the sidecar of what passed; take that of what did not."""

@@ -45,7 +45,7 @@ def plan(folder: Path, sources: Sequence[Source]) -> dict[Source, Path]:
     return planned
 
 
-class Pictures:
+class DrawnFrames:
     """
     Takes the pictures of one source; the file is in its place when ``finishing`` ends.
 
@@ -60,7 +60,7 @@ class Pictures:
         self._files = ExitStack()
 
     @contextmanager
-    def finishing(self) -> Iterator[Pictures]:
+    def finishing(self) -> Iterator[DrawnFrames]:
         """Finish the file in the end; when the block fails, leave none behind."""
         with self._files:
             try:

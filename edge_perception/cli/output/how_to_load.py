@@ -24,11 +24,10 @@ from edge_perception.contract import EngineType
 from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
-from edge_perception.models.artifact_directories import current_entries
-from edge_perception.models.artifact_directories import model_shelf
+from edge_perception.models.artifact_directories import cached_entries
 from edge_perception.models.artifacts import Artifact
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import ARTIFACTS_FOLDER
-from edge_perception.models.artifacts import ArtifactWish
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.artifacts import GOLDEN_FOLDER
 from edge_perception.models.artifacts import PRECISIONS
@@ -71,17 +70,24 @@ def say_how_to_load(
     model = found
     owner = f'engine {engine_type.name!r}'
     parsed = parse_options(engine_type.options_type, options, owner=owner)
-    plain = _chosen(model, engine_type, parsed, ArtifactWish())
-    wish = _wish(model, engine_type, parsed, artifact, precision)
-    flags = [('--engine', engine_type.name), *((f'--{name}', each) for name, each in wish.items())]
+    plain = _chosen(model, engine_type, parsed, ArtifactRequest())
+    request = _wish(model, engine_type, parsed, artifact, precision)
+    flags = [
+        ('--engine', engine_type.name),
+        *((f'--{name}', each) for name, each in request.items()),
+    ]
     flags += [('--option', assignment(name, value)) for name, value in options.items()]
     words = ['edge-perception', 'run', os.path.abspath(model.place), *_pictures(model, pictures)]
     click.echo(f'look at it: {shlex.join([*words, *chain.from_iterable(flags)])}')
-    without = f'; without it {plain.path.name} is loaded' if wish and plain else ''
-    click.echo(f'parameters of the node: {_parameters(engine_type.name, options, wish)}{without}')
-    shelf = (model.folder / ARTIFACTS_FOLDER).absolute()
-    if 'artifact' in wish and artifact.absolute().parent != shelf:
-        click.echo(f'or copy it and its proof to {shelf}, where precision: {precision} finds it')
+    without = f'; without it {plain.path.name} is loaded' if request and plain else ''
+    click.echo(
+        f'parameters of the node: {_parameters(engine_type.name, options, request)}{without}'
+    )
+    directory = (model.folder / ARTIFACTS_FOLDER).absolute()
+    if 'artifact' in request and artifact.absolute().parent != directory:
+        click.echo(
+            f'or copy it and its proof to {directory}, where precision: {precision} finds it'
+        )
 
 
 def _as_the_node_finds_it(host: PluginHost, model: Model, manifest: Path | None) -> Model | None:
@@ -102,14 +108,14 @@ def _lacking(model: Model, manifest: Path | None) -> str:
     return f'before it can be loaded, {name} needs a {MANIFEST_NAME} in its folder; {remedy}'
 
 
-def _parameters(engine: str, options: Mapping[str, Any], wish: Mapping[str, str]) -> str:
+def _parameters(engine: str, options: Mapping[str, Any], request: Mapping[str, str]) -> str:
     chosen = {
         option_parameter('engine', engine, name): value
         if isinstance(value, str)
         else json.dumps(value)
         for name, value in options.items()
     }
-    named = {'engine': engine, **chosen, **wish}
+    named = {'engine': engine, **chosen, **request}
     return ', '.join(f'{name}: {value}' for name, value in named.items())
 
 
@@ -121,19 +127,19 @@ def _wish(
     wishes: list[dict[str, Any]] = [{}]
     if precision in PRECISIONS:
         wishes.append({'precision': precision})
-    for wish in wishes:
-        chosen = _chosen(model, engine_type, options, ArtifactWish(**wish))
+    for request in wishes:
+        chosen = _chosen(model, engine_type, options, ArtifactRequest(**request))
         if chosen is not None and artifact_sha256(chosen.path) == digest:
-            return wish
+            return request
     return {'artifact': os.path.abspath(artifact)}
 
 
 def _chosen(
-    model: Model, engine_type: EngineType, options: Options, wish: ArtifactWish
+    model: Model, engine_type: EngineType, options: Options, request: ArtifactRequest
 ) -> Artifact | None:
     with suppress(ArtifactError):
-        shelves = current_entries(model_shelf(model))
-        return choose_artifact(model, engine_type, options, wish=wish, shelves=shelves)
+        cached = cached_entries(model)
+        return choose_artifact(model, engine_type, options, request=request, cached=cached)
     return None
 
 

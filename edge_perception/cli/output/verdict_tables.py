@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from edge_perception.cli.output.tables import new_table
-from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.gate.comparison import GateVerdict
 from edge_perception.tooling.notes import note
 
 
-def as_values(verdict: Verdict, *, artifact: Path, engine: str, reference: str) -> dict[str, Any]:
+def as_values(
+    verdict: GateVerdict, *, artifact: Path, engine: str, reference: str
+) -> dict[str, Any]:
     """Return a verdict as JSON has it."""
     return {
         'artifact': str(artifact),
@@ -29,7 +31,7 @@ def as_values(verdict: Verdict, *, artifact: Path, engine: str, reference: str) 
     }
 
 
-def print_verdict(console: Console, verdict: Verdict, *, whence: str = '') -> None:
+def print_verdict(console: Console, verdict: GateVerdict, *, whence: str = '') -> None:
     """
     Print every figure beside its limit.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from edge_perception.cli.output.drawn_images import Pictures
+from edge_perception.cli.output.drawn_images import DrawnFrames
 from edge_perception.cli.output.drawn_images import plan
 from edge_perception.cli.output.failures import FAILED
 from edge_perception.cli.output.failures import say
@@ -28,7 +28,7 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import PRECISIONS
 from edge_perception.models.assembly import assemble
 from edge_perception.models.assembly import Assembled
@@ -149,7 +149,7 @@ def _request(
         engine=given['engine'],
         engine_options=options,
         # To look at an artifact before it is proven is what this command is for; it says so.
-        artifact=ArtifactWish(
+        artifact=ArtifactRequest(
             path=given['artifact'], precision=given['precision'] or '', allow_unverified=True
         ),
         rotation=int(given['rotate']),
@@ -201,7 +201,7 @@ class _Job:
                 with ExitStack() as stack:
                     pictures = None
                     if source in self.outputs:
-                        pictures = Pictures(self.outputs[source], source, every=self.every)
+                        pictures = DrawnFrames(self.outputs[source], source, every=self.every)
                         stack.enter_context(pictures.finishing())
                     complete &= self._process(source, pictures, advance)
                 self.reporter.end_source(source)
@@ -209,7 +209,7 @@ class _Job:
         return complete
 
     def _process(
-        self, source: Source, pictures: Pictures | None, advance: Callable[[], object]
+        self, source: Source, pictures: DrawnFrames | None, advance: Callable[[], object]
     ) -> bool:
         """Process one source as far as it can be read, and return whether all of it could."""
         frames = source.frames(every=self.every, limit=self.limit)
@@ -231,7 +231,7 @@ class _Job:
         return True
 
     def _process_frame(
-        self, source: Source, index: int, frame: Frame, pictures: Pictures | None
+        self, source: Source, index: int, frame: Frame, pictures: DrawnFrames | None
     ) -> None:
         manifest = self.assembled.model.manifest
         result = self.assembled.pipeline.process(frame, selection=self.assembled.selection)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_perception.contract import Options
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import PRECISIONS
 from edge_perception.models.request import Request
 from edge_perception.ros.output.result_messages import CLASS_ID_FORMATS
@@ -214,7 +214,7 @@ def make_request(
         engine=config.engine,
         engine_options=engine_options,
         stage_options=stage_options,
-        artifact=ArtifactWish(
+        artifact=ArtifactRequest(
             path=config.artifact,
             precision=config.precision,
             allow_unverified=config.allow_unverified,

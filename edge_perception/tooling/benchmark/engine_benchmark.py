@@ -29,7 +29,7 @@ STATM = Path('/proc/self/statm')
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class EngineTimes:
     """
     Times and costs of one run.
 
@@ -45,7 +45,7 @@ class Measured:
 
 def measure(
     engine: Engine, *, frames: int, advance: Callable[[int], object] = lambda done: None
-) -> Measured:
+) -> EngineTimes:
     """
     Run an active engine on noise, warm-up apart.
 
@@ -73,10 +73,10 @@ def measure(
             told = time.monotonic()
             advance(index + 1)
     share = (time.process_time() - cpu) / max(1e-9, time.monotonic() - wall)
-    return Measured(tuple(times), share, _rss_mb())
+    return EngineTimes(tuple(times), share, _rss_mb())
 
 
-def figures(measured: Measured) -> dict[str, float]:
+def figures(measured: EngineTimes) -> dict[str, float]:
     """Return what a run amounts to; latencies in ms, processor in percent of one core."""
     times = np.asarray(measured.infer_ms)
     jitter = np.abs(np.diff(times)) if len(times) > 1 else np.zeros(1)

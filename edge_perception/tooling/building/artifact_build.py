@@ -56,11 +56,11 @@ AFTERWARDS = ('computing 8 bits', None)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BuildRequest:
     """
     What somebody wants to have built.
 
-    :param whole: force the head and every layer into 8 bits.
+    :param full_int8: force the head and every layer into 8 bits.
     """
 
     model: Model
@@ -68,7 +68,7 @@ class Order:
     precision: str
     calibration: CalibrationSet | None = None
     options: Options = field(default_factory=Options)
-    whole: bool = False
+    full_int8: bool = False
 
     def __post_init__(self) -> None:
         """
@@ -98,9 +98,9 @@ class Order:
         )
 
     @property
-    def may_spare(self) -> bool:
+    def may_keep_float(self) -> bool:
         """Whether the builder may be asked to leave layers in float."""
-        return self.precision == 'int8' and self.builder.spares and not self.whole
+        return self.precision == 'int8' and self.builder.keeps_float and not self.full_int8
 
     @property
     def form(self) -> str:
@@ -140,24 +140,24 @@ class Order:
             'fingerprint': fingerprint,
             'calibration': self.calibration.digest if calibrated and self.calibration else '',
             'options': asdict(self.options),
-            'whole': self.whole,
+            'full_int8': self.full_int8,
             **{name: manifest.get(name) for name in ('decoder', 'labels', 'selection')},
             'limits': limits_for(self.model.manifest, self.precision),
         }
 
     def entry_name(self) -> str:
-        """Return the name of the entry on the shelf of the model."""
+        """Return the name of the entry in the cache directory of the model."""
         return f'{self.precision}-{self.builder.name}-{key_of(self.ingredients())}'
 
 
 def build(
-    order: Order, workspace: Path, progress: Progress, *, spare_db: float | None = None
+    order: BuildRequest, workspace: Path, progress: Progress, *, keep_float_db: float | None = None
 ) -> BuildReport:
     """
     Make the artifact of an order.
 
     :param workspace: a folder for this order, in which everything is written.
-    :param spare_db: look for layers that 8 bits cannot carry, and ask for as many in float as the
+    :param keep_float_db: rank the layers by the noise of INT8, and keep as many in float as the
         outputs need for this signal to noise ratio; None for none.
     :return: the artifact, alone in a folder inside the workspace.
     :raises BuildError: with what failed and what to do.
@@ -170,13 +170,13 @@ def build(
     if order.calibration is not None and order.precision == 'int8':
         samples = _counted(order.calibration, _image_input(source, manifest), manifest, progress)
     prepared, notes = _in_form(order, source, samples, progress)
-    head = () if order.whole else tuple(Layers(library('onnx').load(str(source)).graph).head())
-    spared: tuple[str, ...] = ()
-    if spare_db is not None and samples is not None:
-        spared = sensitive_layers(
-            source, samples=samples, manifest=manifest, wanted_db=spare_db, progress=progress
+    head = () if order.full_int8 else tuple(Layers(library('onnx').load(str(source)).graph).head())
+    keep_float: tuple[str, ...] = ()
+    if keep_float_db is not None and samples is not None:
+        keep_float = sensitive_layers(
+            source, samples=samples, manifest=manifest, wanted_db=keep_float_db, progress=progress
         )
-    plan = replace(order.plan(prepared), samples=samples, head=head, spared=spared)
+    plan = replace(order.plan(prepared), samples=samples, head=head, keep_float=keep_float)
     folder = workspace / 'made'
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -188,7 +188,7 @@ def build(
 
 
 def _in_form(
-    order: Order, source: Path, samples: Samples | None, progress: Progress
+    order: BuildRequest, source: Path, samples: Samples | None, progress: Progress
 ) -> tuple[Path, tuple[str, ...]]:
     """Return the source in the form that the builder wants, and what to know of it."""
     form = order.form
@@ -208,7 +208,7 @@ def _in_form(
         form=form,
         samples=samples,
         manifest=order.model.manifest,
-        whole=order.whole,
+        full_int8=order.full_int8,
         progress=progress,
     )
     return prepared, notes

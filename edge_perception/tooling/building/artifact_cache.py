@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Writes the shelves of built artifacts, so that whoever reads them never meets half of one.
+Write the cache directories of built artifacts, so that no reader meets half of one.
 
 One builder at a time works on an entry, under a lock that the system takes back when the process
 dies. It works in a hidden folder on the same disk, which is renamed when all is in it. What a
@@ -40,7 +40,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
-    One build on a shelf.
+    One build in a cache directory.
 
     :param values: what its key was made of, and what the build said.
     """
@@ -56,16 +56,16 @@ class Entry:
 
 
 @contextmanager
-def locked(shelf: Path, name: str, *, waiting: Callable[[], object]) -> Iterator[None]:
+def locked(directory: Path, name: str, *, waiting: Callable[[], object]) -> Iterator[None]:
     """
     Hold the lock of an entry; whoever else wants it waits.
 
     :param waiting: called once when somebody else holds it.
-    :raises BuildError: the shelf cannot be written.
+    :raises BuildError: the directory cannot be written.
     """
-    with no_half_measures(shelf):
-        shelf.mkdir(parents=True, exist_ok=True)
-        file = (shelf / f'.{name}{LOCK}').open('w', encoding='utf-8')
+    with os_errors_as_build_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / f'.{name}{LOCK}').open('w', encoding='utf-8')
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,7 +76,7 @@ def locked(shelf: Path, name: str, *, waiting: Callable[[], object]) -> Iterator
 
 
 @contextmanager
-def workspace(shelf: Path, name: str) -> Iterator[Path]:
+def workspace(directory: Path, name: str) -> Iterator[Path]:
     """
     Give an empty folder for a build; what is left in it afterwards is removed.
 
@@ -84,11 +84,11 @@ def workspace(shelf: Path, name: str) -> Iterator[Path]:
 
     :raises BuildError: the disk is full, or the folder cannot be written.
     """
-    for left in shelf.glob(f'.{name}.*{BUILDING}'):
+    for left in directory.glob(f'.{name}.*{BUILDING}'):
         shutil.rmtree(left, ignore_errors=True)
-    folder = shelf / f'.{name}.{os.getpid()}{BUILDING}'
+    folder = directory / f'.{name}.{os.getpid()}{BUILDING}'
     before = tempfile.tempdir, os.environ.get('TMPDIR')
-    with no_half_measures(shelf):
+    with os_errors_as_build_errors(directory):
         try:
             folder.mkdir()
             tempfile.tempdir = os.environ['TMPDIR'] = str(folder)
@@ -102,9 +102,9 @@ def workspace(shelf: Path, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def no_half_measures(shelf: Path) -> Iterator[None]:
+def os_errors_as_build_errors(directory: Path) -> Iterator[None]:
     """
-    Turn what the operating system refuses into a sentence.
+    Raise what the operating system refuses as a BuildError.
 
     :raises BuildError: the disk is full, or the folder cannot be written.
     """
@@ -113,16 +113,18 @@ def no_half_measures(shelf: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in NO_ROOM:
             raise BuildError(
-                f'{shelf}: no room is left on the disk; free some, or set XDG_CACHE_HOME to '
+                f'{directory}: no room is left on the disk; free some, or set XDG_CACHE_HOME to '
                 'another one'
             ) from error
         words = error.strerror or ' '.join(str(error).split())
-        raise BuildError(f'{error.filename or shelf}: {words}; check the permissions') from error
+        raise BuildError(
+            f'{error.filename or directory}: {words}; check the permissions'
+        ) from error
 
 
 def publish(
     folder: Path,
-    shelf: Path,
+    directory: Path,
     name: str,
     *,
     artifact: str,
@@ -130,13 +132,13 @@ def publish(
     passed: bool = True,
 ) -> Entry:
     """
-    Put a finished build on its shelf in one step, and make it the current one.
+    Move a finished build into its directory in one step, and make it the current one.
 
     What was rejected gets a name of its own, and takes no place of what has passed.
 
     :param folder: the workspace; it becomes the entry.
     :param artifact: name of the file in it.
-    :raises OSError: the shelf cannot be written.
+    :raises OSError: the directory cannot be written.
     """
     name = name if passed else name + REJECTED
     written = {
@@ -149,30 +151,30 @@ def publish(
     (folder / ENTRY_FILE).write_text(text + '\n', encoding='utf-8')
     for path in (*folder.iterdir(), folder):
         _sync(path)
-    target = shelf / name
+    target = directory / name
     if target.exists():
         _remove(target)
     folder.rename(target)
-    _sync(shelf)
-    if passed or not _has_current(shelf, name):
-        make_current(shelf, name)
+    _sync(directory)
+    if passed or not _has_current(directory, name):
+        make_current(directory, name)
     entry = read_entry(target)
     assert entry is not None
     return entry
 
 
-def make_current(shelf: Path, name: str) -> None:
+def make_current(directory: Path, name: str) -> None:
     """
     Say that an entry is the one that counts for its target and precision.
 
     :raises BuildError: the disk is full, or the folder cannot be written.
     """
-    pointer = _pointer(shelf, name)
+    pointer = _pointer(directory, name)
     if _named_by(pointer) == name:
         return
     # In the entry, which nobody else works on: what somebody killed leaves is found again there.
-    part = shelf / name / f'{pointer.name}.part'
-    with no_half_measures(shelf):
+    part = directory / name / f'{pointer.name}.part'
+    with os_errors_as_build_errors(directory):
         try:
             part.write_text(name + '\n', encoding='utf-8')
             part.replace(pointer)
@@ -180,9 +182,9 @@ def make_current(shelf: Path, name: str) -> None:
             part.unlink(missing_ok=True)
 
 
-def _pointer(shelf: Path, name: str) -> Path:
+def _pointer(directory: Path, name: str) -> Path:
     """Return the file that names the current entry for target and precision of an entry."""
-    return shelf / f'{name.rpartition("-")[0]}{CURRENT_SUFFIX}'
+    return directory / f'{name.rpartition("-")[0]}{CURRENT_SUFFIX}'
 
 
 def _named_by(pointer: Path) -> str:
@@ -192,10 +194,10 @@ def _named_by(pointer: Path) -> str:
         return ''
 
 
-def _has_current(shelf: Path, name: str) -> bool:
+def _has_current(directory: Path, name: str) -> bool:
     """Tell whether an entry that has passed is the current one."""
-    current = _named_by(_pointer(shelf, name))
-    entry = read_entry(shelf / current) if current else None
+    current = _named_by(_pointer(directory, name))
+    entry = read_entry(directory / current) if current else None
     return entry is not None and bool(entry.values.get('passed'))
 
 
@@ -213,9 +215,9 @@ def read_entry(folder: Path) -> Entry | None:
 
 def entries(root: Path) -> Iterator[tuple[Entry, bool]]:
     """Give every entry below the root, and whether it is current."""
-    for shelf in sorted(each for each in root.glob('*') if each.is_dir()):
-        current = set(current_entries(shelf))
-        for folder in sorted(shelf.glob('[!.]*')):
+    for directory in sorted(each for each in root.glob('*') if each.is_dir()):
+        current = set(current_entries(directory))
+        for folder in sorted(directory.glob('[!.]*')):
             entry = read_entry(folder) if folder.is_dir() else None
             if entry is not None:
                 yield entry, folder in current
@@ -229,15 +231,15 @@ def prune(root: Path, *, everything: bool = False) -> tuple[int, int]:
     :return: how many entries went, and how many bytes.
     """
     removed = freed = 0
-    for shelf in sorted(each for each in root.glob('*') if each.is_dir()):
-        keep = set() if everything else set(current_entries(shelf))
-        for folder in sorted(shelf.iterdir()):
-            if folder.is_dir() and folder not in keep and _is_free(shelf, folder):
+    for directory in sorted(each for each in root.glob('*') if each.is_dir()):
+        keep = set() if everything else set(current_entries(directory))
+        for folder in sorted(directory.iterdir()):
+            if folder.is_dir() and folder not in keep and _is_free(directory, folder):
                 freed += sum(each.stat().st_size for each in folder.rglob('*') if each.is_file())
                 _remove(folder)
                 removed += not folder.name.startswith('.')
-        if not any(each.is_dir() for each in shelf.iterdir()):
-            _remove_shelf(shelf)
+        if not any(each.is_dir() for each in directory.iterdir()):
+            _remove_directory(directory)
     return removed, freed
 
 
@@ -250,20 +252,20 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(rest, ignore_errors=True)
 
 
-def _remove_shelf(shelf: Path) -> None:
-    for each in shelf.iterdir():
-        if each.name.endswith(CURRENT_SUFFIX) or _is_free(shelf, each):
+def _remove_directory(directory: Path) -> None:
+    for each in directory.iterdir():
+        if each.name.endswith(CURRENT_SUFFIX) or _is_free(directory, each):
             each.unlink(missing_ok=True)
     with suppress(OSError):  # somebody begins a build in it right now
-        shelf.rmdir()
+        directory.rmdir()
 
 
-def _is_free(shelf: Path, path: Path) -> bool:
+def _is_free(directory: Path, path: Path) -> bool:
     """Tell whether nobody builds the entry that a folder or lock belongs to."""
     name = path.name.removesuffix(LOCK)
     if name.startswith('.') and name.endswith(BUILDING):
         name = name.removesuffix(BUILDING).removesuffix('.old').rpartition('.')[0]
-    lock = shelf / f'.{name.lstrip(".").removesuffix(REJECTED)}{LOCK}'
+    lock = directory / f'.{name.lstrip(".").removesuffix(REJECTED)}{LOCK}'
     if not lock.exists():
         return True
     with lock.open('r', encoding='utf-8') as file:

@@ -22,9 +22,9 @@ from edge_perception.contract import BuildReport
 from edge_perception.contract import EngineType
 from edge_perception.contract import parse_options
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.models.artifact_directories import cache_directory
 from edge_perception.models.artifact_directories import ENTRY_FILE
-from edge_perception.models.artifact_directories import model_shelf
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.atomic_files import replacing
 from edge_perception.models.atomic_files import writing
@@ -33,7 +33,7 @@ from edge_perception.models.plugin_host import probe
 from edge_perception.models.proofs import proof_path
 from edge_perception.models.proofs import write_proof
 from edge_perception.tooling.building.artifact_build import build
-from edge_perception.tooling.building.artifact_build import Order
+from edge_perception.tooling.building.artifact_build import BuildRequest
 from edge_perception.tooling.building.artifact_cache import Entry
 from edge_perception.tooling.building.artifact_cache import locked
 from edge_perception.tooling.building.artifact_cache import make_current
@@ -43,7 +43,7 @@ from edge_perception.tooling.building.artifact_cache import workspace
 from edge_perception.tooling.building.sidecars import proof_of
 from edge_perception.tooling.building.sidecars import write_report
 from edge_perception.tooling.frame_sources import Source
-from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.gate.comparison import GateVerdict
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.offline import judge
 from edge_perception.tooling.offline import REFERENCE_ENGINE
@@ -51,7 +51,7 @@ from edge_perception.tooling.offline import Side
 from edge_perception.tooling.progress import steps
 
 # What the second and the third try aim at when 8 bits have failed the gate.
-SPARE_DB = (10.0, 15.0)
+KEEP_FLOAT_DB = (10.0, 15.0)
 CACHED = (
     'taken from the cache, as it was judged when it was built: nothing that it depends on has '
     'changed; to judge it anew, by other --images or for a --report, add --rebuild'
@@ -59,7 +59,7 @@ CACHED = (
 
 
 @dataclass(frozen=True)
-class Done:
+class BuildResult:
     """
     What became of an order.
 
@@ -72,7 +72,7 @@ class Done:
     passed: bool
     cached: bool = False
     notes: tuple[str, ...] = ()
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[str, GateVerdict] = field(default_factory=dict)
     reports: tuple[Path, ...] = ()
     ingredients: Mapping[str, Any] = field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class Done:
             'ingredients': dict(self.ingredients),
         }
 
-    def copied(self, folder: Path) -> Done:
+    def copied(self, folder: Path) -> BuildResult:
         """
         Copy artifact and proofs into a folder, and say where.
 
@@ -123,7 +123,7 @@ def choose_builder(host: PluginHost, name: str) -> Builder:
     return builder
 
 
-class Job:
+class GatedBuild:
     """
     One order, its pictures for the gate, and the engines that have to pass.
 
@@ -136,7 +136,7 @@ class Job:
     def __init__(
         self,
         host: PluginHost,
-        order: Order,
+        order: BuildRequest,
         *,
         sources: Sequence[tuple[str, Source]],
         report: Path | None,
@@ -158,28 +158,30 @@ class Job:
             for each in self.engines
         }
 
-    def run(self, *, rebuild: bool, keep_rejected: bool) -> Done:
+    def run(self, *, rebuild: bool, keep_rejected: bool) -> BuildResult:
         """
         Build, judge and store, or take what is stored already.
 
         :raises EdgePerceptionError: it could not be built or judged.
         """
-        shelf, name = model_shelf(self._order.model), self._order.entry_name()
+        directory, name = cache_directory(self._order.model), self._order.entry_name()
         ingredients = dict(self._order.ingredients())
 
         def waiting() -> None:
             note('another build of the same is under way; waiting for it')
 
-        with locked(shelf, name, waiting=waiting):
-            entry = None if rebuild else read_entry(shelf / name)
+        with locked(directory, name, waiting=waiting):
+            entry = None if rebuild else read_entry(directory / name)
             if entry is not None and self._is_good_here(entry):
-                make_current(shelf, name)
-                return Done(entry.artifact, True, True, (CACHED,), ingredients=ingredients)
-            with workspace(shelf, name) as folder:
+                make_current(directory, name)
+                return BuildResult(entry.artifact, True, True, (CACHED,), ingredients=ingredients)
+            with workspace(directory, name) as folder:
                 report, verdicts = self._build(folder)
                 passed = all(each.passed for each in verdicts.values())
                 reports = self._write_reports(report.artifact, verdicts)
-                done = Done(None, passed, False, report.notes, verdicts, reports, ingredients)
+                done = BuildResult(
+                    None, passed, False, report.notes, verdicts, reports, ingredients
+                )
                 if not passed and not keep_rejected:
                     return done
                 self._prove(report, verdicts)
@@ -192,7 +194,7 @@ class Job:
                 }
                 made = report.artifact.parent
                 stored = publish(
-                    made, shelf, name,
+                    made, directory, name,
                     artifact=report.artifact.name, values=values, passed=passed,
                 )  # fmt: skip
                 return replace(done, artifact=stored.artifact)
@@ -205,27 +207,27 @@ class Job:
                     self._order.model,
                     each,
                     self._parsed[each.name],
-                    wish=ArtifactWish(path=str(entry.artifact)),
-                    shelves=[entry.folder],
+                    request=ArtifactRequest(path=str(entry.artifact)),
+                    cached=[entry.folder],
                 )
         except ArtifactError:
             return False
         return bool(entry.values.get('passed'))
 
-    def _build(self, folder: Path) -> tuple[BuildReport, dict[str, Verdict]]:
+    def _build(self, folder: Path) -> tuple[BuildReport, dict[str, GateVerdict]]:
         """Build and judge; what fails in 8 bits gets another try with layers in float."""
-        for spare_db in (None, *SPARE_DB):
+        for keep_float_db in (None, *KEEP_FLOAT_DB):
             with steps() as step:
-                report = build(self._order, folder, step, spare_db=spare_db)
+                report = build(self._order, folder, step, keep_float_db=keep_float_db)
             verdicts = self._judge(report.artifact)
             passed = all(each.passed for each in verdicts.values())
-            if passed or not self._order.may_spare:
+            if passed or not self._order.may_keep_float:
                 break
-            if spare_db != SPARE_DB[-1]:
+            if keep_float_db != KEEP_FLOAT_DB[-1]:
                 note('8 bits lose too much; looking for the layers that lose most')
         return report, verdicts
 
-    def _judge(self, artifact: Path) -> dict[str, Verdict]:
+    def _judge(self, artifact: Path) -> dict[str, GateVerdict]:
         """Compare with the reference on every engine that the target is for."""
         return {
             engine_type.name: judge(
@@ -243,7 +245,9 @@ class Job:
             for engine_type in self.engines
         }
 
-    def _write_reports(self, artifact: Path, verdicts: Mapping[str, Verdict]) -> tuple[Path, ...]:
+    def _write_reports(
+        self, artifact: Path, verdicts: Mapping[str, GateVerdict]
+    ) -> tuple[Path, ...]:
         paths = []
         for engine, verdict in verdicts.items():
             path = write_report(
@@ -253,7 +257,7 @@ class Job:
                 paths.append(path)
         return tuple(paths)
 
-    def _prove(self, report: BuildReport, verdicts: Mapping[str, Verdict]) -> None:
+    def _prove(self, report: BuildReport, verdicts: Mapping[str, GateVerdict]) -> None:
         for engine_type in self.engines:
             proof = proof_of(
                 self._order.model,

@@ -20,7 +20,7 @@ from edge_perception.models.plugin_host import probe
 from edge_perception.models.proofs import Proof
 from edge_perception.tooling.building.precision import precision_of
 from edge_perception.tooling.gate import gate_report
-from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.gate.comparison import GateVerdict
 from edge_perception.tooling.offline import REFERENCE_ENGINE
 
 
@@ -34,7 +34,7 @@ def proof_of(
     model: Model,
     artifact: Path,
     engine_type: EngineType,
-    verdict: Verdict,
+    verdict: GateVerdict,
     *,
     reference: str = '',
     options: Options | None = None,
@@ -63,7 +63,7 @@ def proof_of(
 
 
 def write_report(
-    verdict: Verdict,
+    verdict: GateVerdict,
     model: Model,
     *,
     artifact: Path,

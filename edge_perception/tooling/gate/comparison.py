@@ -53,7 +53,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class LimitCheck:
     """
     One figure beside its limit.
 
@@ -91,7 +91,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """
     How the gate judged.
 
@@ -102,7 +102,7 @@ class Verdict:
 
     precision: str
     pictures: int
-    checks: tuple[Check, ...]
+    checks: tuple[LimitCheck, ...]
     groups: tuple[GroupFigures, ...]
     agreement: Agreement
     problems: tuple[str, ...]
@@ -125,8 +125,8 @@ class Verdict:
 
 
 def with_labels(
-    verdict: Verdict, *, reference_ap: float, candidate_ap: float, limits: Limits
-) -> Verdict:
+    verdict: GateVerdict, *, reference_ap: float, candidate_ap: float, limits: Limits
+) -> GateVerdict:
     """
     Return a verdict that also judges by labeled pictures; AP from 0 to 1.
 
@@ -141,7 +141,7 @@ def with_labels(
             ],
         )
     drop, limit = reference_ap - candidate_ap, limits['labels']['ap_drop']
-    check = Check('labels', 'ap_drop', drop, limit, passes('ap_drop', drop, limit))
+    check = LimitCheck('labels', 'ap_drop', drop, limit, passes('ap_drop', drop, limit))
     problems = verdict.problems if check.passed else (*verdict.problems, check.sentence())
     note = f'AP is {candidate_ap:.4f}, that of the reference {reference_ap:.4f}'
     return replace(
@@ -198,7 +198,7 @@ class Gate:
         del self._worst[SHOWN_PICTURES:]
         return agreement
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GateVerdict:
         """
         Judge what was seen.
 
@@ -211,7 +211,7 @@ class Gate:
         groups = tuple(meter.figures() for meter in self._meters if meter.numbers)
         checks = (*self._check_groups(groups), *self._check_results(total))
         notes = (*self._not_compared(groups), *_too_few(checks))
-        return Verdict(
+        return GateVerdict(
             precision=self._precision,
             pictures=len(self._agreements),
             checks=checks,
@@ -243,7 +243,7 @@ class Gate:
             if name not in measured:
                 yield f'output {name!r} {why}; it was judged by what is decoded from it'
 
-    def _check_groups(self, groups: Iterable[GroupFigures]) -> Iterable[Check]:
+    def _check_groups(self, groups: Iterable[GroupFigures]) -> Iterable[LimitCheck]:
         limits = self._limits['outputs']
         for group in groups:
             subject = f'output {group.output!r}, {group.group}'
@@ -251,7 +251,7 @@ class Gate:
             if group.class_agreement is not None:
                 yield self._check(subject, 'class_agreement', group.class_agreement, limits)
 
-    def _check_results(self, total: Agreement) -> Iterable[Check]:
+    def _check_results(self, total: Agreement) -> Iterable[LimitCheck]:
         for task in sorted(self._tasks):
             for name, measure in MEASURES.get(task, {}).items():
                 # Boxes with keypoints are counted once.
@@ -265,8 +265,8 @@ class Gate:
                     yield check
 
     @staticmethod
-    def _check(subject: str, name: str, value: float, limits: Any) -> Check:
-        return Check(subject, name, value, limits[name], passes(name, value, limits[name]))
+    def _check(subject: str, name: str, value: float, limits: Any) -> LimitCheck:
+        return LimitCheck(subject, name, value, limits[name], passes(name, value, limits[name]))
 
 
 class _Side:
@@ -298,7 +298,7 @@ class _Tap:
         return self._decoder.decode(tensors, **rest)
 
 
-def _too_few(checks: Iterable[Check]) -> Iterator[str]:
+def _too_few(checks: Iterable[LimitCheck]) -> Iterator[str]:
     """Say of which shares a single object is more than the limit: they decide by chance."""
     weak = [each for each in checks if each.of is not None and each.of < each.needed]
     for subject, unit in dict.fromkeys((each.subject, each.unit) for each in weak):

@@ -15,9 +15,9 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
 from edge_perception.contract.types import UInt8Array
 from edge_perception.runtime.drawing import draw
-from edge_perception.tooling.gate.comparison import Check
 from edge_perception.tooling.gate.comparison import Comparison
-from edge_perception.tooling.gate.comparison import Verdict
+from edge_perception.tooling.gate.comparison import GateVerdict
+from edge_perception.tooling.gate.comparison import LimitCheck
 from edge_perception.tooling.reports.page import document
 from edge_perception.tooling.reports.page import embedded
 from edge_perception.tooling.reports.page import facts_table
@@ -34,7 +34,7 @@ tr.bad td { color: #b00020; font-weight: 600; }
 
 
 def page(
-    verdict: Verdict, *, title: str, rows: Iterable[tuple[str, str]], manifest: ModelManifest
+    verdict: GateVerdict, *, title: str, rows: Iterable[tuple[str, str]], manifest: ModelManifest
 ) -> str:
     """
     Return the report as HTML; it needs no other file.
@@ -57,7 +57,7 @@ def page(
     return document(title, body, style=STYLE)
 
 
-def _checks(checks: Iterable[Check]) -> str:
+def _checks(checks: Iterable[LimitCheck]) -> str:
     lines = ''.join(
         f'<tr{"" if check.passed else " class=bad"}><td>{html.escape(check.subject)}</td>'
         f'<td>{check.name}</td><td>{check.measured}</td><td>{check.limit:g}</td>'

@@ -87,7 +87,7 @@ def quantize(
     form: str,
     samples: Samples,
     manifest: ModelManifest,
-    whole: bool = False,
+    full_int8: bool = False,
     progress: Progress = lambda what, share: None,
 ) -> tuple[str, ...]:
     """
@@ -95,18 +95,18 @@ def quantize(
 
     :param source: simplified.
     :param form: a key of ``FLAVOURS``.
-    :param whole: force the head and every layer into 8 bits.
+    :param full_int8: force the head and every layer into 8 bits.
     :raises BuildError: the libraries are missing, or the graph cannot be quantized.
     """
     job = _Job(source, FLAVOURS[form], samples, manifest)
-    if whole:
+    if full_int8:
         job.write(target, ())
         return ('everything is quantized, the head as well, because that was forced',)
     head = job.layers.head()
     job.write(target, head)
     notes = [f'{len(head)} operators behind the last convolutions stay in float']
     if job.snr(target) < WANTED_SNR_DB:
-        kept, snr = _spare(job, target, head, progress)
+        kept, snr = _keep_layers(job, target, head, progress)
         notes.append(
             f'{kept} of {len(job.layers.heavy)} layers stay in float, because 8 bits lose too '
             f'much of them; the outputs of the rest have {snr:.1f} dB on calibration pictures'
@@ -149,7 +149,9 @@ def _ranked(job: _Job, progress: Progress) -> list[tuple[float, list[str]]]:
     return sorted(noise, key=lambda pair: pair[0], reverse=True)
 
 
-def _spare(job: _Job, target: Path, head: Sequence[str], progress: Progress) -> tuple[int, float]:
+def _keep_layers(
+    job: _Job, target: Path, head: Sequence[str], progress: Progress
+) -> tuple[int, float]:
     """
     Leave layers in float, the worst first, until the outputs are good; return how many.
 
@@ -160,8 +162,8 @@ def _spare(job: _Job, target: Path, head: Sequence[str], progress: Progress) -> 
     for between in ((), job.between_layers()):
         kept = _first_guess([each for each, _ in noise], WANTED_SNR_DB)
         while kept < len(noise):
-            spared = [name for _, layer in noise[:kept] for name in layer]
-            job.write(target, [*head, *between, *spared])
+            keep_float = [name for _, layer in noise[:kept] for name in layer]
+            job.write(target, [*head, *between, *keep_float])
             snr = job.snr(target)
             if snr >= WANTED_SNR_DB:
                 return kept, snr

@@ -20,9 +20,9 @@ from edge_perception.contract import BuildReport
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import Selection
-from edge_perception.models.artifact_directories import current_entries
-from edge_perception.models.artifact_directories import model_shelf
-from edge_perception.models.artifacts import ArtifactWish
+from edge_perception.models.artifact_directories import cache_directory
+from edge_perception.models.artifact_directories import cached_entries
+from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.external_data import model_sha256
 from edge_perception.models.finding import Model
@@ -30,7 +30,7 @@ from edge_perception.models.proofs import file_sha256
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import write_proof
 from edge_perception.testing.fakes import FakeEngineType
-from edge_perception.tooling.building.artifact_build import Order
+from edge_perception.tooling.building.artifact_build import BuildRequest
 from edge_perception.tooling.building.artifact_cache import locked
 from edge_perception.tooling.building.artifact_cache import publish
 from edge_perception.tooling.building.artifact_cache import workspace
@@ -71,20 +71,20 @@ def pictures(tmp_path):
     return lambda: find_calibration((folder,))
 
 
-def place(order: Order) -> Path:
-    return model_shelf(order.model) / order.entry_name()
+def place(order: BuildRequest) -> Path:
+    return cache_directory(order.model) / order.entry_name()
 
 
 def test_the_same_order_has_the_same_place(model, pictures):
-    assert place(Order(model, Maker(), 'int8', pictures())) == place(
-        Order(model, Maker(), 'int8', pictures())
+    assert place(BuildRequest(model, Maker(), 'int8', pictures())) == place(
+        BuildRequest(model, Maker(), 'int8', pictures())
     )
 
 
 def test_another_model_has_another_place(model):
-    before = place(Order(model, Maker(), 'fp32'))
+    before = place(BuildRequest(model, Maker(), 'fp32'))
     save_conv(model.source, channels=3)
-    assert place(Order(model, Maker(), 'fp32')) != before
+    assert place(BuildRequest(model, Maker(), 'fp32')) != before
 
 
 def test_other_weights_beside_the_model_have_another_place(model):
@@ -95,32 +95,36 @@ def test_other_weights_beside_the_model_have_another_place(model):
         location='net.data',
         size_threshold=0,
     )
-    before = place(Order(model, Maker(), 'fp32')), model_sha256(model.source)
+    before = place(BuildRequest(model, Maker(), 'fp32')), model_sha256(model.source)
     weights = model.folder / 'net.data'
     weights.write_bytes(bytes(len(weights.read_bytes())))
-    assert place(Order(model, Maker(), 'fp32')) != before[0]
+    assert place(BuildRequest(model, Maker(), 'fp32')) != before[0]
     assert model_sha256(model.source) != before[1]
 
 
 def test_another_precision_has_another_place(model):
-    assert place(Order(model, Maker(), 'fp32')) != place(Order(model, Maker(), 'fp16'))
+    assert place(BuildRequest(model, Maker(), 'fp32')) != place(
+        BuildRequest(model, Maker(), 'fp16')
+    )
 
 
 @pytest.mark.parametrize('mark', [{'converter': '1.1'}, {'driver': '560'}, {'device': 'GPU'}])
 def test_another_converter_driver_or_device_has_another_place(model, mark):
-    assert place(Order(model, Maker(), 'fp16')) != place(Order(model, Maker(**mark), 'fp16'))
+    assert place(BuildRequest(model, Maker(), 'fp16')) != place(
+        BuildRequest(model, Maker(**mark), 'fp16')
+    )
 
 
 def test_other_calibration_pictures_have_another_place(model, pictures):
-    before = place(Order(model, Maker(), 'int8', pictures()))
+    before = place(BuildRequest(model, Maker(), 'int8', pictures()))
     (model.folder / 'pictures' / 'a.png').write_bytes(b'b')
-    assert place(Order(model, Maker(), 'int8', pictures())) != before
+    assert place(BuildRequest(model, Maker(), 'int8', pictures())) != before
 
 
 def test_another_input_has_another_place(model):
     other = replace(model.manifest, input=replace(model.manifest.input, scale=0.5))
-    assert place(Order(model, Maker(), 'fp32')) != place(
-        Order(replace(model, manifest=other), Maker(), 'fp32')
+    assert place(BuildRequest(model, Maker(), 'fp32')) != place(
+        BuildRequest(replace(model, manifest=other), Maker(), 'fp32')
     )
 
 
@@ -134,15 +138,15 @@ def test_another_input_has_another_place(model):
 )
 def test_whatever_the_gate_judges_by_has_another_place(model, change):
     other = replace(model.manifest, **change)
-    assert place(Order(model, Maker(), 'fp32')) != place(
-        Order(replace(model, manifest=other), Maker(), 'fp32')
+    assert place(BuildRequest(model, Maker(), 'fp32')) != place(
+        BuildRequest(replace(model, manifest=other), Maker(), 'fp32')
     )
 
 
 def test_stricter_limits_have_another_place(model):
     strict = replace(model.manifest, gate={'fp32': {'snr_db': 90}})
-    assert place(Order(model, Maker(), 'fp32')) != place(
-        Order(replace(model, manifest=strict), Maker(), 'fp32')
+    assert place(BuildRequest(model, Maker(), 'fp32')) != place(
+        BuildRequest(replace(model, manifest=strict), Maker(), 'fp32')
     )
 
 
@@ -151,7 +155,7 @@ def test_a_precision_that_the_target_lacks_is_refused(model):
         precisions = ('fp16',)
 
     with pytest.raises(BuildError, match='got precision int8, expected fp16'):
-        Order(model, Half(), 'int8')
+        BuildRequest(model, Half(), 'int8')
 
 
 class OneEngine(FakeEngineType):
@@ -172,9 +176,9 @@ class OneEngine(FakeEngineType):
 
 @pytest.fixture
 def built(model):
-    """Put a proven artifact on the shelf; return what makes an engine choose."""
-    shelf, name = model_shelf(model), 'fp16-fake-1'
-    with locked(shelf, name, waiting=lambda: None), workspace(shelf, name) as folder:
+    """Put a proven artifact in the cache; return what makes an engine choose."""
+    directory, name = cache_directory(model), 'fp16-fake-1'
+    with locked(directory, name, waiting=lambda: None), workspace(directory, name) as folder:
         made = folder / 'made'
         made.mkdir()
         artifact = made / 'net.fake'
@@ -192,13 +196,15 @@ def built(model):
                 versions={'engine': 'fake 1.0'},
             ),
         )
-        publish(made, shelf, name, artifact='net.fake', values={})
+        publish(made, directory, name, artifact='net.fake', values={})
 
     def choose(engine_type=None):
         engine_type = engine_type or OneEngine()
-        shelves = current_entries(model_shelf(model))
+        cached = cached_entries(model)
         options = engine_type.options_type()
-        return choose_artifact(model, engine_type, options, wish=ArtifactWish(), shelves=shelves)
+        return choose_artifact(
+            model, engine_type, options, request=ArtifactRequest(), cached=cached
+        )
 
     return choose
 
