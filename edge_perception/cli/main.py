@@ -17,54 +17,21 @@ import click
 import edge_perception
 from edge_perception.cli.output.failures import report
 
-# Module and summary of each command; the summary is repeated here so that it need not be imported.
+# Folder and summary of each command; the summary is repeated here so that it need not be imported.
 COMMANDS = {
-    'run': (
-        'edge_perception.cli.perception.run',
-        'Show what a model perceives in images, video or a camera.',
-    ),
-    'inspect': ('edge_perception.cli.model.inspect', 'Look into a model, and draft its manifest.'),
-    'plugins': (
-        'edge_perception.cli.perception.plugins',
-        'List plugins and engines, and what they lack here.',
-    ),
-    'doctor': (
-        'edge_perception.cli.perception.doctor',
-        'Look at all that perception needs, and say what mends it.',
-    ),
-    'demo': (
-        'edge_perception.cli.simulation.demo',
-        'Show a drone on its way down to a landing pad, live over ROS 2.',
-    ),
-    'build': (
-        'edge_perception.cli.model.build',
-        'Make an artifact of a model for a target, and prove it.',
-    ),
-    'verify': (
-        'edge_perception.cli.model.verify',
-        'Compare an artifact with its reference, and write its proof.',
-    ),
-    'score': (
-        'edge_perception.cli.simulation.score',
-        'Hold what the node publishes against the truth of a simulator.',
-    ),
-    'evaluate': (
-        'edge_perception.cli.model.evaluate',
-        'Measure average precision on labeled pictures.',
-    ),
-    'bench': (
-        'edge_perception.cli.model.bench',
-        'Measure how fast each engine is, and what it takes.',
-    ),
-    'cache': (
-        'edge_perception.cli.model.cache',
-        'Show and tidy what was built on this machine.',
-    ),
-    'toolchain': (
-        'edge_perception.cli.model.toolchain',
-        'Install converters that need an environment of their own.',
-    ),
-    'pad': ('edge_perception.cli.simulation.pad', 'Draw the landing pad for printing.'),
+    'run': ('perception', 'Show what a model perceives in images, video or a camera.'),
+    'inspect': ('model', 'Look into a model, and draft its manifest.'),
+    'plugins': ('perception', 'List plugins and engines, and what they lack here.'),
+    'doctor': ('perception', 'Check all that perception needs, and say how to fix it.'),
+    'demo': ('simulation', 'Show a drone on its way down to a landing pad, live over ROS 2.'),
+    'build': ('model', 'Make an artifact of a model for a target, and prove it.'),
+    'verify': ('model', 'Compare an artifact with its reference, and write its proof.'),
+    'score': ('simulation', 'Compare what the node publishes with the truth of a simulator.'),
+    'evaluate': ('model', 'Measure average precision on labeled images.'),
+    'bench': ('model', 'Measure how fast each engine is, and what it takes.'),
+    'cache': ('model', 'Show and tidy what was built on this machine.'),
+    'toolchain': ('model', 'Install converters that need an environment of their own.'),
+    'pad': ('simulation', 'Draw the landing pad for printing.'),
 }
 
 
@@ -78,7 +45,9 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         try:
-            command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+            command: click.Command = import_module(
+                f'edge_perception.cli.{COMMANDS[cmd_name][0]}.{cmd_name}'
+            ).command
         except Exception as error:
             _end(ctx, error)
         return command
@@ -104,7 +73,7 @@ class Commands(click.Group):
 
 
 def _end(ctx: click.Context, error: Exception) -> None:
-    """Leave with one sentence for an error that the user can mend; raise every other one."""
+    """Leave with one sentence for an error that the user can fix; raise every other one."""
     status = report(error)
     if status is None:
         raise error

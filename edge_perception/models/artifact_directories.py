@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from edge_perception.contract import dump_manifest
+from edge_perception.contract.user_files import cache_folder
 from edge_perception.models.external_data import model_sha256
 from edge_perception.models.finding import Model
 
@@ -30,16 +30,12 @@ CURRENT_SUFFIX = '.current'
 ENTRY_FILE = 'entry.json'
 
 
-def cache_root(environ: Mapping[str, str] | None = None) -> Path:
+def cache_root() -> Path:
     """Return the folder of all built artifacts; it may not exist yet."""
-    environ = os.environ if environ is None else environ
-    base = environ.get('XDG_CACHE_HOME', '')
-    # The specification: a relative path is invalid and to be ignored.
-    folder = Path(base) if os.path.isabs(base) else Path(environ.get('HOME', '~'), '.cache')
-    return folder.expanduser() / 'edge_perception' / 'artifacts'
+    return cache_folder() / 'artifacts'
 
 
-def cache_directory(model: Model, environ: Mapping[str, str] | None = None) -> Path:
+def cache_directory(model: Model) -> Path:
     """
     Return the folder of the artifacts of one model; it may not exist yet.
 
@@ -47,7 +43,7 @@ def cache_directory(model: Model, environ: Mapping[str, str] | None = None) -> P
     """
     recipe = dump_manifest(model.manifest)['input']
     digest = key_of({'model': model_sha256(model.source), 'input': recipe})
-    return cache_root(environ) / digest
+    return cache_root() / digest
 
 
 def cached_entries(model: Model) -> list[Path]:

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which file an engine loads for a model, and whether it was proven equal to the reference.
+Choose the file that an engine loads for a model, and judge whether it was proven.
 
 The ONNX of a model, computed in float32, is the reference and needs no proof. Everything else
 needs one for the engine that loads it, or a user who says ``allow_unverified``.
@@ -28,7 +28,7 @@ from edge_perception.models.proofs import proof_path
 from edge_perception.models.proofs import read_proof
 
 ARTIFACTS_FOLDER = 'artifacts'
-GOLDEN_FOLDER = 'golden'  # of a model, with a few pictures of what it is for
+GOLDEN_FOLDER = 'golden'  # of a model, with a few images of what it is for
 REFERENCE_SUFFIX = '.onnx'
 # The most exact first: who wants speed asks for a precision.
 PRECISIONS = ('fp32', 'fp16', 'int8')
@@ -37,9 +37,9 @@ PRECISIONS = ('fp32', 'fp16', 'int8')
 @dataclass(frozen=True, slots=True)
 class ArtifactRequest:
     """
-    Which artifact a user wants.
+    Which artifact a user asks for.
 
-    :param path: this file; empty leaves the choice to us.
+    :param path: this file; empty: any.
     :param precision: one of ``PRECISIONS``; empty: the most exact that there is.
     :param allow_unverified: a file without proof will do where no other is.
     :param unjudged: take ``path`` whatever its proof says; for the gate, which makes the proof.
@@ -56,7 +56,7 @@ class Artifact:
     """
     The file that an engine loads.
 
-    :param precision: in what it computes; empty where nobody says.
+    :param precision: in which it computes; empty where that is unknown.
     :param warning: why it should not be trusted, in words; empty when it was proven.
     :param device: for which it was proven; ``any`` where it runs on all.
     """
@@ -83,187 +83,164 @@ def choose_artifact(
         those in the model's own folder; they are good for the runtime that they were built with.
     :raises ArtifactError: there is none that may be loaded; the text says what to run.
     """
-    found = list(_candidates(model, engine_type, request, cached))
-    if request.path and request.unjudged:
-        return Artifact(found[0], request.precision)
-    if request.precision and not request.path:
-        found = [each for each in found if _may_be(each, engine_type, request.precision)]
-    judged, refused = _judge_all(found, model, engine_type, options, cached)
-    if request.precision:
-        judged = [each for each in judged if each.precision == request.precision or each.warning]
-    judged.sort(key=lambda each: (bool(each.warning), _rank(each, model)))
-    if judged and (request.allow_unverified or not judged[0].warning):
-        return judged[0]
-    if judged:
-        verify = _verify(judged[0].path, model, engine_type, options)
-        raise ArtifactError(
-            judged[0].path,
-            reason=judged[0].warning,
-            remedy=f'{verify}, or set allow_unverified',
-        )
-    if refused:
-        raise refused[0]
-    raise _missing(model, engine_type, options, request)
+    return _Choice(model, engine_type, options, cached).choose(request)
 
 
-def _candidates(
-    model: Model, engine_type: EngineType, request: ArtifactRequest, cached: Sequence[Path]
+def artifact_files(
+    model: Model, engine_type: EngineType, cached: Sequence[Path]
 ) -> Iterator[Path]:
-    if request.path:
-        path = Path(request.path).expanduser()
-        if path.suffix not in engine_type.artifact_suffixes:
-            raise ArtifactError(
-                path,
-                reason=f'the engine {engine_type.name} reads '
-                f'{", ".join(engine_type.artifact_suffixes)}',
-                remedy='name such a file, or the engine that reads this one',
-            )
-        if not path.is_file():
-            raise ArtifactError(path, reason='no such file', remedy='correct the path')
-        yield path
-        return
-    if model.source.suffix in engine_type.artifact_suffixes:
-        yield model.source
-    for directory in (model.folder / ARTIFACTS_FOLDER, *cached):
-        for path in sorted(directory.glob('*')) if directory.is_dir() else ():
+    """Give the files that an engine reads in the folder artifacts of a model and in the cache."""
+    for folder in (model.folder / ARTIFACTS_FOLDER, *cached):
+        for path in sorted(folder.glob('*')) if folder.is_dir() else ():
             if path.suffix in engine_type.artifact_suffixes and path.is_file():
                 yield path
 
 
-def _may_be(path: Path, engine_type: EngineType, precision: str) -> bool:
-    """Tell whether nothing says that a file computes in another precision."""
-    try:
-        proof = read_proof(path, engine_type.name)
-    except ArtifactError:  # whoever judges the file says what is wrong with its proof
-        return True
-    return proof is None or proof.precision == precision
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The choice of an artifact for one engine with one set of options."""
 
+    model: Model
+    engine_type: EngineType
+    options: Options
+    cached: Sequence[Path]
 
-def _judge_all(
-    found: Sequence[Path],
-    model: Model,
-    engine_type: EngineType,
-    options: Options,
-    cached: Sequence[Path],
-) -> tuple[list[Artifact], list[ArtifactError]]:
-    """Return what may be loaded, with what speaks against it, and why others must not be."""
-    judged: list[Artifact] = []
-    refused: list[ArtifactError] = []
-    for path in found:
-        try:
-            judged.append(
-                _judge(path, model, engine_type, options, same_runtime=path.parent in cached)
+    def choose(self, request: ArtifactRequest) -> Artifact:
+        found = [self._named(request.path)] if request.path else list(self._candidates())
+        if request.path and request.unjudged:
+            return Artifact(found[0], request.precision)
+        if request.precision and not request.path:
+            found = [each for each in found if self._may_be(each, request.precision)]
+        judged: list[Artifact] = []
+        refused: list[ArtifactError] = []
+        for path in found:
+            try:
+                judged.append(self._judge(path))
+            except ArtifactError as error:
+                refused.append(error)
+        if wanted := request.precision:
+            judged = [each for each in judged if each.precision == wanted or each.warning]
+        judged.sort(key=lambda each: (bool(each.warning), self._rank(each)))
+        if judged and (request.allow_unverified or not judged[0].warning):
+            return judged[0]
+        if judged:
+            path, remedy = (
+                judged[0].path,
+                f'{self._verify(judged[0].path)}, or set allow_unverified',
             )
-        except ArtifactError as error:
-            refused.append(error)
-    return judged, refused
+            raise ArtifactError(path, reason=judged[0].warning, remedy=remedy)
+        raise refused[0] if refused else self._missing(request.precision)
 
+    def _named(self, name: str) -> Path:
+        path, suffixes = Path(name).expanduser(), self.engine_type.artifact_suffixes
+        if path.suffix not in suffixes:
+            reason = f'the engine {self.engine_type.name} reads {", ".join(suffixes)}'
+            remedy = 'name such a file, or the engine that reads this one'
+            raise ArtifactError(path, reason=reason, remedy=remedy)
+        if not path.is_file():
+            raise ArtifactError(path, reason='no such file', remedy='correct the path')
+        return path
 
-def _judge(
-    path: Path, model: Model, engine_type: EngineType, options: Options, *, same_runtime: bool
-) -> Artifact:
-    """
-    Return an artifact with what speaks against it.
+    def _candidates(self) -> Iterator[Path]:
+        if self.model.source.suffix in self.engine_type.artifact_suffixes:
+            yield self.model.source
+        yield from artifact_files(self.model, self.engine_type, self.cached)
 
-    :raises ArtifactError: it must not be loaded, whatever the user says.
-    """
-    computed = engine_type.precision(options)
-    is_source = path.resolve() == model.source.resolve()
-    if is_source and path.suffix == REFERENCE_SUFFIX and computed == 'fp32':
-        return Artifact(path, computed)
-    proof = read_proof(path, engine_type.name)
-    if proof is None:
-        how = f', computed in {computed},' if computed != 'fp32' else ''
-        reason = f'nobody has compared it{how} on {engine_type.name} with the reference'
-        return Artifact(path, '', warning=reason)
-    if proof.passed and proof.artifact_sha256 != artifact_sha256(path):
-        return Artifact(path, proof.precision, warning='was changed after it was proven')
-    if reason := _why_not(proof, model, engine_type, options, same_runtime=same_runtime):
-        made_here = build_command(path.parent) if same_runtime else ''
-        build = made_here or _build(model, engine_type, proof.precision)
-        raise ArtifactError(path, reason=reason, remedy=f'build it again: {build}')
-    if computed not in ('fp32', proof.computed):
-        reason = f'was compared in {proof.computed}, not in {computed}'
-        return Artifact(path, '', warning=reason)
-    return Artifact(path, proof.precision, device=proof.device)
+    def _may_be(self, path: Path, precision: str) -> bool:
+        """Tell whether nothing says that a file computes in another precision."""
+        try:
+            proof = read_proof(path, self.engine_type.name)
+        except ArtifactError:  # what is wrong with its proof is said when it is judged
+            return True
+        return proof is None or proof.precision == precision
 
+    def _judge(self, path: Path) -> Artifact:
+        """
+        Return an artifact with what speaks against it.
 
-def _why_not(
-    proof: Proof, model: Model, engine_type: EngineType, options: Options, *, same_runtime: bool
-) -> str:
-    """Return why an artifact must not be loaded here; empty when it may be."""
-    if not proof.passed:
-        return f'was compared with {proof.reference} and rejected'
-    if proof.model_sha256 != model_sha256(model.source):
-        return f'was made from another version of {model.source.name}'
-    device = engine_type.device_key(options)
-    if proof.device not in ('any', device):
-        return f'was made for {proof.device}, this is {device}'
-    runtime = engine_type.probe().runtime
-    if same_runtime and proof.versions.get('engine') != runtime:
-        return f'was built for {proof.versions.get("engine")}, this is {runtime}'
-    return ''
+        :raises ArtifactError: it must not be loaded, whatever the user says.
+        """
+        computed = self.engine_type.precision(self.options)
+        is_source = path.resolve() == self.model.source.resolve()
+        if is_source and path.suffix == REFERENCE_SUFFIX and computed == 'fp32':
+            return Artifact(path, computed)
+        proof = read_proof(path, self.engine_type.name)
+        if proof is None:
+            how = f' in {computed}' if computed != 'fp32' else ''
+            reason = f'not verified against the reference{how} on {self.engine_type.name}'
+            return Artifact(path, '', warning=reason)
+        if proof.passed and proof.artifact_sha256 != artifact_sha256(path):
+            return Artifact(path, proof.precision, warning='was changed after it was proven')
+        same_runtime = path.parent in self.cached
+        if reason := self._why_not(proof, same_runtime=same_runtime):
+            made_here = build_command(path.parent) if same_runtime else ''
+            build = made_here or self._build(proof.precision)
+            raise ArtifactError(path, reason=reason, remedy=f'build it again: {build}')
+        if computed not in ('fp32', proof.computed):
+            reason = f'was compared in {proof.computed}, not in {computed}'
+            return Artifact(path, '', warning=reason)
+        return Artifact(path, proof.precision, device=proof.device)
 
+    def _why_not(self, proof: Proof, *, same_runtime: bool) -> str:
+        """Return why an artifact must not be loaded here; empty when it may be."""
+        if not proof.passed:
+            return f'was compared with {proof.reference} and rejected'
+        if proof.model_sha256 != model_sha256(self.model.source):
+            return f'was made from another version of {self.model.source.name}'
+        device = self.engine_type.device_key(self.options)
+        if proof.device not in ('any', device):
+            return f'was made for {proof.device}, this is {device}'
+        runtime = self.engine_type.probe().runtime
+        if same_runtime and proof.versions.get('engine') != runtime:
+            return f'was built for {proof.versions.get("engine")}, this is {runtime}'
+        return ''
 
-def _rank(artifact: Artifact, model: Model) -> tuple[bool, int, bool]:
-    known = artifact.precision in PRECISIONS
-    place = PRECISIONS.index(artifact.precision) if known else len(PRECISIONS)
-    return artifact.path != model.source, place, artifact.device == 'any'
+    def _rank(self, artifact: Artifact) -> tuple[bool, int, bool]:
+        known = artifact.precision in PRECISIONS
+        place = PRECISIONS.index(artifact.precision) if known else len(PRECISIONS)
+        return artifact.path != self.model.source, place, artifact.device == 'any'
 
+    def _verify(self, path: Path) -> str:
+        words = ['edge-perception', 'verify', str(path), '--reference', str(self.model.place)]
+        flags = ['--engine', self.engine_type.name]
+        for spec in option_specs(self.engine_type.options_type):
+            value = getattr(self.options, spec.name)
+            if value != spec.default:
+                value = ','.join(value) if spec.kind is tuple else value
+                flags += ['-o', f'{spec.name}={value}']
+        return f'verify it: {shlex.join(words)}{self._images()} {shlex.join(flags)}'
 
-def _verify(path: Path, model: Model, engine_type: EngineType, options: Options) -> str:
-    command = shlex.join(['edge-perception', 'verify', str(path), '--reference', str(model.place)])
-    words = shlex.join(['--engine', engine_type.name, *_assignments(engine_type, options)])
-    return f'verify it: {command}{_images(model)} {words}'
-
-
-def _assignments(engine_type: EngineType, options: Options) -> Iterator[str]:
-    """Return the options of a command that set what is not the default."""
-    for spec in option_specs(engine_type.options_type):
-        value = getattr(options, spec.name)
-        if value != spec.default:
-            yield from ('-o', f'{spec.name}={",".join(value) if spec.kind is tuple else value}')
-
-
-def _missing(
-    model: Model, engine_type: EngineType, options: Options, request: ArtifactRequest
-) -> ArtifactError:
-    kind = f'in {request.precision} ' if request.precision else ''
-    return ArtifactError(
-        model.folder,
-        reason=f'has nothing {kind}that the engine {engine_type.name} reads '
-        f'({", ".join(engine_type.artifact_suffixes)}), neither in its folder '
-        f'{ARTIFACTS_FOLDER} nor in the cache',
-        remedy=f'{_beside(model, engine_type, options, request)}build it: '
-        f'{_build(model, engine_type, request.precision)}',
-    )
-
-
-def _beside(
-    model: Model, engine_type: EngineType, options: Options, request: ArtifactRequest
-) -> str:
-    """Return what to do with a file that lies where nothing looks; nothing if there is none."""
-    for path in sorted(model.folder.glob('*')):
-        fits = path.suffix in engine_type.artifact_suffixes and path != model.source
-        if not fits or (request.precision and not _may_be(path, engine_type, request.precision)):
-            continue
-        directory = model.folder / ARTIFACTS_FOLDER
-        proven = proof_path(path, engine_type.name).is_file()
-        first = '' if proven else f'{_verify(path, model, engine_type, options)}, then '
-        return (
-            f'{path.name} beside the model is not looked at: {first}move it and its proof to '
-            f'{directory}, or name it (artifact, for commands --artifact); or '
+    def _missing(self, precision: str) -> ArtifactError:
+        kind = f'in {precision} ' if precision else ''
+        suffixes = ', '.join(self.engine_type.artifact_suffixes)
+        reason = (
+            f'has nothing {kind}that the engine {self.engine_type.name} reads ({suffixes}), '
+            f'neither in its folder {ARTIFACTS_FOLDER} nor in the cache'
         )
-    return ''
+        remedy = f'{self._beside(precision)}build it: {self._build(precision)}'
+        return ArtifactError(self.model.folder, reason=reason, remedy=remedy)
 
+    def _beside(self, precision: str) -> str:
+        """Return what to do with a file that lies beside the model; empty if there is none."""
+        for path in sorted(self.model.folder.glob('*')):
+            fits = path.suffix in self.engine_type.artifact_suffixes and path != self.model.source
+            if not fits or (precision and not self._may_be(path, precision)):
+                continue
+            proven = proof_path(path, self.engine_type.name).is_file()
+            first = '' if proven else f'{self._verify(path)}, then '
+            return (
+                f'{path.name} beside the model is not looked at: {first}move it and its proof to '
+                f'{self.model.folder / ARTIFACTS_FOLDER}, or name it (artifact, for commands '
+                '--artifact); or '
+            )
+        return ''
 
-def _build(model: Model, engine_type: EngineType, precision: str) -> str:
-    target = engine_type.build_target or engine_type.name
-    more = {'': '', 'fp32': '', 'int8': ' --precision int8 --calibration FOLDER'}
-    command = f'edge-perception build {shlex.quote(str(model.place))} --target {target}'
-    return command + more.get(precision, f' --precision {precision}') + _images(model)
+    def _build(self, precision: str) -> str:
+        target = self.engine_type.build_target or self.engine_type.name
+        more = {'': '', 'fp32': '', 'int8': ' --precision int8 --calibration FOLDER'}
+        command = f'edge-perception build {shlex.quote(str(self.model.place))} --target {target}'
+        return command + more.get(precision, f' --precision {precision}') + self._images()
 
-
-def _images(model: Model) -> str:
-    """Return the option that the gate needs where a model has no pictures of its own."""
-    return '' if (model.folder / GOLDEN_FOLDER).is_dir() else ' --images FOLDER'
+    def _images(self) -> str:
+        """Return the option that the gate needs where a model has no images of its own."""
+        return '' if (self.model.folder / GOLDEN_FOLDER).is_dir() else ' --images FOLDER'

@@ -61,7 +61,7 @@ class Assembled:
 
     :param engine: name of the engine.
     :param artifact: what it has loaded.
-    :param selection: the wishes of the user over what the model recommends.
+    :param selection: what the model recommends, overridden by what the user asks for.
     :param passed_over: why ``auto`` did not take the engines before this one, a sentence each.
     """
 

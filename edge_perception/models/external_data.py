@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which files beside a network hold its weights, and a digest over all of them.
+Find the files beside a model that hold its weights, and make a digest over all of them.
 
 The node needs the digest and has no library for ONNX, so of such a file this walks the fields that
 lead to weights, and nothing else. The numbers are those of onnx.proto3 (ONNX 1.23).
@@ -54,7 +54,7 @@ def model_sha256(source: Path) -> str:
     """
     Return the hex digest of a model: of the file, and of the files with its weights.
 
-    Of what is no ONNX it is the digest of the file; whoever loads it says what is wrong.
+    Of a file that is no ONNX it is the digest of the file; its engine says what is wrong.
 
     :raises ArtifactError: a file is missing or cannot be read.
     """

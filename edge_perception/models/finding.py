@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Finds a model by path or name and checks that its files are what the manifest says."""
+"""Find a model by path or name, and check that its files are what the manifest says."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def draft_command(model: Path, output: Path | None = None) -> str:
 
 
 def _say_what_to_draft_from(manifest: Path) -> None:
-    """Help whoever has a model file but no manifest yet."""
+    """Say how to draft a manifest where there is a model file but no manifest yet."""
     files = sorted(manifest.parent.glob('*.onnx')) if not manifest.exists() else []
     if files:
         raise ManifestError(

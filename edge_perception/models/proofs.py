@@ -4,8 +4,8 @@
 The sidecar of an artifact: proof that on one engine it gives what the reference gives.
 
 It lies beside the artifact, as ``<file>.<engine>.proof.json``, because the same file may be right
-on one engine and wrong on another (an ONNX in symmetric 8 bits is). Whoever changes a byte of the
-artifact or of the model makes it void.
+on one engine and wrong on another (an ONNX in symmetric INT8 is). It does not hold any more when a
+byte of the artifact or of the model changes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dataclasses import field
 from dataclasses import fields
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract.user_files import write_whole
 
 PROOF_VERSION = 1
 
@@ -96,14 +96,8 @@ def write_proof(artifact: Path, proof: Proof) -> Path:
     :raises OSError: the folder cannot be written.
     """
     path = proof_path(artifact, proof.engine)
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     text = json.dumps({'proof_version': PROOF_VERSION, **asdict(proof)}, indent=2)
-    try:
-        part.write_text(text + '\n', encoding='utf-8')
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    return write_whole(path, text + '\n')
 
 
 def file_sha256(path: Path) -> str:

@@ -52,18 +52,18 @@ def option_parameter(kind: str, owner: str, option: str) -> str:
 
 def make_selection(request: Request, model: Model) -> Selection:
     """
-    Return what the manifest recommends, with the wishes of the user over it.
+    Return what the manifest recommends, overridden by what the user asks for.
 
-    :raises ConfigurationError: a wish is out of its range, or a class is unknown.
+    :raises ConfigurationError: a value is out of its range, or a class is unknown.
     """
     labels, classes = model.manifest.labels, request.classes
-    wishes = {
+    asked = {
         'score_threshold': request.score_threshold,
         'iou_threshold': request.iou_threshold,
         'max_detections': request.max_detections,
         'class_ids': _class_ids(labels, classes) if classes else None,
     }
-    given = {name: wish for name, wish in wishes.items() if wish is not None}
+    given = {name: value for name, value in asked.items() if value is not None}
     for name in ('score_threshold', 'iou_threshold'):
         share = getattr(request, name)
         if share is not None and not 0 <= share <= 1:

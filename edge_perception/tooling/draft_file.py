@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a drafted manifest as a file that a person completes."""
+"""Write a drafted manifest as a file that a person completes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import yaml
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import UNANSWERED
-from edge_perception.models.atomic_files import replacing
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract.user_files import write_whole
+from edge_perception.contract.user_files import writing
 from edge_perception.models.drafting import Draft
 
 
@@ -38,8 +38,8 @@ def write_draft(draft: Draft, *, model: Path, path: Path, force: bool) -> None:
     source = file.relative_to(folder).as_posix()
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     values = {**draft.values, 'source': {'file': source, 'sha256': digest}}
-    with replacing(path) as temporary, writing(path):
-        temporary.write_text(render(values, draft, source), encoding='utf-8')
+    with writing(path):
+        write_whole(path, render(values, draft, source))
 
 
 def render(values: dict[str, Any], draft: Draft, source: str) -> str:
@@ -59,7 +59,7 @@ def render(values: dict[str, Any], draft: Draft, source: str) -> str:
 
 
 def _printable(comment: str) -> str:
-    """Return one line without control characters: names of tensors come from strangers."""
+    """Return one line without control characters, which names of tensors may hold."""
     line = ''.join(each if each.isprintable() else ' ' for each in comment)
     return line.rstrip()
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where frames come from: image files, folders, videos, cameras."""
+"""Read frames from image files, folders, videos and cameras."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Source(ABC):
     @abstractmethod
     def frames(self, *, every: int, limit: int | None) -> Iterator[tuple[int, Frame]]:
         """
-        Give every so many-th frame with its index, bgr8, each a new image.
+        Give every n-th frame with its index, bgr8, each a new image.
 
-        :param limit: at most so many frames; None stands for all.
+        :param limit: at most N frames; None stands for all.
         :raises ImageError: nothing can be read.
         """
 
     def count(self, *, every: int, limit: int | None) -> int | None:
-        """Return how many frames to expect, None when nobody knows; costs little."""
+        """Return how many frames to expect, None when that is unknown; costs little."""
         return 1
 
     @property
@@ -69,13 +69,13 @@ class Source(ABC):
 
 
 class ImageFile(Source):
-    """A picture."""
+    """An image file."""
 
     moving = False
 
     def frames(self, *, every: int, limit: int | None) -> Iterator[tuple[int, Frame]]:
         assert self.file is not None
-        yield 0, Frame(image=_read_image(self.file))
+        yield 0, Frame(image=read_image(self.file))
 
 
 class Video(Source):
@@ -156,7 +156,7 @@ def find_sources(names: tuple[str, ...]) -> tuple[list[Source], list[ImageError]
 
 def samples(source: Source) -> Iterator[tuple[int, Frame]]:
     """
-    Give a picture, or a few frames from all over a video, with the index of each.
+    Give an image, or a few frames from all over a video, with the index of each.
 
     :raises ImageError: it cannot be read.
     """
@@ -196,7 +196,7 @@ def _named(name: str) -> list[Source]:
 
 
 def is_shown(path: Path) -> bool:
-    """Tell whether a file in a folder is one of the pictures and videos that it stands for."""
+    """Tell whether a file in a folder is one of the images and videos that it stands for."""
     known = path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
     return known and not path.name.startswith('.') and path.is_file()  # a pipe is waited for
 
@@ -210,8 +210,12 @@ def source_of(path: Path) -> Source:
     return ImageFile(str(path), path) if image else Video(str(path), path)
 
 
-def _read_image(path: Path) -> UInt8Array:
-    """Read a picture as bgr8, turned as its EXIF tag says."""
+def read_image(path: Path) -> UInt8Array:
+    """
+    Read an image as bgr8, turned as its EXIF tag says.
+
+    :raises ImageError: it cannot be read.
+    """
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:

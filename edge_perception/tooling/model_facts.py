@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Gathers all that can be known of a model without running it."""
+"""Gather all that can be known of a model without running it."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _accepting(
         trial = replace(manifest, decoder=name)
         try:
             decoder_type(trial, outputs=description.outputs, options=decoder_type.options_type())
-        # A decoder of a stranger that fails here in its own way does not fit either.
+        # A decoder of a plugin that fails here in its own way does not fit either.
         except Exception:
             continue
         accepting.append(name)

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Notes for people on standard error; imports nothing heavy."""
+"""Write notes and errors for people to standard error; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ RED, YELLOW = 31, 33  # ANSI colors
 
 def note(sentence: str) -> None:
     """Write something to standard error that is no error but has to be known."""
-    print(heading('note', YELLOW) + f': {sentence}', file=sys.stderr, flush=True)
+    _write('note', YELLOW, f': {sentence}')
 
 
-def heading(word: str, color: int) -> str:
-    """Return the first word of a line on standard error, bold and colored on a terminal."""
-    return f'\x1b[{color}m\x1b[1m{word}\x1b[0m' if sys.stderr.isatty() else word
+def say(code: str, sentence: str) -> None:
+    """
+    Write one error to standard error.
+
+    Not by click.echo, which finds its way past the progress bar and writes into its middle.
+    """
+    _write('error', RED, f' [{code}]: {sentence}')
+
+
+def _write(word: str, color: int, rest: str) -> None:
+    """Write a line whose first word is bold and colored on a terminal."""
+    heading = f'\x1b[{color}m\x1b[1m{word}\x1b[0m' if sys.stderr.isatty() else word
+    print(heading + rest, file=sys.stderr, flush=True)

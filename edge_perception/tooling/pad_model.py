@@ -18,7 +18,7 @@ from edge_perception.contract import dump_manifest
 from edge_perception.contract import load_manifest
 from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ModelManifest
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract.user_files import writing
 from edge_perception.models.finding import ZOO
 from edge_perception.simulation.pad import landing_pad as pad
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Progress of work that takes long: what is done now, how far it is, and the time left."""
+"""Show the progress of long work: what is done now, how far it is, and the time left."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Step = Callable[[str, 'float | None'], object]
 @contextmanager
 def steps() -> Iterator[Step]:
     """
-    Give what takes note of a step: what is done, and which share of it is behind us.
+    Give what takes note of a step: what is done, and the share of it that is finished.
 
     On a terminal a bar shows it, with the time left where a share is known; elsewhere each new
     step is a line on standard error.
@@ -55,12 +55,43 @@ def steps() -> Iterator[Step]:
         yield step
 
 
+@contextmanager
+def progress_bar(console: Console | None, *, total: int | None) -> Iterator[Callable[[], object]]:
+    """
+    Show a progress bar while frames are processed, and give what counts a frame.
+
+    :param console: None for no bar; there is none either where it is no terminal.
+    :param total: frames to expect, None when that is unknown.
+    """
+    if console is None or not console.is_terminal or total in (0, 1):
+        yield lambda: None
+        return
+    count = '{task.completed:.0f}' if total is None else '{task.completed:.0f} of {task.total:.0f}'
+    columns = (TextColumn(f'{count} frames'), BarColumn(), TimeRemainingColumn())
+    # Results on standard output are not for the console of the bar, which may be standard error.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        # A task that has not started pulses, which is how old versions show an unknown total.
+        task = progress.add_task('', start=total is not None, total=total or 0)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Say on the terminal that a model is being loaded, which may take seconds."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f'loading {name}'):
+        yield
+
+
 def counted(step: Step, what: str, *, of: int, then: str) -> Callable[[], object]:
     """
     Return what counts one of many.
 
     :param of: how many there are.
-    :param then: what is done when all are behind us.
+    :param then: the step after the last one.
     """
     done = 0
 
@@ -76,7 +107,7 @@ def counted(step: Step, what: str, *, of: int, then: str) -> Callable[[], object
 
 
 def result_console() -> Console:
-    """Return standard output; where nobody looks, lines are as long as they need to be."""
+    """Return standard output; where it is no terminal, lines are as long as they need to be."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDE)

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every artifact of a model on every engine: what evaluate and bench go through."""
+"""The files of a model on the engines that load them: what commands load, compare and measure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -15,54 +16,84 @@ from types import MappingProxyType
 from typing import Any
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineType
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
 from edge_perception.models.artifact_directories import cached_entries
 from edge_perception.models.artifact_directories import ENTRY_FILE
+from edge_perception.models.artifacts import artifact_files
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import ARTIFACTS_FOLDER
 from edge_perception.models.artifacts import choose_artifact
+from edge_perception.models.assembly import assemble
 from edge_perception.models.assembly import Assembled
 from edge_perception.models.assembly import raise_all
 from edge_perception.models.engine_choice import AUTO
-from edge_perception.models.engine_choice import choose_engine
 from edge_perception.models.engine_choice import engines_for
 from edge_perception.models.external_data import artifact_sha256
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.models.proofs import proof_path
+from edge_perception.models.request import Request
 from edge_perception.tooling.building.precision import precision_of
 from edge_perception.tooling.notes import note
-from edge_perception.tooling.offline import load_side
-from edge_perception.tooling.offline import Side
 
 ALL = 'all'
-NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+REFERENCE_ENGINE = 'onnxruntime'
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One artifact of a model on one engine."""
+    """
+    One file of a model on one engine.
+
+    :param precision: of the file; empty where it does not matter.
+    :param options: of the engine, by name; those that are left out have their default.
+    """
 
     model: Model
     engine: str
     path: Path
-    precision: str
-    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    precision: str = ''
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
         """Name of the file with where it lies: the folder artifacts, or the cache."""
-        inside = self.path.parent == self.model.folder / ARTIFACTS_FOLDER
-        directory = 'cache' if (self.path.parent / ENTRY_FILE).is_file() else ''
-        return '/'.join(filter(None, (ARTIFACTS_FOLDER if inside else directory, self.path.name)))
+        if self.path.parent == self.model.folder / ARTIFACTS_FOLDER:
+            return f'{ARTIFACTS_FOLDER}/{self.path.name}'
+        cached = (self.path.parent / ENTRY_FILE).is_file()
+        return f'cache/{self.path.name}' if cached else self.path.name
 
-    def with_options(self, values: Mapping[str, Any]) -> Variant:
-        """Return the same with other options of its engine."""
-        options = {self.engine: {**self.options.get(self.engine, {}), **values}}
-        return Variant(self.model, self.engine, self.path, self.precision, options)
+
+@dataclass
+class VariantFigures:
+    """
+    What was measured of one variant, or why nothing was.
+
+    :param facts: by name, beside what says which variant it is.
+    :param trouble: why there are no figures; empty where there are.
+    """
+
+    variant: Variant
+    figures: Mapping[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    trouble: str = ''
+
+    def values(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            'engine': self.variant.engine,
+            'artifact': self.variant.path.name,
+            'path': str(self.variant.path),
+            'precision': self.variant.precision,
+            **self.facts,
+            'trouble': self.trouble,
+            **self.figures,
+        }
 
 
 def variants(
@@ -76,7 +107,7 @@ def variants(
     """
     Return what can be run here: for each engine the source, and each artifact with a proof.
 
-    A copy of the same artifact is left out. A proof that does not hold is said.
+    Copies of an artifact are left out. A proof that does not hold is noted on standard error.
 
     :param engine: a name, or ``all``.
     :param files: these artifacts instead, proven or not.
@@ -86,18 +117,15 @@ def variants(
     :raises EngineUnavailableError: the engine does not work here.
     :raises OptionError: an option does not exist or has a value that it cannot have.
     """
-    engines = engines_for(host, AUTO) if engine == ALL else [choose_engine(host, engine)]
+    engines = engines_for(host, AUTO if engine == ALL else engine)
     engines = [each for each in engines if probe(each).available]
     raise_all([error for path in files for error in _unread(path, engines)])
     found = []
-    for each in sorted(engines, key=lambda e: e.name != 'onnxruntime'):
+    for each in sorted(engines, key=lambda e: e.name != REFERENCE_ENGINE):
         values = dict(options.get(each.name, {}))
         parsed = parse_options(each.options_type, values, owner=f'engine {each.name!r}')
         pairs = _named(each, files) if files else _proven(model, each, parsed)
-        found += [
-            Variant(model, each.name, path, precision, {each.name: values})
-            for path, precision in pairs
-        ]
+        found += [Variant(model, each.name, path, precision, values) for path, precision in pairs]
     if not found:
         raise ArtifactError(
             model.source,
@@ -110,16 +138,30 @@ def variants(
 @contextmanager
 def load(host: PluginHost, variant: Variant) -> Iterator[Assembled]:
     """
-    Give the variant, active and warm.
+    Give the variant, active and warm, whatever its proof says.
 
     :raises EdgePerceptionError: it cannot be loaded.
     """
-    side = Side(variant.engine, variant.path, variant.precision, variant.options)
-    assembled = load_side(host, variant.model, side)
+    artifact = ArtifactRequest(str(variant.path), precision=variant.precision, unjudged=True)
+    options = {variant.engine: variant.options}
+    request = Request(
+        model=variant.model.manifest.name,
+        engine=variant.engine,
+        engine_options=options,
+        artifact=artifact,
+    )
+    assembled = assemble(host, request, model=variant.model)
     try:
         yield assembled
     finally:
-        assembled.pipeline.engine.deactivate()
+        # What cannot be given back must not hide what was found, or what went wrong before.
+        with suppress(Exception):
+            assembled.pipeline.engine.deactivate()
+
+
+def told(error: EdgePerceptionError) -> str:
+    """Return all sentences of an error in one line."""
+    return ' '.join(sentence for _, sentence in error.sentences())
 
 
 def _unread(path: Path, engines: Sequence[EngineType]) -> Iterator[ArtifactError]:
@@ -148,19 +190,16 @@ def _proven(model: Model, engine_type: EngineType, options: Options) -> Iterator
         yield model.source, engine_type.precision(options)
     seen: set[str] = set()
     cached = cached_entries(model)
-    for directory in (model.folder / ARTIFACTS_FOLDER, *cached):
-        for path in sorted(directory.glob('*')) if directory.is_dir() else ():
-            if path.suffix not in suffixes or not proof_path(path, engine_type.name).is_file():
-                continue
-            request = ArtifactRequest(path=str(path))
-            try:
-                chosen = choose_artifact(
-                    model, engine_type, options, request=request, cached=cached
-                )
-            except ArtifactError as error:
-                note(f'left out: {error}')
-                continue
-            digest = artifact_sha256(path)
-            if digest not in seen:
-                seen.add(digest)
-                yield path, chosen.precision
+    for path in artifact_files(model, engine_type, cached):
+        if not proof_path(path, engine_type.name).is_file():
+            continue
+        request = ArtifactRequest(str(path))
+        try:
+            chosen = choose_artifact(model, engine_type, options, request=request, cached=cached)
+        except ArtifactError as error:
+            note(f'left out: {error}')
+            continue
+        digest = artifact_sha256(path)
+        if digest not in seen:
+            seen.add(digest)
+            yield path, chosen.precision

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from importlib.util import find_spec
-import os
 from pathlib import Path
 import re
 import shutil
@@ -27,6 +26,7 @@ from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
+from edge_perception.contract.user_files import data_folder
 from edge_perception_litert.eight_bits import put_into_8_bits
 from edge_perception_litert.eight_bits import quiet_quantizer
 from edge_perception_litert.tflite_graph import head_tensors
@@ -76,10 +76,7 @@ class TfliteBuilder(Builder):
 
 def converter() -> Path:
     """Return where the toolchain has its command, installed or not."""
-    base = os.environ.get('XDG_DATA_HOME', '')
-    home = Path(os.environ.get('HOME', '~')).expanduser()
-    data = Path(base) if os.path.isabs(base) else home / '.local' / 'share'
-    return data / 'edge_perception' / 'toolchains' / 'tflite' / 'bin' / 'onnx2tf'
+    return data_folder() / 'toolchains' / 'tflite' / 'bin' / 'onnx2tf'
 
 
 def convert(plan: BuildPlan, artifact: Path) -> list[str]:

@@ -79,7 +79,8 @@ def test_what_only_one_device_runs_is_judged_and_proven_on_it(invoke, folder, of
     (artifact,) = re.findall('^artifact: (.*)$', result.stdout, re.MULTILINE)
     assert read_proof(Path(artifact), 'stick').device == 'stick'
     assert '--engine stick --precision fp16 --option device=stick' in result.stdout
-    assert 'node: engine: stick, engine.stick.device: stick, precision: fp16' in result.stdout
+    parameters = 'engine: stick, engine_options.stick.device: stick, precision: fp16'
+    assert f'node: {parameters}' in result.stdout
     again = build(invoke, folder, '--precision', 'fp16', '--json', target='sticks')
     assert json.loads(again.stdout)['cached']
 

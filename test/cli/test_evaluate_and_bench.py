@@ -19,8 +19,9 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.proofs import file_sha256
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import write_proof
+from edge_perception.tooling.benchmark import benchmark_child
+from edge_perception.tooling.benchmark.engine_benchmark import EngineTimes
 from edge_perception.tooling.benchmark.engine_benchmark import figures
-from edge_perception.tooling.benchmark.engine_benchmark import Measured
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +103,7 @@ def test_bench_tells_how_far_each_run_is(invoke, yolox, monkeypatch):
     lines = [json.dumps({'done': 50}), json.dumps(answer)]
     code = f'import sys; sys.stdin.read(); print({lines[0]!r}); print({lines[1]!r})'
     monkeypatch.setattr(bench, 'steps', steps)
-    monkeypatch.setattr(bench, 'CHILD', (sys.executable, '-c', code))
+    monkeypatch.setattr(benchmark_child, 'CHILD', (sys.executable, '-c', code))
     wanted = ('--engine', 'onnxruntime', '--threads', '1,2', '--json')
     result = invoke('bench', yolox, *wanted)
     assert [run['P50_LATENCY'] for run in json.loads(result.stdout)['runs']] == [1.5, 1.5]
@@ -111,7 +112,7 @@ def test_bench_tells_how_far_each_run_is(invoke, yolox, monkeypatch):
 
 def test_a_run_that_dies_is_said_and_the_others_go_on(invoke, yolox, monkeypatch):
     code = 'import os, sys; sys.stdin.read(); print(\'{"done": 1}\', flush=True); os._exit(3)'
-    monkeypatch.setattr(bench, 'CHILD', (sys.executable, '-c', code))
+    monkeypatch.setattr(benchmark_child, 'CHILD', (sys.executable, '-c', code))
     result = invoke('bench', yolox, '--engine', 'onnxruntime', '--threads', '1,2', '--json')
     assert result.exit_code == 1
     troubles = [run['trouble'] for run in json.loads(result.stdout)['runs']]
@@ -119,7 +120,7 @@ def test_a_run_that_dies_is_said_and_the_others_go_on(invoke, yolox, monkeypatch
 
 
 def test_figures_of_known_times():
-    values = figures(Measured(infer_ms=(10.0, 20.0, 10.0), cpu_share=1.5, rss_mb=90.0))
+    values = figures(EngineTimes(infer_ms=(10.0, 20.0, 10.0), cpu_share=1.5, rss_mb=90.0))
     assert values['BasicPerformanceMetrics.MEAN_FRAME_RATE'] == pytest.approx(75)
     assert values['BasicPerformanceMetrics.MEAN_JITTER'] == 10
     assert values['BasicPerformanceMetrics.STD_DEV_JITTER'] == 0
@@ -178,14 +179,14 @@ def instant(monkeypatch):
         'import json, sys; order = json.load(sys.stdin); '
         f'print(json.dumps({answer!r} | {{"device": str(order["options"])}}))'
     )
-    monkeypatch.setattr(bench, 'CHILD', (sys.executable, '-c', code))
+    monkeypatch.setattr(benchmark_child, 'CHILD', (sys.executable, '-c', code))
 
 
 def test_options_of_the_engine_reach_what_is_measured(invoke, yolox, instant):
     options = ('--threads', '2', '-o', 'onnxruntime.graph_level=basic')
     result = invoke('bench', yolox, *options, '--json')
     runs = {run['engine']: run for run in json.loads(result.stdout)['runs']}
-    expected = {'onnxruntime': {'graph_level': 'basic', 'threads': 2}}
+    expected = {'graph_level': 'basic', 'threads': 2}
     assert runs['onnxruntime']['device'] == str(expected)
     result = invoke('bench', yolox, '--engine', 'onnxruntime', '-o', 'graph_level=bacis')
     assert result.exit_code == 2

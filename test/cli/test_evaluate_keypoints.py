@@ -165,7 +165,7 @@ def test_a_body_of_coco_has_the_spreads_of_coco(spots):
     [
         ([], 'is not a file of COCO annotations'),
         ({'images': []}, "is not a file of COCO annotations (lacks 'categories')"),
-        ({'images': [], 'categories': [], 'annotations': []}, 'lists no picture, expected some'),
+        ({'images': [], 'categories': [], 'annotations': []}, 'lists no image, expected some'),
         (
             {
                 'images': [{'id': 1, 'file_name': 'one.png'}],
@@ -180,7 +180,7 @@ def test_a_body_of_coco_has_the_spreads_of_coco(spots):
                 'categories': [{'id': 1, 'name': 'pad'}],
                 'annotations': [],
             },
-            'lacks 1 of 1 pictures, e.g. two.png',
+            'lacks 1 of 1 images, e.g. two.png',
         ),
     ],
 )

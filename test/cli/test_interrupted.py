@@ -13,13 +13,13 @@ import sys
 import pytest
 
 BENCH = """
-from edge_perception.cli.model import bench
+from edge_perception.tooling.benchmark import benchmark_child
 code = (
     'import json, os, signal, pathlib; pathlib.Path("child").write_text(str(os.getpid()));'
     'print(json.dumps({"done": 1}), flush=True); os.kill(os.getppid(), signal.SIGINT);'
     'signal.pause()'
 )
-bench.CHILD = (sys.executable, '-c', code)
+benchmark_child.CHILD = (sys.executable, '-c', code)
 """
 VERIFY = """
 from edge_perception.tooling.gate import comparison as gate

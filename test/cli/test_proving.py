@@ -14,6 +14,7 @@ from edge_perception.models.finding import Model
 from edge_perception.tooling.building.sidecars import proof_of
 from edge_perception.tooling.gate.agreement import Agreement
 from edge_perception.tooling.gate.comparison import GateVerdict
+from edge_perception.tooling.variants import Variant
 
 
 @pytest.mark.parametrize(
@@ -33,5 +34,7 @@ def test_a_proof_says_in_what_the_engine_computed(tmp_path, engine_type, options
         name='net', source='net.onnx', decoder='fake', input=InputRecipe(width=4, height=4)
     )
     model = Model(folder=tmp_path, manifest=manifest, source=source)
-    verdict = GateVerdict('int8', 1, (), (), Agreement(), (), ())
-    assert proof_of(model, source, engine_type, verdict, options=options).computed == computed
+    verdict = GateVerdict('int8', 1, (), (), Agreement(), ())
+    variant = Variant(model, engine_type.name, source)
+    options = options or engine_type.options_type()
+    assert proof_of(variant, engine_type, verdict, options=options).computed == computed

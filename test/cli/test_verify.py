@@ -44,11 +44,11 @@ def test_a_good_artifact_passes_and_is_proven(verify):
     values = json.loads(result.stdout)
     assert values['passed']
     assert values['precision'] == 'fp16'
-    assert values['agreement']['lost'] == values['agreement']['invented'] == 0
+    assert values['agreement']['missed'] == values['agreement']['false_positives'] == 0
     proof = read_proof(artifact, 'litert')
     assert proof is not None
     assert proof.passed
-    assert proof.figures['pictures'] == 20
+    assert proof.figures['images'] == 20
 
 
 def test_a_proof_outside_of_the_model_folder_comes_with_what_to_do(
@@ -128,7 +128,7 @@ def test_a_report_that_cannot_be_written_costs_neither_verdict_nor_proof(verify,
     artifact, result = verify('yolox_nano_float16_quantize.tflite', '--report', report)
     assert result.exit_code == 2
     assert f'{report}: cannot be written' in result.stderr
-    assert '0 lost, 0 invented' in result.stdout
+    assert '0 missed detections, 0 false positives' in result.stdout
     assert read_proof(artifact, 'litert') is not None
 
 
@@ -136,11 +136,11 @@ def test_the_limits_and_the_counts_behind_shares_are_said(verify):
     name = 'yolox_nano_int8_quantize.tflite'  # its weights are in float
     _, result = verify(name)
     assert 'limits of fp32 (read from the file; --precision changes it)' in result.stdout
-    assert re.search(r'lost +0\.\d+ \(\d+ of 76\)', result.stdout)
-    assert '76 objects are too few for lost, invented, a single one breaks the limit' in (
+    assert re.search(r'missed +0\.\d+ \(\d+ of 76\)', result.stdout)
+    assert '76 objects are too few for missed, false_positives: a single one breaks the limit' in (
         result.stderr
     )
-    assert 'give pictures with 100 objects or more' in result.stderr
+    assert '100 objects or more' in result.stderr
     _, result = verify(name, '--precision', 'int8')
     assert 'limits of int8\n' in result.stdout
     assert 'too few' not in result.stderr
@@ -162,8 +162,8 @@ def test_a_bad_artifact_is_rejected_with_a_report_and_without_a_proof(verify, he
     (report,) = here.glob('*.html')
     text = report.read_text()
     assert 'Rejected.' in text
-    assert 'detections: lost is' in text
-    assert text.count('<figure>') == 12  # six pictures, each from both sides
+    assert 'detections: missed is' in text
+    assert text.count('<figure>') == 6  # the worst images, each from both sides
 
 
 def test_a_proof_that_does_not_hold_any_more_is_taken_away(verify, here):
@@ -195,7 +195,7 @@ def test_limits_of_the_manifest_hold(yolox, invoke, shared_data, here):
     [
         ('{fp16: {snr: 9}}', "gate.fp16.snr: unknown limit, did you mean 'snr_db'?"),
         ('{half: {snr_db: 9}}', "gate: got 'half', expected one of fp32, fp16, bf16, int8"),
-        ('{int8: {lost: much}}', "gate.int8.lost: got 'much', expected a number"),
+        ('{int8: {missed: much}}', "gate.int8.missed: got 'much', expected a number"),
     ],
 )
 def test_a_limit_that_does_not_exist_is_named(yolox, invoke, shared_data, here, gate, complaint):
@@ -218,7 +218,7 @@ def test_pictures_that_show_nothing_prove_nothing(yolox, invoke, shared_data, he
     artifact = shutil.copy(shared_data / 'yolox_nano' / 'yolox_nano.onnx', here / 'other.onnx')
     result = invoke('verify', artifact, '--reference', yolox, '--images', here / 'black')
     assert result.exit_code == 2
-    assert 'the reference sees nothing in 1 pictures, so they prove nothing' in result.stderr
+    assert 'the reference sees nothing in 1 images' in result.stderr
 
 
 def test_the_reference_is_no_proof_of_itself(yolox, invoke, shared_data, here):

@@ -53,9 +53,7 @@ def misspelled_key(folder: Path) -> None:
 
 
 def assignment_without_value(folder: Path) -> None:
-    errors: list[EdgePerceptionError] = []
-    parse_assignments(['threads'], {}, chosen='onnxruntime', errors=errors)
-    raise errors[0]
+    parse_assignments(['threads'], {}, chosen='onnxruntime')
 
 
 def unknown_model(folder: Path) -> None:

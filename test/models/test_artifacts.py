@@ -114,8 +114,8 @@ def test_what_was_made_for_the_device_comes_before_what_any_runs(model, add):
 
 def test_the_same_onnx_computed_in_less_needs_one(model):
     assert refusal(model, Reader(), Precise('bf16')) == (
-        'artifact M/net.onnx: nobody has compared it, computed in bf16, on reader with the '
-        'reference; verify it: edge-perception verify M/net.onnx --reference M --images FOLDER '
+        'artifact M/net.onnx: not verified against the reference in bf16 on '
+        'reader; verify it: edge-perception verify M/net.onnx --reference M --images FOLDER '
         '--engine reader -o precision=bf16, or set allow_unverified'
     )
 
@@ -230,13 +230,13 @@ def test_without_a_wish_the_most_exact_is_taken(model, add):
 def test_an_unproven_artifact_is_refused_unless_the_user_says_so(model, add):
     path = add('net.plan', proven=False)
     assert refusal(model, Planner()).startswith(
-        'artifact M/artifacts/net.plan: nobody has compared it on planner with the reference; '
+        'artifact M/artifacts/net.plan: not verified against the reference on planner; '
         'verify it: edge-perception verify M/artifacts/net.plan --reference M --images FOLDER '
         '--engine planner'
     )
     chosen = choose(model, Planner(), allow_unverified=True)
     assert chosen.path == path
-    assert 'nobody has compared it' in chosen.warning
+    assert 'not verified' in chosen.warning
 
 
 def test_a_proven_one_goes_before_one_that_is_not(model, add):
@@ -247,7 +247,7 @@ def test_a_proven_one_goes_before_one_that_is_not(model, add):
 
 def test_a_proof_for_one_engine_says_nothing_of_another(model, add):
     add('net.plan', engine='somebody')
-    assert 'nobody has compared it on planner' in refusal(model, Planner())
+    assert 'not verified against the reference on planner' in refusal(model, Planner())
 
 
 def test_an_artifact_that_was_changed_after_its_proof_is_not_proven(model, add):

@@ -138,7 +138,7 @@ def test_auto_without_an_engine_that_can_is_an_error_with_every_reason(host, mod
 
 def test_an_engine_that_was_named_is_never_replaced_by_another(host, model):
     host.engines['a_second'] = Second()
-    with pytest.raises(ArtifactError, match='is too new'):
+    with pytest.raises(ArtifactError, match='too new'):
         assemble(host, Request(model=model(), engine='a_second'))
 
 
@@ -151,11 +151,11 @@ def test_a_misspelled_engine_gets_the_nearest_name_alone(host, model):
 def test_an_unverified_artifact_is_a_warning_for_as_long_as_it_runs(host, model):
     folder = model(source={'file': 'net.fake'})
     (Path(folder) / 'net.fake').touch()
-    with pytest.raises(ArtifactError, match='nobody has compared it on fake'):
+    with pytest.raises(ArtifactError, match='on fake'):
         assemble(host, Request(model=folder, engine='fake'))
     request = ArtifactRequest(allow_unverified=True)
     assembled = assemble(host, Request(model=folder, engine='fake', artifact=request))
-    assert any('nobody has compared it' in warning for warning in assembled.warnings())
+    assert any('not verified' in warning for warning in assembled.warnings())
 
 
 def test_metadata_is_read_by_the_engine_that_knows_it_whatever_else_is_installed(host):

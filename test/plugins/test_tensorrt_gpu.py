@@ -19,7 +19,7 @@ import pytest
 
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import load_manifest
-from edge_perception.tooling.building.float16 import to_half
+from edge_perception.tooling.building.simplify import to_half
 from tools.model_folders import model_folder
 
 RECORDS = Path(__file__).resolve().parents[2] / 'build' / 'records'

@@ -389,7 +389,7 @@ def test_an_artifact_that_was_not_proven_comes_with_the_command_that_proves_it(t
     artifact = tmp_path / 'pad.tflite'
     artifact.write_bytes(b'anything')
     wishes = {'model': 'landing_pad', 'engine': 'litert', 'artifact': str(artifact)}
-    sentence = refusal(wishes, about='nobody has compared it')
+    sentence = refusal(wishes, about='not verified against the reference')
     assert f'verify it: edge-perception verify {artifact} --reference ' in sentence
     assert sentence.endswith('--engine litert, or set allow_unverified')
 

@@ -250,7 +250,7 @@ def test_an_unverified_artifact_is_a_warning_in_the_diagnostics(world):
 
     here = world(engine_type=Coarse(), allow_unverified=True)
     assert here.tester.transition('configure')
-    status = here.status('engine', 'unverified: nobody has compared it, computed in bf16')
+    status = here.status('engine', 'unverified: not verified against the reference in bf16')
     assert status.level == DiagnosticStatus.WARN
 
 

@@ -24,7 +24,7 @@ def build(directory: Path, number: int) -> None:
             with (made / 'net.fake').open('ab') as file:
                 file.write(bytes([part]) * 4096)
             (folder / f'scratch_{part}').write_bytes(bytes(512))
-        publish(made, directory, name, artifact='net.fake', values={'number': number})
+        publish(made / 'net.fake', directory, name, values={'number': number})
 
 
 if __name__ == '__main__':

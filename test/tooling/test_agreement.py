@@ -44,17 +44,17 @@ def test_nothing_and_nothing_agree():
 
 def test_a_lost_and_an_invented_object_are_counted():
     found = compare(boxes(PERSON), boxes(DOG), threshold=0.3)
-    assert (found.reference, found.matched, found.lost, found.invented) == (1, 0, 1, 1)
+    assert (found.reference, found.matched, found.missed, found.false_positives) == (1, 0, 1, 1)
 
 
 def test_an_engine_that_sees_nothing_any_more_has_lost_all():
-    assert compare(boxes(PERSON, DOG), boxes(), threshold=0.3).lost == 2
+    assert compare(boxes(PERSON, DOG), boxes(), threshold=0.3).missed == 2
 
 
 def test_what_is_only_just_above_the_threshold_is_no_disagreement():
     weak, weaker = (*DOG[:4], 0.302, 16), (*DOG[:4], 0.298, 16)
     found = compare(boxes(weak), boxes(weaker), threshold=0.3)
-    assert (found.lost, found.invented, found.matched) == (0, 0, 1)
+    assert (found.missed, found.false_positives, found.matched) == (0, 0, 1)
     assert found.score_drift == pytest.approx(0.004, abs=1e-6)
 
 
@@ -89,7 +89,7 @@ def test_keypoints_that_both_see_are_compared():
     unseen = (np.nan, np.nan)
     found = compare(points([(1, 1), (5, 5)]), points([(1, 5), unseen]), threshold=0.3)
     assert found.keypoint_px == pytest.approx(4.0)
-    assert (found.keypoints, found.keypoints_lost, found.keypoints_invented) == (2, 1, 0)
+    assert (found.keypoints, found.keypoints_missed, found.keypoints_false) == (2, 1, 0)
 
 
 def test_keypoints_of_objects_below_the_threshold_do_not_count():
@@ -102,8 +102,8 @@ def test_an_instance_that_only_one_sees_is_lost_or_invented():
     nobody = Perception(
         keypoints=Keypoints(xy=np.zeros((0, 1, 2), np.float32), score=np.zeros((0, 1), np.float32))
     )
-    assert compare(points([(1, 1)]), nobody, threshold=0.3).lost == 1
-    assert compare(nobody, points([(1, 1)]), threshold=0.3).invented == 1
+    assert compare(points([(1, 1)]), nobody, threshold=0.3).missed == 1
+    assert compare(nobody, points([(1, 1)]), threshold=0.3).false_positives == 1
 
 
 def classes(*pairs):
@@ -146,17 +146,21 @@ def test_poses_are_compared_by_distance_and_angle():
 
 
 def test_a_pose_that_only_one_has_is_lost_or_invented():
-    lost = compare(standing(pose()), standing(), threshold=0)
-    assert (lost.poses, lost.poses_lost, lost.poses_invented) == (1, 1, 0)
-    invented = compare(standing(), standing(pose()), threshold=0)
-    assert (invented.poses, invented.poses_lost, invented.poses_invented) == (0, 0, 1)
+    missed = compare(standing(pose()), standing(), threshold=0)
+    assert (missed.poses, missed.poses_missed, missed.poses_false) == (1, 1, 0)
+    false = compare(standing(), standing(pose()), threshold=0)
+    assert (false.poses, false.poses_missed, false.poses_false) == (
+        0,
+        0,
+        1,
+    )
 
 
 def test_of_many_frames_the_worst_counts():
-    one = Agreement(reference=2, matched=1, lost=1, keypoints=4, worst_iou=0.8, box_px=2.0)
+    one = Agreement(reference=2, matched=1, missed=1, keypoints=4, worst_iou=0.8, box_px=2.0)
     other = Agreement(reference=1, matched=1, keypoints=3, worst_iou=0.9, box_px=3.0)
     assert one.merged(other) == Agreement(
-        reference=3, matched=2, lost=1, keypoints=7, worst_iou=0.8, box_px=3.0
+        reference=3, matched=2, missed=1, keypoints=7, worst_iou=0.8, box_px=3.0
     )
 
 

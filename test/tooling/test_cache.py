@@ -15,7 +15,8 @@ import time
 import pytest
 
 from edge_perception.contract import BuildError
-from edge_perception.models.artifact_directories import cache_root
+from edge_perception.contract.user_files import cache_folder
+from edge_perception.contract.user_files import data_folder
 from edge_perception.models.artifact_directories import current_entries
 from edge_perception.tooling.building.artifact_cache import entries
 from edge_perception.tooling.building.artifact_cache import locked
@@ -35,12 +36,12 @@ def put(directory: Path, name: str, content: bytes = b'net', *, passed: bool = T
         made = folder / 'made'
         made.mkdir()
         (made / 'net.fake').write_bytes(content)
-        publish(made, directory, name, artifact='net.fake', values={}, passed=passed)
+        publish(made / 'net.fake', directory, name, values={}, passed=passed)
 
 
 def hidden(directory: Path) -> list[str]:
     return [
-        each.name for each in directory.iterdir() if each.name.endswith(('.building', '.part'))
+        each.name for each in directory.iterdir() if each.name.endswith(('.building', '.partial'))
     ]
 
 
@@ -137,7 +138,7 @@ def test_a_build_that_fails_leaves_nothing(tmp_path):
 
 def test_a_full_disk_is_a_sentence(tmp_path):
     with (
-        pytest.raises(BuildError, match='no room is left on the disk; free some'),
+        pytest.raises(BuildError, match='no room is left'),
         workspace(tmp_path, 'int8-fake-1'),
     ):
         raise OSError(errno.ENOSPC, 'No space left on device')
@@ -153,7 +154,7 @@ def test_a_disk_that_has_no_room_for_the_folder_is_a_sentence(tmp_path, monkeypa
         monkeypatch.setenv('TMPDIR', before)
     monkeypatch.setattr(Path, 'mkdir', full)
     with (
-        pytest.raises(BuildError, match='no room is left on the disk; free some'),
+        pytest.raises(BuildError, match='no room is left'),
         workspace(tmp_path, 'int8-fake-1'),
     ):
         pass
@@ -166,9 +167,9 @@ def test_what_is_current_is_not_written_again_and_a_full_disk_is_a_sentence(tmp_
 
     put(tmp_path, 'int8-fake-1')
     put(tmp_path, 'int8-fake-2')
-    monkeypatch.setattr(Path, 'write_text', full)
+    monkeypatch.setattr(Path, 'write_bytes', full)
     make_current(tmp_path, 'int8-fake-2')
-    with pytest.raises(BuildError, match='no room is left on the disk; free some'):
+    with pytest.raises(BuildError, match='no room is left'):
         make_current(tmp_path, 'int8-fake-1')
     assert [each.name for each in current_entries(tmp_path)] == ['int8-fake-2']
 
@@ -184,7 +185,7 @@ def test_temporary_files_of_libraries_stay_in_the_workspace(tmp_path):
 
 
 def test_where_the_cache_is(tmp_path):
-    assert cache_root({'XDG_CACHE_HOME': '/c'}) == Path('/c/edge_perception/artifacts')
-    assert cache_root({'XDG_CACHE_HOME': 'relative', 'HOME': '/h'}) == Path(
-        '/h/.cache/edge_perception/artifacts'
-    )
+    assert cache_folder({'XDG_CACHE_HOME': '/c'}) == Path('/c/edge_perception')
+    environ = {'XDG_CACHE_HOME': 'relative', 'HOME': '/h'}
+    assert cache_folder(environ) == Path('/h/.cache/edge_perception')
+    assert data_folder({'HOME': '/h'}) == Path('/h/.local/share/edge_perception')

@@ -10,10 +10,7 @@ import pytest
 
 from edge_perception.contract import BuildError
 from edge_perception.contract import TensorSpec
-from edge_perception.tooling.building.calibration_images import count_samples
 from edge_perception.tooling.building.calibration_images import find_calibration
-from edge_perception.tooling.building.calibration_images import sampler
-from edge_perception.tooling.frame_sources import find_sources
 from test.support.networks import manifest_for
 from test.support.networks import SHAPE
 
@@ -25,10 +22,9 @@ def test_what_the_commands_can_show_serves_for_calibration(tmp_path, suffix):
     path = tmp_path / f'picture{suffix}'
     path.write_bytes(cv2.imencode(suffix.lower(), np.full((4, 6), 90, np.uint8))[1].tobytes())
     (tmp_path / 'notes.txt').touch()
-    ((source,), _) = find_sources((str(tmp_path),))
-    files = find_calibration((tmp_path,)).files
-    assert files == (path,) == (source.file,)
-    assert len(list(sampler(files, manifest_for(), SPEC)())) == 1
+    found = find_calibration((tmp_path,))
+    assert found.files == (path,)
+    assert len(list(found.tensors(manifest_for(), SPEC))) == found.count() == 1
 
 
 def test_a_video_gives_some_frames_from_all_over_it(tmp_path):
@@ -37,14 +33,15 @@ def test_a_video_gives_some_frames_from_all_over_it(tmp_path):
     for level in range(40):
         film.write(np.full((48, 64, 3), 6 * level, np.uint8))
     film.release()
-    files = find_calibration((path,)).files
-    levels = [float(each['image'].mean()) for each in sampler(files, manifest_for(), SPEC)()]
-    assert len(levels) == count_samples(files) == 16
+    found = find_calibration((path,))
+    levels = [float(each['image'].mean()) for each in found.tensors(manifest_for(), SPEC)]
+    assert len(levels) == found.count() == 16
     assert levels == sorted(levels) and levels[-1] > 5 * levels[1]
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / 'text.png'
     path.write_text('no picture')
-    with pytest.raises(BuildError, match=f'calibration: {path}: is not an image'):
-        list(sampler((path,), manifest_for(), SPEC)())
+    found = find_calibration((path,))
+    with pytest.raises(BuildError, match=f'calibration: {path}: '):
+        list(found.tensors(manifest_for(), SPEC))

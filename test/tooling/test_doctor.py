@@ -58,7 +58,7 @@ def test_a_coral_that_may_not_be_opened_is_red(root):
 
 def test_other_devices_on_usb_are_nobodys_business(root):
     root('sys/bus/usb/devices/1-1/idVendor', '046d')
-    assert doctor.usb_devices(root('sys/bus/usb/devices/1-1/idProduct', 'c31c')) == []
+    assert not list(doctor.usb_devices(root('sys/bus/usb/devices/1-1/idProduct', 'c31c')))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_slow_governor_is_yellow(root):
 
 def test_a_plain_machine_has_nothing_of_all_that(tmp_path):
     for look in (doctor.jetson, doctor.raspberry_pi, doctor.governor, doctor.usb_devices):
-        assert look(tmp_path) == []
+        assert list(look(tmp_path)) == []
 
 
 class Absent(FakeEngineType):
@@ -151,4 +151,4 @@ def test_segments_of_running_nodes_are_not_removed(monkeypatch):
 def test_a_folder_of_models_that_does_not_exist_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv('EDGE_PERCEPTION_MODEL_PATH', str(tmp_path / 'nowhere'))
     (check,) = doctor.model_path()
-    assert (check.level, check.remedy) == (Level.YELLOW, 'mend EDGE_PERCEPTION_MODEL_PATH')
+    assert (check.level, check.remedy) == (Level.YELLOW, 'correct EDGE_PERCEPTION_MODEL_PATH')

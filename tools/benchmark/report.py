@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from edge_perception.models.atomic_files import replacing
+from edge_perception.contract.user_files import write_whole
 from tools.benchmark.subjects import ROOT
 
 PACKAGES = (
@@ -61,8 +61,7 @@ def write_report(folder: Path, date: str, values: Mapping[str, Any]) -> None:
     figures = {
         name: value if math.isfinite(value) else None for name, value in values['figures'].items()
     }
-    with replacing(path) as draft:
-        draft.write_text(json.dumps({**values, 'figures': figures}, indent=1) + '\n')
+    write_whole(path, json.dumps({**values, 'figures': figures}, indent=1) + '\n')
     print(f'\nwritten to {os.path.relpath(path)}\n')
     for name, value in values['figures'].items():
         print(f'{name}: {value:g}')

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
+from dataclasses import field
 import json
 import os
 from pathlib import Path
@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 import time
 from typing import Any
 
-import click
 from rich.text import Text
 
+from edge_perception.cli import arguments
 from edge_perception.cli.output.tables import new_table
 from edge_perception.contract import InferenceError
 from edge_perception.models.finding import Model
@@ -89,59 +89,58 @@ def bench_node(host: PluginHost, model: Model, request: NodeBench, *, as_json: b
     :raises InferenceError: the node or the camera ended early; the text has its last words.
     """
     require_ros()
+    low_hz, high_hz = PEAK_RANGE_HZ
     with interruptible(), TemporaryDirectory() as folder, steps() as step:
-        runs = _Runs(model, request, answers=_answers(host, model), folder=Path(folder), step=step)
-        peak_hz = find_peak(
-            runs.play, low_hz=PEAK_RANGE_HZ[0], high_hz=PEAK_RANGE_HZ[1], step_hz=PEAK_STEP_HZ
-        )
+        runs = _Runs(model, request, _answers(host, model), Path(folder), step)
+        peak_hz = find_peak(runs.play, low_hz=low_hz, high_hz=high_hz, step_hz=PEAK_STEP_HZ)
         shown = {'peak': runs.play(peak_hz) if peak_hz else []}
         shown |= {f'{rate:g}fps': runs.play(rate) for rate in request.rates_hz}
     found = {name: performance(each) if each else {} for name, each in shown.items()}
     if as_json:
         values = {'peak_hz': peak_hz, 'over_budget': runs.over_budget, 'runs': found}
-        click.echo(json.dumps({**runs.loaded, **values}, indent=2))
+        arguments.print_json({**runs.loaded, **values})
     else:
         _print(found, peak_hz, runs, request)
     return not runs.over_budget and any(found.values())
 
 
+@dataclass
 class _Runs:
     """
     Plays the camera at rates, each time with a new node.
 
-    ``loaded`` is what the node reports of its engine, ``over_budget`` counts late results.
+    :param answers: topic of the results.
+    :param over_budget: late results of all runs.
+    :param loaded: what the node reports of its engine.
     """
 
-    def __init__(
-        self, model: Model, request: NodeBench, *, answers: str, folder: Path, step: Step
-    ) -> None:
-        self._model = model
-        self._wish = request
-        self._answers = answers
-        self._folder = folder
-        self._step = step
-        self._environment = isolate({**os.environ, 'ROS_LOG_DIR': str(folder / 'ros')})
-        self.over_budget = 0
-        self.loaded: dict[str, str] = {}
+    model: Model
+    request: NodeBench
+    answers: str
+    folder: Path
+    step: Step
+    over_budget: int = 0
+    loaded: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.environment = isolate({**os.environ, 'ROS_LOG_DIR': str(self.folder / 'ros')})
 
     def play(self, rate_hz: float) -> list[Shown]:
         """Show images at a rate, and return what became of them; nothing if it is too high."""
-        self._step(f'{rate_hz:g} Hz', None)
-        output, begin = self._folder / 'shown.json', self._folder / 'begin'
+        self.step(f'{rate_hz:g} Hz', None)
+        output, begin = self.folder / 'shown.json', self.folder / 'begin'
         output.unlink(missing_ok=True)
         begin.touch()
-        with ExitStack() as stack:
-            node = Child(
-                'node',
-                'edge_perception.ros.main',
-                self._parameters(),
-                log=self._folder / 'node.log',
-                environment={**os.environ, **self._environment},
-            )
-            stack.callback(node.end)
+        node = Child(
+            'node',
+            'edge_perception.ros.main',
+            self._parameters(),
+            log=self.folder / 'node.log',
+            environment={**os.environ, **self.environment},
+        )
+        try:
             _wait_until_active(node)
-            flags = self._flags(rate_hz, output=output, begin=begin)
-            if not self._film(node, flags):
+            if not self._film(node, self._flags(rate_hz, output=output, begin=begin)):
                 note(
                     f'at {rate_hz:g} Hz the camera did not get its images out in '
                     f'{self._patience_s:g} s, this machine is too slow for them'
@@ -149,10 +148,12 @@ class _Runs:
                 return []
             if not output.exists():
                 raise _failed(node)
+        finally:
+            node.end()
         values = json.loads(output.read_text())
         self.loaded = {name: values['engine'].get(name, '') for name in LOADED}
         shown = [Shown(*each) for each in values['shown']]
-        limit_ns = self._wish.budget_ms * 1e6
+        limit_ns = self.request.budget_ms * 1e6
         ages = [each.published_age_ns for each in shown if each.published_age_ns is not None]
         self.over_budget += sum(age > limit_ns for age in ages) if limit_ns else 0
         return shown
@@ -162,7 +163,7 @@ class _Runs:
         try:
             camera = subprocess.run(
                 [sys.executable, '-m', CAMERA, *flags],
-                env=for_camera({**os.environ, **self._environment}),
+                env=for_camera({**os.environ, **self.environment}),
                 capture_output=True,
                 text=True,
                 timeout=self._patience_s,
@@ -177,27 +178,27 @@ class _Runs:
 
     @property
     def _patience_s(self) -> float:
-        return PATIENCE_S + self._wish.seconds
+        return PATIENCE_S + self.request.seconds
 
     def _parameters(self) -> dict[str, Any]:
         return {
-            'model': str(self._model.place.absolute()),
-            'engine': self._wish.engine,
+            'model': str(self.model.place.absolute()),
+            'engine': self.request.engine,
             'image_topic': IMAGES,
-            'latency_budget_ms': self._wish.budget_ms,
+            'latency_budget_ms': self.request.budget_ms,
             'allow_unverified': True,
             'autostart': True,
             **{
                 option_parameter('engine', engine, name): value
-                for engine, values in self._wish.options.items()
+                for engine, values in self.request.options.items()
                 for name, value in values.items()
             },
         }
 
     def _flags(self, rate_hz: float, *, output: Path, begin: Path) -> list[str]:
-        request = self._wish
+        request = self.request
         flags = [
-            *('--topic', IMAGES, '--results', f'{TARGET}/{self._answers}'),
+            *('--topic', IMAGES, '--results', f'{TARGET}/{self.answers}'),
             *('--status', f'{TARGET}: camera', '--rate', str(rate_hz)),
             *('--frames', str(max(2, round(request.seconds * rate_hz)))),
             *('--width', str(request.width), '--height', str(request.height)),
@@ -231,22 +232,20 @@ def _print(
     found: dict[str, dict[str, float]], peak_hz: float, runs: _Runs, request: NodeBench
 ) -> None:
     table = new_table('rate', 'sent', 'missed', 'mean ms', 'max ms', 'jitter ms')
-    names: Sequence[str] = ('MEAN_LATENCY', 'MAX_LATENCY', 'MEAN_JITTER')
+    formats = {'NUM_FRAMES_SENT': '', 'NUM_MISSED_FRAMES': ''}
+    formats |= dict.fromkeys(('MEAN_LATENCY', 'MAX_LATENCY', 'MEAN_JITTER'), '.1f')
     for name, metrics in found.items():
-        if not metrics:
-            continue
-        label = f'peak {peak_hz:g} Hz' if name == 'peak' else name.replace('fps', ' Hz')
-        counts = [str(metrics[PREFIX + key]) for key in ('NUM_FRAMES_SENT', 'NUM_MISSED_FRAMES')]
-        cells = [
-            f'{metrics[PREFIX + key]:.1f}' if PREFIX + key in metrics else '' for key in names
-        ]
-        table.add_row(*map(Text, (label, *counts, *cells)))
+        if metrics:
+            label = f'peak {peak_hz:g} Hz' if name == 'peak' else name.replace('fps', ' Hz')
+            values = {key: metrics.get(PREFIX + key) for key in formats}
+            cells = ['' if v is None else f'{v:{formats[key]}}' for key, v in values.items()]
+            table.add_row(label, *cells)
     console = result_console()
     console.print(table)
-    engine, artifact, precision, device = (runs.loaded.get(name, '') for name in LOADED)
+    engine, *facts = (runs.loaded.get(name, '') for name in LOADED)
     if engine:
-        words = filter(None, (artifact, precision, device))
-        console.print(Text(f'engine {engine}: {", ".join(words)}'), soft_wrap=True)
+        words = f'engine {engine}: {", ".join(filter(None, facts))}'
+        console.print(Text(words), soft_wrap=True)
     kind = 'compressed' if request.compressed else 'raw'
     console.print(
         f'{request.width}x{request.height} {kind}, budget {request.budget_ms:g} ms: '

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 import shlex
 from typing import Any
 
 import click
-from rich.console import Console
 
+from edge_perception.cli import arguments
 from edge_perception.cli.output.failures import REJECTED
 from edge_perception.cli.output.how_to_load import say_how_to_load
 from edge_perception.cli.output.verdict_tables import print_verdict
@@ -24,7 +22,7 @@ from edge_perception.models.assembly import collect
 from edge_perception.models.assembly import raise_all
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
-from edge_perception.tooling.assignments import assign
+from edge_perception.tooling.assignments import parse_assignments
 from edge_perception.tooling.building.artifact_build import BuildRequest
 from edge_perception.tooling.building.calibration_images import find_calibration
 from edge_perception.tooling.building.gated_build import BuildResult
@@ -33,9 +31,8 @@ from edge_perception.tooling.building.gated_build import GatedBuild
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.frame_sources import Source
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.offline import gate_images
 from edge_perception.tooling.offline import offline_model
-from edge_perception.tooling.offline import pictures
-from edge_perception.tooling.progress import result_console
 
 EXAMPLES = """\b
 Examples:
@@ -46,46 +43,31 @@ Examples:
 Exit status: 0 built and proven, 1 an engine failed while it was compared, 2 wrong usage or
 configuration, or it could not be built, 3 built and rejected.
 """
-FOLDER = click.Path(path_type=Path)
 
 
 @click.command('build', epilog=EXAMPLES)
 @click.argument('model')
-@click.option('--target', required=True, help='What to build for; "plugins" lists the targets.')
+@click.option('--target', required=True, help='Target to build for ("plugins" lists them).')
+@click.option('--precision', type=click.Choice(PRECISIONS), default='fp32', show_default=True,
+              help='Precision of the artifact.')  # fmt: skip
 @click.option(
-    '--precision', type=click.Choice(PRECISIONS), default='fp32', show_default=True,
-    help='In what the artifact computes.',
+    '--calibration', type=arguments.FILE, multiple=True, metavar='FOLDER',
+    help='Images or videos of what the camera will see, for int8; not those of the gate.',
 )  # fmt: skip
+@arguments.images_option
+@arguments.manifest_option
 @click.option(
-    '--calibration', type=FOLDER, multiple=True, metavar='FOLDER',
-    help='Pictures or videos of what the camera will see, for int8; not those of the gate.',
-)  # fmt: skip
-@click.option(
-    '--images', multiple=True, metavar='FOLDER',
-    help='Pictures for the gate; else those in golden/ of the model.',
-)  # fmt: skip
-@click.option('--manifest', type=FOLDER, metavar='FILE', help='Manifest of a bare ONNX file.')
-@click.option(
-    '--output', type=click.Path(file_okay=False, path_type=Path), metavar='FOLDER',
+    '--output', type=arguments.NEW_FOLDER, metavar='FOLDER',
     help='Copy the artifact and its proof there as well, e.g. artifacts/ of the model.',
 )  # fmt: skip
-@click.option(
-    '-o', '--option', 'assignments', multiple=True, metavar='NAME=VALUE',
-    help='Option of the target.',
-)  # fmt: skip
-@click.option(
-    '--full-int8', is_flag=True, help='Force the head and every layer into 8 bits; for int8.'
-)
-@click.option('--rebuild', is_flag=True, help='Build also what is in the cache.')
-@click.option(
-    '--keep-rejected', is_flag=True,
-    help='Keep an artifact that is rejected, marked so that nothing loads it.',
-)  # fmt: skip
-@click.option(
-    '--report', type=click.Path(dir_okay=False, path_type=Path), metavar='FILE',
-    help='HTML report; written when rejected in any case, into the current folder.',
-)  # fmt: skip
-@click.option('--json', 'as_json', is_flag=True, help='Print what was built as a JSON object.')
+@click.option('-o', '--option', 'assignments', multiple=True, metavar='NAME=VALUE',
+              help='Option of the target.')  # fmt: skip
+@click.option('--full-int8', is_flag=True, help='Quantize the head and every layer, for int8.')
+@click.option('--rebuild', is_flag=True, help='Build again what is in the cache.')
+@click.option('--keep-rejected', is_flag=True,
+              help='Keep a rejected artifact, marked so that nothing loads it.')  # fmt: skip
+@arguments.gate_report_option
+@arguments.json_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """
@@ -98,24 +80,20 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     host = PluginHost()
     builder = choose_builder(host, given['target'])
     model = offline_model(host, given['model'], given['manifest'])
-    order, sources = _order(model, builder, given)
+    request, sources = _request(model, builder, given)
     job = GatedBuild(
-        host, order, sources=sources, report=given['report'], command=_again(given, model)
+        host, request, sources=sources, report=given['report'], command=_again(given, model)
     )
     done = job.run(rebuild=given['rebuild'], keep_rejected=given['keep_rejected'])
     if given['output'] and done.artifact is not None and done.passed:
         done = done.copied(given['output'])
     if given['as_json']:
-        click.echo(json.dumps(done.values(), indent=2, default=str))
+        arguments.print_json(done.values())
     else:
-        _print(done, result_console())
+        _print(done)
         if done.passed and done.artifact is not None:
-            for engine_type in job.engines:
-                say_how_to_load(
-                    host, model, engine_type, done.artifact, given['precision'],
-                    pictures=given['images'],
-                    manifest=given['manifest'], options=job.engine_options,
-                )  # fmt: skip
+            for variant in job.candidates(done.artifact):
+                say_how_to_load(host, variant, images=given['images'], manifest=given['manifest'])
     ctx.exit(0 if done.passed else REJECTED)
 
 
@@ -128,35 +106,35 @@ def _check_usage(given: dict[str, Any]) -> None:
             )
 
 
-def _order(
+def _request(
     model: Model, builder: Builder, given: dict[str, Any]
-) -> tuple[BuildRequest, list[tuple[str, Source]]]:
+) -> tuple[BuildRequest, list[Source]]:
     """
-    Return what is to be built and the pictures for the gate.
+    Return what is to be built and the images for the gate.
 
     :raises EdgePerceptionError: with all that is missing, not only the first.
     """
     errors: list[EdgePerceptionError] = []
-    order = None
-    sources: list[tuple[str, Source]] = []
+    request = None
+    sources: list[Source] = []
     with collect(errors):
-        order = BuildRequest(
+        name = builder.name
+        values = parse_assignments(given['assignments'], {name: builder}, chosen=name)
+        request = BuildRequest(
             model=model,
             builder=builder,
             precision=given['precision'],
             calibration=find_calibration(given['calibration']) if given['calibration'] else None,
             options=parse_options(
-                builder.options_type,
-                assign(given['assignments'], builder.options_type),
-                owner=f'target {builder.name!r}',
+                builder.options_type, values.get(name, {}), owner=f'target {name!r}'
             ),
             full_int8=given['full_int8'],
         )
     with collect(errors):
-        sources = pictures(model, given['images'])
+        sources = gate_images(model, given['images'])
     raise_all(errors)
-    assert order is not None
-    return order, sources
+    assert request is not None
+    return request, sources
 
 
 def _again(given: dict[str, Any], model: Model) -> str:
@@ -172,11 +150,11 @@ def _again(given: dict[str, Any], model: Model) -> str:
     return shlex.join([*words, *(['--full-int8'] if given['full_int8'] else [])])
 
 
-def _print(done: BuildResult, console: Console) -> None:
+def _print(done: BuildResult) -> None:
     for each in done.notes:
         note(each)
     for verdict in done.verdicts.values():
-        print_verdict(console, verdict)
+        print_verdict(verdict)
     if done.passed:
         click.echo(f'artifact: {done.artifact}')
     for report in done.reports:

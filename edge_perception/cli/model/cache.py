@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 from rich.text import Text
 
+from edge_perception.cli import arguments
 from edge_perception.cli.output.tables import new_table
+from edge_perception.contract.user_files import writing
 from edge_perception.models.artifact_directories import cache_root
-from edge_perception.models.atomic_files import writing
 from edge_perception.tooling.building.artifact_cache import entries
 from edge_perception.tooling.building.artifact_cache import prune as prune_cache
 from edge_perception.tooling.progress import result_console
@@ -31,43 +30,31 @@ def command() -> None:
 
 
 @command.command('list')
-@click.option('--json', 'as_json', is_flag=True, help='Print a JSON list with an object for each.')
+@arguments.json_option
 def list_entries(as_json: bool) -> None:
     """List what was built; the current ones are what engines load."""
-    rows = [
-        {
-            'model': entry.values.get('model', ''),
-            'target': entry.values.get('ingredients', {}).get('target', ''),
-            'precision': entry.values.get('ingredients', {}).get('precision', ''),
-            'made': entry.values.get('made', ''),
-            'bytes': entry.size,
-            'current': current,
-            'passed': bool(entry.values.get('passed')),
-            'artifact': str(entry.artifact),
-        }
-        for entry, current in entries(cache_root())
-    ]
+    rows = [entry.listed(current=current) for entry, current in entries(cache_root())]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        arguments.print_json(rows)
         return
     table = new_table('model', 'target', 'precision', 'made', 'MB', '', 'folder')
     for row in rows:
         state = 'rejected' if not row['passed'] else 'current' if row['current'] else 'old'
         size = f'{row["bytes"] / MEGABYTE:.1f}'
-        names = (row['model'], row['target'], row['precision'], row['made'], size, state)
-        table.add_row(*(Text(str(each)) for each in names), Text(str(row['artifact'])))
+        names = [row[name] for name in ('model', 'target', 'precision', 'made')]
+        table.add_row(*map(Text, map(str, (*names, size, state, row['artifact']))))
     result_console().print(table)
 
 
 @command.command('prune')
 @click.option('--all', 'everything', is_flag=True, help='Remove the current ones as well.')
-@click.option('--json', 'as_json', is_flag=True, help='Print a JSON object.')
+@arguments.json_option
 def prune(everything: bool, as_json: bool) -> None:
     """Remove what is not current, and what broken builds left behind."""
     with writing(cache_root()):
         removed, freed = prune_cache(cache_root(), everything=everything)
     if as_json:
-        click.echo(json.dumps({'removed': removed, 'bytes': freed}))
+        arguments.print_json({'removed': removed, 'bytes': freed})
     else:
         click.echo(f'{removed} removed, {freed / MEGABYTE:.1f} MB freed')
 

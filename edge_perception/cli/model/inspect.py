@@ -5,16 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-import json
-from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.text import Text
 
+from edge_perception.cli import arguments
 from edge_perception.cli.output.failures import FAILED
-from edge_perception.cli.output.failures import say
 from edge_perception.cli.output.tables import new_table
 from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ManifestError
@@ -29,6 +27,7 @@ from edge_perception.tooling.model_facts import Inspection
 from edge_perception.tooling.model_facts import ONNX_SUFFIX
 from edge_perception.tooling.model_facts import sizes
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.notes import say
 from edge_perception.tooling.progress import result_console
 
 EXAMPLES = """\b
@@ -42,63 +41,46 @@ LONGEST_VALUE = 200  # characters of one value of the metadata on a terminal
 
 @click.command('inspect', epilog=EXAMPLES)
 @click.argument('model')
-@click.option('--json', 'as_json', is_flag=True, help='Print one JSON object.')
+@arguments.json_option
 @click.option('--draft', is_flag=True, help='Write a manifest, and say what it leaves open.')
-@click.option(
-    '--output',
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar='FILE',
-    help=f'Where the draft goes; default: {MANIFEST_NAME} beside the model.',
-)
+@click.option('--output', type=arguments.NEW_FILE, metavar='FILE',
+              help=f'File of the draft (default: {MANIFEST_NAME} beside the model).')  # fmt: skip
 @click.option('--force', is_flag=True, help='Replace a manifest that is there already.')
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    model: str,
-    as_json: bool,
-    draft: bool,
-    output: Path | None,
-    force: bool,
-) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """
     Look into MODEL without running it: tensors, operators, metadata, and what is wrong with it.
 
     With --draft a manifest is written from what the file says of itself. What it cannot say is
-    listed, and the draft is refused until somebody has put in the answers.
+    listed, and the draft is refused until the answers are put in.
 
     Exit status 1 means that the model cannot be run as it is.
     """
-    if output and not draft:
+    if given['output'] and not given['draft']:
         raise click.UsageError('--output says where a draft goes, expected --draft beside it')
-    found = inspect_model(PluginHost(), model)
-    if as_json:
-        click.echo(json.dumps(as_values(found), ensure_ascii=False, indent=2))
+    found = inspect_model(PluginHost(), given['model'])
+    if given['as_json']:
+        arguments.print_json(_values(found))
     else:
         _print(result_console(), found)
     for problem in found.problems:
         say(ManifestError.code, problem)
-    if draft:
-        path = output or found.file.parent / MANIFEST_NAME
-        write_draft(found.draft, model=found.file, path=path, force=force)
-        click.echo(f'wrote {path}', err=as_json)
-    ctx.exit(FAILED if found.problems and not draft else 0)
+    if given['draft']:
+        path = given['output'] or found.file.parent / MANIFEST_NAME
+        write_draft(found.draft, model=found.file, path=path, force=given['force'])
+        click.echo(f'wrote {path}', err=given['as_json'])
+    ctx.exit(FAILED if found.problems and not given['draft'] else 0)
 
 
-def as_values(found: Inspection) -> dict[str, Any]:
-    """Return an inspection as JSON has it."""
-    graph = found.graph
+def _values(found: Inspection) -> dict[str, Any]:
+    """Return an inspection as JSON has it; null where the library onnx is missing."""
+    names = ('ir_version', 'opsets', 'producer', 'operators', 'parameters', 'external_data')
     return {
         'file': str(found.file),
         'inputs': [_tensor(spec) for spec in found.description.inputs],
         'outputs': [_tensor(spec) for spec in found.description.outputs],
         'metadata': dict(found.description.metadata),
-        'ir_version': graph.ir_version if graph else None,
-        'opsets': dict(graph.opsets) if graph else None,
-        'producer': graph.producer if graph else None,
-        'operators': dict(graph.operators) if graph else None,
-        'parameters': graph.parameters if graph else None,
-        'external_data': list(graph.external_data) if graph else None,
+        **{name: getattr(found.graph, name, None) for name in names},
         'decoder': found.manifest.decoder if found.manifest else _drafted_decoder(found),
         'decoders_that_fit': list(found.decoders),
         'problems': list(found.problems),
@@ -121,22 +103,20 @@ def _drafted_decoder(found: Inspection) -> str:
 def _print(console: Console, found: Inspection) -> None:
     console.print(Text(str(found.file), style='bold'), soft_wrap=True)
     table = new_table('tensor', 'name', 'shape and type')
-    for kind, specs in (
-        ('input', found.description.inputs),
-        ('output', found.description.outputs),
-    ):
-        for spec in specs:
-            table.add_row(kind, Text(spec.name), spec.describe())
+    for spec in found.description.inputs:
+        table.add_row('input', Text(spec.name), spec.describe())
+    for spec in found.description.outputs:
+        table.add_row('output', Text(spec.name), spec.describe())
     console.print(table)
     _print_facts(console, _graph_facts(found))
     if found.description.metadata:
         console.print('metadata', style='bold')
         _print_facts(console, found.description.metadata)
     decoder = {'decoders that fit': ', '.join(found.decoders) or 'none'}
-    if found.manifest is not None:
-        _print_facts(console, {'decoder': f'{found.manifest.decoder} (manifest)', **decoder})
+    named = f'{found.manifest.decoder} (manifest)' if found.manifest else ''
+    _print_facts(console, {'decoder': named or f'{_drafted_decoder(found)} (draft)', **decoder})
+    if named:
         return
-    _print_facts(console, {'decoder': f'{_drafted_decoder(found)} (draft)', **decoder})
     for title, lines in (
         ('it cannot be run', found.draft.unsupported),
         ('the file does not say', found.draft.unknown),

@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 
 import click
 
-from edge_perception.tooling.building.toolchains import find_python
-from edge_perception.tooling.building.toolchains import install as install_toolchain
-from edge_perception.tooling.building.toolchains import is_installed
-from edge_perception.tooling.building.toolchains import toolchain
-from edge_perception.tooling.building.toolchains import toolchain_folder
-from edge_perception.tooling.building.toolchains import TOOLCHAINS
+from edge_perception.cli import arguments
+from edge_perception.tooling.building import toolchains
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.progress import steps
 
@@ -30,21 +26,19 @@ def command() -> None:
 
 
 @command.command('list')
-@click.option('--json', 'as_json', is_flag=True, help='Print a JSON list with an object for each.')
+@arguments.json_option
 def list_all(as_json: bool) -> None:
     """List what there is, and what is installed."""
     rows = [
         {
-            'name': each.name,
-            'requirements': list(each.requirements),
-            'size_mb': each.size_mb,
-            'installed': is_installed(each),
-            'folder': str(toolchain_folder(each.name)),
+            **asdict(each),
+            'installed': toolchains.is_installed(each),
+            'folder': toolchains.toolchain_folder(each.name),
         }
-        for each in TOOLCHAINS.values()
+        for each in toolchains.TOOLCHAINS.values()
     ]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        arguments.print_json(rows)
         return
     for row in rows:
         state = f'installed in {row["folder"]}' if row['installed'] else 'not installed'
@@ -57,19 +51,17 @@ def list_all(as_json: bool) -> None:
 @click.option('-y', '--yes', is_flag=True, help='Do not ask.')
 def install(name: str, python: str, yes: bool) -> None:
     """Install the toolchain NAME, after saying how big it is."""
-    chain = toolchain(name)
-    if is_installed(chain):
-        click.echo(f'{name} is installed already in {toolchain_folder(name)}')
+    chain = toolchains.toolchain(name)
+    if toolchains.is_installed(chain):
+        click.echo(f'{name} is installed already in {toolchains.toolchain_folder(name)}')
         return
-    interpreter = find_python(chain, python)
+    interpreter = toolchains.find_python(chain, python)
     note(
         f'{", ".join(chain.requirements)} with all that it needs takes {chain.size_mb} MB in '
-        f'{toolchain_folder(name)}; it comes from the package index of pip'
+        f'{toolchains.toolchain_folder(name)}; it comes from the package index of pip'
     )
     if not yes:
         click.confirm('Install it?', abort=True, err=True)
     with steps() as step:
-        folder = install_toolchain(
-            chain, python=interpreter, progress=lambda what: step(what, None)
-        )
+        folder = toolchains.install(chain, interpreter, lambda what: step(what, None))
     click.echo(f'installed in {folder}')

@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 import json
 import os
 from pathlib import Path
 import shlex
-from types import MappingProxyType
-from typing import Any
 
 import click
 
@@ -40,54 +39,38 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import option_parameter
 from edge_perception.tooling.assignments import assignment
 from edge_perception.tooling.notes import note
-
-NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+from edge_perception.tooling.variants import Variant
 
 
 def say_how_to_load(
-    host: PluginHost,
-    model: Model,
-    engine_type: EngineType,
-    artifact: Path,
-    precision: str,
-    *,
-    pictures: Sequence[str],
-    manifest: Path | None = None,
-    options: Mapping[str, Any] = NO_OPTIONS,
+    host: PluginHost, variant: Variant, *, images: Sequence[str], manifest: Path | None
 ) -> None:
     """
     Print the command that runs a proven artifact, and the parameters that have the node load it.
 
-    :param precision: in which the artifact was proven.
-    :param pictures: what the command shall look at; none stands for the golden ones.
+    :param images: what the command shall look at; none stands for the golden ones.
     :param manifest: of a bare file, where it was named.
-    :param options: of the engine, with which it was proven.
     """
-    found = _as_the_node_finds_it(host, model, manifest)
-    if found is None:
-        note(_lacking(model, manifest))
+    model = _as_the_node_finds_it(host, variant.model, manifest)
+    if model is None:
+        note(_lacking(variant.model, manifest))
         return
-    model = found
-    owner = f'engine {engine_type.name!r}'
+    variant = replace(variant, model=model)
+    engine_type, options = host.engines[variant.engine], variant.options
+    owner = f'engine {variant.engine!r}'
     parsed = parse_options(engine_type.options_type, options, owner=owner)
     plain = _chosen(model, engine_type, parsed, ArtifactRequest())
-    request = _wish(model, engine_type, parsed, artifact, precision)
-    flags = [
-        ('--engine', engine_type.name),
-        *((f'--{name}', each) for name, each in request.items()),
-    ]
+    named = _fewest_parameters(variant, engine_type, parsed)
+    flags = [('--engine', variant.engine), *((f'--{name}', each) for name, each in named.items())]
     flags += [('--option', assignment(name, value)) for name, value in options.items()]
-    words = ['edge-perception', 'run', os.path.abspath(model.place), *_pictures(model, pictures)]
+    words = ['edge-perception', 'run', os.path.abspath(model.place), *_images(model, images)]
     click.echo(f'look at it: {shlex.join([*words, *chain.from_iterable(flags)])}')
-    without = f'; without it {plain.path.name} is loaded' if request and plain else ''
-    click.echo(
-        f'parameters of the node: {_parameters(engine_type.name, options, request)}{without}'
-    )
-    directory = (model.folder / ARTIFACTS_FOLDER).absolute()
-    if 'artifact' in request and artifact.absolute().parent != directory:
-        click.echo(
-            f'or copy it and its proof to {directory}, where precision: {precision} finds it'
-        )
+    without = f'; without it {plain.path.name} is loaded' if named and plain else ''
+    click.echo(f'parameters of the node: {_parameters(variant, named)}{without}')
+    folder = (model.folder / ARTIFACTS_FOLDER).absolute()
+    if 'artifact' in named and variant.path.absolute().parent != folder:
+        where = f'where precision: {variant.precision} finds it'
+        click.echo(f'or copy it and its proof to {folder}, {where}')
 
 
 def _as_the_node_finds_it(host: PluginHost, model: Model, manifest: Path | None) -> Model | None:
@@ -108,30 +91,28 @@ def _lacking(model: Model, manifest: Path | None) -> str:
     return f'before it can be loaded, {name} needs a {MANIFEST_NAME} in its folder; {remedy}'
 
 
-def _parameters(engine: str, options: Mapping[str, Any], request: Mapping[str, str]) -> str:
-    chosen = {
-        option_parameter('engine', engine, name): value
+def _parameters(variant: Variant, named: Mapping[str, str]) -> str:
+    options = {
+        option_parameter('engine', variant.engine, name): value
         if isinstance(value, str)
         else json.dumps(value)
-        for name, value in options.items()
+        for name, value in variant.options.items()
     }
-    named = {'engine': engine, **chosen, **request}
-    return ', '.join(f'{name}: {value}' for name, value in named.items())
+    parameters = {'engine': variant.engine, **options, **named}
+    return ', '.join(f'{name}: {value}' for name, value in parameters.items())
 
 
-def _wish(
-    model: Model, engine_type: EngineType, options: Options, artifact: Path, precision: str
+def _fewest_parameters(
+    variant: Variant, engine_type: EngineType, options: Options
 ) -> Mapping[str, str]:
     """Return the fewest parameters by which an artifact, or a copy of it, is loaded."""
-    digest = artifact_sha256(artifact)
-    wishes: list[dict[str, Any]] = [{}]
-    if precision in PRECISIONS:
-        wishes.append({'precision': precision})
-    for request in wishes:
-        chosen = _chosen(model, engine_type, options, ArtifactRequest(**request))
+    digest, precision = artifact_sha256(variant.path), variant.precision
+    for each in dict.fromkeys(('', precision if precision in PRECISIONS else '')):
+        request = ArtifactRequest(precision=each)
+        chosen = _chosen(variant.model, engine_type, options, request)
         if chosen is not None and artifact_sha256(chosen.path) == digest:
-            return request
-    return {'artifact': os.path.abspath(artifact)}
+            return {'precision': each} if each else {}
+    return {'artifact': os.path.abspath(variant.path)}
 
 
 def _chosen(
@@ -143,6 +124,6 @@ def _chosen(
     return None
 
 
-def _pictures(model: Model, named: Sequence[str]) -> list[str]:
+def _images(model: Model, named: Sequence[str]) -> list[str]:
     golden = model.folder / GOLDEN_FOLDER
     return list(named) or [str(golden.absolute()) if golden.is_dir() else 'SOURCE']

@@ -45,7 +45,7 @@ def record(result: Result, *, source: str, index: int, manifest: ModelManifest) 
     if perception.classes is not None:
         values['classes'] = _classes(perception.classes, labels)
     if perception.mask is not None:
-        values['mask'] = mask_shares(perception.mask, labels)
+        values['mask'] = _mask(perception.mask, labels)
     return values
 
 
@@ -54,7 +54,7 @@ def milliseconds(times: Mapping[str, int]) -> dict[str, float]:
     return {name: round(taken_ns / NANOSECONDS, 3) for name, taken_ns in times.items()}
 
 
-def mask_shares(mask: UInt8Array, labels: LabelMap) -> list[dict[str, Any]]:
+def _mask(mask: UInt8Array, labels: LabelMap) -> list[dict[str, Any]]:
     """Return the classes of a mask with their pixels, the largest first."""
     counts = np.bincount(mask.ravel(), minlength=1)
     order = np.argsort(-counts, kind='stable')
@@ -67,11 +67,6 @@ def mask_shares(mask: UInt8Array, labels: LabelMap) -> list[dict[str, Any]]:
         }
         for class_id in order[: np.count_nonzero(counts)]
     ]
-
-
-def keypoint_name(names: tuple[str, ...], index: int) -> str:
-    """Return the name of a keypoint, or its index where the manifest names none."""
-    return names[index] if index < len(names) else str(index)
 
 
 def _detections(detections: Detections, labels: LabelMap) -> list[dict[str, Any]]:
@@ -97,7 +92,7 @@ def _keypoints(keypoints: Keypoints, names: tuple[str, ...]) -> list[dict[str, A
             'instance': instance,
             'points': [
                 {
-                    'name': keypoint_name(names, index),
+                    'name': names[index] if index < len(names) else str(index),
                     'x': round(float(x), 2) if np.isfinite(x) else None,
                     'y': round(float(y), 2) if np.isfinite(y) else None,
                     'score': round(float(keypoints.score[instance, index]), 4),

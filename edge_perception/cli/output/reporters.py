@@ -1,49 +1,29 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The two ways in which ``run`` shows its results, and its progress bar."""
+"""The two ways in which ``run`` shows its results: lines of JSON, and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import contextmanager
 import json
+from statistics import median
 import sys
-from typing import Protocol
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn
-from rich.progress import Progress
-from rich.progress import TextColumn
-from rich.progress import TimeRemainingColumn
+from rich.text import Text
 
 from edge_perception.cli.output.records import record
+from edge_perception.cli.output.tables import perception_tables
+from edge_perception.cli.output.tables import Summary
 from edge_perception.contract import ModelManifest
 from edge_perception.runtime.pipeline import Result
+from edge_perception.tooling.frame_run import Reporter
 from edge_perception.tooling.frame_sources import Source
+from edge_perception.tooling.progress import result_console
 
 
-class Reporter(Protocol):
-    """
-    Takes results as they come.
-
-    :param bar_console: where a progress bar does not get between the results; None for nowhere.
-    """
-
-    bar_console: Console | None
-
-    def add(self, result: Result, *, source: Source, index: int) -> None:
-        """Take one frame."""
-
-    def end_source(self, source: Source) -> None:
-        """Take note that a source has ended."""
-
-    def finish(self) -> None:
-        """Take note that all sources have ended."""
-
-
-class JsonLines:
+class JsonLines(Reporter):
     """Prints one JSON object for each frame as soon as it is there."""
 
     def __init__(self, manifest: ModelManifest) -> None:
@@ -55,39 +35,45 @@ class JsonLines:
         values = record(result, source=source.name, index=index, manifest=self._manifest)
         click.echo(json.dumps(values, ensure_ascii=False))
 
+
+class Tables(Reporter):
+    """Prints a table for each image at once, and for each video when it has ended."""
+
+    def __init__(self, manifest: ModelManifest) -> None:
+        self._console = console = result_console()
+        self.bar_console = console if console.is_terminal else Console(stderr=True)
+        self._manifest = manifest
+        self._times: list[dict[str, float]] = []
+        self._summary = Summary()
+
+    def add(self, result: Result, *, source: Source, index: int) -> None:
+        """Take one frame."""
+        values = record(result, source=source.name, index=index, manifest=self._manifest)
+        self._times.append(values['times_ms'])
+        if source.moving:
+            self._summary.add(values)
+            return
+        self._print_title(source, f'{result.frame.width}x{result.frame.height}')
+        for table in perception_tables(values):
+            self._console.print(table)
+
     def end_source(self, source: Source) -> None:
-        """Every frame was printed already."""
+        """Print what is known when a source has ended."""
+        if source.moving and self._summary.frames:
+            self._print_title(source, f'{self._summary.frames} frames')
+            self._console.print(self._summary.table())
+            self._summary = Summary()
 
     def finish(self) -> None:
-        """Every frame was printed already."""
+        """Print how long it took."""
+        if self._times:
+            stages = ', '.join(
+                f'{stage} {median(times[stage] for times in self._times):.1f} ms'
+                for stage in self._times[0]
+            )
+            count = len(self._times)
+            what = '1 frame' if count == 1 else f'{count} frames, median'
+            self._console.print(f'{what}: {stages}', highlight=False)
 
-
-@contextmanager
-def progress_bar(console: Console | None, *, total: int | None) -> Iterator[Callable[[], object]]:
-    """
-    Show a progress bar while frames are processed, and give what counts a frame.
-
-    :param console: None for no bar; there is none either where nobody looks.
-    :param total: frames to expect, None when nobody knows.
-    """
-    if console is None or not console.is_terminal or total in (0, 1):
-        yield lambda: None
-        return
-    count = '{task.completed:.0f}' if total is None else '{task.completed:.0f} of {task.total:.0f}'
-    columns = (TextColumn(f'{count} frames'), BarColumn(), TimeRemainingColumn())
-    # Results on standard output are not for the console of the bar, which may be standard error.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
-        # A task that has not started pulses, which is how old versions show an unknown total.
-        task = progress.add_task('', start=total is not None, total=total or 0)
-        yield lambda: progress.advance(task)
-
-
-@contextmanager
-def loading(name: str) -> Iterator[None]:
-    """Say on the terminal that a model is being loaded, which may take seconds."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(f'loading {name}'):
-        yield
+    def _print_title(self, source: Source, what: Any) -> None:
+        self._console.print(Text(f'{source.name}  {what}', style='bold'), soft_wrap=True)

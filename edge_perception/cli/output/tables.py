@@ -1,25 +1,22 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What was perceived as tables for people: one for each picture, one for each video."""
+"""Tables for people: of what was perceived in an image, of a video, and empty ones."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from statistics import median
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge_perception.cli.output.records import keypoint_name
-from edge_perception.cli.output.records import mask_shares
-from edge_perception.cli.output.records import milliseconds
-from edge_perception.contract import LabelMap
-from edge_perception.contract import ModelManifest
-from edge_perception.contract import Perception
-from edge_perception.runtime.pipeline import Result
-from edge_perception.tooling.frame_sources import Source
+from edge_perception.tooling.progress import result_console
 
 NUMBER_COLUMNS = frozenset({'score', 'x', 'y', 'x1', 'y1', 'x2', 'y2', 'pixels', 'share'})
 
@@ -33,65 +30,28 @@ def new_table(*columns: str) -> Table:
     return table
 
 
-class Tables:
-    """Prints a table for each picture at once, and for each video when it has ended."""
-
-    def __init__(self, console: Console, manifest: ModelManifest) -> None:
-        self._console = console
-        self.bar_console: Console | None = console
-        if not console.is_terminal:
-            self.bar_console = Console(stderr=True)
-        self._manifest = manifest
-        self._times: list[dict[str, float]] = []
-        self._summary = Summary(manifest.labels)
-
-    def add(self, result: Result, *, source: Source, index: int) -> None:
-        """Take one frame."""
-        self._times.append(milliseconds(result.times))
-        if source.moving:
-            self._summary.add(index, result.perception)
-            return
-        title = f'{source.name}  {result.frame.width}x{result.frame.height}'
-        self._console.print(Text(title, style='bold'), soft_wrap=True)
-        for table in perception_tables(result.perception, self._manifest):
-            self._console.print(table)
-
-    def end_source(self, source: Source) -> None:
-        """Print what is known when a source has ended."""
-        if source.moving and self._summary.frames:
-            title = f'{source.name}  {self._summary.frames} frames'
-            self._console.print(Text(title, style='bold'), soft_wrap=True)
-            self._console.print(self._summary.table())
-            self._summary = Summary(self._manifest.labels)
-
-    def finish(self) -> None:
-        """Print how long it took."""
-        if self._times:
-            stages = ', '.join(
-                f'{stage} {median(times[stage] for times in self._times):.1f} ms'
-                for stage in self._times[0]
-            )
-            count = len(self._times)
-            what = '1 frame' if count == 1 else f'{count} frames, median'
-            self._console.print(f'{what}: {stages}', highlight=False)
+def print_troubles(troubles: Iterable[tuple[str, str]]) -> None:
+    """Print a line for each engine that failed, with the reason; none where that is empty."""
+    for engine, trouble in troubles:
+        if trouble:
+            result_console().print(Text(f'{engine}: {trouble}'), soft_wrap=True)
 
 
 class Summary:
     """What was seen in a video: for each class in how many frames, how well, from when to when."""
 
-    def __init__(self, labels: LabelMap) -> None:
-        self._labels = labels
+    def __init__(self) -> None:
         self._seen: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self.frames = 0
 
-    def add(self, index: int, perception: Perception) -> None:
-        """Take one frame."""
+    def add(self, values: Mapping[str, Any]) -> None:
+        """Take the record of one frame."""
         self.frames += 1
         best: dict[str, float] = {}
-        for label, score in _found(perception, self._labels):
+        for label, score in _found(values):
             best[label] = max(score, best.get(label, 0.0))
         for label, score in best.items():
-            self._seen[label].append((index, score))
+            self._seen[label].append((values['frame'], score))
 
     def table(self) -> Table:
         """Return what was seen, most often first."""
@@ -105,66 +65,51 @@ class Summary:
         return table
 
 
-def perception_tables(perception: Perception, manifest: ModelManifest) -> list[Table]:
-    """Return a table for each thing that the model says."""
-    makers = (_detection_table, _keypoint_table, _class_table, _mask_table)
-    tables = [table for maker in makers if (table := maker(perception, manifest))]
-    for table in tables:
+def perception_tables(values: Mapping[str, Any]) -> list[Table]:
+    """Return a table for each thing that the model says in the record of a frame."""
+    tables = []
+    for name, (columns, cells) in TABLES.items():
+        if values[name] is None:
+            continue
+        table = new_table(*columns)
+        for row in values[name]:
+            for each in cells(row):
+                table.add_row(*map(Text, each))
         if not table.rows:
-            table.add_row('nothing', *[''] * (len(table.columns) - 1))
+            table.add_row('nothing', *[''] * (len(columns) - 1))
+        tables.append(table)
     return tables
 
 
-def _detection_table(perception: Perception, manifest: ModelManifest) -> Table | None:
-    if perception.detections is None:
-        return None
-    table = new_table('object', 'score', 'x1', 'y1', 'x2', 'y2')
-    found = perception.detections
-    for class_id, score, box_ in zip(found.class_id, found.score, found.xyxy):
-        name = Text(manifest.labels.name(int(class_id)))
-        table.add_row(name, f'{score:.3f}', *(f'{value:.1f}' for value in box_))
-    return table
+def _keypoint_rows(row: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    for point in row['points']:
+        seen = point['x'] is not None and point['y'] is not None
+        where = (f'{point["x"]:.1f}', f'{point["y"]:.1f}') if seen else ('unseen', '')
+        yield str(row['instance']), point['name'], f'{point["score"]:.3f}', *where
 
 
-def _keypoint_table(perception: Perception, manifest: ModelManifest) -> Table | None:
-    if perception.keypoints is None:
-        return None
-    table = new_table('instance', 'keypoint', 'score', 'x', 'y')
-    for instance, points in enumerate(perception.keypoints.xy):
-        for index, (x, y) in enumerate(points):
-            name = Text(keypoint_name(manifest.keypoint_names, index))
-            score = perception.keypoints.score[instance, index]
-            where = (f'{x:.1f}', f'{y:.1f}') if score > 0 else ('unseen', '')
-            table.add_row(str(instance), name, f'{score:.3f}', *where)
-    return table
+# Columns, and what gives the cells of an entry of a record, for each thing that models say.
+TABLES: Mapping[
+    str, tuple[Sequence[str], Callable[[Mapping[str, Any]], Iterable[Sequence[str]]]]
+] = {
+    'detections': (
+        ('object', 'score', 'x1', 'y1', 'x2', 'y2'),
+        lambda row: [(row['label'], f'{row["score"]:.3f}', *(f'{v:.1f}' for v in row['xyxy']))],
+    ),
+    'keypoints': (('instance', 'keypoint', 'score', 'x', 'y'), _keypoint_rows),
+    'classes': (('class', 'score'), lambda row: [(row['label'], f'{row["score"]:.3f}')]),
+    'mask': (
+        ('class', 'pixels', 'share'),
+        lambda row: [(row['label'], str(row['pixels']), f'{row["share"]:.1%}')],
+    ),
+}
 
 
-def _class_table(perception: Perception, manifest: ModelManifest) -> Table | None:
-    if perception.classes is None:
-        return None
-    table = new_table('class', 'score')
-    for class_id, score in zip(perception.classes.class_id, perception.classes.score):
-        table.add_row(Text(manifest.labels.name(int(class_id))), f'{score:.3f}')
-    return table
-
-
-def _mask_table(perception: Perception, manifest: ModelManifest) -> Table | None:
-    if perception.mask is None:
-        return None
-    table = new_table('class', 'pixels', 'share')
-    for row in mask_shares(perception.mask, manifest.labels):
-        table.add_row(Text(row['label']), str(row['pixels']), f'{row["share"]:.1%}')
-    return table
-
-
-def _found(perception: Perception, labels: LabelMap) -> list[tuple[str, float]]:
-    """Return label and score of everything in a frame that can be counted."""
-    found: list[tuple[str, float]] = []
-    for each in (perception.detections, perception.classes):
-        if each is not None:
-            found += [(labels.name(int(c)), float(s)) for c, s in zip(each.class_id, each.score)]
-    if perception.keypoints is not None and perception.detections is None:
-        found += [('keypoints', float(scores.max())) for scores in perception.keypoints.score]
-    if perception.mask is not None:
-        found += [(row['label'], row['share']) for row in mask_shares(perception.mask, labels)]
-    return found
+def _found(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Give label and score of everything in the record of a frame that can be counted."""
+    for name, score in (('detections', 'score'), ('classes', 'score'), ('mask', 'share')):
+        for row in values[name] or ():
+            yield row['label'], row[score]
+    if values['detections'] is None:
+        for row in values['keypoints'] or ():
+            yield 'keypoints', max(point['score'] for point in row['points'])

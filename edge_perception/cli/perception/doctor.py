@@ -1,15 +1,16 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""``edge-perception doctor``: looks at everything that perception needs, and changes nothing."""
+"""``edge-perception doctor``: check everything that perception needs, and change nothing."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 
 import click
 from rich.console import Console
 from rich.text import Text
 
+from edge_perception.cli import arguments
 from edge_perception.cli.output.failures import FAILED
 from edge_perception.cli.output.tables import new_table
 from edge_perception.models.plugin_host import PluginHost
@@ -29,17 +30,17 @@ Exit status: 1 when something is red.
 
 
 @click.command('doctor', epilog=EXAMPLES)
-@click.option('--json', 'as_json', is_flag=True, help='Print a JSON list with an object for each.')
+@arguments.json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """
     Look at machine, libraries, engines, devices, models, ROS, nodes and topics.
 
-    Each line is green, yellow or red; yellow and red ones say what mends them. Nothing is changed.
+    Each line is green, yellow or red; yellow and red ones say how to fix them. Nothing is changed.
     """
     report = [*examine(machine_checks(PluginHost())), *_ros_checks()]
     if as_json:
-        click.echo(json.dumps([_values(check) for check in report], indent=2))
+        arguments.print_json([{**asdict(check), 'level': check.level.value} for check in report])
     else:
         _print(result_console(), report)
     ctx.exit(FAILED if any(check.level is Level.RED for check in report) else 0)
@@ -53,15 +54,6 @@ def _ros_checks() -> list[Check]:
         remedy = 'source a ROS 2 distribution; commands without the node work as they are'
         return [Check('ROS', Level.YELLOW, found, remedy)]
     return examine([doctor.settings, doctor.graph])
-
-
-def _values(check: Check) -> dict[str, str]:
-    return {
-        'subject': check.subject,
-        'level': check.level.value,
-        'found': check.found,
-        'remedy': check.remedy,
-    }
 
 
 def _print(console: Console, report: list[Check]) -> None:

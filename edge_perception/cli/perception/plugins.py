@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from edge_perception.cli import arguments
 from edge_perception.cli.output.tables import new_table
 from edge_perception.contract import EngineType
 from edge_perception.contract import option_specs
@@ -28,7 +29,7 @@ Examples:
 
 
 @click.command('plugins', epilog=EXAMPLES)
-@click.option('--json', 'as_json', is_flag=True, help='Print a JSON list with an object for each.')
+@arguments.json_option
 def command(as_json: bool) -> None:
     """
     List every plugin with what it offers, and every engine with what it lacks on this machine.
@@ -38,7 +39,7 @@ def command(as_json: bool) -> None:
     host = PluginHost()
     plugins = [as_values(host, entry) for entry in host.plugins]
     if as_json:
-        click.echo(json.dumps(plugins, ensure_ascii=False, indent=2))
+        arguments.print_json(plugins)
     else:
         _print(result_console(), plugins)
 
@@ -47,14 +48,8 @@ def as_values(host: PluginHost, entry: PluginEntry) -> dict[str, Any]:
     """Return a plugin and its engines as JSON has them."""
     engines = [offer.removeprefix('engine ') for offer in entry.offers if 'engine ' in offer]
     return {
-        'name': entry.name,
-        'distribution': entry.distribution,
-        'version': entry.version,
-        'contract': entry.contract,
-        'offers': list(entry.offers),
+        **asdict(entry),
         'usable': entry.usable,
-        'reason': entry.reason,
-        'remedy': entry.remedy,
         'engines': [_engine(host.engines[name]) for name in engines],
     }
 

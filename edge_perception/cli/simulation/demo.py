@@ -18,13 +18,12 @@ import numpy as np
 from rich.console import Console
 
 from edge_perception.cli.output.failures import FAILED
-from edge_perception.cli.output.failures import say
 from edge_perception.cli.output.live_rows import LiveRows
 from edge_perception.cli.output.machine_facts import machine_facts
 from edge_perception.cli.output.machine_facts import machine_rows
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract.user_files import writing
 from edge_perception.models.drafting import draft_file
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
@@ -35,6 +34,7 @@ from edge_perception.simulation.scoring import Score
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.frame_sources import find_sources
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.notes import say
 from edge_perception.tooling.reports.annotated_images import AnnotatedImages
 from edge_perception.tooling.reports.annotated_images import VIDEO_RATE
 from edge_perception.tooling.reports.score_files import write_score

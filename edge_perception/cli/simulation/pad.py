@@ -12,8 +12,8 @@ import shlex
 import click
 
 from edge_perception.contract import ConfigurationError
-from edge_perception.models.atomic_files import replacing
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract.user_files import write_whole
+from edge_perception.contract.user_files import writing
 from edge_perception.simulation.pad import pad_art
 from edge_perception.simulation.pad.landing_pad import LARGEST
 from edge_perception.simulation.pad.landing_pad import SMALLEST
@@ -104,8 +104,8 @@ def _draw(out: Path, *, size: float, paper: str | None, dpi: int | None) -> None
         data = pad_art.svg(size).encode()
     else:
         data = pad_drawing.png(size, dots_per_inch=dpi or DOTS_PER_INCH)
-    with replacing(out) as temporary, writing(out):
-        temporary.write_bytes(data)
+    with writing(out):
+        write_whole(out, data)
 
 
 def _check(

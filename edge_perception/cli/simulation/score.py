@@ -17,10 +17,9 @@ from rich.console import Console
 from rich.text import Text
 
 from edge_perception.cli.output.failures import FAILED
-from edge_perception.cli.output.failures import say
 from edge_perception.cli.output.machine_facts import machine_facts
 from edge_perception.cli.output.machine_facts import machine_rows
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract.user_files import writing
 from edge_perception.simulation.nodes.processes import interruptible
 from edge_perception.simulation.nodes.processes import require_ros
 from edge_perception.simulation.scoring import Score
@@ -30,6 +29,7 @@ from edge_perception.testing.junit import junit_xml
 from edge_perception.testing.thresholds import read_thresholds
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.notes import say
 from edge_perception.tooling.reports.annotated_images import AnnotatedImages
 from edge_perception.tooling.reports.score_files import write_score
 from edge_perception.tooling.reports.score_report import check_figures

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ import cv2
 
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
+from edge_perception.contract.user_files import data_folder
+from edge_perception.contract.user_files import write_whole
 from edge_perception.runtime.pipeline import Result
 
-FOLDER = Path('edge_perception') / 'frames'
 TO_BGR = {'rgb8': cv2.COLOR_RGB2BGR}
 
 
@@ -30,8 +30,7 @@ def save(
     """
     frame = result.frame
     seconds, nanoseconds = divmod(frame.stamp_ns, 10**9)
-    base = Path(folder).expanduser() if folder else _data_folder() / FOLDER
-    base.mkdir(parents=True, exist_ok=True)
+    base = Path(folder).expanduser() if folder else data_folder() / 'frames'
     name = '_'.join(filter(None, (camera, f'{seconds}.{nanoseconds:09d}')))
     code = TO_BGR.get(frame.encoding)
     _, png = cv2.imencode('.png', frame.image if code is None else cv2.cvtColor(frame.image, code))
@@ -42,9 +41,9 @@ def save(
         **_values(result.perception, manifest),
     }
     picture, sidecar = base / f'{name}.png', base / f'{name}.json'
-    _write(sidecar, (json.dumps(values, indent=2) + '\n').encode())
+    write_whole(sidecar, json.dumps(values, indent=2) + '\n')
     try:
-        _write(picture, png.tobytes())
+        write_whole(picture, png.tobytes())
     except OSError:
         sidecar.unlink()
         raise
@@ -75,17 +74,3 @@ def _values(perception: Perception, manifest: ModelManifest) -> dict[str, Any]:
         for pose in perception.poses
     ]
     return values
-
-
-def _data_folder() -> Path:
-    return Path(os.environ.get('XDG_DATA_HOME') or Path.home() / '.local' / 'share')
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ import threading
 from typing import Any
 
 from edge_perception.contract import ConfigurationError
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract.user_files import writing
 from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.process_environment import on_this_machine
 

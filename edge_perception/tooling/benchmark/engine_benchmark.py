@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How fast an engine computes a network, and what it takes: figures from the times of single frames.
+Measure how fast an engine computes a model, and what it takes, frame by frame.
 
 Names of the figures are those of ros2_benchmark, so that its readers read ours.
 """
@@ -20,6 +20,11 @@ from typing import Any
 import numpy as np
 
 from edge_perception.contract import Engine
+from edge_perception.tooling.notes import note
+from edge_perception.tooling.reports.page import page
+from edge_perception.tooling.reports.plots import bars
+from edge_perception.tooling.reports.plots import NO_PLOTS
+from edge_perception.tooling.variants import VariantFigures
 
 NS_PER_MS = 1e6
 WARM_UP = 10  # frames that are not counted: caches, clocks and memory settle
@@ -53,12 +58,12 @@ def measure(
     :raises InferenceError: it failed.
     """
     noise = np.random.default_rng(0)
-    pictures = {spec.name: _noise(noise, spec.shape, spec.dtype) for spec in engine.inputs}
+    images = {spec.name: _noise(noise, spec.shape, spec.dtype) for spec in engine.inputs}
 
     def once() -> int:
         buffers = engine.input_buffers()
-        for name, picture in pictures.items():
-            np.copyto(buffers[name], picture)
+        for name, image in images.items():
+            np.copyto(buffers[name], image)
         started = time.monotonic_ns()
         engine.infer(buffers)
         return time.monotonic_ns() - started
@@ -104,25 +109,36 @@ def figures(measured: EngineTimes) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in values.items()}
 
 
-def plot(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def report(
+    rows: Sequence[VariantFigures], *, model: str, machine: Sequence[tuple[str, str]]
+) -> str:
     """
-    Draw the median and the tail of each variant, by threads.
+    Return the HTML report: median and tail of each variant by threads, and its memory.
 
-    :param rows: with label, threads, and the figures.
-    :return: SVG by caption.
-    :raises ModuleNotFoundError: matplotlib is missing.
+    :param machine: name and value of what the figures were measured on.
     """
-    from edge_perception.tooling.reports.plots import bars
+    notes = [f'{row.variant.engine}: {row.trouble}' for row in rows if row.trouble]
+    plots: dict[str, str] = {}
+    try:
+        plots = _plots([{**row.facts, **row.figures} for row in rows if row.figures])
+    except ModuleNotFoundError:
+        note(NO_PLOTS)
+        notes.append(NO_PLOTS)
+    title = f'{model} on the engines of this machine'
+    return page(title=title, rows=machine, plots=plots, notes=notes)
 
+
+def _plots(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return SVG by caption; ``ModuleNotFoundError`` where matplotlib is missing."""
     labels = [f'{row["label"]}, {row["threads"]} thr.' for row in rows]
+    medians, tails, memory = (
+        [row[name] for row in rows] for name in ('P50_LATENCY', 'P99_LATENCY', 'RSS_MB')
+    )
     return {
         'Time of one frame: median, and 99th percentile behind it.': bars(
-            labels,
-            front=[row['P50_LATENCY'] for row in rows],
-            behind=[row['P99_LATENCY'] for row in rows],
-            unit='ms',
+            labels, front=medians, behind=tails, unit='ms'
         ),
-        'Memory of the process.': bars(labels, front=[row['RSS_MB'] for row in rows], unit='MB'),
+        'Memory of the process.': bars(labels, front=memory, unit='MB'),
     }
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""A network that takes as long as one wants: real convolutions, sized on this machine."""
+"""Make a model of real convolutions whose inference takes a given time on this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ATTEMPTS = 8
 
 def write_model(folder: Path, *, layers: int) -> Path:
     """
-    Write a model folder with a network of so many convolutions.
+    Write a model folder with a given number of convolutions.
 
     :raises ModuleNotFoundError: the package onnx is missing.
     """

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a model to an artifact in a workspace: prepare the ONNX, then let the builder work."""
+"""Build an artifact of a model in a workspace: prepare the ONNX, then call the builder."""
 
 from __future__ import annotations
 
@@ -35,14 +35,12 @@ from edge_perception.models.finding import Model
 from edge_perception.models.plugin_checks import mistakes_of
 from edge_perception.tooling.building.artifact_cache import NO_ROOM
 from edge_perception.tooling.building.calibration_images import CalibrationSet
-from edge_perception.tooling.building.calibration_images import count_samples
-from edge_perception.tooling.building.calibration_images import sampler
-from edge_perception.tooling.building.float16 import to_half
 from edge_perception.tooling.building.simplify import library
 from edge_perception.tooling.building.simplify import simplify
+from edge_perception.tooling.building.simplify import to_half
 from edge_perception.tooling.gate.gate_limits import limits_for
-from edge_perception.tooling.quantization.layers import Layers
-from edge_perception.tooling.quantization.quantize import FLAVOURS
+from edge_perception.tooling.quantization.layer_noise import Layers
+from edge_perception.tooling.quantization.quantize import FLAVORS
 from edge_perception.tooling.quantization.quantize import quantize
 from edge_perception.tooling.quantization.quantize import sensitive_layers
 
@@ -52,15 +50,15 @@ TOOLS = ('onnx', 'onnxslim', 'onnxruntime', 'onnxconverter-common')
 
 Progress = Callable[[str, float | None], object]  # what is done; which share of it, if known
 Samples = Callable[[], Iterator[Tensors]]
-AFTERWARDS = ('computing 8 bits', None)
+AFTERWARDS = ('computing ranges', None)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
     """
-    What somebody wants to have built.
+    What a user asks to have built.
 
-    :param full_int8: force the head and every layer into 8 bits.
+    :param full_int8: quantize the head and every layer.
     """
 
     model: Model
@@ -82,8 +80,8 @@ class BuildRequest:
             raise BuildError(f'target {name}: got precision {self.precision}, expected {known}')
         if self.precision == 'int8' and self.calibration is None:
             raise BuildError(
-                f'target {name}: int8 needs pictures of what the camera will see; name a folder '
-                'with --calibration'
+                f'target {name}: int8 needs images of what the camera will see, expected '
+                '--calibration FOLDER'
             )
 
     def plan(self, source: Path) -> BuildPlan:
@@ -105,7 +103,7 @@ class BuildRequest:
     @property
     def form(self) -> str:
         """
-        In what form the builder wants the source.
+        Form in which the builder takes the source.
 
         :raises PluginError: its author's code fails.
         """
@@ -151,53 +149,55 @@ class BuildRequest:
 
 
 def build(
-    order: BuildRequest, workspace: Path, progress: Progress, *, keep_float_db: float | None = None
+    request: BuildRequest, workspace: Path, progress: Progress, keep_float_db: float | None = None
 ) -> BuildReport:
     """
-    Make the artifact of an order.
+    Make the artifact of an request.
 
-    :param workspace: a folder for this order, in which everything is written.
+    :param workspace: a folder for this request, in which everything is written.
     :param keep_float_db: rank the layers by the noise of INT8, and keep as many in float as the
         outputs need for this signal to noise ratio; None for none.
     :return: the artifact, alone in a folder inside the workspace.
     :raises BuildError: with what failed and what to do.
     """
     source = workspace / 'source.onnx'
-    manifest = order.model.manifest
+    manifest = request.model.manifest
     progress('simplifying', None)
-    simplified = simplify(order.model.source, source, manifest)
+    simplified = simplify(request.model.source, source, manifest)
     samples = None
-    if order.calibration is not None and order.precision == 'int8':
-        samples = _counted(order.calibration, _image_input(source, manifest), manifest, progress)
-    prepared, notes = _in_form(order, source, samples, progress)
-    head = () if order.full_int8 else tuple(Layers(library('onnx').load(str(source)).graph).head())
+    if request.calibration is not None and request.precision == 'int8':
+        samples = _counted(request.calibration, source, manifest, progress)
+    prepared, notes = _in_form(request, source, samples, progress)
+    head = (
+        () if request.full_int8 else tuple(Layers(library('onnx').load(str(source)).graph).head())
+    )
     keep_float: tuple[str, ...] = ()
     if keep_float_db is not None and samples is not None:
         keep_float = sensitive_layers(
             source, samples=samples, manifest=manifest, wanted_db=keep_float_db, progress=progress
         )
-    plan = replace(order.plan(prepared), samples=samples, head=head, keep_float=keep_float)
+    plan = replace(request.plan(prepared), samples=samples, head=head, keep_float=keep_float)
     folder = workspace / 'made'
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    progress(f'building for {order.builder.name}', None)
-    with _mistakes_of(order.builder):
-        report = order.builder.build(plan, folder)
-        _check(report, folder, order.builder)
+    progress(f'building for {request.builder.name}', None)
+    with _mistakes_of(request.builder):
+        report = request.builder.build(plan, folder)
+        _check(report, folder, request.builder)
     return replace(report, notes=(simplified, *notes, *report.notes))
 
 
 def _in_form(
-    order: BuildRequest, source: Path, samples: Samples | None, progress: Progress
+    request: BuildRequest, source: Path, samples: Samples | None, progress: Progress
 ) -> tuple[Path, tuple[str, ...]]:
     """Return the source in the form that the builder wants, and what to know of it."""
-    form = order.form
+    form = request.form
     if form == 'float16':
         progress('converting to float16', None)
         prepared = source.with_name('half.onnx')
         to_half(source, prepared)
         return prepared, ()
-    if form not in FLAVOURS:
+    if form not in FLAVORS:
         return source, ()
     assert samples is not None
     progress('quantizing', None)
@@ -207,8 +207,8 @@ def _in_form(
         prepared,
         form=form,
         samples=samples,
-        manifest=order.model.manifest,
-        full_int8=order.full_int8,
+        manifest=request.model.manifest,
+        full_int8=request.full_int8,
         progress=progress,
     )
     return prepared, notes
@@ -225,14 +225,16 @@ def _foreseen(error: Exception) -> bool:
 
 
 def _counted(
-    calibration: CalibrationSet, spec: TensorSpec, manifest: ModelManifest, progress: Progress
+    calibration: CalibrationSet, source: Path, manifest: ModelManifest, progress: Progress
 ) -> Samples:
     """Return what gives the samples; quantizers work on each as they take it, so it tells."""
-    total = count_samples(calibration.files)
-    samples = sampler(calibration.files, manifest, spec)
+    # A simplified source has one input.
+    name = library('onnx').load(str(source), load_external_data=False).graph.input[0].name
+    spec = TensorSpec(name, manifest.input.shape, np.dtype(manifest.input.dtype))
+    total = calibration.count()
 
     def counted() -> Iterator[Tensors]:
-        for index, sample in enumerate(samples(), start=1):
+        for index, sample in enumerate(calibration.tensors(manifest, spec), start=1):
             # Who takes the last one may not ask whether there are more.
             progress(*(('calibrating', index / total) if index < total else AFTERWARDS))
             yield sample
@@ -241,14 +243,8 @@ def _counted(
     return counted
 
 
-def _image_input(source: Path, manifest: ModelManifest) -> TensorSpec:
-    graph = library('onnx').load(str(source), load_external_data=False).graph
-    name = manifest.input.name or graph.input[0].name
-    return TensorSpec(name, manifest.input.shape, np.dtype(manifest.input.dtype))
-
-
 def _check(report: BuildReport, folder: Path, builder: Builder) -> None:
-    """Refuse what a builder must not do, whoever wrote it."""
+    """Refuse an artifact outside of the workspace, or none."""
     artifact = report.artifact
     if folder not in artifact.parents or not artifact.is_file():
         raise BuildError(

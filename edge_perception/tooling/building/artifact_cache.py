@@ -26,6 +26,7 @@ import tempfile
 from typing import Any
 
 from edge_perception.contract import BuildError
+from edge_perception.contract.user_files import write_whole
 from edge_perception.models.artifact_directories import current_entries
 from edge_perception.models.artifact_directories import CURRENT_SUFFIX
 from edge_perception.models.artifact_directories import ENTRY_FILE
@@ -52,15 +53,29 @@ class Entry:
     @property
     def size(self) -> int:
         """Bytes of all its files."""
-        return sum(each.stat().st_size for each in self.folder.rglob('*') if each.is_file())
+        return _size(self.folder)
+
+    def listed(self, *, current: bool) -> dict[str, Any]:
+        """Return it as lists of the cache have it."""
+        ingredients = self.values.get('ingredients', {})
+        return {
+            'model': self.values.get('model', ''),
+            'target': ingredients.get('target', ''),
+            'precision': ingredients.get('precision', ''),
+            'made': self.values.get('made', ''),
+            'bytes': self.size,
+            'current': current,
+            'passed': bool(self.values.get('passed')),
+            'artifact': str(self.artifact),
+        }
 
 
 @contextmanager
 def locked(directory: Path, name: str, *, waiting: Callable[[], object]) -> Iterator[None]:
     """
-    Hold the lock of an entry; whoever else wants it waits.
+    Hold the lock of an entry; other processes wait for it.
 
-    :param waiting: called once when somebody else holds it.
+    :param waiting: called once when another process holds it.
     :raises BuildError: the directory cannot be written.
     """
     with os_errors_as_build_errors(directory):
@@ -123,29 +138,22 @@ def os_errors_as_build_errors(directory: Path) -> Iterator[None]:
 
 
 def publish(
-    folder: Path,
-    directory: Path,
-    name: str,
-    *,
-    artifact: str,
-    values: Mapping[str, Any],
-    passed: bool = True,
+    artifact: Path, directory: Path, name: str, *, values: Mapping[str, Any], passed: bool = True
 ) -> Entry:
     """
     Move a finished build into its directory in one step, and make it the current one.
 
-    What was rejected gets a name of its own, and takes no place of what has passed.
+    What was rejected gets a name of its own, and does not replace what has passed.
 
-    :param folder: the workspace; it becomes the entry.
-    :param artifact: name of the file in it.
+    :param artifact: its folder in the workspace becomes the entry.
     :raises OSError: the directory cannot be written.
     """
-    name = name if passed else name + REJECTED
+    folder, name = artifact.parent, name if passed else name + REJECTED
     written = {
         **values,
         'passed': passed,
-        'artifact': artifact,
-        'sha256': artifact_sha256(folder / artifact),
+        'artifact': artifact.name,
+        'sha256': artifact_sha256(artifact),
     }
     text = json.dumps(written, indent=2, default=str)
     (folder / ENTRY_FILE).write_text(text + '\n', encoding='utf-8')
@@ -172,14 +180,9 @@ def make_current(directory: Path, name: str) -> None:
     pointer = _pointer(directory, name)
     if _named_by(pointer) == name:
         return
-    # In the entry, which nobody else works on: what somebody killed leaves is found again there.
-    part = directory / name / f'{pointer.name}.part'
+    # In the entry, where prune finds what a killed process leaves; no other one works on it.
     with os_errors_as_build_errors(directory):
-        try:
-            part.write_text(name + '\n', encoding='utf-8')
-            part.replace(pointer)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(pointer, name + '\n', beside=directory / name / pointer.name)
 
 
 def _pointer(directory: Path, name: str) -> Path:
@@ -225,7 +228,7 @@ def entries(root: Path) -> Iterator[tuple[Entry, bool]]:
 
 def prune(root: Path, *, everything: bool = False) -> tuple[int, int]:
     """
-    Remove what nobody needs: what is left of broken builds, and entries that are not current.
+    Remove what is left of broken builds, and entries that are not current.
 
     :param everything: remove the others as well.
     :return: how many entries went, and how many bytes.
@@ -235,7 +238,7 @@ def prune(root: Path, *, everything: bool = False) -> tuple[int, int]:
         keep = set() if everything else set(current_entries(directory))
         for folder in sorted(directory.iterdir()):
             if folder.is_dir() and folder not in keep and _is_free(directory, folder):
-                freed += sum(each.stat().st_size for each in folder.rglob('*') if each.is_file())
+                freed += _size(folder)
                 _remove(folder)
                 removed += not folder.name.startswith('.')
         if not any(each.is_dir() for each in directory.iterdir()):
@@ -243,8 +246,12 @@ def prune(root: Path, *, everything: bool = False) -> tuple[int, int]:
     return removed, freed
 
 
+def _size(folder: Path) -> int:
+    return sum(each.stat().st_size for each in folder.rglob('*') if each.is_file())
+
+
 def _remove(folder: Path) -> None:
-    """Take an entry away in one step; who is killed after it leaves a hidden rest for prune."""
+    """Remove an entry in one step; what a killed process leaves is hidden, and for prune."""
     rest = folder
     if not folder.name.startswith('.'):
         rest = folder.with_name(f'.{folder.name}.{os.getpid()}.old{BUILDING}')
@@ -256,12 +263,12 @@ def _remove_directory(directory: Path) -> None:
     for each in directory.iterdir():
         if each.name.endswith(CURRENT_SUFFIX) or _is_free(directory, each):
             each.unlink(missing_ok=True)
-    with suppress(OSError):  # somebody begins a build in it right now
+    with suppress(OSError):  # another process begins a build in it right now
         directory.rmdir()
 
 
 def _is_free(directory: Path, path: Path) -> bool:
-    """Tell whether nobody builds the entry that a folder or lock belongs to."""
+    """Tell whether no process builds the entry that a folder or lock belongs to."""
     name = path.name.removesuffix(LOCK)
     if name.startswith('.') and name.endswith(BUILDING):
         name = name.removesuffix(BUILDING).removesuffix('.old').rpartition('.')[0]

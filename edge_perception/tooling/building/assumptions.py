@@ -3,7 +3,7 @@
 """
 What a bare model file does not say, taken from the habits of its family.
 
-For the offline tools only, where a person reads what was assumed and looks at the pictures; the
+For the offline tools only, where a person reads what was assumed and looks at the images; the
 node wants a manifest.
 """
 

@@ -1,26 +1,26 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures for calibration: found in a folder, and given as the inputs of a network."""
+"""Images for calibration: found in folders, and given as the input of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import BuildError
-from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.models.proofs import file_sha256
 from edge_perception.runtime.preprocessing import Preprocessor
-from edge_perception.tooling import frame_sources as sources
+from edge_perception.tooling import frame_sources
 
 MOST_SAMPLES = 128  # more take longer and change nothing: the ranges are known by then
 
@@ -28,77 +28,60 @@ MOST_SAMPLES = 128  # more take longer and change nothing: the ranges are known 
 @dataclass(frozen=True, slots=True)
 class CalibrationSet:
     """
-    Files for calibration, in a fixed order.
+    Images and videos for calibration, in a fixed order.
 
     :param digest: of their content and order.
     """
 
-    files: tuple[Path, ...]
+    sources: tuple[frame_sources.Source, ...]
     digest: str
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Their paths."""
+        return tuple(each.file for each in self.sources if each.file is not None)
 
-def find_calibration(folders: tuple[Path, ...]) -> CalibrationSet:
-    """
-    Return pictures and videos of folders, sorted by name within each.
+    def count(self) -> int:
+        """Return how many tensors they give, if no video is short."""
+        return min(MOST_SAMPLES, frame_sources.count_samples(self.sources))
 
-    :raises BuildError: a folder is missing, unreadable, or there is nothing in it.
-    """
-    files: list[Path] = []
-    for folder in folders:
-        try:
-            found = [folder] if folder.is_file() else sorted(folder.iterdir())
-        except OSError as error:
-            raise BuildError(
-                f'calibration: {folder}: {error.strerror}; give a folder of pictures or videos'
-            ) from error
-        usable = [each for each in found if sources.is_shown(each)]
-        if not usable:
-            raise BuildError(
-                f'calibration: {folder} holds no picture and no video; '
-                'give some of what the camera will see'
-            )
-        files += usable
-    try:
-        digests = [file_sha256(each) for each in files]
-    except Exception as error:
-        raise BuildError(f'calibration: {error}') from error
-    return CalibrationSet(tuple(files), hashlib.sha256('\n'.join(digests).encode()).hexdigest())
+    def tensors(self, manifest: ModelManifest, spec: TensorSpec) -> Iterator[Tensors]:
+        """
+        Give the input for each image, preprocessed as in the node; one array, written again.
 
-
-def count_samples(files: tuple[Path, ...]) -> int:
-    """Return how many samples files give, if no video is short."""
-    return min(MOST_SAMPLES, sources.count_samples(map(sources.source_of, files)))
-
-
-def sampler(
-    files: tuple[Path, ...], manifest: ModelManifest, spec: TensorSpec
-) -> Callable[[], Iterator[Tensors]]:
-    """
-    Return what gives the input of a network for each picture, from the first at each call.
-
-    It is preprocessed as the node does it. The array is written anew for each picture.
-
-    :param spec: the input of the network.
-    """
-    preprocess = Preprocessor(manifest.input, spec=spec)
-    tensor = np.zeros(spec.shape, spec.dtype)
-
-    def samples() -> Iterator[Tensors]:
+        :param spec: the input of the model.
+        :raises BuildError: an image cannot be read.
+        """
+        preprocess = Preprocessor(manifest.input, spec=spec)
+        tensor = np.zeros(spec.shape, spec.dtype)
         given = 0
-        for file in files:
-            for frame in _read(file):
-                if given == MOST_SAMPLES:
-                    return
-                preprocess(frame, tensor)
-                given += 1
-                yield {spec.name: tensor}
+        try:
+            for source in self.sources:
+                for _, frame in frame_sources.samples(source):
+                    if given == MOST_SAMPLES:
+                        return
+                    preprocess(frame, tensor)
+                    given += 1
+                    yield {spec.name: tensor}
+        except ImageError as error:
+            raise BuildError(f'calibration: {error}') from error
 
-    return samples
 
+def find_calibration(names: Sequence[Path]) -> CalibrationSet:
+    """
+    Return the images and videos of files and folders, sorted by name within each folder.
 
-def _read(file: Path) -> Iterator[Frame]:
+    :raises BuildError: a folder is missing or unreadable, or there is nothing in it.
+    """
+    sources, problems = frame_sources.find_sources(tuple(map(str, names)))
     try:
-        for _, frame in sources.samples(sources.source_of(file)):
-            yield frame
-    except ImageError as error:
-        raise BuildError(f'calibration: {error}') from error
+        if problems:
+            raise problems[0]
+        digests = [file_sha256(each.file) for each in sources if each.file is not None]
+    except (ImageError, ArtifactError, OSError) as error:
+        raise BuildError(
+            f'calibration: {error}; give images or videos of what the camera will see'
+        ) from error
+    if any(source.live for source in sources):
+        raise BuildError('calibration: a camera gives no image twice, expected files')
+    return CalibrationSet(tuple(sources), hashlib.sha256('\n'.join(digests).encode()).hexdigest())

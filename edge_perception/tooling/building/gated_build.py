@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""One build with its gate, under the lock of its entry in the cache."""
+"""Build and judge an artifact, under the lock of its entry in the cache."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
-from datetime import datetime
-from datetime import timezone
 from pathlib import Path
 import shutil
 from typing import Any
@@ -22,46 +20,41 @@ from edge_perception.contract import BuildReport
 from edge_perception.contract import EngineType
 from edge_perception.contract import parse_options
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.contract.user_files import replacing
+from edge_perception.contract.user_files import writing
 from edge_perception.models.artifact_directories import cache_directory
 from edge_perception.models.artifact_directories import ENTRY_FILE
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import choose_artifact
-from edge_perception.models.atomic_files import replacing
-from edge_perception.models.atomic_files import writing
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
-from edge_perception.models.proofs import proof_path
 from edge_perception.models.proofs import write_proof
+from edge_perception.tooling.building import artifact_cache
 from edge_perception.tooling.building.artifact_build import build
 from edge_perception.tooling.building.artifact_build import BuildRequest
-from edge_perception.tooling.building.artifact_cache import Entry
-from edge_perception.tooling.building.artifact_cache import locked
-from edge_perception.tooling.building.artifact_cache import make_current
-from edge_perception.tooling.building.artifact_cache import publish
-from edge_perception.tooling.building.artifact_cache import read_entry
-from edge_perception.tooling.building.artifact_cache import workspace
+from edge_perception.tooling.building.sidecars import now
 from edge_perception.tooling.building.sidecars import proof_of
 from edge_perception.tooling.building.sidecars import write_report
 from edge_perception.tooling.frame_sources import Source
 from edge_perception.tooling.gate.comparison import GateVerdict
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.offline import judge
-from edge_perception.tooling.offline import REFERENCE_ENGINE
-from edge_perception.tooling.offline import Side
 from edge_perception.tooling.progress import steps
+from edge_perception.tooling.variants import REFERENCE_ENGINE
+from edge_perception.tooling.variants import Variant
 
-# What the second and the third try aim at when 8 bits have failed the gate.
+# Signal to noise that the second and the third try aim at when INT8 has failed the gate.
 KEEP_FLOAT_DB = (10.0, 15.0)
 CACHED = (
-    'taken from the cache, as it was judged when it was built: nothing that it depends on has '
-    'changed; to judge it anew, by other --images or for a --report, add --rebuild'
+    'taken from the cache with its verdict: nothing that it depends on has changed; to judge it '
+    'again, by other --images or for a --report, add --rebuild'
 )
 
 
 @dataclass(frozen=True)
 class BuildResult:
     """
-    What became of an order.
+    What became of a build.
 
     :param artifact: None where it was rejected and not kept.
     :param verdicts: by engine; empty where it came from the cache.
@@ -78,16 +71,12 @@ class BuildResult:
 
     def values(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        gates = {
-            engine: {'passed': each.passed, 'problems': each.problems, **each.figures()}
-            for engine, each in self.verdicts.items()
-        }
         return {
             'artifact': str(self.artifact or ''),
             'passed': self.passed,
             'cached': self.cached,
             'notes': list(self.notes),
-            'gate': gates,
+            'gate': {engine: each.values() for engine, each in self.verdicts.items()},
             'reports': list(map(str, self.reports)),
             'ingredients': dict(self.ingredients),
         }
@@ -110,7 +99,7 @@ def choose_builder(host: PluginHost, name: str) -> Builder:
     """
     Return the builder of a target, if its tools are here.
 
-    :raises BuildError: nobody offers the target, or its tools are missing.
+    :raises BuildError: no plugin offers the target, or its tools are missing.
     """
     builder = host.builders.get(name)
     if builder is None:
@@ -125,37 +114,35 @@ def choose_builder(host: PluginHost, name: str) -> Builder:
 
 class GatedBuild:
     """
-    One order, its pictures for the gate, and the engines that have to pass.
+    Build what is requested, and judge it on every engine that the target is for.
 
-    :param sources: the pictures for the gate.
+    :param sources: the images for the gate.
     :param command: what a user types to have the same built again.
-    :ivar engine_options: values without which the engines cannot load the result, by name.
     :raises EdgePerceptionError: no engine here can run the result.
     """
 
     def __init__(
         self,
         host: PluginHost,
-        order: BuildRequest,
+        request: BuildRequest,
         *,
-        sources: Sequence[tuple[str, Source]],
+        sources: Sequence[Source],
         report: Path | None,
         command: str = '',
     ) -> None:
-        self._command = command
         self._host = host
-        self._order = order
-        self._report = report
+        self._request = request
         self._sources = sources
-        self.engines = _engines_of(host, order.builder)
-        self.engine_options = order.engine_options()
-        self._parsed = {
+        self._report = report
+        self._command = command
+        self._engine_options = request.engine_options()
+        owner = f'target {request.builder.name!r}: engine'
+        # The options without which the engines cannot load the result.
+        self._engines = {
             each.name: parse_options(
-                each.options_type,
-                self.engine_options,
-                owner=f'target {order.builder.name!r}: engine {each.name!r}',
+                each.options_type, self._engine_options, owner=f'{owner} {each.name!r}'
             )
-            for each in self.engines
+            for each in _engines_of(host, request.builder)
         }
 
     def run(self, *, rebuild: bool, keep_rejected: bool) -> BuildResult:
@@ -164,111 +151,95 @@ class GatedBuild:
 
         :raises EdgePerceptionError: it could not be built or judged.
         """
-        directory, name = cache_directory(self._order.model), self._order.entry_name()
-        ingredients = dict(self._order.ingredients())
+        directory, name = cache_directory(self._request.model), self._request.entry_name()
+        ingredients = dict(self._request.ingredients())
 
         def waiting() -> None:
             note('another build of the same is under way; waiting for it')
 
-        with locked(directory, name, waiting=waiting):
-            entry = None if rebuild else read_entry(directory / name)
+        with artifact_cache.locked(directory, name, waiting=waiting):
+            entry = None if rebuild else artifact_cache.read_entry(directory / name)
             if entry is not None and self._is_good_here(entry):
-                make_current(directory, name)
+                artifact_cache.make_current(directory, name)
                 return BuildResult(entry.artifact, True, True, (CACHED,), ingredients=ingredients)
-            with workspace(directory, name) as folder:
-                report, verdicts = self._build(folder)
-                passed = all(each.passed for each in verdicts.values())
-                reports = self._write_reports(report.artifact, verdicts)
-                done = BuildResult(
-                    None, passed, False, report.notes, verdicts, reports, ingredients
-                )
-                if not passed and not keep_rejected:
+            with artifact_cache.workspace(directory, name) as folder:
+                made, verdicts = self._build(folder)
+                done = self._judged(made, verdicts, ingredients)
+                if not done.passed and not keep_rejected:
                     return done
-                self._prove(report, verdicts)
+                self._prove(made, verdicts)
                 values = {
-                    'model': self._order.model.manifest.name,
+                    'model': self._request.model.manifest.name,
                     'command': self._command,
-                    'made': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-                    'versions': dict(report.versions),
+                    'made': now(),
+                    'versions': dict(made.versions),
                     'ingredients': ingredients,
                 }
-                made = report.artifact.parent
-                stored = publish(
-                    made, directory, name,
-                    artifact=report.artifact.name, values=values, passed=passed,
-                )  # fmt: skip
+                stored = artifact_cache.publish(
+                    made.artifact, directory, name, values=values, passed=done.passed
+                )
                 return replace(done, artifact=stored.artifact)
 
-    def _is_good_here(self, entry: Entry) -> bool:
+    def _judged(
+        self, made: BuildReport, verdicts: Mapping[str, GateVerdict], ingredients: dict[str, Any]
+    ) -> BuildResult:
+        """Write the reports, and return what became of the build."""
+        reports = [
+            write_report(verdicts[each.engine], each, path=self._report)
+            for each in self.candidates(made.artifact)
+        ]
+        passed = all(each.passed for each in verdicts.values())
+        written = tuple(path for path in reports if path is not None)
+        return BuildResult(None, passed, False, made.notes, verdicts, written, ingredients)
+
+    def _prove(self, made: BuildReport, verdicts: Mapping[str, GateVerdict]) -> None:
+        for each in self.candidates(made.artifact):
+            proof = proof_of(
+                each,
+                self._host.engines[each.engine],
+                verdicts[each.engine],
+                options=self._engines[each.engine],
+                versions=made.versions,
+            )
+            write_proof(made.artifact, proof)
+
+    def candidates(self, artifact: Path) -> list[Variant]:
+        """Return the artifact on each engine that the target is for."""
+        model, precision = self._request.model, self._request.precision
+        return [
+            Variant(model, name, artifact, precision, self._engine_options)
+            for name in self._engines
+        ]
+
+    def _is_good_here(self, entry: artifact_cache.Entry) -> bool:
         """Tell whether every engine would load an entry; it may have been updated since."""
+        model, request = self._request.model, ArtifactRequest(str(entry.artifact))
         try:
-            for each in self.engines:
-                choose_artifact(
-                    self._order.model,
-                    each,
-                    self._parsed[each.name],
-                    request=ArtifactRequest(path=str(entry.artifact)),
-                    cached=[entry.folder],
-                )
+            for name, options in self._engines.items():
+                engine_type, cached = self._host.engines[name], [entry.folder]
+                choose_artifact(model, engine_type, options, request=request, cached=cached)
         except ArtifactError:
             return False
         return bool(entry.values.get('passed'))
 
     def _build(self, folder: Path) -> tuple[BuildReport, dict[str, GateVerdict]]:
-        """Build and judge; what fails in 8 bits gets another try with layers in float."""
+        """Build and judge; INT8 that fails is tried again with layers in float."""
+        model = self._request.model
+        reference = Variant(model, REFERENCE_ENGINE, model.source)
         for keep_float_db in (None, *KEEP_FLOAT_DB):
             with steps() as step:
-                report = build(self._order, folder, step, keep_float_db=keep_float_db)
-            verdicts = self._judge(report.artifact)
-            passed = all(each.passed for each in verdicts.values())
-            if passed or not self._order.may_keep_float:
+                made = build(self._request, folder, step, keep_float_db=keep_float_db)
+            verdicts = {
+                each.engine: judge(
+                    self._host, reference=reference, candidate=each, sources=self._sources
+                )
+                for each in self.candidates(made.artifact)
+            }
+            if not self._request.may_keep_float or all(e.passed for e in verdicts.values()):
                 break
             if keep_float_db != KEEP_FLOAT_DB[-1]:
-                note('8 bits lose too much; looking for the layers that lose most')
-        return report, verdicts
-
-    def _judge(self, artifact: Path) -> dict[str, GateVerdict]:
-        """Compare with the reference on every engine that the target is for."""
-        return {
-            engine_type.name: judge(
-                self._host,
-                self._order.model,
-                reference=Side(REFERENCE_ENGINE),
-                candidate=Side(
-                    engine_type.name,
-                    artifact,
-                    self._order.precision,
-                    {engine_type.name: dict(self.engine_options)},
-                ),
-                sources=self._sources,
-            )
-            for engine_type in self.engines
-        }
-
-    def _write_reports(
-        self, artifact: Path, verdicts: Mapping[str, GateVerdict]
-    ) -> tuple[Path, ...]:
-        paths = []
-        for engine, verdict in verdicts.items():
-            path = write_report(
-                verdict, self._order.model, artifact=artifact, engine=engine, path=self._report
-            )
-            if path is not None:
-                paths.append(path)
-        return tuple(paths)
-
-    def _prove(self, report: BuildReport, verdicts: Mapping[str, GateVerdict]) -> None:
-        for engine_type in self.engines:
-            proof = proof_of(
-                self._order.model,
-                report.artifact,
-                engine_type,
-                verdicts[engine_type.name],
-                options=self._parsed[engine_type.name],
-                versions=report.versions,
-            )
-            path = write_proof(report.artifact, proof)
-            assert path == proof_path(report.artifact, engine_type.name)
+                note('INT8 loses too much; looking for the layers to keep in float')
+        return made, verdicts
 
 
 def _engines_of(host: PluginHost, builder: Builder) -> list[EngineType]:
@@ -281,11 +252,9 @@ def _engines_of(host: PluginHost, builder: Builder) -> list[EngineType]:
     meant = [each for each in host.engines.values() if each.name == wanted]
     working = [each for each in meant if probe(each).available]
     if not working:
-        lacking = (
-            '; '.join(f'{each.name}: {probe(each).reason}' for each in meant) or 'none exists'
-        )
+        lacking = '; '.join(f'{each.name}: {probe(each).reason}' for each in meant)
         raise BuildError(
-            f'target {builder.name}: no engine that works here loads it ({lacking}), so it cannot '
-            'be proven; build it on a machine that can'
+            f'target {builder.name}: no engine that works here loads it '
+            f'({lacking or "none exists"}), so it cannot be proven; build it on a machine that can'
         )
     return working

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Looks into an ONNX file without running it, by the library ``onnx``."""
+"""Look into an ONNX file without running it, by the library ``onnx``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ import numpy as np
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.errors import in_words
 
 LIBRARY = "the Python package 'onnx'"
 REMEDY = 'install it: pip install onnx'
+AGAIN = 'export or download it again'
 STANDARD_DOMAINS = ('', 'ai.onnx', 'ai.onnx.ml')
 
 
@@ -63,12 +65,10 @@ def read_graph(path: Path) -> OnnxGraph:
         model = onnx.load(str(path), load_external_data=False)
     # The library lets the errors of its protobuf version through, which share no base.
     except Exception as error:
-        reason = f'cannot be read as ONNX: {" ".join(str(error).split())}'
-        raise ArtifactError(path, reason=reason, remedy='export or download it again') from error
+        reason = f'cannot be read as ONNX: {in_words(error)}'
+        raise ArtifactError(path, reason=reason, remedy=AGAIN) from error
     if not model.graph.node and not model.graph.output:
-        raise ArtifactError(
-            path, reason='holds no ONNX graph', remedy='export or download it again'
-        )
+        raise ArtifactError(path, reason='holds no ONNX graph', remedy=AGAIN)
     weights = [*model.graph.initializer]
     stored = {weight.name for weight in weights}
     return OnnxGraph(

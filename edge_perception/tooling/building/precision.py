@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""In what an artifact computes, read from its weights."""
+"""Read from the weights of an artifact the precision in which it computes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def precision_of(artifact: Path) -> str:
     """
     Return fp32, fp16 or int8; empty where the file does not say, or its library is missing.
 
-    Whole numbers among the weights mean int8, even if most layers compute in float.
+    Integers among the weights mean int8, even if most layers compute in float.
     """
     reader = {'.onnx': _of_onnx, '.tflite': _of_tflite}.get(artifact.suffix)
     try:
         return reader(artifact) if reader else ''
     except ImportError:
         return ''
-    except Exception:  # a damaged file: whoever loads it says so better
+    except Exception:  # a damaged file: the engine that loads it says so better
         return ''
 
 
@@ -43,7 +43,7 @@ def _of_tflite(artifact: Path) -> str:
         names[tensor.type]
         for graph in model.subgraphs
         for tensor in graph.tensors
-        # Weights have data; small ones of whole numbers are shapes and indices.
+        # Weights have data; small ones of integers are shapes and indices.
         if getattr(model.buffers[tensor.buffer], 'data', None) is not None
     )
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a verdict leaves behind: the sidecar of what passed, the report of what did not."""
+"""What the gate leaves behind: the proof of what passed, the report of what did not."""
 
 from __future__ import annotations
 
@@ -8,20 +8,70 @@ from collections.abc import Mapping
 from datetime import datetime
 from datetime import timezone
 from pathlib import Path
+from types import MappingProxyType
 
+from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EngineType
 from edge_perception.contract import Options
-from edge_perception.models.atomic_files import replacing
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract import parse_options
+from edge_perception.contract.user_files import write_whole
+from edge_perception.contract.user_files import writing
 from edge_perception.models.external_data import artifact_sha256
 from edge_perception.models.external_data import model_sha256
 from edge_perception.models.finding import Model
+from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.models.proofs import Proof
+from edge_perception.models.proofs import proof_path
+from edge_perception.models.proofs import write_proof
 from edge_perception.tooling.building.precision import precision_of
-from edge_perception.tooling.gate import gate_report
 from edge_perception.tooling.gate.comparison import GateVerdict
-from edge_perception.tooling.offline import REFERENCE_ENGINE
+from edge_perception.tooling.gate.gate_report import gate_page
+from edge_perception.tooling.notes import note
+from edge_perception.tooling.variants import REFERENCE_ENGINE
+from edge_perception.tooling.variants import Variant
+
+
+def precision_to_prove(engine_type: EngineType, variant: Variant) -> str:
+    """
+    Return the precision whose limits hold: that of the file, or the one the engine computes in.
+
+    :raises ConfigurationError: the file does not say.
+    """
+    precision = precision_of(variant.path)
+    if precision == 'fp32':
+        return engine_type.precision(_parsed(engine_type, variant))
+    if not precision:
+        problem = f'{variant.path.name} does not say, expected fp32, fp16 or int8'
+        raise ConfigurationError('--precision', [problem])
+    return precision
+
+
+def prove(
+    host: PluginHost, candidate: Variant, verdict: GateVerdict, *, reference: str
+) -> Path | None:
+    """
+    Write the proof of what passed, or remove that of what did not; return its path if written.
+
+    :param reference: what it was compared with, in words.
+    :raises ConfigurationError: it cannot be written or removed.
+    """
+    engine_type = host.engines[candidate.engine]
+    path = proof_path(candidate.path, candidate.engine)
+    with writing(path):
+        if verdict.passed:
+            options = _parsed(engine_type, candidate)
+            proof = proof_of(candidate, engine_type, verdict, reference=reference, options=options)
+            return write_proof(candidate.path, proof)
+        if path.exists():
+            path.unlink()
+            note(f'{path} is removed, the artifact does not pass any more')
+    return None
+
+
+def _parsed(engine_type: EngineType, variant: Variant) -> Options:
+    owner = f'engine {engine_type.name!r}'
+    return parse_options(engine_type.options_type, variant.options, owner=owner)
 
 
 def reference_in_words(model: Model, engine: str = REFERENCE_ENGINE) -> str:
@@ -30,64 +80,61 @@ def reference_in_words(model: Model, engine: str = REFERENCE_ENGINE) -> str:
     return f'{model.source.name} on {engine}' + (precision and f', {precision}')
 
 
+def now() -> str:
+    """Return date and time, ISO 8601, UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec='seconds')
+
+
 def proof_of(
-    model: Model,
-    artifact: Path,
+    candidate: Variant,
     engine_type: EngineType,
     verdict: GateVerdict,
     *,
+    options: Options,
     reference: str = '',
-    options: Options | None = None,
-    versions: Mapping[str, str] | None = None,
+    versions: Mapping[str, str] = MappingProxyType({}),
 ) -> Proof:
     """
-    Return the sidecar of an artifact.
+    Return the proof of an artifact.
 
-    :param options: of the engine; None stands for its defaults.
+    :param options: of the engine, with which it was compared.
     :raises EdgePerceptionError: a file cannot be read, or the device is gone.
     """
-    options = options or engine_type.options_type()
     return Proof(
-        artifact_sha256=artifact_sha256(artifact),
-        model_sha256=model_sha256(model.source),
+        artifact_sha256=artifact_sha256(candidate.path),
+        model_sha256=model_sha256(candidate.model.source),
         engine=engine_type.name,
         precision=verdict.precision,
-        reference=reference or reference_in_words(model),
+        reference=reference or reference_in_words(candidate.model),
         passed=verdict.passed,
         device=engine_type.device_key(options),
         figures=verdict.figures(),
-        versions={**(versions or {}), 'engine': probe(engine_type).runtime},
-        made=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        versions={**versions, 'engine': probe(engine_type).runtime},
+        made=now(),
         computed=engine_type.precision(options),
     )
 
 
 def write_report(
-    verdict: GateVerdict,
-    model: Model,
-    *,
-    artifact: Path,
-    engine: str,
-    path: Path | None,
-    reference: str = '',
+    verdict: GateVerdict, candidate: Variant, *, path: Path | None, reference: str = ''
 ) -> Path | None:
     """
-    Write the HTML report where one is wanted or needed, and return its path.
+    Write the HTML report where one is asked for or needed, and return its path.
 
     :raises ConfigurationError: it cannot be written.
     """
     if verdict.passed and path is None:
         return None
-    path = path or Path(f'{artifact.name}.{engine}.gate.html')
+    model, artifact = candidate.model, candidate.path
+    path = path or Path(f'{artifact.name}.{candidate.engine}.gate.html')
     rows = [
         ('artifact', artifact.name),
-        ('engine', engine),
+        ('engine', candidate.engine),
         ('precision', verdict.precision),
         ('reference', reference or reference_in_words(model)),
-        ('pictures', str(verdict.pictures)),
+        ('images', str(verdict.images)),
     ]
     title = f'{artifact.name} beside its reference'
-    text = gate_report.page(verdict, title=title, rows=rows, manifest=model.manifest)
-    with replacing(path) as temporary, writing(path):
-        temporary.write_text(text, encoding='utf-8')
-    return path
+    text = gate_page(verdict, title=title, rows=rows, manifest=model.manifest)
+    with writing(path):
+        return write_whole(path, text)

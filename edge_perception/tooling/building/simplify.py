@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""An ONNX as every builder can take it: checked, of fixed shapes, folded, of a usual opset."""
+"""Write an ONNX as every builder can take it: checked, fixed shapes, folded, a usual opset."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import logging
 import os
 from pathlib import Path
 from typing import Any
+import warnings
 
 from edge_perception.contract import BuildError
 from edge_perception.contract import ModelManifest
+from edge_perception.contract.errors import in_words
 from edge_perception.models.external_data import external_files
 
 # What TensorRT 8.6 to 11 and OpenVINO 2022.3 read alike; weights by channel need 13.
@@ -37,8 +39,9 @@ def simplify(source: Path, target: Path, manifest: ModelManifest) -> str:
     try:
         model = onnx.load(str(source))
     except Exception as error:  # protobuf, file system, weights: no base in common
+        words = in_words(error)[:300]
         raise BuildError(
-            f'{source}: is not an ONNX file, or is damaged: {_line(error)}; export it again'
+            f'{source}: is not an ONNX file, or is damaged: {words}; export it again'
         ) from error
     _check_versions(onnx, source, model)
     _check_operators(onnx, source, model)
@@ -53,12 +56,35 @@ def simplify(source: Path, target: Path, manifest: ModelManifest) -> str:
             onnx.checker.check_model(model, full_check=True)
     except Exception as error:
         raise BuildError(
-            f'{source}: cannot be brought to opset {OPSET}: {_line(error)}; '
+            f'{source}: cannot be brought to opset {OPSET}: {in_words(error)[:300]}; '
             f'export it with opset {OPSET}'
         ) from error
     _name_nodes(model)
     save(onnx, model, target)
     return f'simplified from {nodes} to {len(model.graph.node)} operators, opset {OPSET}'
+
+
+def to_half(source: Path, target: Path) -> None:
+    """
+    Write a float16 version of a simplified ONNX; inputs and outputs stay as they are.
+
+    :raises BuildError: the library is missing, or an operator cannot be converted.
+    """
+    onnx = library('onnx')
+    float16 = library('onnxconverter_common.float16')
+    try:
+        with warnings.catch_warnings():
+            # One for each weight that is too small for float16; the gate tells whether it matters.
+            warnings.simplefilter('ignore')
+            model = float16.convert_float_to_float16(
+                onnx.load(str(source)), keep_io_types=True, disable_shape_infer=False
+            )
+    except Exception as error:
+        problem = f'cannot be converted to float16: {in_words(error)[:300]}'
+        raise BuildError(f'{source.name}: {problem}') from error
+    # The types that were written down for what lies between two converted nodes are old ones.
+    del model.graph.value_info[:]
+    save(onnx, model, target)
 
 
 def library(name: str) -> Any:
@@ -96,7 +122,7 @@ def save(onnx: Any, model: Any, target: Path) -> None:
             'XDG_CACHE_HOME to another disk'
         ) from error
     except ValueError as error:  # protobuf: more than 2 GiB
-        raise BuildError(f'{target}: is too big for one file: {_line(error)}') from error
+        raise BuildError(f'{target}: is too big for one file: {in_words(error)[:300]}') from error
 
 
 def _check_weights(source: Path) -> None:
@@ -135,7 +161,7 @@ def _check_operators(onnx: Any, source: Path, model: Any) -> None:
 
 
 def _drop_weights_from_inputs(model: Any) -> None:
-    """Old files repeat every weight among the inputs, and no runtime may fold what is an input."""
+    """Remove weights from the inputs: no runtime may fold what is an input."""
     weights = {each.name for each in model.graph.initializer}
     inputs = [each for each in model.graph.input if each.name not in weights]
     del model.graph.input[:]
@@ -144,8 +170,7 @@ def _drop_weights_from_inputs(model: Any) -> None:
 
 def _fix_shapes(source: Path, model: Any, manifest: ModelManifest) -> None:
     """Put the size of the manifest where the file leaves one open."""
-    image = _image_input(source, model, manifest)
-    fixed = False
+    image, fixed = _image_input(source, model, manifest), False
     for dimension, size in zip(image.type.tensor_type.shape.dim, manifest.input.shape):
         if not dimension.HasField('dim_value') or dimension.dim_value <= 0:
             dimension.ClearField('dim_param')
@@ -213,7 +238,3 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(level)
-
-
-def _line(error: Exception) -> str:
-    return ' '.join(str(error).split())[:300]

@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Converters that cannot share an environment with anything else, in one of their own.
+Install converters that pin every package that they need, each in an environment of its own.
 
-They pin every package that they need to one version. So each gets its own environment under the
-XDG data folder, when somebody asks for it, and never by surprise; builders call it as a command.
+It lies under the XDG data folder, and is only made when a user asks for it; builders call the
+converter as a command.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
-import os
 from pathlib import Path
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ import sys
 
 from edge_perception.contract import BuildError
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.contract.user_files import data_folder
 
 MEGABYTE = 1 << 20
 STAMP = 'requirements.txt'  # written last: what is without it was never finished
@@ -68,12 +68,9 @@ def toolchain(name: str) -> Toolchain:
     return TOOLCHAINS[name]
 
 
-def toolchain_folder(name: str, environ: Mapping[str, str] | None = None) -> Path:
+def toolchain_folder(name: str) -> Path:
     """Return where a toolchain lies or would lie."""
-    environ = os.environ if environ is None else environ
-    base = environ.get('XDG_DATA_HOME', '')
-    data = Path(base) if os.path.isabs(base) else Path(environ.get('HOME', '~'), '.local', 'share')
-    return data.expanduser() / 'edge_perception' / 'toolchains' / name
+    return data_folder() / 'toolchains' / name
 
 
 def is_installed(chain: Toolchain) -> bool:
@@ -103,16 +100,15 @@ def find_python(chain: Toolchain, wanted: str = '') -> str:
         if not version:
             mute.append(path)
     needed = '.'.join(map(str, chain.python))
+    found = f'{wanted} is none' if wanted else 'there is none on the path'
+    found += f' ({", ".join(mute)}: cannot be run)' if mute else ''
     raise BuildError(
-        f'toolchain {chain.name}: needs Python {needed} or newer, and '
-        + (f'{wanted} is none' if wanted else 'there is none on the path')
-        + (f' ({", ".join(mute)}: cannot be run)' if mute else '')
-        + f'; install one, e.g. apt install python{needed} python{needed}-venv, or name it with '
-        '--python'
+        f'toolchain {chain.name}: needs Python {needed} or newer, and {found}; install one, e.g. '
+        f'apt install python{needed} python{needed}-venv, or name it with --python'
     )
 
 
-def install(chain: Toolchain, *, python: str, progress: Callable[[str], object]) -> Path:
+def install(chain: Toolchain, python: str, progress: Callable[[str], object]) -> Path:
     """
     Install a toolchain, whole or not at all, and return its folder.
 

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How far what two engines perceived in one frame is apart.
+Compare what two engines perceived in one frame.
 
 An object is the same where the boxes overlap by at least half. An object that only one of them
 sees counts when it is clearly above the threshold: two scores of 0.301 and 0.299 are no
@@ -39,15 +39,15 @@ class Agreement:
 
     :param reference: objects that the reference sees.
     :param matched: of those and of the candidate's, pairs that are the same object.
-    :param lost: objects that only the reference sees.
-    :param invented: objects that only the candidate sees.
+    :param missed: objects that only the reference sees.
+    :param false_positives: objects that only the candidate sees.
     :param class_flips: matched objects, or frames for classifiers, with another class.
     :param keypoints: keypoints that the reference sees of matched objects.
-    :param keypoints_lost: of matched objects, keypoints that only the reference sees.
-    :param keypoints_invented: of matched objects, keypoints that only the candidate sees.
+    :param keypoints_missed: of matched objects, keypoints that only the reference sees.
+    :param keypoints_false: of matched objects, keypoints that only the candidate sees.
     :param poses: poses that the reference has of matched objects.
-    :param poses_lost: of matched objects, poses that only the reference has.
-    :param poses_invented: of matched objects, poses that only the candidate has.
+    :param poses_missed: of matched objects, poses that only the reference has.
+    :param poses_false: of matched objects, poses that only the candidate has.
     :param worst_iou: of matched boxes; 1 when there are none.
     :param box_px: largest distance of an edge of matched boxes, pixels of the source.
     :param score_drift: largest difference of scores of matched objects or classes.
@@ -59,15 +59,15 @@ class Agreement:
 
     reference: int = 0
     matched: int = 0
-    lost: int = 0
-    invented: int = 0
+    missed: int = 0
+    false_positives: int = 0
     class_flips: int = 0
     keypoints: int = 0
-    keypoints_lost: int = 0
-    keypoints_invented: int = 0
+    keypoints_missed: int = 0
+    keypoints_false: int = 0
     poses: int = 0
-    poses_lost: int = 0
-    poses_invented: int = 0
+    poses_missed: int = 0
+    poses_false: int = 0
     worst_iou: float = 1.0
     box_px: float = 0.0
     score_drift: float = 0.0
@@ -75,6 +75,13 @@ class Agreement:
     mask_share: float = 0.0
     position_share: float = 0.0
     rotation_deg: float = 0.0
+
+    def counts(self) -> str:
+        """Return in words how many objects differ."""
+        return (
+            f'{self.missed} missed detections, {self.false_positives} false positives, '
+            f'{self.class_flips} of another class'
+        )
 
     def merged(self, other: Agreement) -> Agreement:
         """Return the counts of both added up, and the worse of each figure."""
@@ -144,20 +151,23 @@ def _firm_pairs(reference: Detections, candidate: Detections, threshold: float) 
     return [each for each in match(reference, candidate) if ours[each[0]] or theirs[each[1]]]
 
 
+def _split(pairs: Pairs) -> tuple[list[int], list[int]]:
+    return [row for row, _ in pairs], [column for _, column in pairs]
+
+
 def _compare_boxes(
     reference: Detections, candidate: Detections, pairs: Pairs, threshold: float
 ) -> Agreement:
     firm = reference.score >= threshold, candidate.score >= threshold
-    rows = [row for row, _ in pairs]
-    columns = [column for _, column in pairs]
+    rows, columns = _split(pairs)
     ours, theirs = reference.xyxy[rows], candidate.xyxy[columns]
     overlaps = [float(iou(box, other[None])[0]) for box, other in zip(ours, theirs)]
     drift = np.abs(reference.score[rows] - candidate.score[columns])
     return Agreement(
         reference=int(firm[0].sum()),
         matched=len(pairs),
-        lost=int(np.delete(firm[0], rows).sum()),
-        invented=int(np.delete(firm[1], columns).sum()),
+        missed=int(np.delete(firm[0], rows).sum()),
+        false_positives=int(np.delete(firm[1], columns).sum()),
         class_flips=int((reference.class_id[rows] != candidate.class_id[columns]).sum()),
         worst_iou=min(overlaps, default=1.0),
         box_px=float(np.abs(ours - theirs).max(initial=0.0)),
@@ -172,16 +182,15 @@ def _compare_instances(reference: Keypoints, candidate: Keypoints, threshold: fl
     return Agreement(
         reference=int(ours.sum()),
         matched=matched,
-        lost=int(ours[matched:].sum()),
-        invented=int(theirs[matched:].sum()),
+        missed=int(ours[matched:].sum()),
+        false_positives=int(theirs[matched:].sum()),
     )
 
 
 def _compare_keypoints(
     reference: Keypoints, candidate: Keypoints, pairs: Pairs, threshold: float
 ) -> Agreement:
-    rows = [row for row, _ in pairs]
-    columns = [column for _, column in pairs]
+    rows, columns = _split(pairs)
     points = reference.xy[rows], candidate.xy[columns]
     scores = reference.score[rows], candidate.score[columns]
     given = [np.isfinite(xy).all(axis=-1) for xy in points]
@@ -190,8 +199,8 @@ def _compare_keypoints(
     distance = np.linalg.norm(points[0] - points[1], axis=-1)[given[0] & given[1]]
     return Agreement(
         keypoints=int(firm[0].sum()),
-        keypoints_lost=int((firm[0] & ~seen[1]).sum()),
-        keypoints_invented=int((firm[1] & ~seen[0]).sum()),
+        keypoints_missed=int((firm[0] & ~seen[1]).sum()),
+        keypoints_false=int((firm[1] & ~seen[0]).sum()),
         keypoint_px=float(distance.max(initial=0.0)),
     )
 
@@ -227,8 +236,8 @@ def _compare_poses(
         else:
             alone = Agreement(
                 poses=int(one is not None),
-                poses_lost=int(one is not None),
-                poses_invented=int(other is not None),
+                poses_missed=int(one is not None),
+                poses_false=int(other is not None),
             )
             result = result.merged(alone)
     return result

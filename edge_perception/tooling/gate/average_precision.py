@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Average precision over labeled pictures, by pycocotools."""
+"""Measure average precision over labeled images, by pycocotools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edge_perception.contract import BuildError
@@ -23,14 +22,16 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import Frame
 from edge_perception.contract import LabelMap
 from edge_perception.contract import Perception
+from edge_perception.contract.errors import in_words
 from edge_perception.models.assembly import Assembled
 from edge_perception.tooling.building.simplify import library
+from edge_perception.tooling.frame_sources import read_image
 
-# As COCO's own evaluation wants it: nearly everything that the network says.
+# As COCO's own evaluation wants it: nearly everything that the model says.
 LEAST_SCORE = 0.001
 # Networks of several labels for a box are evaluated with a gentler suppression than a robot uses.
 IOU_THRESHOLD = 0.65
-MOST_DETECTIONS = 300  # in a picture; of these the evaluation takes the best 100 of each class
+MOST_DETECTIONS = 300  # in an image; of these the evaluation takes the best 100 of each class
 FIGURES = ('AP', 'AP50', 'AP75')
 COCO_KEYPOINTS = 17  # of a body; pycocotools knows how exactly people mark each
 
@@ -40,17 +41,17 @@ See = Callable[[Frame], Perception]
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """
-    Labeled pictures.
+    Labeled images.
 
     :param coco: the parsed annotations.
-    :param pictures: path by the id of the image.
+    :param images: path by the id of the image.
     :param kind: bbox or keypoints.
     :param categories: id by name.
     :param sigmas: of keypoints: how far each may be off, over the root of the object's area.
     """
 
     coco: Any
-    pictures: Mapping[int, Path]
+    images: Mapping[int, Path]
     kind: str
     categories: Mapping[str, int]
     sigmas: Any = None
@@ -60,7 +61,7 @@ def read_dataset(annotations: Path, images: Path) -> Dataset:
     """
     Read annotations in COCO's format.
 
-    :raises ConfigurationError: they are not, or a picture is missing.
+    :raises ConfigurationError: they are not, or an image is missing.
     """
     coco_module = library('pycocotools.coco')
     try:
@@ -73,26 +74,18 @@ def read_dataset(annotations: Path, images: Path) -> Dataset:
         with redirect_stdout(io.StringIO()):
             coco.createIndex()
     except OSError as error:
-        raise ConfigurationError(
-            str(annotations), [f'cannot be read: {error.strerror}; give COCO annotations']
-        ) from error
+        problem = f'cannot be read: {error.strerror}; give COCO annotations'
+        raise ConfigurationError(str(annotations), [problem]) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         lacks = f'lacks {error}' if isinstance(error, KeyError) else ' '.join(str(error).split())
-        raise ConfigurationError(
-            str(annotations),
-            [
-                f'is not a file of COCO annotations ({lacks}); it needs images, categories and '
-                'annotations'
-            ],
-        ) from error
+        problem = f'is not a file of COCO annotations ({lacks}), expected images, categories'
+        raise ConfigurationError(str(annotations), [f'{problem} and annotations']) from error
     missing = [path.name for path in rows.values() if not path.is_file()]
     if not rows:
-        raise ConfigurationError(str(annotations), ['lists no picture, expected some'])
+        raise ConfigurationError(str(annotations), ['lists no image, expected some'])
     if missing:
-        raise ConfigurationError(
-            str(images),
-            [f'lacks {len(missing)} of {len(rows)} pictures, e.g. {", ".join(missing[:1])}'],
-        )
+        problem = f'lacks {len(missing)} of {len(rows)} images, e.g. {missing[0]}'
+        raise ConfigurationError(str(images), [problem])
     if not keypoints:
         return Dataset(coco, rows, 'bbox', categories)
     return Dataset(coco, rows, 'keypoints', categories, _sigmas(values))
@@ -110,14 +103,12 @@ def _sigmas(values: Any) -> Any:
         return np.asarray(said[0], float)
     if not said and counts == {COCO_KEYPOINTS}:
         return library('pycocotools.cocoeval').Params(iouType='keypoints').kpt_oks_sigmas
-    raise ConfigurationError(
-        '--dataset',
-        [
-            f'has objects of {", ".join(map(str, sorted(counts)))} keypoints, and OKS needs a '
-            f'spread for each; COCO has those of its {COCO_KEYPOINTS}, for others add "sigmas": '
-            '[...] to the category'
-        ],
+    problem = (
+        f'has objects of {", ".join(map(str, sorted(counts)))} keypoints, and OKS needs a spread '
+        f'for each; COCO has those of its {COCO_KEYPOINTS}, for others add "sigmas": [...] to the '
+        'category'
     )
+    raise ConfigurationError('--dataset', [problem])
 
 
 def evaluate(
@@ -126,8 +117,9 @@ def evaluate(
     """
     Return AP, AP50 and AP75 of a model; OKS decides over keypoints, IoU over boxes.
 
-    :param advance: called after each picture.
+    :param advance: called after each image.
     :raises ConfigurationError: the model and the dataset have nothing in common.
+    :raises ImageError: an image cannot be read.
     :raises EdgePerceptionError: the model failed.
     """
     selection = replace(
@@ -136,24 +128,17 @@ def evaluate(
         iou_threshold=IOU_THRESHOLD,
         max_detections=MOST_DETECTIONS,
     )
-    if dataset.kind not in ({'bbox'} if not _has_keypoints(assembled) else {'bbox', 'keypoints'}):
+    if dataset.kind == 'keypoints' and 'keypoints' not in assembled.pipeline.tasks:
         raise ConfigurationError('--dataset', ['has keypoints, and the model gives none'])
     categories = _categories(assembled.model.manifest.labels, dataset)
     results: list[dict[str, Any]] = []
-    for image_id, path in dataset.pictures.items():
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ConfigurationError(str(path), ['is not a picture that OpenCV can read'])
-        frame = Frame(image=np.asarray(image, np.uint8))
+    for image_id, path in dataset.images.items():
+        frame = Frame(image=read_image(path))
         perception = assembled.pipeline.process(frame, selection=selection).perception
         make = _keypoint_results if dataset.kind == 'keypoints' else _box_results
         results += make(perception, image_id, categories)
         advance()
     return _figures(dataset, results, list(categories.values()))
-
-
-def _has_keypoints(assembled: Assembled) -> bool:
-    return 'keypoints' in assembled.pipeline.tasks
 
 
 def _categories(labels: LabelMap, dataset: Dataset) -> dict[int, int]:
@@ -174,10 +159,8 @@ def _categories(labels: LabelMap, dataset: Dataset) -> dict[int, int]:
     if len(labels) == len(by_place) and found.items() <= by_place.items():
         return by_place
     if not found:
-        raise ConfigurationError(
-            '--dataset',
-            [f'has none of the classes of the model, e.g. {labels.names[0]!r}'],
-        )
+        problem = f'has none of the classes of the model, e.g. {labels.names[0]!r}'
+        raise ConfigurationError('--dataset', [problem])
     return found
 
 
@@ -206,19 +189,16 @@ def _keypoint_results(
     if found is None:
         raise ConfigurationError('--dataset', ['has keypoints, and the model gives none'])
     category = next(iter(categories.values()))
-    rows = []
-    for points, scores in zip(found.xy, found.score):
-        known = np.nan_to_num(points)
-        triples = np.concatenate([known, (scores > 0)[:, None] * 2.0], axis=1)
-        rows.append(
-            {
-                'image_id': image_id,
-                'category_id': category,
-                'keypoints': [float(value) for value in triples.ravel()],
-                'score': float(scores.mean()),
-            }
-        )
-    return rows
+    triples = np.dstack([np.nan_to_num(found.xy), (found.score > 0) * 2.0])
+    return [
+        {
+            'image_id': image_id,
+            'category_id': category,
+            'keypoints': [float(value) for value in points.ravel()],
+            'score': float(scores.mean()),
+        }
+        for points, scores in zip(triples, found.score)
+    ]
 
 
 def _figures(
@@ -237,6 +217,6 @@ def _figures(
             judged.accumulate()
             judged.summarize()
     except Exception as error:
-        words = ' '.join(str(error).split())
+        words = in_words(error)
         raise BuildError(f'pycocotools cannot evaluate the results: {words}') from error
     return {name: round(float(value), 4) for name, value in zip(FIGURES, judged.stats)}

@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The gate: an artifact beside its reference on real pictures, number by number and object by object.
+Compare an artifact with its reference on real images, output by output and object by object.
 
 The reference is the ONNX of the model on ONNX Runtime, on the processor, in float32. Nothing is
-skipped in silence: an output that cannot be paired, and pictures that show nothing, are problems.
+skipped in silence: an output that cannot be paired, and images that show nothing, are problems.
 """
 
 from __future__ import annotations
@@ -29,21 +29,17 @@ from edge_perception.tooling.gate.agreement import compare
 from edge_perception.tooling.gate.agreement import generous
 from edge_perception.tooling.gate.gate_limits import AT_LEAST
 from edge_perception.tooling.gate.gate_limits import Limits
+from edge_perception.tooling.gate.gate_limits import MEASURES
 from edge_perception.tooling.gate.gate_limits import passes
-from edge_perception.tooling.gate.measures import MEASURES
-from edge_perception.tooling.gate.measures import Share
-from edge_perception.tooling.quantization.output_groups import compare_outputs
-from edge_perception.tooling.quantization.output_groups import GroupFigures
-from edge_perception.tooling.quantization.output_groups import GroupMeter
-from edge_perception.tooling.quantization.output_groups import groups_of
-from edge_perception.tooling.quantization.output_groups import pair_outputs
+from edge_perception.tooling.gate.gate_limits import Share
+from edge_perception.tooling.quantization import output_groups
 
-SHOWN_PICTURES = 6  # the worst ones, in the report
+SHOWN_IMAGES = 6  # the worst ones, in the report
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One picture as reference and candidate see it."""
+    """One image as reference and candidate see it."""
 
     name: str
     frame: Frame
@@ -95,29 +91,42 @@ class GateVerdict:
     """
     How the gate judged.
 
-    :param problems: why it did not pass, a sentence each; empty when it passed.
-    :param worst: the pictures that differ most, the worst first.
+    :param worst: the images that differ most, the worst first.
     :param notes: what is to be known beside the figures.
     """
 
     precision: str
-    pictures: int
+    images: int
     checks: tuple[LimitCheck, ...]
-    groups: tuple[GroupFigures, ...]
+    groups: tuple[output_groups.GroupFigures, ...]
     agreement: Agreement
-    problems: tuple[str, ...]
     worst: tuple[Comparison, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why it did not pass, a sentence each; empty when it passed."""
+        return tuple(check.sentence() for check in self.checks if not check.passed)
 
     @property
     def passed(self) -> bool:
         """Whether the artifact may be released."""
         return not self.problems
 
-    def figures(self) -> dict[str, Any]:
-        """Return what was measured, for the sidecar and for JSON."""
+    def values(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
         return {
-            'pictures': self.pictures,
+            'precision': self.precision,
+            'passed': self.passed,
+            'problems': list(self.problems),
+            'notes': list(self.notes),
+            **self.figures(),
+        }
+
+    def figures(self) -> dict[str, Any]:
+        """Return what was measured, for the proof."""
+        return {
+            'images': self.images,
             'outputs': [asdict(group) for group in self.groups],
             'checks': [asdict(check) for check in self.checks],
             'agreement': asdict(self.agreement),
@@ -128,33 +137,25 @@ def with_labels(
     verdict: GateVerdict, *, reference_ap: float, candidate_ap: float, limits: Limits
 ) -> GateVerdict:
     """
-    Return a verdict that also judges by labeled pictures; AP from 0 to 1.
+    Return a verdict that also judges by labeled images; AP from 0 to 1.
 
     :raises ConfigurationError: the reference has no AP that could fall.
     """
     if not reference_ap > 0:
-        raise ConfigurationError(
-            '--dataset',
-            [
-                f'the AP of the reference is {reference_ap:g}, so the labels prove nothing; give '
-                'annotations with objects of the classes of the model, on the pictures of --images'
-            ],
+        problem = (
+            f'the AP of the reference is {reference_ap:g}, so the labels prove nothing; give '
+            'annotations with objects of the classes of the model, on the images of --images'
         )
+        raise ConfigurationError('--dataset', [problem])
     drop, limit = reference_ap - candidate_ap, limits['labels']['ap_drop']
     check = LimitCheck('labels', 'ap_drop', drop, limit, passes('ap_drop', drop, limit))
-    problems = verdict.problems if check.passed else (*verdict.problems, check.sentence())
     note = f'AP is {candidate_ap:.4f}, that of the reference {reference_ap:.4f}'
-    return replace(
-        verdict,
-        checks=(*verdict.checks, check),
-        problems=problems,
-        notes=(*verdict.notes, note),
-    )
+    return replace(verdict, checks=(*verdict.checks, check), notes=(*verdict.notes, note))
 
 
 class Gate:
     """
-    Compares two assembled models, picture by picture.
+    Compares two assembled models, image by image.
 
     :param limits: by task and name.
     :raises ConfigurationError: the two do not see the same things.
@@ -170,11 +171,11 @@ class Gate:
         specs = [tuple(spec.real() for spec in each.pipeline.engine.outputs)
                  for each in (reference, candidate)]  # fmt: skip
         self._outputs = [spec.name for spec in specs[0]]
-        self._pairs = pair_outputs(*specs)
-        groups = tuple(groups_of(reference.model.manifest, specs[0]))
+        self._pairs = output_groups.pair_outputs(*specs)
+        groups = list(output_groups.groups_of(reference.model.manifest, specs[0]))
         self._finished = set(self._outputs) - {each.output for each in groups}
         self._meters = [
-            GroupMeter(each, threshold=self._threshold)
+            output_groups.GroupMeter(each, threshold=self._threshold)
             for each in groups
             if each.output in self._pairs
         ]
@@ -184,25 +185,25 @@ class Gate:
 
     def add(self, name: str, frame: Frame) -> Agreement:
         """
-        Take one picture.
+        Take one image.
 
         :raises EngineError: an engine failed.
         :raises DecoderError: outputs cannot be decoded.
         """
         (tensors, ours), (others, theirs) = (side.see(frame) for side in self._sides)
-        compare_outputs(self._meters, self._pairs, reference=tensors, other=others)
+        output_groups.compare_outputs(self._meters, self._pairs, reference=tensors, other=others)
         agreement = compare(ours, theirs, threshold=self._threshold)
         self._agreements.append((agreement, float(max(frame.width, frame.height))))
         self._worst.append(Comparison(name, frame, ours, theirs, agreement))
         self._worst.sort(key=lambda each: _badness(each.agreement), reverse=True)
-        del self._worst[SHOWN_PICTURES:]
+        del self._worst[SHOWN_IMAGES:]
         return agreement
 
     def verdict(self) -> GateVerdict:
         """
         Judge what was seen.
 
-        :raises ConfigurationError: there was no picture, or the reference sees nothing in them.
+        :raises ConfigurationError: there was no image, or the reference sees nothing in them.
         """
         total = Agreement()
         for agreement, _ in self._agreements:
@@ -213,28 +214,25 @@ class Gate:
         notes = (*self._not_compared(groups), *_too_few(checks))
         return GateVerdict(
             precision=self._precision,
-            pictures=len(self._agreements),
+            images=len(self._agreements),
             checks=checks,
             groups=groups,
             agreement=total,
-            problems=tuple(check.sentence() for check in checks if not check.passed),
             worst=tuple(self._worst),
             notes=notes,
         )
 
     def _require_content(self, total: Agreement) -> None:
         if not self._agreements:
-            raise ConfigurationError('the gate', ['got no picture, expected some'])
+            raise ConfigurationError('the gate', ['got no image, expected some'])
         if self._tasks & {'detections', 'keypoints', 'classes'} and not total.reference:
-            raise ConfigurationError(
-                'the gate',
-                [
-                    f'the reference sees nothing in {len(self._agreements)} pictures, so they '
-                    'prove nothing; give pictures of what the model is for'
-                ],
+            problem = (
+                f'the reference sees nothing in {len(self._agreements)} images, so they prove '
+                'nothing; give images that show objects of the model'
             )
+            raise ConfigurationError('the gate', [problem])
 
-    def _not_compared(self, groups: Iterable[GroupFigures]) -> Iterator[str]:
+    def _not_compared(self, groups: Iterable[output_groups.GroupFigures]) -> Iterator[str]:
         measured = {each.output for each in groups}
         for name in self._outputs:
             why = 'has no counterpart of its shape'
@@ -243,7 +241,7 @@ class Gate:
             if name not in measured:
                 yield f'output {name!r} {why}; it was judged by what is decoded from it'
 
-    def _check_groups(self, groups: Iterable[GroupFigures]) -> Iterable[LimitCheck]:
+    def _check_groups(self, groups: Iterable[output_groups.GroupFigures]) -> Iterable[LimitCheck]:
         limits = self._limits['outputs']
         for group in groups:
             subject = f'output {group.output!r}, {group.group}'
@@ -305,12 +303,12 @@ def _too_few(checks: Iterable[LimitCheck]) -> Iterator[str]:
         those = [each for each in weak if (each.subject, each.unit) == (subject, unit)]
         yield (
             f'{subject}: {max(each.of or 0 for each in those)} {unit} are too few for '
-            f'{", ".join(each.name for each in those)}, a single one breaks the limit; give '
-            f'pictures with {max(each.needed for each in those)} {unit} or more'
+            f'{", ".join(each.name for each in those)}: a single one breaks the limit; give '
+            f'images with {max(each.needed for each in those)} {unit} or more'
         )
 
 
 def _badness(agreement: Agreement) -> tuple[float, ...]:
-    wrong = agreement.lost + agreement.invented + agreement.class_flips
-    points = agreement.keypoints_lost + agreement.keypoints_invented
+    wrong = agreement.missed + agreement.false_positives + agreement.class_flips
+    points = agreement.keypoints_missed + agreement.keypoints_false
     return wrong, points, agreement.mask_share, agreement.keypoint_px, 1 - agreement.worst_iou

@@ -1,12 +1,19 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The limits of the gate: those of ``thresholds.yaml``, unless the manifest has its own."""
+"""
+The figures by which the gate judges results, and their limits.
+
+The limits are those of ``thresholds.yaml``, unless the manifest has its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import yaml
@@ -15,6 +22,7 @@ from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.contract.fields import shown
+from edge_perception.tooling.gate.agreement import Agreement
 
 FILE = Path(__file__).with_name('thresholds.yaml')
 # Of these the limit is the least that passes, of all others the most.
@@ -40,9 +48,9 @@ def limits_for(manifest: ModelManifest, precision: str) -> Limits:
     problems = list(_mistakes(manifest.gate, standard))
     if problems:
         raise ManifestError(manifest.name, problems)
-    wishes = manifest.gate.get(precision, {})
+    own = manifest.gate.get(precision, {})
     return {
-        task: {name: float(wishes.get(name, limit)) for name, limit in limits.items()}
+        task: {name: float(own.get(name, limit)) for name, limit in limits.items()}
         for task, limits in standard[precision].items()
     }
 
@@ -52,9 +60,9 @@ def passes(name: str, value: float, limit: float) -> bool:
     return value >= limit if name in AT_LEAST else value <= limit
 
 
-def _mistakes(wishes: Mapping[str, Any], standard: Mapping[str, Limits]) -> list[str]:
+def _mistakes(gate: Mapping[str, Any], standard: Mapping[str, Limits]) -> list[str]:
     problems = []
-    for precision, limits in wishes.items():
+    for precision, limits in gate.items():
         if precision not in standard:
             problems.append(f'gate: got {shown(precision)}, expected one of {", ".join(standard)}')
             continue
@@ -69,3 +77,71 @@ def _mistakes(wishes: Mapping[str, Any], standard: Mapping[str, Limits]) -> list
             elif isinstance(limit, bool) or not isinstance(limit, (int, float)):
                 problems.append(f'gate.{precision}.{name}: got {shown(limit)}, expected a number')
     return problems
+
+
+# One for each image, with its longer side in pixels.
+Agreements = list[tuple[Agreement, float]]
+Measure = Callable[[Agreement, Agreements], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """
+    How many of a kind there are over all images, as a share of another kind.
+
+    :param name: of a count of ``Agreement``.
+    :param of: of the count that it is a share of.
+    :param unit: what is counted, in words.
+    """
+
+    name: str
+    of: str
+    unit: str = 'objects'
+
+    def parts(self, total: Agreement) -> tuple[int, int]:
+        """Return how many there are, and of how many."""
+        return getattr(total, self.name), getattr(total, self.of)
+
+    def __call__(self, total: Agreement, _: Agreements) -> float:
+        """Return the share; where there is nothing to be a share of, the count."""
+        count, of = self.parts(total)
+        return count / max(1, of)
+
+
+def _typical(name: str, *, per_side: bool = False) -> Measure:
+    """Return the median over the images of the worst in each."""
+
+    def measure(total: Agreement, each: Agreements) -> float:
+        counted = [row for row in each if row[0].matched or not total.matched]
+        return float(median(getattr(a, name) / (side if per_side else 1) for a, side in counted))
+
+    return measure
+
+
+MEASURES: dict[str, dict[str, Measure]] = {
+    'detections': {
+        'missed': Share('missed', 'reference'),
+        'false_positives': Share('false_positives', 'reference'),
+        'class_flips': Share('class_flips', 'matched'),
+        'iou': _typical('worst_iou'),
+        'score_drift': _typical('score_drift'),
+    },
+    'keypoints': {
+        'missed': Share('missed', 'reference'),
+        'false_positives': Share('false_positives', 'reference'),
+        'keypoints_missed': Share('keypoints_missed', 'keypoints', 'keypoints'),
+        'keypoints_false': Share('keypoints_false', 'keypoints', 'keypoints'),
+        'keypoint_share': _typical('keypoint_px', per_side=True),
+    },
+    'classes': {
+        'class_flips': Share('class_flips', 'reference', 'images'),
+        'score_drift': _typical('score_drift'),
+    },
+    'mask': {'mask_share': _typical('mask_share')},
+    'poses': {
+        'poses_missed': Share('poses_missed', 'poses'),
+        'poses_false': Share('poses_false', 'poses'),
+        'position_share': _typical('position_share'),
+        'rotation_deg': _typical('rotation_deg'),
+    },
+}

@@ -1,16 +1,18 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How much noise each layer of a network adds to the outputs when it alone is computed in 8 bits.
+The layers of an ONNX graph, and the noise each adds to the outputs when it alone is quantized.
 
-A layer is imitated in float: its weights are rounded to 8 bits by channel, and its input and its
-output go through QuantizeLinear and DequantizeLinear with the ranges that were seen.
+A quantized layer is imitated in float: its weights are rounded to INT8 by channel, and its input
+and its output go through QuantizeLinear and DequantizeLinear with the ranges that were seen.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,55 @@ import numpy as np
 
 from edge_perception.contract import Tensors
 from edge_perception.tooling.building.simplify import library
-from edge_perception.tooling.quantization.layers import Layers
 
-LEVELS = 255  # between the two ends of 8 bits
+LEVELS = 255  # between the two ends of INT8
+# Where the multiplications are: what is worth being quantized.
+HEAVY = frozenset({'Conv', 'ConvTranspose', 'Gemm', 'MatMul'})
+
 Measure = Callable[[list[dict[str, Any]]], float]
+
+
+class Layers:
+    """
+    Nodes of a graph by what they do.
+
+    :param graph: of a simplified ONNX: nodes are named, and stand in the order of computation.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        self.nodes: Sequence[Any] = list(graph.node)
+        self.heavy = [node for node in self.nodes if node.op_type in HEAVY]
+        self._weights = {each.name for each in graph.initializer}
+        self._readers: Mapping[str, list[Any]] = defaultdict(list)
+        for node in self.nodes:
+            for name in node.input:
+                self._readers[name].append(node)
+
+    def head(self) -> list[str]:
+        """
+        Return the names of the nodes behind the last heavy ones, where boxes and scores meet.
+
+        They cost little, and one scale for boxes (0 to 640) and scores (0 to 1) makes every score
+        zero, so they stay in float.
+        """
+        leads_on: set[str] = set()  # tensors from which a heavy node is reached
+        head = []
+        for node in reversed(self.nodes):
+            if node.op_type in HEAVY or leads_on.intersection(node.output):
+                leads_on.update(node.input)
+            else:
+                head.append(node.name)
+        return head[::-1]
+
+    def layer(self, heavy: Any) -> list[str]:
+        """Return a heavy node and what is computed from it alone: its activation."""
+        names, tensors = [heavy.name], set(heavy.output)
+        for node in self.nodes:
+            inputs = [name for name in node.input if name and name not in self._weights]
+            if inputs and tensors.issuperset(inputs) and node.op_type not in HEAVY:
+                names.append(node.name)
+                tensors.update(node.output)
+        return names
 
 
 def layer_noise(
@@ -79,7 +126,7 @@ def _ranges(
 
 
 def _imitate(onnx: Any, graph: Any, heavy: Any, ranges: dict[str, tuple[float, float]]) -> None:
-    """Change a graph so that one layer of it is computed as in 8 bits."""
+    """Change a graph so that one layer of it is computed as in INT8."""
     nodes = list(graph.node)
     place = next(index for index, node in enumerate(nodes) if node.name == heavy.name)
     node = nodes[place]
@@ -101,7 +148,7 @@ def _imitate(onnx: Any, graph: Any, heavy: Any, ranges: dict[str, tuple[float, f
 
 
 def _round(weights: Any) -> Any:
-    """Return weights as 8 bits hold them, one scale for each output channel."""
+    """Return weights rounded to INT8, with one scale for each output channel."""
     largest = np.abs(weights).max(axis=tuple(range(1, weights.ndim)), keepdims=True)
     scale = np.maximum(largest, 1e-12) / (LEVELS // 2)
     return (np.rint(weights / scale) * scale).astype(weights.dtype)

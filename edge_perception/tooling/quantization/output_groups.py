@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Which numbers of the outputs belong together, and how wrong each group is.
+Divide outputs into groups of like numbers, and measure how wrong each group is.
 
 One figure over an output that holds boxes (0 to 640) and scores (0 to 1) says nothing of the
 scores: they can all be zero at 40 dB. So outputs are divided as their decoder reads them.
@@ -27,7 +27,7 @@ from edge_perception.contract import TensorSpec
 from edge_perception.contract.boxes import cell_totals
 
 SCORES = 'class scores'
-CLEAR_SHARE = 0.5  # of the best score in the picture: from there on an object may be clear
+CLEAR_SHARE = 0.5  # of the best score in the image: from there on an object may be clear
 PERFECT_DB = 200.0  # stands for no difference at all
 
 Values = npt.NDArray[np.float64]
@@ -72,7 +72,7 @@ class GroupFigures:
 
 class GroupMeter:
     """
-    Adds up the differences of one group over pictures.
+    Adds up the differences of one group over images.
 
     :param threshold: scores below it are no objects, so their classes do not matter.
     """
@@ -85,7 +85,7 @@ class GroupMeter:
         self.numbers = 0  # that were compared so far
 
     def add(self, reference: Tensor, candidate: Tensor) -> None:
-        """Take one picture."""
+        """Take one image."""
         ours, theirs = self.group.of(reference), self.group.of(candidate)
         self.numbers += ours.size
         self._signal += float(np.square(ours).sum())
@@ -147,7 +147,7 @@ def pair_outputs(
 def compare_outputs(
     meters: Sequence[GroupMeter], pairs: Mapping[str, str], *, reference: Tensors, other: Tensors
 ) -> None:
-    """Add one picture to all meters whose output both have."""
+    """Add one image to all meters whose output both have."""
     for meter in meters:
         name = meter.group.output
         if name in pairs and reference[name].shape == other[pairs[name]].shape:

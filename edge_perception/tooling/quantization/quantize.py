@@ -1,17 +1,16 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Static quantization of an ONNX to 8 bits, in the flavour that the runtime is fast with.
+Quantize an ONNX to INT8 with calibration, in the flavor that the runtime is fast with.
 
 Processors want unsigned activations and signed weights by channel (measured with ONNX Runtime 1.31
 on an x86-64 with VNNI, YOLOv8n-shaped, one thread: 40 ms, and 129 ms with signed ones, which it
 does not fuse). TensorRT takes symmetric ones only, with no quantized biases.
 
-Two things stay in float, so that the result is right without the user knowing why. The head
-behind the last convolutions: see ``Layers.head``. And layers that 8 bits cannot carry: some
-networks have layers whose channels differ so much that one scale leaves nothing of the small ones.
-They are found by quantizing each layer alone, and are left out, the worst first, until the outputs
-of the whole are near enough to those in float.
+Two things are kept in float. The head behind the last convolutions: see ``Layers.head``. And
+layers whose channels differ so much that one scale leaves nothing of the small ones. They are
+found by quantizing each layer alone, and are kept in float, the worst first, until the outputs of
+the model are near enough to those in float.
 """
 
 from __future__ import annotations
@@ -28,29 +27,28 @@ from edge_perception.contract import BuildError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.errors import in_words
 from edge_perception.tooling.building.simplify import library
 from edge_perception.tooling.building.simplify import quiet
+from edge_perception.tooling.quantization import output_groups
+from edge_perception.tooling.quantization.layer_noise import HEAVY
 from edge_perception.tooling.quantization.layer_noise import layer_noise
+from edge_perception.tooling.quantization.layer_noise import Layers
 from edge_perception.tooling.quantization.layer_noise import run
-from edge_perception.tooling.quantization.layers import HEAVY
-from edge_perception.tooling.quantization.layers import Layers
-from edge_perception.tooling.quantization.output_groups import GroupMeter
-from edge_perception.tooling.quantization.output_groups import groups_of
-from edge_perception.tooling.quantization.output_groups import PERFECT_DB
 
-WANTED_SNR_DB = 10.0  # of each group of the outputs, on calibration pictures
-TRIAL_SAMPLES = 6  # pictures on which layers are tried
+WANTED_SNR_DB = 10.0  # of each group of the outputs, on calibration images
+TRIAL_SAMPLES = 6  # images on which layers are tried
 
 Samples = Callable[[], Iterator[Tensors]]
 Progress = Callable[[str, float], object]  # what is done, and which share of it
 
 
 @dataclass(frozen=True, slots=True)
-class Flavour:
+class Flavor:
     """
     How tensors are quantized.
 
-    :param operators: those whose inputs are quantized; None: all that the runtime has in 8 bits,
+    :param operators: those whose inputs are quantized; None: all that the runtime has in INT8,
         with their outputs.
     """
 
@@ -61,10 +59,10 @@ class Flavour:
 
 
 WEIGHTED = tuple(sorted(HEAVY))
-FLAVOURS = {
-    'qdq_unsigned': Flavour('QUInt8', 'QInt8', {}),
+FLAVORS = {
+    'qdq_unsigned': Flavor('QUInt8', 'QInt8', {}),
     # Where an output is not quantized, TensorRT fuses what follows a convolution into it.
-    'qdq_symmetric': Flavour(
+    'qdq_symmetric': Flavor(
         'QInt8',
         'QInt8',
         {
@@ -94,22 +92,22 @@ def quantize(
     Write the quantized ONNX, and return what stayed in float, in words.
 
     :param source: simplified.
-    :param form: a key of ``FLAVOURS``.
-    :param full_int8: force the head and every layer into 8 bits.
+    :param form: a key of ``FLAVORS``.
+    :param full_int8: quantize the head and every layer.
     :raises BuildError: the libraries are missing, or the graph cannot be quantized.
     """
-    job = _Job(source, FLAVOURS[form], samples, manifest)
+    job = _Job(source, FLAVORS[form], samples, manifest)
     if full_int8:
         job.write(target, ())
-        return ('everything is quantized, the head as well, because that was forced',)
+        return ('everything is quantized, the head as well (--full-int8)',)
     head = job.layers.head()
     job.write(target, head)
-    notes = [f'{len(head)} operators behind the last convolutions stay in float']
+    notes = [f'{len(head)} operators behind the last convolutions are kept in float']
     if job.snr(target) < WANTED_SNR_DB:
         kept, snr = _keep_layers(job, target, head, progress)
         notes.append(
-            f'{kept} of {len(job.layers.heavy)} layers stay in float, because 8 bits lose too '
-            f'much of them; the outputs of the rest have {snr:.1f} dB on calibration pictures'
+            f'{kept} of {len(job.layers.heavy)} layers are kept in float, because INT8 loses too '
+            f'much of them; the outputs have {snr:.1f} dB SNR on calibration images'
         )
     return tuple(notes)
 
@@ -123,15 +121,15 @@ def sensitive_layers(
     progress: Progress = lambda what, share: None,
 ) -> tuple[str, ...]:
     """
-    Return the names of the nodes that had better stay in float, for quantizers of others.
+    Return the names of the nodes to keep in float, for other quantizers.
 
     As many layers as it takes if the noise of the rest adds up, but never all.
 
     :param source: simplified.
     :param wanted_db: what the outputs shall have then.
-    :raises BuildError: the libraries are missing, or none could stay in 8 bits.
+    :raises BuildError: the libraries are missing, or no layer could be quantized.
     """
-    job = _Job(source, FLAVOURS['qdq_unsigned'], samples, manifest)
+    job = _Job(source, FLAVORS['qdq_unsigned'], samples, manifest)
     noise = _ranked(job, progress)
     guess = _first_guess([each for each, _ in noise], wanted_db)
     if guess == len(noise):
@@ -153,12 +151,12 @@ def _keep_layers(
     job: _Job, target: Path, head: Sequence[str], progress: Progress
 ) -> tuple[int, float]:
     """
-    Leave layers in float, the worst first, until the outputs are good; return how many.
+    Keep the worst layers in float until the outputs are good; return how many, and the SNR.
 
-    :raises BuildError: none could stay in 8 bits.
+    :raises BuildError: no layer could be quantized.
     """
     noise = _ranked(job, progress)
-    # Sums and joins cost little, but in 8 bits they alone may lose more than is allowed.
+    # Sums and joins cost little, but in INT8 they alone may lose more than is allowed.
     for between in ((), job.between_layers()):
         kept = _first_guess([each for each, _ in noise], WANTED_SNR_DB)
         while kept < len(noise):
@@ -173,9 +171,8 @@ def _keep_layers(
 
 def _carries_none(layers: int, wanted_db: float) -> BuildError:
     return BuildError(
-        f'8 bits carry none of the {layers} layers: the outputs on calibration pictures stay '
-        f'below {wanted_db:g} dB; calibrate with more of what the camera will see, or take '
-        '--precision fp16'
+        f'INT8 failed: none of the {layers} layers keeps the output SNR above {wanted_db:g} dB on '
+        'calibration images; add images of what the camera will see, or use --precision fp16'
     )
 
 
@@ -191,16 +188,16 @@ def _first_guess(noise: Sequence[float], wanted_db: float) -> int:
 
 
 class _Job:
-    """One network that is quantized in several ways and measured against itself in float."""
+    """One model that is quantized in several ways, each compared with its outputs in float."""
 
     def __init__(
-        self, source: Path, flavour: Flavour, samples: Samples, manifest: ModelManifest
+        self, source: Path, flavor: Flavor, samples: Samples, manifest: ModelManifest
     ) -> None:
         self._source = source
-        self._flavour = flavour
+        self._flavor = flavor
         self._samples = samples
         self._manifest = manifest
-        self._quantization = _quantization()
+        self._quantization = library('onnxruntime.quantization')
         self.layers = Layers(library('onnx').load(str(source)).graph)
         if not self.layers.heavy:
             raise BuildError(f'{source.name}: has no convolution, so there is nothing to quantize')
@@ -224,12 +221,12 @@ class _Job:
                     str(target),
                     _reader(self._quantization, self._samples()),
                     quant_format=self._quantization.QuantFormat.QDQ,
-                    activation_type=kinds[self._flavour.activations],
-                    weight_type=kinds[self._flavour.weights],
+                    activation_type=kinds[self._flavor.activations],
+                    weight_type=kinds[self._flavor.weights],
                     per_channel=True,
-                    op_types_to_quantize=self._flavour.operators,
+                    op_types_to_quantize=self._flavor.operators,
                     nodes_to_exclude=list(excluded),
-                    extra_options=dict(self._flavour.options),
+                    extra_options=dict(self._flavor.options),
                 )
         except OSError as error:
             raise BuildError(
@@ -238,11 +235,11 @@ class _Job:
         except BuildError:
             raise
         except Exception as error:
-            words = ' '.join(str(error).split())[:300]
+            words = in_words(error)[:300]
             raise BuildError(f'{self._source.name}: cannot be quantized: {words}') from error
 
     def noise(self) -> Iterator[float]:
-        """Give the noise of each heavy layer on the trial pictures, as noise over signal."""
+        """Give the noise of each heavy layer on the trial images, as noise over signal."""
         return layer_noise(self._source, self.layers, self._trials, measure=self._worst)
 
     def between_layers(self) -> list[str]:
@@ -257,24 +254,23 @@ class _Job:
     def _worst(self, outputs: list[dict[str, Any]]) -> float:
         first = self._expected[0]
         specs = [TensorSpec(name, tensor.shape, tensor.dtype) for name, tensor in first.items()]
-        meters = [GroupMeter(group) for group in groups_of(self._manifest, specs)]
+        meters = [
+            output_groups.GroupMeter(group)
+            for group in output_groups.groups_of(self._manifest, specs)
+        ]
         for expected, got in zip(self._expected, outputs):
             for meter in meters:
                 meter.add(expected[meter.group.output], got[meter.group.output])
         # Of finished objects no number has its place; these only the gate can judge.
-        return min((meter.figures().snr_db for meter in meters), default=PERFECT_DB)
-
-
-def _quantization() -> Any:
-    return library('onnxruntime.quantization')
+        return min((meter.figures().snr_db for meter in meters), default=output_groups.PERFECT_DB)
 
 
 def _reader(quantization: Any, samples: Iterator[Tensors]) -> Any:
     """Return the samples as the quantizer asks for them, one at a time."""
+    copies = ({name: tensor.copy() for name, tensor in each.items()} for each in samples)
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> Any:
-            sample = next(samples, None)
-            return None if sample is None else {k: v.copy() for k, v in sample.items()}
+            return next(copies, None)
 
     return Reader()

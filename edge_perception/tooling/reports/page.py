@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import html
@@ -38,40 +37,22 @@ def page(
     :param images: caption and JPEG; below the plots.
     :param notes: paragraphs below the table.
     """
-    figures = [f'<figure>{svg}<figcaption>{html.escape(c)}</figcaption></figure>'
-               for c, svg in plots.items()]  # fmt: skip
-    for caption, jpeg in images:
-        words = html.escape(caption)
-        image = f'<img alt="{words}" src="{embedded(jpeg)}">'
-        figures.append(f'<figure>{image}<figcaption>{words}</figcaption></figure>')
-    paragraphs = ''.join(f'<p>{html.escape(note)}</p>\n' for note in notes)
-    return document(title, facts_table(rows) + paragraphs + '\n'.join(figures))
-
-
-def document(title: str, body: str, *, style: str = '') -> str:
-    """
-    Return a whole HTML file.
-
-    :param body: HTML below the title.
-    :param style: CSS in addition to that of all reports.
-    """
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{html.escape(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n<body>\n'
-        f'<h1>{html.escape(title)}</h1>\n{body}\n</body>\n</html>\n'
-    )
-
-
-def facts_table(rows: Iterable[tuple[str, str]]) -> str:
-    """Return name and value of each row as HTML."""
-    lines = (
+    table = ''.join(
         f'<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>\n'
         for name, value in rows
     )
-    return f'<table>\n{"".join(lines)}</table>\n'
-
-
-def embedded(jpeg: bytes) -> str:
-    """Return a JPEG as an address that needs no other file."""
-    return 'data:image/jpeg;base64,' + base64.b64encode(jpeg).decode('ascii')
+    paragraphs = ''.join(f'<p>{html.escape(note)}</p>\n' for note in notes)
+    figures = [f'<figure>{svg}<figcaption>{html.escape(c)}</figcaption></figure>'
+               for c, svg in plots.items()]  # fmt: skip
+    for caption, jpeg in images:
+        data, words = base64.b64encode(jpeg).decode('ascii'), html.escape(caption)
+        image = f'<img alt="{words}" src="data:image/jpeg;base64,{data}">'
+        figures.append(f'<figure>{image}<figcaption>{words}</figcaption></figure>')
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n'
+        f'<h1>{html.escape(title)}</h1>\n<table>\n{table}</table>\n{paragraphs}'
+        + '\n'.join(figures)
+        + '\n</body>\n</html>\n'
+    )

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_perception.models.atomic_files import replacing
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract.user_files import replacing
+from edge_perception.contract.user_files import write_whole
+from edge_perception.contract.user_files import writing
 from edge_perception.simulation.scoring import Score
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.reports.annotated_images import AnnotatedImages
@@ -53,8 +54,8 @@ def write_score(
     report = page(title=title, rows=rows, plots=plots, images=shown, notes=notes)
     files['report.html'] = report.encode()
     for name, data in files.items():
-        with replacing(folder / name) as temporary, writing(folder / name):
-            temporary.write_bytes(data)
+        with writing(folder / name):
+            write_whole(folder / name, data)
         say(str(folder / name))
     if score.images:
         _write_video(folder / 'video.mp4', images, say)

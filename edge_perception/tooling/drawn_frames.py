@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes drawn pictures and videos into a folder, whole or not at all, and never onto a source."""
+"""Write drawn images and videos into a folder, whole or not at all, and never over a source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from contextlib import ExitStack
+from itertools import chain
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ import cv2
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract.types import UInt8Array
-from edge_perception.models.atomic_files import replacing
-from edge_perception.models.atomic_files import writing
+from edge_perception.contract.user_files import replacing
+from edge_perception.contract.user_files import write_whole
+from edge_perception.contract.user_files import writing
 from edge_perception.runtime.drawing import CODEC
 from edge_perception.tooling.frame_sources import Source
 
@@ -29,11 +32,12 @@ def plan(folder: Path, sources: Sequence[Source]) -> dict[Source, Path]:
 
     :raises ConfigurationError: a source would be overwritten.
     """
-    taken: set[Path] = set()
     planned: dict[Source, Path] = {}
     for source in sources:
-        planned[source] = _free(folder / _name(source), taken)
-        taken.add(planned[source])
+        path = folder / _name(source)
+        others = (path.with_name(f'{path.stem}-{n}{path.suffix}') for n in count(2))
+        free = (each for each in chain([path], others) if each not in planned.values())
+        planned[source] = next(free)
     files = {source.file.resolve() for source in sources if source.file is not None}
     problems = [
         f'would overwrite the source {path}, expected another folder'
@@ -47,7 +51,7 @@ def plan(folder: Path, sources: Sequence[Source]) -> dict[Source, Path]:
 
 class DrawnFrames:
     """
-    Takes the pictures of one source; the file is in its place when ``finishing`` ends.
+    Takes the images of one source; the file is in its place when ``finishing`` ends.
 
     :param every: which frames of a video come, so that it keeps its speed.
     """
@@ -69,31 +73,30 @@ class DrawnFrames:
                 if self._video is not None:
                     self._video.release()
 
-    def add(self, picture: UInt8Array) -> None:
+    def add(self, image: UInt8Array) -> None:
         """
-        Take a picture.
+        Take an image.
 
         :raises ConfigurationError: it cannot be written.
         """
         if not self._source.moving:
-            self._add_image(picture)
+            self._add_image(image)
             return
         if self._video is None:
             temporary = self._files.enter_context(replacing(self._path))
-            height, width = picture.shape[:2]
+            height, width = image.shape[:2]
             codec = cv2.VideoWriter.fourcc(*CODEC)
             rate = self._source.rate / self._every
             self._video = cv2.VideoWriter(str(temporary), codec, rate, (width, height))
             if not self._video.isOpened():
-                raise ConfigurationError(
-                    str(self._path), [f'OpenCV cannot write a video of {width}x{height} here']
-                )
-        self._video.write(picture)
+                problem = f'OpenCV cannot write a video of {width}x{height} here'
+                raise ConfigurationError(str(self._path), [problem])
+        self._video.write(image)
 
-    def _add_image(self, picture: UInt8Array) -> None:
-        _, data = cv2.imencode(self._path.suffix, picture)
-        with replacing(self._path) as temporary, writing(self._path):
-            temporary.write_bytes(data.tobytes())
+    def _add_image(self, image: UInt8Array) -> None:
+        _, data = cv2.imencode(self._path.suffix, image)
+        with writing(self._path):
+            write_whole(self._path, data.tobytes())
 
 
 def _name(source: Source) -> str:
@@ -103,11 +106,3 @@ def _name(source: Source) -> str:
         return source.file.stem + '.mp4'
     jpeg = source.file.suffix.lower() in JPEG_SUFFIXES
     return source.file.stem + (source.file.suffix if jpeg else '.png')
-
-
-def _free(path: Path, taken: set[Path]) -> Path:
-    candidate, number = path, 1
-    while candidate in taken:
-        number += 1
-        candidate = path.with_name(f'{path.stem}-{number}{path.suffix}')
-    return candidate

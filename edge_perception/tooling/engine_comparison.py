@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""``run --engine all``: the same frames on every engine, side by side."""
+"""Show the same frames to every engine, and compare what each makes of them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
-import json
 from statistics import median
 from typing import Any
 
-import click
-from rich.console import Console
-from rich.text import Text
-
-from edge_perception.cli.output.failures import say
-from edge_perception.cli.output.reporters import loading
-from edge_perception.cli.output.tables import new_table
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
@@ -35,7 +27,10 @@ from edge_perception.tooling.frame_sources import Source
 from edge_perception.tooling.gate.agreement import Agreement
 from edge_perception.tooling.gate.agreement import compare
 from edge_perception.tooling.gate.agreement import generous
-from edge_perception.tooling.progress import result_console
+from edge_perception.tooling.notes import say
+from edge_perception.tooling.progress import loading
+from edge_perception.tooling.variants import REFERENCE_ENGINE
+from edge_perception.tooling.variants import told
 
 NS_PER_MS = 1e6
 
@@ -57,6 +52,20 @@ class Column:
     infer_ms: list[float] = field(default_factory=list)
     found: int = 0
     agreement: Agreement | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            'engine': self.engine,
+            'artifact': self.artifact,
+            'precision': self.precision,
+            'device': self.device,
+            'trouble': self.trouble,
+            'frames': len(self.infer_ms),
+            'infer_ms_p50': round(median(self.infer_ms), 3) if self.infer_ms else None,
+            'found': self.found,
+            'against_first': asdict(self.agreement) if self.agreement else None,
+        }
 
 
 @dataclass
@@ -83,15 +92,14 @@ class Frames:
                     self.unreadable.append(source)
 
 
-def compare_engines(host: PluginHost, request: Request, frames: Frames, *, as_json: bool) -> bool:
+def compare_engines(host: PluginHost, request: Request, frames: Frames) -> list[Column]:
     """
-    Print what every engine makes of the frames, and return whether any could.
+    Show the frames to every engine, and return what each made of them.
 
     The first engine that works is what the others are compared with, ONNX Runtime before others.
     """
-    names = [each.name for each in engines_for(host, AUTO)]
-    names.sort(key=lambda name: name != 'onnxruntime')
-    columns = [Column(name) for name in names]
+    columns = [Column(each.name) for each in engines_for(host, AUTO)]
+    columns.sort(key=lambda column: column.engine != REFERENCE_ENGINE)
     reference: list[Perception] | None = None
     for column in columns:
         try:
@@ -99,19 +107,14 @@ def compare_engines(host: PluginHost, request: Request, frames: Frames, *, as_js
                 assembled = assemble(host, replace(request, engine=column.engine))
             seen = _run(assembled, frames, column)
         except EdgePerceptionError as error:
-            column.trouble = ' '.join(sentence for _, sentence in error.sentences())
+            column.trouble = told(error)
             continue
-        if reference is None:
-            reference = seen
+        reference = reference or seen
         threshold = assembled.selection.score_threshold
         column.agreement = Agreement()
         for one, other in zip(reference, seen):
             column.agreement = column.agreement.merged(compare(one, other, threshold=threshold))
-    if as_json:
-        click.echo(json.dumps([_values(column) for column in columns], indent=2))
-    else:
-        _print(result_console(), columns)
-    return reference is not None
+    return columns
 
 
 def _run(assembled: Assembled, frames: Frames, column: Column) -> list[Perception]:
@@ -135,54 +138,3 @@ def _count(perception: Perception, threshold: float) -> int:
     if perception.detections is not None:
         return int((perception.detections.score >= threshold).sum())
     return len(perception.keypoints) if perception.keypoints is not None else 1
-
-
-def _values(column: Column) -> dict[str, Any]:
-    times = column.infer_ms
-    return {
-        'engine': column.engine,
-        'artifact': column.artifact,
-        'precision': column.precision,
-        'device': column.device,
-        'trouble': column.trouble,
-        'frames': len(times),
-        'infer_ms_p50': round(median(times), 3) if times else None,
-        'found': column.found,
-        'against_first': asdict(column.agreement) if column.agreement else None,
-    }
-
-
-def _print(console: Console, columns: Sequence[Column]) -> None:
-    table = new_table('engine', 'artifact', 'on', 'infer', 'found', 'against the first')
-    for column in columns:
-        if column.trouble:
-            continue
-        on = ' '.join(filter(None, (column.precision, column.device)))
-        infer = f'{median(column.infer_ms):.1f} ms' if column.infer_ms else ''
-        cells = (column.engine, column.artifact, on, infer, str(column.found), _words(column))
-        table.add_row(*map(Text, cells))
-    console.print(table)
-    for column in columns:
-        if column.trouble:
-            console.print(Text(f'{column.engine}: {column.trouble}'), soft_wrap=True)
-
-
-def _words(column: Column) -> str:
-    agreement = column.agreement
-    if agreement is None or not column.infer_ms:
-        return ''
-    figures = [
-        f'{agreement.lost} lost' if agreement.lost else '',
-        f'{agreement.invented} invented' if agreement.invented else '',
-        f'{agreement.class_flips} of another class' if agreement.class_flips else '',
-        f'boxes {agreement.box_px:.2f} px' if agreement.box_px else '',
-        f'scores {agreement.score_drift:.4f}' if agreement.score_drift else '',
-        f'{agreement.keypoints_lost} keypoints lost' if agreement.keypoints_lost else '',
-        f'{agreement.keypoints_invented} keypoints invented'
-        if agreement.keypoints_invented
-        else '',
-        f'keypoints {agreement.keypoint_px:.2f} px' if agreement.keypoint_px else '',
-        f'mask {agreement.mask_share:.2%}' if agreement.mask_share else '',
-        f'position {agreement.position_share:.2%}' if agreement.position_share else '',
-    ]
-    return ', '.join(filter(None, figures)) or 'equal'
