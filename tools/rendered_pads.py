@@ -13,13 +13,13 @@ import numpy as np
 from edge_perception.simulation import views
 from edge_perception.simulation.rendering import scenes
 from edge_perception.simulation.rendering import textures
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 
 COUNT = 20
 
 
 def rendered_pads(
-    *, seed: int, camera: Camera | None = None
+    *, seed: int, camera: PinholeCamera | None = None
 ) -> Iterator[tuple[views.View, scenes.Rendered]]:
     """Render pads as the model is trained to see them, without an end; None draws the lens."""
     draws = np.random.default_rng(seed)

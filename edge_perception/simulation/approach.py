@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.pinhole import Floats
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.views import orientation
 from edge_perception.simulation.views import View
 
@@ -40,7 +40,7 @@ class Approach:
 
     def __init__(
         self,
-        camera: Camera,
+        camera: PinholeCamera,
         *,
         duration: float = 20.0,
         start: float = 8.8,

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.pinhole import Floats
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 
 # Meters from the camera to the center of a pad with a side of 1 m; log-uniform, so that every
 # doubling of the distance is as frequent as any other.
@@ -48,7 +48,7 @@ class View:
     :param side: of the pad in meters.
     """
 
-    camera: Camera
+    camera: PinholeCamera
     rotation: Floats
     position: Floats
     side: float = 1.0
@@ -92,7 +92,7 @@ def orientation(*, tilt: float, direction: float, yaw: float) -> Floats:
     return np.asarray(cv2.Rodrigues(axis)[0] @ facing @ cv2.Rodrigues(about_z)[0], np.float64)
 
 
-def sample_view(random: np.random.Generator, *, camera: Camera | None = None) -> View:
+def sample_view(random: np.random.Generator, *, camera: PinholeCamera | None = None) -> View:
     """
     Draw a view of a pad of 1 m.
 
@@ -115,9 +115,9 @@ def sample_view(random: np.random.Generator, *, camera: Camera | None = None) ->
             return view
 
 
-def sample_camera(random: np.random.Generator) -> Camera:
+def sample_camera(random: np.random.Generator) -> PinholeCamera:
     """Draw a lens."""
-    return Camera.from_field_of_view(
+    return PinholeCamera.from_field_of_view(
         FIELD_OF_VIEW, distortion=(random.uniform(*K1), random.uniform(*K2), 0.0, 0.0, 0.0)
     )
 
@@ -145,7 +145,7 @@ def inside(view: View) -> float:
     return float(weight[visible].sum() / weight.sum())
 
 
-def _sample_bearing(random: np.random.Generator, camera: Camera) -> Floats:
+def _sample_bearing(random: np.random.Generator, camera: PinholeCamera) -> Floats:
     share = random.uniform(-BEYOND_BORDER, 1 + BEYOND_BORDER, 2)
     pixel = share * (camera.width, camera.height) - 0.5
     # Beyond the border a lens with barrel distortion folds back: no distortion there.

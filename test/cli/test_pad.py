@@ -26,7 +26,7 @@ from edge_perception.models.request import Request
 from edge_perception.pose import object_width
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
 from edge_perception.tooling import pad_model
@@ -184,7 +184,7 @@ def distances() -> Callable[[str, float], list[tuple[float, float]]]:
     pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
 
     def measure(model: str, size: float) -> list[tuple[float, float]]:
-        camera = Camera.from_field_of_view(FIELD_OF_VIEW)
+        camera = PinholeCamera.from_field_of_view(FIELD_OF_VIEW)
         way = Approach(camera, start=8.8 * size, end=0.9 * size, side=size)
         render = QuickRenderer(camera, side=size, seed=1)
         request = Request(model=model, engine='onnxruntime')

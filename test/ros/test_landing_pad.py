@@ -17,7 +17,7 @@ from vision_msgs.msg import Detection3DArray
 from edge_perception.ros.output.image_messages import image_message
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.nodes.rendered_camera import camera_info_message
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
 from edge_perception.tooling.pad_model import MODEL
@@ -62,7 +62,7 @@ def test_a_pad_of_another_size_has_its_name_and_its_distance(node, tmp_path):
     images = here.start()
     for each in (poses, objects, infos):
         each.wait(here.node)
-    camera = Camera.from_field_of_view(FIELD_OF_VIEW)
+    camera = PinholeCamera.from_field_of_view(FIELD_OF_VIEW)
     view = Approach(camera, start=8.8 * SIZE, end=0.9 * SIZE, side=SIZE).view(12.0)
     header = Header(stamp=here.now(), frame_id='camera_optical_frame')
     infos.publish(camera_info_message(camera, header=header))

@@ -11,10 +11,10 @@ import pytest
 from edge_perception.simulation import views
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 
-CAMERA = Camera.from_field_of_view(views.FIELD_OF_VIEW)
+CAMERA = PinholeCamera.from_field_of_view(views.FIELD_OF_VIEW)
 SEEDS = range(20)
 
 
@@ -110,6 +110,6 @@ def test_pictures_differ_by_noise_only(render):
 
 
 def test_a_lens_with_distortion_is_refused():
-    camera = Camera.from_field_of_view(70, distortion=(-0.1, 0.0, 0.0, 0.0, 0.0))
+    camera = PinholeCamera.from_field_of_view(70, distortion=(-0.1, 0.0, 0.0, 0.0, 0.0))
     with pytest.raises(ValueError, match='expected none'):
         QuickRenderer(camera)

@@ -34,7 +34,7 @@ from edge_perception.simulation.faults import KINDS
 from edge_perception.simulation.nodes.fault_injector import FaultInjector
 from edge_perception.simulation.nodes.rendered_camera import camera_info_message
 from edge_perception.simulation.pose_errors import pose_error
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
 from edge_perception.testing import FakeClock
@@ -44,7 +44,7 @@ from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
 
-CAMERA = Camera.from_field_of_view(FIELD_OF_VIEW)
+CAMERA = PinholeCamera.from_field_of_view(FIELD_OF_VIEW)
 IMAGES, FIRST, COUNT = 9, 3, 4
 HIT = range(FIRST, FIRST + COUNT)
 PERIOD_MS = 33.0

@@ -14,7 +14,7 @@ from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering import textures
 from edge_perception.simulation.rendering.effects import Effects
 from edge_perception.simulation.rendering.effects import Occluder
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.renderer import Ground
 from edge_perception.simulation.rendering.renderer import Patch
 from edge_perception.simulation.rendering.renderer import Renderer
@@ -37,7 +37,7 @@ def plain_scene(**effects) -> Scene:
 def view_of(
     *, distance=2.0, tilt=30.0, yaw=70.0, distortion=CURVED, at=(0.05, -0.1), direction=1.0
 ) -> View:
-    camera = Camera.from_field_of_view(70, distortion=distortion)
+    camera = PinholeCamera.from_field_of_view(70, distortion=distortion)
     ray = np.array([*at, 1.0])
     return View(
         camera=camera,
@@ -126,7 +126,7 @@ def test_what_is_in_the_way_hides_keypoints_and_area():
 
 
 def test_a_pad_half_outside_of_the_picture_counts_as_half():
-    x = 320.5 / Camera.from_field_of_view(70).focal
+    x = 320.5 / PinholeCamera.from_field_of_view(70).focal
     view = view_of(distance=3.0, tilt=0, yaw=0, at=(x, 0.0), distortion=(0.0,) * 5)
     rendered = render(plain_scene(), view, random=random())
     assert rendered.visible == pytest.approx(0.5, abs=0.05)
@@ -164,7 +164,7 @@ def test_motion_blurs_along_its_direction_only():
 
 def test_views_have_the_promised_distribution():
     draws = np.random.default_rng(1)
-    camera = Camera.from_field_of_view(70)
+    camera = PinholeCamera.from_field_of_view(70)
     drawn = [views.sample_view(draws, camera=camera) for _ in range(400)]
     distance = np.log([view.distance for view in drawn])
     tilt = [math.degrees(math.acos(-view.rotation[2, 2])) for view in drawn]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.tooling.benchmark.synthetic_network import size_to_rate
 from tools.model_folders import model_folder
 from tools.rendered_pads import rendered_pads
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENGINE = 'onnxruntime'
 THREADS = 1
 # All images are taken with it, or pass for it.
-LENS = Camera(width=640, height=480)
+LENS = PinholeCamera(width=640, height=480)
 PAD_SEED = 7
 IMAGES = 20
 DATA_VARIABLE = 'EDGE_PERCEPTION_SHARED_DATA'

@@ -33,8 +33,8 @@ from edge_perception.simulation import views
 from edge_perception.simulation.rendering import distractors
 from edge_perception.simulation.rendering import scenes
 from edge_perception.simulation.rendering import textures
-from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.pinhole import Floats
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.renderer import Renderer
 from edge_perception.simulation.rendering.scenes import Rendered
 from edge_perception.simulation.views import View
@@ -96,7 +96,7 @@ def rendered(
         yield view, scenes.render(scene, view, random=random, renderer=renderer)
 
 
-def intrinsics_of(camera: Camera) -> Intrinsics:
+def intrinsics_of(camera: PinholeCamera) -> Intrinsics:
     """Return what the CameraInfo of a rendered camera says."""
     return Intrinsics.from_camera_info(
         width=camera.width,
@@ -186,7 +186,7 @@ def evaluate_negatives(finder: Finder, count: int, data: Path | None) -> dict[st
             _count(result, source, finding)
     for source, picture in photographs(data) if data else ():
         height, width = picture.shape[:2]
-        camera = Camera.from_field_of_view(views.FIELD_OF_VIEW, width=width, height=height)
+        camera = PinholeCamera.from_field_of_view(views.FIELD_OF_VIEW, width=width, height=height)
         _count(result, source, finder.find(picture, intrinsics_of(camera)))
     return result
 

@@ -26,8 +26,8 @@ from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.gazebo import grounds as gazebo_grounds
 from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering import distractors
-from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.pinhole import Floats
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.views import FIELD_OF_VIEW
 
 # Simulator to the template of its worlds, and how it names the systems that a world loads. Gazebo
@@ -94,9 +94,9 @@ class World:
             raise ValueError(f'pad size: got {self.pad_size:g}, expected {expected}')
 
     @property
-    def camera(self) -> Camera:
+    def camera(self) -> PinholeCamera:
         """The lens of both cameras."""
-        return Camera.from_field_of_view(FIELD_OF_VIEW)
+        return PinholeCamera.from_field_of_view(FIELD_OF_VIEW)
 
     def waypoints(self) -> list[tuple[float, Floats, Floats]]:
         """

@@ -25,7 +25,7 @@ from edge_perception.simulation.matching import Box
 from edge_perception.simulation.matching import FoundObject
 from edge_perception.simulation.matching import Placement
 from edge_perception.simulation.matching import TrueObject
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.views import inside
 from edge_perception.simulation.views import View
 
@@ -99,7 +99,7 @@ def true_pose(pose: Placement, *, info: CameraInfo | None, object_size: float) -
     if info is None:
         return TrueObject(pose=pose)
     view = View(
-        camera=Camera(width=info.width, height=info.height, focal=float(info.k[0])),
+        camera=PinholeCamera(width=info.width, height=info.height, focal=float(info.k[0])),
         rotation=rotation_matrix(pose.orientation),
         position=np.array(pose.position),
         side=object_size,

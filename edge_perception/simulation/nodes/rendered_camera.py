@@ -41,7 +41,7 @@ from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.nodes.camera_sources import open_pictures
 from edge_perception.simulation.nodes.camera_sources import PictureSource
 from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.rendering.pinhole import Camera
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.views import FIELD_OF_VIEW
 from edge_perception.simulation.views import View
@@ -104,7 +104,7 @@ class RenderedCamera(Node):
         config = parse_options(CameraConfig, values, owner='parameter')
         assert isinstance(config, CameraConfig)
         self._config = config
-        self._camera = Camera.from_field_of_view(FIELD_OF_VIEW)
+        self._camera = PinholeCamera.from_field_of_view(FIELD_OF_VIEW)
         self._pictures = pictures = self._open()
         self._images = self.create_publisher(Image, 'camera/image_raw', qos.CAMERA)
         self._infos = self.create_publisher(CameraInfo, 'camera/camera_info', qos.RESULT)
@@ -178,13 +178,13 @@ class RenderedCamera(Node):
         if not pictures.live:
             self._next = pictures.take(time)
 
-    def _intrinsics(self, picture: Picture) -> Camera | None:
+    def _intrinsics(self, picture: Picture) -> PinholeCamera | None:
         """Return those of a lens without distortion, as far as its field of view is known."""
         degrees = self._config.field_of_view
         height, width = picture.shape[:2]
         if not degrees:
             return None
-        return Camera.from_field_of_view(degrees, width=width, height=height)
+        return PinholeCamera.from_field_of_view(degrees, width=width, height=height)
 
     def _time(self) -> float:
         """Return seconds since the start, 0 before it."""
@@ -196,7 +196,7 @@ class RenderedCamera(Node):
         return (now_ns - self._started_ns) / 1e9
 
 
-def camera_info_message(camera: Camera, *, header: Header) -> CameraInfo:
+def camera_info_message(camera: PinholeCamera, *, header: Header) -> CameraInfo:
     """Return the intrinsics."""
     message = CameraInfo()
     message.header = header

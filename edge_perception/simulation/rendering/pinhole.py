@@ -25,7 +25,7 @@ _RAY_STEP = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class PinholeCamera:
     """
     Intrinsics of the rendered camera.
 
@@ -46,7 +46,7 @@ class Camera:
         width: int = 640,
         height: int = 480,
         distortion: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0),
-    ) -> Camera:
+    ) -> PinholeCamera:
         """
         Return a camera with this horizontal field of view.
 

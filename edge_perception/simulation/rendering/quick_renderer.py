@@ -18,8 +18,8 @@ import numpy as np
 
 from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering import distractors
-from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.pinhole import Floats
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.textures import HELD_OUT_FAMILIES
 from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.views import View
@@ -68,7 +68,7 @@ class QuickRenderer:
     :raises ValueError: the camera has distortion.
     """
 
-    def __init__(self, camera: Camera, *, side: float = 1.0, seed: int = 0) -> None:
+    def __init__(self, camera: PinholeCamera, *, side: float = 1.0, seed: int = 0) -> None:
         if any(camera.distortion):
             raise ValueError(f'camera: got distortion {camera.distortion}, expected none')
         self._camera = camera
@@ -158,14 +158,14 @@ def _resized(picture: Picture, side: int) -> Picture:
     return np.asarray(cv2.resize(picture, (side, side), interpolation=method), np.uint8)
 
 
-def _draw_noise(random: np.random.Generator, camera: Camera) -> Picture:
+def _draw_noise(random: np.random.Generator, camera: PinholeCamera) -> Picture:
     """Return noise around 128, larger than a picture so that each can take another part."""
     shape = (camera.height + 64, camera.width + 64, 3)
     noise = random.normal(128, NOISE, shape)
     return np.clip(noise.round(), 0, 255).astype(np.uint8)
 
 
-def _draw_vignette(camera: Camera) -> Picture:
+def _draw_vignette(camera: PinholeCamera) -> Picture:
     """Return the light that is left at each pixel; 255 stands for all of it."""
     x = np.linspace(-1, 1, camera.width)[None]
     y = np.linspace(-1, 1, camera.height)[:, None]

@@ -17,8 +17,8 @@ import math
 import cv2
 import numpy as np
 
-from edge_perception.simulation.rendering.pinhole import Camera
 from edge_perception.simulation.rendering.pinhole import FloatMap
+from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.views import View
 
@@ -101,7 +101,7 @@ class Renderer:
     :param supersampling: rays for each pixel in x and in y, for patches.
     """
 
-    def __init__(self, camera: Camera, *, supersampling: int = 2) -> None:
+    def __init__(self, camera: PinholeCamera, *, supersampling: int = 2) -> None:
         self.camera = camera
         self.supersampling = supersampling
 
