@@ -29,6 +29,7 @@ from typing import Any
 from edge_perception.contract.errors import ArtifactError
 from edge_perception.contract.errors import EngineUnavailableError
 from edge_perception.contract.loading.artifact_files import EXPORT_AGAIN
+from edge_perception.contract.user_files import cache_folder
 
 CHILD = Path(__file__).with_name('trial_child.py')
 # Neither the folder of the child nor the working folder may stand for modules of other people.
@@ -112,7 +113,7 @@ def try_load(trial: LoadTrial, artifact: Path, content: bytes) -> LoadOutcome:
 def outcome_of(trial: LoadTrial, artifact: Path, content: bytes) -> LoadOutcome:
     """Return the same as ``try_load``, also where that raises ``ArtifactError``."""
     key = _key(trial, artifact, content)
-    note = _notes() / key
+    note = cache_folder() / 'trials' / key
     if trial.lasting and key not in _outcomes and note.exists():
         _outcomes[key] = LoadOutcome()
     if key in _outcomes:
@@ -179,12 +180,6 @@ def _siblings(artifact: Path) -> list[Path]:
         return [each for each in artifact.parent.iterdir() if each != artifact and each.is_file()]
     except OSError:
         return []
-
-
-def _notes() -> Path:
-    base = os.environ.get('XDG_CACHE_HOME', '')
-    folder = Path(base) if os.path.isabs(base) else Path('~/.cache').expanduser()
-    return folder / 'edge_perception' / 'trials'
 
 
 def _run(trial: LoadTrial, artifact: Path, content: bytes) -> LoadOutcome:
