@@ -16,7 +16,8 @@ MODULES_OF_A_FOLDER = 16
 COMMON_MODULES = frozenset(
     {
         *('__init__', '__main__', 'main', 'setup'),
-        *('builder', 'decoder', 'engine', 'errors', 'library', 'options', 'trial_script'),
+        *('builder', 'decoder', 'engine', 'errors', 'library', 'options', 'stage'),
+        'trial_script',
     }
 )
 # A tool names its parts after what they do for it; nothing else imports them.

@@ -62,7 +62,7 @@ def said_calibration(facts: FileFacts) -> dict[str, Any]:
     return {}
 
 
-class Calibration:
+class ScoreCalibration:
     """
     Calibrates scores.
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import OptionError
-from edge_perception.decoders.score_calibration import Calibration
 from edge_perception.decoders.score_calibration import CalibrationOptions
+from edge_perception.decoders.score_calibration import ScoreCalibration
 
 
 def calibrated(lines, scores, classes=None, **options):
-    calibrate = Calibration(CalibrationOptions(calibration=tuple(lines), **options))
+    calibrate = ScoreCalibration(CalibrationOptions(calibration=tuple(lines), **options))
     classes = np.zeros(len(scores), np.intp) if classes is None else np.array(classes)
     result = calibrate(np.array(scores, np.float32), classes)
     assert result.dtype == np.float32
@@ -60,4 +60,4 @@ def test_the_ends_of_the_scale_keep_their_order(transform):
 @pytest.mark.parametrize('line', ['1,2', '1,2,3,4,5', 'a,b,c', '1,2,nan', '1;2;3'])
 def test_a_line_that_is_none_is_named(line):
     with pytest.raises(OptionError, match=f'calibration: line 2: got {line!r}, expected three'):
-        Calibration(CalibrationOptions(calibration=('1,2,3', line)))
+        ScoreCalibration(CalibrationOptions(calibration=('1,2,3', line)))

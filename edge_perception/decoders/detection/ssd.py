@@ -40,9 +40,9 @@ from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.boxes import only_image
 from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import whole_classes
-from edge_perception.decoders.score_calibration import Calibration
 from edge_perception.decoders.score_calibration import CalibrationOptions
 from edge_perception.decoders.score_calibration import said_calibration
+from edge_perception.decoders.score_calibration import ScoreCalibration
 
 ORDERS = {
     'boxes_classes_scores': ('classes', 'scores'),
@@ -103,7 +103,7 @@ class SsdDecoder(Decoder):
             raise self._mismatch()
         self._boxes, self._count = boxes[0].name, counts[0].name
         self._classes, self._scores = self._tell_apart(boxes[0], lists)
-        self._calibrate = Calibration(self.options)
+        self._calibrate = ScoreCalibration(self.options)
 
     def _tell_apart(self, boxes: TensorSpec, lists: list[TensorSpec]) -> tuple[str, str]:
         """Return the names of the classes and of the scores."""

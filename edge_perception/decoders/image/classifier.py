@@ -36,9 +36,9 @@ from edge_perception.contract import Tensors
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
-from edge_perception.decoders.score_calibration import Calibration
 from edge_perception.decoders.score_calibration import CalibrationOptions
 from edge_perception.decoders.score_calibration import said_calibration
+from edge_perception.decoders.score_calibration import ScoreCalibration
 
 # How far from 1 the sum of a thousand probabilities in half precision may be, and how much of it
 # rounding to 8 bits may add for each class.
@@ -95,7 +95,7 @@ class ClassifierDecoder(Decoder):
             raise self.mismatch('real numbers, or integers of 8 bits, for each of C classes')
         self.class_count = sizes[0] if sizes[0] > 0 else None
         self._output = self.outputs[0].name
-        self._calibrate = Calibration(self.options)
+        self._calibrate = ScoreCalibration(self.options)
 
     def _decode(
         self, tensors: Tensors, transform: ImageTransform, selection: Selection
