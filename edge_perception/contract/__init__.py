@@ -34,6 +34,7 @@ from edge_perception.contract.errors import InferenceError
 from edge_perception.contract.errors import IntrinsicsError
 from edge_perception.contract.errors import ManifestError
 from edge_perception.contract.errors import ModelNotFoundError
+from edge_perception.contract.errors import NotFiniteError
 from edge_perception.contract.errors import OptionError
 from edge_perception.contract.errors import PluginError
 from edge_perception.contract.errors import TensorMismatchError
@@ -133,6 +134,7 @@ __all__ = [
     'ModelManifest',
     'ModelNotFoundError',
     'OUTPUT_KINDS',
+    'NotFiniteError',
     'ObjectPose',
     'OptionError',
     'OptionSpec',

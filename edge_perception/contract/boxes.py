@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,11 @@ MAX_CLASS_ID = 2**31 - 1
 # scores and logarithms of sizes in one tensor, -4.2 to 5.8. Logits go much farther.
 SCORE_TOLERANCE = 0.05
 
+# How far beyond the input something may be, in lengths of its sides. Objects end at the border of
+# the image or a little behind it; boxes in another unit, or decoded twice, are far beyond.
+FAR = 1
+LARGE = 4
+TURNED = 0.01  # rounding may put the right side so far left of the left one
 
 # Strides of the feature maps of detectors: usual, with a fourth one (P6), with a finer one (P2).
 PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
@@ -120,6 +126,7 @@ def select(
     selection: Selection,
     transform: ImageTransform,
     suppressed: bool = False,
+    remedy: str = 'correct decoder.options of the manifest',
 ) -> tuple[Detections, Indices]:
     """
     Turn candidates into detections: threshold, classes, suppression, the best ones, source pixels.
@@ -128,10 +135,12 @@ def select(
     :param score: (N,).
     :param class_id: (N,).
     :param suppressed: the network did its own suppression.
+    :param remedy: what to do when boxes are no boxes of this input.
     :return: detections in pixels of the source image, and the rows that they came from.
     :raises FloatingPointError: a score, or a box that would be reported, is not finite.
-    :raises ValueError: a score is outside of 0 to 1 by more than rounding explains, or the class
-        of a box above the threshold is none.
+    :raises ValueError: a score is outside of 0 to 1 by more than rounding explains; or the class
+        of a box above the threshold is none, or that box far outside of the input, much larger, or
+        turned inside out.
     """
     check_scores(score)
     wanted = score >= selection.score_threshold
@@ -139,6 +148,7 @@ def select(
     if selection.class_ids is not None:
         wanted &= np.isin(class_id, list(selection.class_ids))
     rows = np.flatnonzero(wanted)
+    _check_inside(xyxy[rows], transform, remedy)
     if suppressed:
         rows = rows[np.argsort(-score[rows], kind='stable')]
     elif rows.size:
@@ -152,11 +162,8 @@ def select(
             )
         ]
     rows = rows[: selection.max_detections]
-    boxes = transform.boxes_to_source(xyxy[rows])
-    # Not before: what a small input can hold may be infinite in a large source.
-    check_finite(boxes, 'boxes')
     detections = Detections(
-        xyxy=boxes,
+        xyxy=transform.boxes_to_source(xyxy[rows]),
         score=np.clip(score[rows], 0, 1).astype(np.float32),
         class_id=class_id[rows].astype(np.int32),
     )
@@ -184,34 +191,90 @@ def check_finite(values: npt.NDArray[Any], what: str) -> None:
         that a broken engine would otherwise look like an empty street.
     """
     if not np.isfinite(values).all():
-        raise FloatingPointError(
-            f'the network gave {what} that are not finite (NaN or infinite), most often because '
-            'its precision is too low for it; try fp32'
-        )
+        raise_not_finite(what)
 
 
-def check_scores(
+def raise_not_finite(what: str) -> NoReturn:
+    """Raise the error for numbers that are not finite."""
+    raise FloatingPointError(
+        f'the network gave {what} that are not finite (NaN or infinite), most often because '
+        'its precision is too low for it; try fp32'
+    )
+
+
+def usable_scores(
     score: Floats,
     *,
     tolerance: float = SCORE_TOLERANCE,
     remedy: str = 'export it with its sigmoid',
-) -> None:
+) -> tuple[Floats, int]:
     """
-    Refuse what is no score, such as the logits of a network without its last layer.
+    Set scores that are not finite aside, and refuse what is no score, such as logits.
 
+    :param score: (N,) or (N, C), a row for each cell.
     :param tolerance: how far beyond 0 and 1 a score may be.
     :param remedy: what to do when one is farther out.
+    :return: the scores, and the number of cells with one that is not finite; where there are any,
+        the scores are a copy in which those of such cells are -inf, below every threshold.
+    :raises ValueError: a score is outside of 0 to 1.
+    """
+    low, high = score.min(initial=0), score.max(initial=0)
+    if -tolerance <= low and high <= 1 + tolerance:  # false for NaN
+        return score, 0
+    finite = np.isfinite(score)
+    low, high = (find(score, initial=0, where=finite) for find in (np.min, np.max))
+    if low < -tolerance or high > 1 + tolerance:
+        found = f'up to {high:.3g}' if high > 1 + tolerance else f'down to {low:.3g}'
+        raise ValueError(f'the network gave scores {found}, expected 0 to 1; {remedy}')
+    broken = ~finite.reshape(len(score), -1).all(axis=1)
+    usable = np.array(score)
+    usable[broken] = -np.inf
+    return usable, int(np.count_nonzero(broken))
+
+
+def check_scores(score: Floats) -> None:
+    """
+    Refuse what is no score.
+
     :raises FloatingPointError: a score is NaN or infinite.
     :raises ValueError: a score is outside of 0 to 1.
     """
-    if not score.size:
-        return
-    low, high = score.min(), score.max()
-    if -tolerance <= low and high <= 1 + tolerance:  # false for NaN
-        return
-    check_finite(score, 'scores')
-    found = f'up to {high:.3g}' if high > 1 + tolerance else f'down to {low:.3g}'
-    raise ValueError(f'the network gave scores {found}, expected 0 to 1; {remedy}')
+    if usable_scores(score)[1]:
+        check_finite(score, 'scores')
+
+
+def check_positions(points: Floats, transform: ImageTransform) -> None:
+    """
+    Refuse points that no keypoint of an image can have.
+
+    :param points: (..., 2), in pixels of the input.
+    :raises FloatingPointError: a number is not finite.
+    :raises ValueError: a point is far outside of the input.
+    """
+    check_finite(points, 'positions')
+    side = np.array([transform.input_width, transform.input_height], np.float32)
+    strange = (np.abs(points) > LARGE * side).any(axis=-1)
+    for x, y in points[strange][:1]:
+        raise ValueError(
+            f'the network gave the position {x:.3g}, {y:.3g} in an input of {side[0]:g}x'
+            f'{side[1]:g} pixels, expected one inside of it; correct decoder.options of the '
+            'manifest'
+        )
+
+
+def _check_inside(xyxy: Floats, transform: ImageTransform, remedy: str) -> None:
+    """Refuse boxes that no object of an image can have: in another unit, or decoded twice."""
+    check_finite(xyxy, 'boxes')
+    side = np.array([transform.input_width, transform.input_height], np.float32)
+    corners = xyxy.reshape(-1, 2, 2) / side
+    center, size = corners.mean(axis=1), corners[:, 1] - corners[:, 0]
+    strange = (center < -FAR) | (center > 1 + FAR) | (size > LARGE) | (size < -TURNED)
+    for row in np.flatnonzero(strange.any(axis=1))[:1]:
+        box = ', '.join(f'{value:.3g}' for value in xyxy[row])
+        raise ValueError(
+            f'the network gave the box {box} in an input of {side[0]:g}x{side[1]:g} pixels, '
+            f'expected one inside of it; {remedy}'
+        )
 
 
 def _check_class_ids(class_id: npt.NDArray[Any]) -> None:

@@ -6,13 +6,19 @@ from __future__ import annotations
 
 from abc import ABC
 from abc import abstractmethod
+from dataclasses import replace
+from typing import Any
 from typing import ClassVar
 from typing import final
 
+from edge_perception.contract.boxes import Floats
+from edge_perception.contract.boxes import raise_not_finite
+from edge_perception.contract.boxes import usable_scores
 from edge_perception.contract.errors import DecodeError
 from edge_perception.contract.errors import DecoderError
 from edge_perception.contract.errors import DecoderMismatchError
 from edge_perception.contract.errors import in_words
+from edge_perception.contract.errors import NotFiniteError
 from edge_perception.contract.guessing import FileFacts
 from edge_perception.contract.guessing import Guess
 from edge_perception.contract.manifest import ModelManifest
@@ -80,18 +86,44 @@ class Decoder(ABC):
         :param tensors: one array for each output; read only, valid during the call.
         :param transform: the way back to the source image.
         :return: new arrays in pixels of the source image, not clipped, best score first.
+        :raises NotFiniteError: more than half of the scores, or what would be reported, is not
+            finite.
         :raises DecodeError: the numbers cannot be decoded.
         """
+        self._cells_scored = self._cells_broken = 0
         try:
             perception = self._decode(tensors, transform, selection)
+            if 2 * self._cells_broken > self._cells_scored:
+                raise_not_finite('scores')
         except DecoderError:
             raise
+        except FloatingPointError as error:
+            raise NotFiniteError(f'decoder {self.name!r} failed: {error}') from error
         except Exception as error:
             raise DecodeError(f'decoder {self.name!r} failed: {in_words(error)}') from error
         for task in self.tasks:
             if getattr(perception, task, None) is None:
                 raise DecodeError(f'decoder {self.name!r} gave no {task}, which it promises')
+        if self._cells_broken:
+            perception = replace(perception, not_finite=self._cells_broken / self._cells_scored)
         return perception
+
+    def usable(self, score: Floats, **limits: Any) -> Floats:
+        """
+        Return scores for a threshold, to be called in ``_decode`` with all that the network gives.
+
+        A score that is not finite is no detection: it becomes -inf, and its share of the frame is
+        reported as ``Perception.not_finite``.
+
+        :param score: (N,) or (N, C), a row for each cell.
+        :param limits: ``tolerance`` and ``remedy`` of ``usable_scores``.
+        :return: the array itself, or a copy where a number is not finite.
+        :raises ValueError: a score is outside of 0 to 1.
+        """
+        usable, broken = usable_scores(score, **limits)
+        self._cells_scored += len(score)
+        self._cells_broken += broken
+        return usable
 
     def _bind(self) -> None:
         """Check ``self.outputs`` and prepare tables; may raise ``DecoderMismatchError``."""

@@ -21,6 +21,7 @@ Every error that a user can meet, with a stable code.
     ├── DecoderError
     │   ├── DecoderMismatchError     decoder_mismatch
     │   └── DecodeError              decode_failed
+    │       └── NotFiniteError       decode_failed
     ├── ImageError               bad_image
     ├── IntrinsicsError          intrinsics_unusable
     └── BuildError               build_failed
@@ -207,6 +208,14 @@ class DecodeError(DecoderError):
     """A decoder failed on the tensors of one frame."""
 
     code = 'decode_failed'
+
+
+class NotFiniteError(DecodeError):
+    """
+    The numbers of one frame are NaN or infinite, which is a fault of engine or artifact.
+
+    Never reported as an empty result; after several in a row the engine counts as failed.
+    """
 
 
 class ImageError(EdgePerceptionError):

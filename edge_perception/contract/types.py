@@ -271,6 +271,8 @@ class Perception:
     :param poses: one for each instance whose pose could be found.
     :param extras: what stages publish besides, by the topic that they declare; without one where
         there is nothing to publish.
+    :param not_finite: share of the cells of the network whose scores are not finite, 0 to 1; they
+        are no detections.
     """
 
     detections: Detections | None = None
@@ -279,6 +281,7 @@ class Perception:
     mask: UInt8Array | None = None
     poses: tuple[ObjectPose, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
+    not_finite: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

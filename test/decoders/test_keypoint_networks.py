@@ -54,7 +54,7 @@ def test_no_face():
     assert found.keypoints.xy.shape == (0, 5, 2)
 
 
-@pytest.mark.parametrize('name', ['cls_16', 'obj_16', 'bbox_16'])
+@pytest.mark.parametrize('name', ['bbox_16', 'kps_16'])
 def test_faces_that_are_not_finite_are_an_error_and_not_an_empty_scene(name):
     tensors = face_tensors()
     tensors[name][0, 6, 0] = np.nan
@@ -100,11 +100,10 @@ def test_a_pose_that_is_not_finite_is_an_error_and_not_unseen():
         decode(bind(make_manifest('movenet'), tensors), tensors)
 
 
-@pytest.mark.parametrize('number', [3.2, np.inf])
-def test_faces_and_poses_whose_scores_are_none_are_an_error(number):
+def test_faces_and_poses_whose_scores_are_none_are_an_error():
     faces = face_tensors()
-    faces['obj_16'][0, 6] = number
-    pose = {'pose': np.full((1, 1, 17, 3), min(number, 1e9), np.float32)}
+    faces['obj_16'][0, 6] = 3.2
+    pose = {'pose': np.full((1, 1, 17, 3), 3.2, np.float32)}
     for name, tensors in {'yunet': faces, 'movenet': pose}.items():
         with pytest.raises(DecodeError, match=f"'{name}' failed: the network gave scores"):
             decode(bind(make_manifest(name), tensors), tensors)

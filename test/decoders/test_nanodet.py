@@ -117,10 +117,9 @@ def test_other_outputs_are_refused(shapes):
     assert 'or one output 1x84x(classes + 32), for NanoDet-Plus 1x85x(classes + 32)' in message
 
 
-@pytest.mark.parametrize('tensor', ['cls_16', 'dis_16'])
-def test_numbers_that_are_not_finite_are_an_error_and_not_an_empty_scene(tensor):
+def test_a_box_that_is_not_finite_is_an_error_and_not_an_empty_scene():
     tensors = six_outputs()
-    tensors[tensor][0, 6, 1] = np.nan
+    tensors['dis_16'][0, 6, 1] = np.nan
     with pytest.raises(DecodeError, match='not finite'):
         decode(bind(make_manifest('nanodet'), tensors), tensors)
 

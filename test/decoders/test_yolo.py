@@ -242,13 +242,12 @@ def test_more_or_fewer_labels_than_classes_are_no_error(manifest):
     assert bind(manifest, 1, 4 + 1, 84).class_count == 1
 
 
-@pytest.mark.parametrize('row', [0, 5])
 @pytest.mark.parametrize('number', [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_an_error_and_not_an_empty_scene(manifest, row, number):
+def test_a_box_that_is_not_finite_is_an_error_and_not_an_empty_scene(manifest, number):
     decoder = bind(manifest, 1, 7, 84)
     output = np.zeros((1, 7, 84), np.float32)
     output[0, 5, 20] = 0.9
-    output[0, row, 20] = number
+    output[0, 0, 20] = number
     with pytest.raises(DecodeError, match='not finite'):
         decoder.decode(
             {'output': output},

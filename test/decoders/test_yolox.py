@@ -86,7 +86,7 @@ def test_a_size_that_is_known_at_run_time_only_is_checked_then():
         decode(decoder, raw_head(21, cell=0, row=[0] * 7))
 
 
-@pytest.mark.parametrize('column', [0, 2, 4, 5])
+@pytest.mark.parametrize('column', [0, 2])
 def test_numbers_that_are_not_finite_are_an_error_and_not_an_empty_scene(column):
     tensors = raw_head(row=[0, 0, 0, 0, 1, 1, 0])
     tensors['output'][0, CELL, column] = np.nan

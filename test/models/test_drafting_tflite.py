@@ -193,6 +193,19 @@ def test_boxes_of_ultralytics_exports_run_from_0_to_1_in_this_format_only():
     assert other.decoder_options == {'layout': 'channels_first'}
 
 
+@pytest.mark.parametrize(
+    ('image', 'shape', 'units'),
+    [
+        ((1, 640, 640, 3), (1, 300, 6), 'normalized'),
+        ((1, 3, 640, 640), (1, 300, 6), None),
+        ((1, 3, 640, 640), (1, 6, 8400), 'normalized'),
+    ],
+)
+def test_finished_rows_of_nchw_exports_are_in_pixels(image, shape, units):
+    export = {**EXPORT, 'end2end': str(shape == (1, 300, 6))}
+    assert complete(draft(export, shape, image=image)).decoder_options.get('box_units') == units
+
+
 def test_a_quantized_export_of_ultralytics_is_fed_in_real_numbers():
     quantization = Quantization(1 / 255, -128)
     made = draft(

@@ -175,7 +175,9 @@ class NanoDetDecoder(Decoder):
         boxes, classes, scores = [], [], []
         for level in self._levels:
             confidence = only_image(tensors[level.score_output])[:, : self.class_count]
-            rows, class_id, score = best_classes(confidence, selection.score_threshold)
+            rows, class_id, score = best_classes(
+                self.usable(confidence), selection.score_threshold
+            )
             sides = only_image(tensors[level.side_output])[rows, -4 * self._bins :]
             boxes.append(self._boxes(sides, level.grid, rows))
             classes.append(class_id)

@@ -38,7 +38,6 @@ from edge_perception.contract import UNANSWERED
 from edge_perception.contract.boxes import cell_totals
 from edge_perception.contract.boxes import only_image
 from edge_perception.decoders.detection.candidates import best_classes
-from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import finished_rows
 
 QUERIES = 300
@@ -117,12 +116,15 @@ class RtDetrDecoder(Decoder):
     ) -> Perception:
         output = only_image(tensors[self._output])
         if self._layout == 'scores':
-            rows, class_id, score = best_classes(output[:, 4:], selection.score_threshold)
+            rows, class_id, score = best_classes(
+                self.usable(output[:, 4:]), selection.score_threshold
+            )
         else:
-            rows, class_id, score = finished_rows(output, selection.score_threshold)
+            rows, class_id, score = finished_rows(
+                output, self.usable(output[:, 4]), selection.score_threshold
+            )
         side = np.array([transform.input_width, transform.input_height] * 2, np.float32)
         boxes = center_size_to_xyxy(output[rows, :4].astype(np.float32, copy=False) * side)
-        check_inside(boxes, transform, remedy='boxes of this decoder run from 0 to 1')
         detections, _ = select(
             boxes,
             score=score,
@@ -130,5 +132,6 @@ class RtDetrDecoder(Decoder):
             selection=selection,
             transform=transform,
             suppressed=True,
+            remedy='boxes of this decoder run from 0 to 1',
         )
         return Perception(detections=detections)

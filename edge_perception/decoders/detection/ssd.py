@@ -36,9 +36,7 @@ from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.contract.boxes import check_finite
-from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.boxes import only_image
-from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import whole_classes
 from edge_perception.decoders.score_calibration import CalibrationOptions
 from edge_perception.decoders.score_calibration import said_calibration
@@ -133,20 +131,18 @@ class SsdDecoder(Decoder):
         # Clamped, because a negative number would count from the end.
         count = max(0, int(used[0]))
         score = only_image(tensors[self._scores])[:count].astype(np.float32, copy=False)
-        check_scores(score)
+        score = self.usable(score)
         boxes = only_image(tensors[self._boxes])[:count].astype(np.float32, copy=False)
         side = np.array([transform.input_width, transform.input_height] * 2, np.float32)
-        boxes = boxes[:, [1, 0, 3, 2]] * side
-        used_rows = score >= selection.score_threshold
-        check_finite(boxes, 'boxes')
-        check_inside(boxes[used_rows], transform, remedy='this decoder reads boxes from 0 to 1')
-        class_id = whole_classes(only_image(tensors[self._classes])[:count])
+        known = np.flatnonzero(np.isfinite(score))
+        class_id = whole_classes(only_image(tensors[self._classes])[known])
         detections, _ = select(
-            boxes,
-            score=self._calibrate(score, class_id),
+            boxes[known][:, [1, 0, 3, 2]] * side,
+            score=self._calibrate(score[known], class_id),
             class_id=class_id + self.options.label_offset,
             selection=selection,
             transform=transform,
             suppressed=True,
+            remedy='this decoder reads boxes from 0 to 1',
         )
         return Perception(detections=detections)

@@ -50,7 +50,7 @@ from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract.boxes import cell_counts
 from edge_perception.contract.boxes import cell_totals
-from edge_perception.contract.boxes import check_finite
+from edge_perception.contract.boxes import check_positions
 from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.boxes import Floats
 from edge_perception.contract.boxes import Indices
@@ -58,7 +58,6 @@ from edge_perception.contract.boxes import only_image
 from edge_perception.contract.boxes import PYRAMIDS
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
-from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import finished_rows
 from edge_perception.decoders.keypoint_sets import COCO_PERSON
 from edge_perception.decoders.keypoint_sets import COCO_PERSON_SKELETON
@@ -113,10 +112,12 @@ class YoloDecoder(Decoder):
             return None
         if shape[2] in cells and shape[1] > 4:
             family, classes = 'an anchor-free YOLO (version 8 and later)', shape[1] - 4
-            return Guess(family, classes=classes, options=_units(facts), input=INPUT)
+            options = _units(facts, 'channels_first')
+            return Guess(family, classes=classes, options=options, input=INPUT)
         # As many rows as cells is no accident: they are not finished.
         if shape[2] == 6 and 1 < shape[1] <= MAX_FINISHED and shape[1] not in cells:
-            return Guess('a YOLO with its own suppression', options=_units(facts), input=INPUT)
+            options = _units(facts, 'end_to_end')
+            return Guess('a YOLO with its own suppression', options=options, input=INPUT)
         return None
 
     @classmethod
@@ -125,7 +126,7 @@ class YoloDecoder(Decoder):
         layout = _exported_layout(facts, pose=count * numbers)
         if facts.task not in ('detect', 'pose') or not layout:
             return None
-        options: dict[str, Any] = {'layout': layout, **_units(facts)}
+        options: dict[str, Any] = {'layout': layout, **_units(facts, layout)}
         if numbers == 2:
             options['keypoint_values'] = 2
         names = facts.keypoint_names
@@ -191,19 +192,17 @@ class YoloDecoder(Decoder):
         else:
             cells = output.T if self._layout == 'channels_first' else output
             found = self._read_cells(cells, selection.score_threshold)
-        boxes = found.xyxy * self._unit
-        check_inside(boxes, transform, remedy='correct layout and box_units of decoder.options')
         detections, rows = select(
-            boxes,
+            found.xyxy * self._unit,
             score=found.score,
             class_id=found.class_id,
             selection=selection,
             transform=transform,
             suppressed=self._layout == 'end_to_end',
+            remedy='correct layout and box_units of decoder.options',
         )
         if not self._pose:
             return Perception(detections=detections)
-        check_finite(found.pose[rows], 'keypoints')
         return Perception(
             detections=detections,
             keypoints=self._keypoints(found.pose[rows], detections.score, transform),
@@ -211,12 +210,12 @@ class YoloDecoder(Decoder):
 
     def _read_cells(self, output: Floats, threshold: float) -> _Found:
         end = output.shape[1] - self._pose
-        rows, class_id, score = best_classes(output[:, 4:end], threshold)
+        rows, class_id, score = best_classes(self.usable(output[:, 4:end]), threshold)
         found = output[rows].astype(np.float32, copy=False)
         return _Found(center_size_to_xyxy(found[:, :4]), score, class_id, found[:, end:])
 
     def _read_finished(self, output: Floats, threshold: float) -> _Found:
-        rows, class_id, score = finished_rows(output, threshold)
+        rows, class_id, score = finished_rows(output, self.usable(output[:, 4]), threshold)
         found = output[rows].astype(np.float32, copy=False)
         return _Found(found[:, :4], score, class_id, found[:, 6:])
 
@@ -227,15 +226,20 @@ class YoloDecoder(Decoder):
         points = pose.reshape(len(pose), len(self.manifest.keypoint_names), values)
         score = points[..., 2] if values == 3 else instance_score[:, None]
         check_scores(score)
+        places = points[..., :2] * self._unit[:2]
+        check_positions(places, transform)
         return Keypoints(
-            xy=transform.points_to_source(points[..., :2] * self._unit[:2]),
+            xy=transform.points_to_source(places),
             score=np.clip(np.broadcast_to(score, points.shape[:2]), 0, 1),
         )
 
 
-def _units(facts: FileFacts) -> dict[str, Any]:
-    # Ultralytics divides boxes by the size of the input for this format only.
-    return {'box_units': 'normalized'} if facts.suffix == '.tflite' else {}
+def _units(facts: FileFacts, layout: str) -> dict[str, Any]:
+    # Ultralytics divides boxes by the size of the input for this format only; and no finished rows
+    # in files whose input is NCHW, as its exporter writes them since 2026.
+    nchw = facts.image is not None and facts.image.shape[3] not in (1, 3)
+    pixels = facts.suffix != '.tflite' or (layout == 'end_to_end' and nchw)
+    return {} if pixels else {'box_units': 'normalized'}
 
 
 def _exported_layout(facts: FileFacts, *, pose: int) -> str:

@@ -38,12 +38,10 @@ from edge_perception.contract import Tensors
 from edge_perception.contract import UNANSWERED
 from edge_perception.contract.boxes import cell_counts
 from edge_perception.contract.boxes import cell_totals
-from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.boxes import only_image
 from edge_perception.contract.boxes import PYRAMIDS
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import best_classes
-from edge_perception.decoders.detection.candidates import check_inside
 from edge_perception.decoders.detection.candidates import grid
 from edge_perception.decoders.detection.candidates import passing
 
@@ -110,21 +108,21 @@ class YoloxDecoder(Decoder):
         raw = only_image(tensors[self._output])
         if not self.options.decoded and len(raw) != len(self._grid.stride):
             raise ValueError(f'got {len(raw)} rows, expected {len(self._grid.stride)}')
-        likely = passing(raw[:, 4], selection.score_threshold)
-        found = raw[likely].astype(np.float32, copy=False)
         # Both factors, because logits of unlike signs can have a product that is a score.
-        check_scores(found[:, 4:])
+        factors = self.usable(raw[:, 4:])
+        likely = passing(factors[:, 0], selection.score_threshold)
+        found = factors[likely].astype(np.float32, copy=False)
         rows, class_id, score = best_classes(
-            found[:, 5:] * found[:, 4:5], selection.score_threshold
+            found[:, 1:] * found[:, :1], selection.score_threshold
         )
-        boxes = self._boxes(found[rows, :4], likely[rows])
-        check_inside(
-            boxes,
-            transform,
-            remedy=f'decoder.options has decoded: {str(self.options.decoded).lower()}; correct it',
-        )
+        cells = likely[rows]
         detections, _ = select(
-            boxes, score=score, class_id=class_id, selection=selection, transform=transform
+            self._boxes(raw[cells, :4].astype(np.float32, copy=False), cells),
+            score=score,
+            class_id=class_id,
+            selection=selection,
+            transform=transform,
+            remedy=f'decoder.options has decoded: {str(self.options.decoded).lower()}; correct it',
         )
         return Perception(detections=detections)
 

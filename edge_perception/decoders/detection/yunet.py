@@ -32,8 +32,7 @@ from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
 from edge_perception.contract.boxes import cell_counts
-from edge_perception.contract.boxes import check_finite
-from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import check_positions
 from edge_perception.contract.boxes import only_image
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.detection.candidates import Grid
@@ -111,8 +110,6 @@ class YuNetDecoder(Decoder):
     ) -> Perception:
         parts = [self._faces(tensors, level, selection.score_threshold) for level in self._levels]
         xyxy, points, score = (np.concatenate(column) for column in zip(*parts))
-        check_finite(xyxy, 'boxes')
-        check_finite(points, 'keypoints')
         detections, rows = select(
             xyxy,
             score=score,
@@ -120,6 +117,7 @@ class YuNetDecoder(Decoder):
             selection=selection,
             transform=transform,
         )
+        check_positions(points[rows], transform)
         return Perception(
             detections=detections,
             keypoints=Keypoints(
@@ -133,15 +131,15 @@ class YuNetDecoder(Decoder):
     ) -> tuple[Float32Array, Float32Array, Float32Array]:
         """Return boxes (M, 4), landmarks (M, 5, 2), scores (M,) of a stride, in input pixels."""
         likely, sure, box, points = (only_image(tensors[name]) for name in level.outputs)
-        score = np.sqrt(np.clip(likely[:, 0], 0, 1) * np.clip(sure[:, 0], 0, 1))
-        if len(score) != len(level.grid.stride):
+        if len(likely) != len(level.grid.stride):
             raise ValueError(
-                f'{level.outputs[0]}: got {len(score)} cells, expected {len(level.grid.stride)}'
+                f'{level.outputs[0]}: got {len(likely)} cells, expected {len(level.grid.stride)}'
             )
+        # Before they are clipped, or logits would be faces of score 1.
+        factors = self.usable(np.concatenate([likely, sure], axis=1))
+        score = np.sqrt(np.clip(factors, 0, 1).prod(axis=1))
+        score[np.isinf(factors[:, 0])] = -np.inf
         rows = passing(score, threshold)
-        # Before they were clipped, or logits would be faces of score 1.
-        check_scores(likely[rows])
-        check_scores(sure[rows])
         origin, stride = level.grid.origin[rows], level.grid.stride[rows]
         found = box[rows].astype(np.float32, copy=False)
         with np.errstate(over='ignore'):

@@ -33,8 +33,6 @@ from edge_perception.contract import Options
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
-from edge_perception.contract.boxes import check_finite
-from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.types import Float32Array
 from edge_perception.decoders.score_calibration import CalibrationOptions
 from edge_perception.decoders.score_calibration import said_calibration
@@ -104,9 +102,10 @@ class ClassifierDecoder(Decoder):
         if output.size != (self.class_count or max(output.shape)):
             shape = 'x'.join(map(str, output.shape))
             raise ValueError(f'got {shape} numbers, expected one for each of C classes')
-        score = self._probabilities(output.reshape(-1))
+        probabilities = self._probabilities(output.reshape(-1))
+        score = np.clip(probabilities, 0, 1)
         score = self._calibrate(score, np.arange(len(score)))
-        wanted = score >= selection.score_threshold
+        wanted = (score >= selection.score_threshold) & np.isfinite(probabilities)
         if selection.class_ids is not None:
             wanted &= np.isin(np.arange(len(score)), list(selection.class_ids))
         rows = np.flatnonzero(wanted)
@@ -118,7 +117,8 @@ class ClassifierDecoder(Decoder):
             steps: Float32Array = output.astype(np.float32) - np.iinfo(output.dtype).min
             return steps / np.float32(256)
         values = output.astype(np.float32, copy=False)
-        check_finite(values, 'scores')
+        # A sigmoid would make 1 of infinity. Softmax knows no class where it does not know one.
+        values = np.where(np.isfinite(values), values, np.nan)
         activation = self.options.activation
         if activation == 'auto':
             tolerance = max(SUM_TOLERANCE, len(values) * SUM_TOLERANCE_IN_8_BITS)
@@ -126,9 +126,8 @@ class ClassifierDecoder(Decoder):
             activation = 'none' if ready and values.max() <= 1 + SUM_TOLERANCE else 'softmax'
         if activation == 'none':
             remedy = 'set activation: auto in decoder.options of the manifest'
-            check_scores(values, remedy=remedy)
-            return np.clip(values, 0, 1)
+            return self.usable(values, remedy=remedy)
         if activation == 'sigmoid':
-            return np.asarray(0.5 * (1 + np.tanh(0.5 * values)), np.float32)
+            return self.usable(0.5 * (1 + np.tanh(0.5 * values)))
         weights = np.exp(values - values.max())
-        return np.asarray(weights / weights.sum(), np.float32)
+        return self.usable(weights / weights.sum())

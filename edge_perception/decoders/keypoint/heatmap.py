@@ -33,8 +33,6 @@ from edge_perception.contract import Options
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensors
-from edge_perception.contract.boxes import check_finite
-from edge_perception.contract.boxes import check_scores
 from edge_perception.contract.boxes import Floats
 from edge_perception.contract.boxes import Indices
 from edge_perception.contract.boxes import only_image
@@ -130,11 +128,9 @@ class HeatmapDecoder(Decoder):
 
     def _scores(self, peaks: Floats) -> Float32Array:
         # Before the activation, which makes 1 of infinity.
-        check_finite(peaks, 'scores')
-        if self.options.activation == 'none':
-            remedy = 'set activation: sigmoid in decoder.options of the manifest'
-            check_scores(peaks, tolerance=OVERSHOOT, remedy=remedy)
-        return np.clip(self._activate(peaks), 0, 1)
+        peaks = self._activate(np.where(np.isfinite(peaks), peaks, np.nan))
+        remedy = 'set activation: sigmoid in decoder.options of the manifest'
+        return self.usable(peaks, tolerance=OVERSHOOT, remedy=remedy)
 
     def _activate(self, values: Floats) -> Float32Array:
         values = values.astype(np.float32, copy=False)

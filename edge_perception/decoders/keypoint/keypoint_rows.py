@@ -8,8 +8,7 @@ import numpy as np
 
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import Keypoints
-from edge_perception.contract.boxes import check_finite
-from edge_perception.contract.boxes import check_scores
+from edge_perception.contract.boxes import check_positions
 from edge_perception.contract.types import Float32Array
 
 
@@ -20,13 +19,12 @@ def one_instance(
     Make keypoints of one instance, of none when no keypoint is seen.
 
     :param xy: (K, 2) in pixels of the input.
-    :param score: (K,); a keypoint below the threshold is unseen: score 0, position NaN.
+    :param score: (K,), usable; a keypoint below the threshold is unseen: score 0, position NaN.
     :raises FloatingPointError: a number is not finite.
-    :raises ValueError: a score is outside of 0 to 1.
+    :raises ValueError: a keypoint is far outside of the input.
     """
-    check_scores(score)
     seen = score >= threshold
-    check_finite(xy[seen], 'positions')
+    check_positions(xy[seen], transform)
     instances = int(seen.any())
     placed = np.where(seen[:, None], transform.points_to_source(xy), np.float32(np.nan))
     return Keypoints(

@@ -64,7 +64,7 @@ class MoveNetDecoder(Decoder):
         return Perception(
             keypoints=one_instance(
                 rows[:, 1::-1] * size,
-                score=rows[:, 2],
+                score=self.usable(rows[:, 2]),
                 threshold=selection.score_threshold,
                 transform=transform,
             )
