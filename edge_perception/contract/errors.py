@@ -21,7 +21,7 @@ Every error that a user can meet, with a stable code.
     ├── DecoderError
     │   ├── DecoderMismatchError     decoder_mismatch
     │   └── DecodeError              decode_failed
-    │       └── NotFiniteError       decode_failed
+    │       └── NotFiniteError       outputs_not_finite
     ├── ImageError               bad_image
     ├── IntrinsicsError          intrinsics_unusable
     └── BuildError               build_failed
@@ -216,6 +216,8 @@ class NotFiniteError(DecodeError):
 
     Never reported as an empty result; after several in a row the engine counts as failed.
     """
+
+    code = 'outputs_not_finite'
 
 
 class ImageError(EdgePerceptionError):

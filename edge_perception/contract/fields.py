@@ -15,6 +15,9 @@ from typing import TypeVar
 
 T = TypeVar('T')
 
+# Of a class, a keypoint, a model, a coordinate frame: every object of a result carries such names.
+MAX_NAME_BYTES = 256
+
 # Bounded, because a file of some lines can hold a value whose whole repr fills the memory: lists
 # of references to lists of references.
 _BOUNDED = Repr()
@@ -162,7 +165,15 @@ class Fields:
                 advice = '; put quotes around words that YAML reads as something else'
                 self.problem(key, item, f'a list of texts{advice}')
                 return ()
-        return tuple(str(item) for item in value)
+        return self.short(key, tuple(str(item) for item in value))
+
+    def short(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return names, each of which a message can carry; none where one is too long."""
+        for name in names:
+            if len(name.encode(errors='replace')) > MAX_NAME_BYTES:
+                self.problem(key, name, f'names of at most {MAX_NAME_BYTES} bytes')
+                return ()
+        return names
 
     def rows(self, key: str, width: int) -> tuple[tuple[float, ...], ...]:
         """Return a list of equally long rows of numbers, empty when absent."""

@@ -224,6 +224,7 @@ def _name(fields: Fields) -> str:
     if name.startswith('.') or any(each in '/\\' or category(each) == 'Cc' for each in name):
         expected = 'a text without /, \\ and control characters, and no dot in front'
         fields.problem('name', name, expected)
+    fields.short('name', (name,))
     return name
 
 
@@ -275,7 +276,7 @@ def _labels(fields: Fields, folder: Path) -> LabelMap:
         return LabelMap()
     while lines and not lines[-1].strip():
         lines.pop()
-    return LabelMap(tuple(line.strip() for line in lines))
+    return LabelMap(fields.short('labels', tuple(line.strip() for line in lines)))
 
 
 def _skeleton(fields: Fields, keypoints: int) -> tuple[tuple[int, int], ...]:

@@ -62,6 +62,10 @@ REMEDIES = {
     'engine, or check that the clocks of camera and node agree',
     'overrun': 'raise latency_budget_ms, use a faster engine or model, or set publish_late',
 }
+NOT_FINITE = (
+    'are not finite (NaN or infinite) and are no detections; most often the precision of the '
+    'model is too low for it, try fp32'
+)
 # The same for stamps, by the policy that is in force.
 BAD_STAMP_REMEDIES = {
     'drop': 'on_bad_stamp is drop: such frames are dropped; correct the driver of the camera or '
@@ -271,6 +275,8 @@ class Camera:
     def _compose(self, queued: QueuedFrame[ImageMessage], result: Result) -> Callable[[], None]:
         """Make the messages of a result. Thread: the worker's."""
         self._say_stage_problems()
+        if share := result.perception.not_finite:
+            self.say('not_finite', f'{share:.0%} of the scores {NOT_FINITE}', counted=False)
         return self._outputs.compose(result.perception, header=self._header(queued.message))
 
     def _afterwards(self, queued: QueuedFrame[ImageMessage], result: Result) -> None:

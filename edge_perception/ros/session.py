@@ -9,7 +9,10 @@ from collections.abc import Mapping
 
 from rclpy.node import Node
 
+from edge_perception.contract import check_input
+from edge_perception.contract import ConfigurationError
 from edge_perception.models.assembly import Assembled
+from edge_perception.models.golden_image import golden_image
 from edge_perception.models.request import make_selection
 from edge_perception.ros.camera import Camera
 from edge_perception.ros.input.camera_input import ImageMessage
@@ -18,6 +21,9 @@ from edge_perception.ros.output.debug_image import DebugOptions
 from edge_perception.ros.parameters.node_parameters import make_request
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.runtime.budget import Clock
+from edge_perception.runtime.canary import Canary
+from edge_perception.runtime.pipeline import Pipeline
+from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.runtime.worker import Worker
 
 
@@ -50,6 +56,8 @@ class Session:
         self.active = False
         # Switched by the service ``~/enable``.
         self.enabled = True
+        # Before the thread of the worker owns the engine.
+        canary = _make_canary(assembled, config, clock) if config.canary_period_s else None
         self.cameras: list[Camera] = []
         try:
             for name, own in cameras.items():
@@ -67,6 +75,7 @@ class Session:
             max_engine_failures=config.max_engine_failures,
             idle=idle,
             clock=clock,
+            canary=canary,
         )
         self._worker.start()
         self._simulated_time = SimulatedTime(
@@ -154,3 +163,37 @@ class Session:
     def busy_s(self) -> float:
         """For how long the engine has been working on one frame, seconds; 0 when it is idle."""
         return self._worker.busy_ns() / 1e9
+
+
+def _make_canary(assembled: Assembled, config: NodeConfig, clock: Clock) -> Canary:
+    """
+    Return what checks the engine, which gives its first answers here.
+
+    :raises ConfigurationError: there is no image, or none that tells a working engine.
+    """
+    manifest, shared = assembled.model.manifest, assembled.pipeline
+    spec = check_input(manifest, shared.engine.inputs)
+    # Without stages, and with a preprocessor that keeps no table of the size of the cameras.
+    pipeline = Pipeline(
+        shared.engine,
+        decoder=shared.decoder,
+        preprocessor=Preprocessor(manifest.input, spec=spec),
+        input_name=spec.name,
+        clock=clock,
+    )
+    canary = Canary(
+        pipeline,
+        golden_image(assembled.model, config.canary_image),
+        selection=assembled.selection,
+        period_ns=int(config.canary_period_s * 1e9),
+        clock=clock,
+    )
+    if not canary.tells:
+        raise ConfigurationError(
+            'parameter',
+            [
+                'canary_period_s: the model sees the same in its golden image as in a gray one; '
+                'name another image with canary_image'
+            ],
+        )
+    return canary

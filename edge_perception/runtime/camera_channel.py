@@ -14,6 +14,7 @@ from edge_perception.contract import DecoderError
 from edge_perception.contract import EngineError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
+from edge_perception.contract import NotFiniteError
 from edge_perception.contract import Selection
 from edge_perception.contract.errors import in_words
 from edge_perception.runtime.accounts import FrameAccounts
@@ -123,6 +124,7 @@ class CameraChannel(Generic[Message]):
         :param current: tells whether results are still wanted.
         :return: whether the engine is known to have worked.
         :raises EngineError: the engine failed; the frame is not accounted for yet.
+        :raises NotFiniteError: what it gave are no numbers; likewise.
         """
         try:
             frame = self._converted(queued.message)
@@ -130,11 +132,11 @@ class CameraChannel(Generic[Message]):
             result = self.pipeline.process(frame, selection=self.selection)
         except ImageError as error:
             self.drop('bad_image', str(error))
+        except (EngineError, NotFiniteError):
+            raise
         except DecoderError as error:
             self.drop('decode_failed', str(error))
             return True
-        except EngineError:
-            raise
         except Exception as error:  # a mistake of ours or of a plugin must not end the thread
             self.drop('decode_failed', f'a stage failed unexpectedly: {in_words(error)}')
         else:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence
 import threading
@@ -11,13 +12,18 @@ from typing import Generic
 
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineError
+from edge_perception.contract import NotFiniteError
 from edge_perception.contract.errors import named
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.budget import Deadline
 from edge_perception.runtime.camera_channel import CameraChannel
+from edge_perception.runtime.canary import Canary
 from edge_perception.runtime.frame_queue import FrameQueue
 from edge_perception.runtime.frame_queue import Message
 from edge_perception.runtime.frame_queue import QueuedFrame
+
+# Frames in a row whose outputs are NaN or infinite, at which the engine counts as failed.
+MAX_NOT_FINITE = 10
 
 
 class Worker(Generic[Message]):
@@ -34,6 +40,7 @@ class Worker(Generic[Message]):
         Called in the thread of the worker.
     :param max_engine_failures: the number of failures in a row at which the worker gives up.
     :param idle: called in the thread of the worker when a frame is done and none waits.
+    :param canary: asked when it is due and no frame waits; a wrong answer is a failed engine.
     """
 
     def __init__(
@@ -45,19 +52,26 @@ class Worker(Generic[Message]):
         max_engine_failures: int,
         idle: Callable[[], None],
         clock: Clock,
+        canary: Canary | None = None,
     ) -> None:
         self._engine = engine
         self._channels = {channel.name: channel for channel in channels}
         self._give_up = give_up
-        self._max_engine_failures = max_engine_failures
+        self._max_failures = {
+            'engine_failed': max_engine_failures,
+            'decode_failed': MAX_NOT_FINITE,
+        }
+        # In a row, by the reason of the drop.
+        self._failures: Counter[str] = Counter()
         self._idle = idle
         self._clock = clock
+        self._canary = canary
         periods = {channel.name: channel.policy.min_period_ns for channel in channels}
         self._queue: FrameQueue[Message] = FrameQueue(periods)
         # Guards queue and activation; held for moments only, never while a frame is worked on.
         self._changed = threading.Condition()
         self._delivering = self._stopping = False
-        self._activation = self._failures = 0
+        self._activation = 0
         self._busy_since_ns: int | None = None
         self._thread = threading.Thread(target=self._run, name='perception', daemon=True)
 
@@ -69,8 +83,9 @@ class Worker(Generic[Message]):
         """Deliver results from now on."""
         with self._changed:
             if not self._stopping:
-                self._failures = 0
+                self._failures.clear()
                 self._delivering = True
+                self._changed.notify()
 
     def pause(self) -> None:
         """Deliver nothing from now on; what waits or is being worked on is dropped."""
@@ -161,16 +176,19 @@ class Worker(Generic[Message]):
             elif frame.refusal:
                 channel.drop('stale', frame.refusal)
             elif channel.serve(frame, current=current):
-                self._failures = 0
-        except EngineError as error:
+                self._failures.clear()
+        except (EngineError, NotFiniteError) as error:
             if not current():
                 channel.accounts.drop('inactive')
                 return
-            self._failures += 1
-            channel.drop('engine_failed', str(error))
-            if self._failures == self._max_engine_failures:
+            numbers = isinstance(error, NotFiniteError)
+            reason = 'decode_failed' if numbers else 'engine_failed'
+            self._failures[reason] += 1
+            channel.drop(reason, str(error))
+            if (times := self._failures[reason]) == self._max_failures[reason]:
                 self._delivering = False
-                self._give_up(f'the engine failed {self._failures} times in a row: {error}')
+                what = 'gave no finite numbers' if numbers else 'failed'
+                self._give_up(f'the engine {what} {times} times in a row: {error}')
 
     def _run(self) -> None:
         try:
@@ -178,19 +196,46 @@ class Worker(Generic[Message]):
                 frame = self.take()
                 if frame is None:
                     self._idle()
+                    self._ask_canary()
                     frame = self._wait()
                 if frame is not None:
                     self.serve(frame)
         finally:
             self._engine.deactivate()
 
+    def _ask_canary(self) -> None:
+        """Check the engine if that is due; what it takes is not counted for any camera."""
+        if self._canary is None or not self._check_is_due():
+            return
+        activation, self._busy_since_ns = self._activation, self._clock()
+        try:
+            problem = self._canary.check(self._interrupted)
+        except BaseException as error:  # a plugin may even call sys.exit
+            problem = f'a plugin ended the check of the engine: {named(error)}'
+        finally:
+            self._busy_since_ns = None
+        if problem and self._delivering and activation == self._activation:
+            self._delivering = False
+            self._give_up(problem)
+
+    def _check_is_due(self) -> bool:
+        due = self._canary is not None and not self._canary.wait_ns()
+        return due and not self._interrupted()
+
+    def _interrupted(self) -> bool:
+        """Whether a frame waits, or nothing is delivered: the engine is not there for checks."""
+        with self._changed:
+            return not self._delivering or self._queue.wait_ns(self._clock()) is not None
+
     def _wait(self) -> QueuedFrame[Message] | None:
-        """Wait for the next frame; None when the worker has to end."""
+        """Wait for the next frame; None when the worker has to end, or a check is due."""
         with self._changed:
             while not self._stopping:
-                if (frame := self.take()) is not None:
+                if (frame := self.take()) is not None or self._check_is_due():
                     return frame
                 wait_ns = self._queue.wait_ns(self._clock())
+                if wait_ns is None and self._canary is not None and self._delivering:
+                    wait_ns = self._canary.wait_ns()
                 wait_s = None if wait_ns is None else min(wait_ns / 1e9, threading.TIMEOUT_MAX)
                 self._changed.wait(wait_s)
         return None

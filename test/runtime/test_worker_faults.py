@@ -87,6 +87,20 @@ def test_after_so_many_failures_in_a_row_the_worker_gives_up():
     assert rig.delivered == []
 
 
+NO_NUMBERS = Message(decode=raising(FloatingPointError('scores that are not finite')))
+
+
+def test_ten_frames_in_a_row_that_are_no_numbers_are_a_failed_engine():
+    with Rig() as rig:
+        rig.send_each(*[NO_NUMBERS] * 9, Message(), *[NO_NUMBERS] * 10)
+        rig.until(lambda: bool(rig.gave_up))
+        rig.send()
+    assert len(rig.gave_up) == 1
+    assert 'no finite numbers 10 times in a row' in rig.gave_up[0]
+    assert rig.dropped() == {'decode_failed': 19, 'inactive': 1}
+    assert len(rig.delivered) == 1
+
+
 def test_a_frame_that_waits_while_the_worker_gives_up_is_accounted_for():
     with Rig(max_engine_failures=1) as rig:
         gate = rig.send_gated(RuntimeError())

@@ -21,6 +21,7 @@ from edge_perception.runtime.budget import NS_PER_MS
 from edge_perception.runtime.camera_channel import CameraChannel
 from edge_perception.runtime.camera_channel import CameraHooks
 from edge_perception.runtime.camera_channel import CameraPolicy
+from edge_perception.runtime.canary import Canary
 from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.pipeline import Result
 from edge_perception.runtime.preprocessing import Preprocessor
@@ -111,6 +112,7 @@ class Rig:
 
     :param policy: of the camera.
     :param idle: called when nothing is to be done.
+    :param canary: of the worker.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Rig:
         *,
         max_engine_failures: int = 5,
         idle: Callable[[], object] = nothing,
+        canary: Canary | None = None,
     ) -> None:
         self.changed = threading.Condition()
         self.clock = FakeClock()
@@ -156,6 +159,7 @@ class Rig:
             max_engine_failures=max_engine_failures,
             idle=self._telling(idle),
             clock=self.clock,
+            canary=canary,
         )
         self.worker.start()
 

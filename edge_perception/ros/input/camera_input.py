@@ -20,6 +20,7 @@ from edge_perception.contract import Frame
 from edge_perception.ros.input.compressed_images import compressed_to_frame
 from edge_perception.ros.input.compressed_images import SizeLimit
 from edge_perception.ros.input.losses import Losses
+from edge_perception.ros.input.raw_images import check_frame_id
 from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.endpoints import COMPRESSED_TYPE
@@ -43,6 +44,7 @@ def to_frame(message: ImageMessage, *, limit: SizeLimit) -> Frame:
     :param limit: a larger compressed image is refused before it is decoded.
     :raises ImageError: whatever is wrong with the message.
     """
+    check_frame_id(message.header.frame_id)
     if isinstance(message, CompressedImage):
         return compressed_to_frame(message, limit=limit)
     return image_to_frame(message)

@@ -98,6 +98,9 @@ def _camera_status(name: str, session: Session, camera: Camera) -> DiagnosticSta
         **{f'dropped.{reason}': str(number) for reason, number in counts.dropped.items()},
         'lost_before_node': 'unknown' if lost is None else str(lost),
     }
+    if camera.last is not None:
+        _, result = camera.last
+        values['not_finite'] = _text(result.perception.not_finite)
     age = channel.age_ms.percentiles()
     values['age_ms.p50'] = _text(age.p50)
     values['age_ms.p95'] = _text(age.p95)

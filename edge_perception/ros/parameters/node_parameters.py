@@ -185,6 +185,18 @@ class NodeConfig(Options):
         minimum=1.0,
         maximum=MOST_SECONDS,
     )
+    canary_period_s: float = parameter(
+        0.0,
+        'period of a check of the engine with an image whose result is known, s',
+        special={0.0: 'off'},
+        minimum=0.1,
+        maximum=MOST_MS / 1000,
+    )
+    canary_image: str = parameter(
+        '',
+        'path of the image for canary_period_s',
+        special={'': 'the first one in golden/ of the model'},
+    )
     cpu_affinity: str = parameter(
         '', 'cores for the process, such as 2,3 or 0-3', special={'': 'all'}, digits=True
     )
