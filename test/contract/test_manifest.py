@@ -220,6 +220,25 @@ def test_labels_that_are_numbers_stay_as_they_are():
     assert parse(changed(labels=[0, 1, 2])).labels.names == ('0', '1', '2')
 
 
+@pytest.mark.parametrize('key', ['labels', 'keypoints', 'name'])
+def test_a_name_longer_than_a_message_should_carry_is_refused(key):
+    longest = 'ä' * 128
+    for name, right in ((longest, True), (longest + 'x', False)):
+        values = {**SMALLEST, key: name if key == 'name' else ['a', name]}
+        if right:
+            parse(values)
+        else:
+            (problem,) = problems(values)
+            assert problem.startswith(f'{key}: ') and 'at most 256 bytes' in problem
+            assert len(problem) < 200
+
+
+def test_a_long_line_in_a_file_of_labels_is_refused(tmp_path):
+    (tmp_path / 'coco.txt').write_text('person\n' + 'x' * 1_000_000)
+    (problem,) = problems(changed(labels='coco.txt'), tmp_path)
+    assert problem.startswith('labels: ') and len(problem) < 200
+
+
 def test_labels_come_from_a_file_with_one_name_on_each_line(tmp_path):
     (tmp_path / 'coco.txt').write_bytes(
         b'\xef\xbb\xbfperson\r\n traffic light \r\n\r\ncar\r\n\r\n'

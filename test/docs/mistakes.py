@@ -109,11 +109,15 @@ def foreign_outputs(folder: Path) -> None:
     _yolox(folder, TensorSpec('output0', (1, 84, 8400), FLOAT))
 
 
-def outputs_that_are_no_numbers(folder: Path) -> None:
+def outputs_that_are_no_numbers(folder: Path, number: float = np.nan) -> None:
     decoder = _yolox(folder, TensorSpec('output', (1, 3549, 85), FLOAT))
     transform = ImageTransform(640, 480, 416, 416)
-    tensors = {'output': np.full((1, 3549, 85), np.nan, np.float32)}
+    tensors = {'output': np.full((1, 3549, 85), number, np.float32)}
     decoder.decode(tensors, transform=transform, selection=Selection())
+
+
+def outputs_without_sigmoid(folder: Path) -> None:
+    outputs_that_are_no_numbers(folder, 3.2)
 
 
 def unknown_encoding(folder: Path) -> None:
@@ -136,7 +140,8 @@ MISTAKES: dict[str, Callable[[Path], None]] = {
     'engine_state': inactive_engine,
     'engine_failed': failing_engine,
     'decoder_mismatch': foreign_outputs,
-    'decode_failed': outputs_that_are_no_numbers,
+    'decode_failed': outputs_without_sigmoid,
+    'outputs_not_finite': outputs_that_are_no_numbers,
     'bad_image': unknown_encoding,
     'intrinsics_unusable': camera_without_calibration,
     'build_failed': misspelled_target,

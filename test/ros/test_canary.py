@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The check of the engine in the node: an engine that freezes ends it, a busy camera is not held."""
+"""The check of the engine in the node: an engine that freezes ends it."""
 
 from __future__ import annotations
 

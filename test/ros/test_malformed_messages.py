@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 from hypothesis import given
 from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
@@ -122,3 +125,21 @@ def test_malformed_compressed_images_are_counted_exactly(tmp_path: Path) -> None
 
         bombard()
         assert here.counts().dropped['bad_image'] == here.counts().received == here.sent
+
+
+@pytest.mark.parametrize('message_type', [Image, CompressedImage])
+def test_a_frame_id_of_a_megabyte_is_a_bad_image(tmp_path: Path, message_type: type) -> None:
+    parameters = {'image_transport': 'raw' if message_type is Image else 'compressed'}
+    with graph(fake_node(tmp_path, latency_budget_ms=0.0, **parameters)) as (node, tester, _):
+        here = Node(node, tester, message_type)
+        image = picture(None)
+        if message_type is CompressedImage:
+            data = cv2.imencode('.png', np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+            image = CompressedImage(format='png', data=data)
+        for length, reason in ((256, ''), (257, 'bad_image'), (1_000_000, 'bad_image')):
+            image.header.frame_id = 'c' * length
+            before = here.counts()
+            here.send(image)
+            after = here.counts()
+            assert after.published == before.published + (not reason)
+            assert after.dropped['bad_image'] == before.dropped['bad_image'] + bool(reason)

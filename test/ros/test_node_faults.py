@@ -9,11 +9,13 @@ import threading
 from types import SimpleNamespace
 
 from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
 import pytest
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 
+from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import picture
 from test.support.graph import PATIENCE_S
@@ -52,6 +54,46 @@ def test_failed_engine_is_never_an_empty_result(world):
     until(here.node.finished.done, bool)
     assert here.node.finished.result() == 1
     assert here.tester.state() == 'finalized'
+    assert here.detections.empty()
+
+
+class Scores(FakeDecoder):
+    """Takes what the engine gives for scores of 10 cells, the box stays."""
+
+    def _decode(self, tensors, transform, selection):
+        self.usable(tensors['scores'])
+        return super()._decode(tensors, transform, selection)
+
+
+def scores(*, broken: int) -> np.ndarray:
+    values = np.full(10, 0.5, np.float32)
+    values[:broken] = np.nan
+    return values
+
+
+def test_scores_that_are_not_finite_are_said_once_with_their_share(world):
+    here = world(engine_type=FakeEngineType(outputs={'scores': scores(broken=4)}), decoder=Scores)
+    camera = here.start()
+    for _ in range(3):
+        camera.publish(picture(here.now()))
+        assert here.result().detections
+    assert '/image_raw: 40%' in here.logged('not finite')
+    status = here.status('camera', 'no image')
+    assert {each.key: each.value for each in status.values}['not_finite'] == '0.40'
+    assert not [line for line in here.heard() if 'not finite' in line]
+
+
+def test_ten_frames_in_a_row_without_finite_scores_end_the_node(world):
+    here = world(engine_type=FakeEngineType(outputs={'scores': scores(broken=6)}), decoder=Scores)
+    camera = here.start()
+    for number in range(1, 11):
+        camera.publish(picture(here.now()))
+        if number < 10:
+            here.counted(lambda counts, number=number: counts.dropped['decode_failed'] == number)
+    status = here.status('engine', 'no finite numbers 10 times in a row')
+    assert status.level == DiagnosticStatus.ERROR
+    until(here.node.finished.done, bool)
+    assert here.node.finished.result() == 1
     assert here.detections.empty()
 
 

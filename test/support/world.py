@@ -94,6 +94,13 @@ class World:
             if text in heard[-1]:
                 return str(heard[-1])
 
+    def heard(self) -> list[str]:
+        """Return what the log says besides up to now."""
+        lines = []
+        while not self._log.empty():
+            lines.append(str(self._log.get().msg))
+        return lines
+
     def status(self, subject: str, words: str = '') -> DiagnosticStatus:
         """Return the next diagnostic of the camera or engine with some words in its message."""
         statuses = self.tester.collect(DiagnosticArray, '/diagnostics')
