@@ -24,7 +24,7 @@ from edge_perception.contract.types import Selection
 Floats = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.intp]
 
-# Beyond so many candidates suppression would cost more than a network; the best ones are kept.
+# With more candidates suppression would cost more than the inference; the best ones are kept.
 # 3000 is far above what remains at any threshold that is of use on a vehicle.
 MAX_CANDIDATES = 3000
 
@@ -99,7 +99,7 @@ def suppress(
     :param xyxy: (N, 4).
     :param score: (N,).
     :param class_id: (N,).
-    :param limit: stop when so many rows stay; what comes after them has lower scores.
+    :param limit: maximum number of rows that stay, those of the best scores.
     :return: rows that stay, best score first; equal scores keep the order of the rows.
     """
     order = np.argsort(-score, kind='stable')[:MAX_CANDIDATES]
@@ -131,10 +131,10 @@ def select(
     """
     Turn candidates into detections: threshold, classes, suppression, the best ones, source pixels.
 
-    :param xyxy: (N, 4), in pixels of the input of the network.
+    :param xyxy: (N, 4), in pixels of the input of the model.
     :param score: (N,).
     :param class_id: (N,).
-    :param suppressed: the network did its own suppression.
+    :param suppressed: the model did its own suppression.
     :param remedy: what to do when boxes are no boxes of this input.
     :return: detections in pixels of the source image, and the rows that they came from.
     :raises FloatingPointError: a score, or a box that would be reported, is not finite.
@@ -178,7 +178,7 @@ def only_image(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     if len(output) != 1:
         shape = 'x'.join(map(str, output.shape))
-        raise ValueError(f'the network gave an output of {shape}, expected one image, 1x...')
+        raise ValueError(f'the model gave an output of {shape}, expected one image, 1x...')
     image: npt.NDArray[Any] = output[0]
     return image
 
@@ -197,7 +197,7 @@ def check_finite(values: npt.NDArray[Any], what: str) -> None:
 def raise_not_finite(what: str) -> NoReturn:
     """Raise the error for numbers that are not finite."""
     raise FloatingPointError(
-        f'the network gave {what} that are not finite (NaN or infinite), most often because '
+        f'the model gave {what} that are not finite (NaN or infinite), most often because '
         'its precision is too low for it; try fp32'
     )
 
@@ -225,7 +225,7 @@ def usable_scores(
     low, high = (find(score, initial=0, where=finite) for find in (np.min, np.max))
     if low < -tolerance or high > 1 + tolerance:
         found = f'up to {high:.3g}' if high > 1 + tolerance else f'down to {low:.3g}'
-        raise ValueError(f'the network gave scores {found}, expected 0 to 1; {remedy}')
+        raise ValueError(f'the model gave scores {found}, expected 0 to 1; {remedy}')
     broken = ~finite.reshape(len(score), -1).all(axis=1)
     usable = np.array(score)
     usable[broken] = -np.inf
@@ -256,7 +256,7 @@ def check_positions(points: Floats, transform: ImageTransform) -> None:
     strange = (np.abs(points) > LARGE * side).any(axis=-1)
     for x, y in points[strange][:1]:
         raise ValueError(
-            f'the network gave the position {x:.3g}, {y:.3g} in an input of {side[0]:g}x'
+            f'the model gave the position {x:.3g}, {y:.3g} in an input of {side[0]:g}x'
             f'{side[1]:g} pixels, expected one inside of it; correct decoder.options of the '
             'manifest'
         )
@@ -272,7 +272,7 @@ def _check_inside(xyxy: Floats, transform: ImageTransform, remedy: str) -> None:
     for row in np.flatnonzero(strange.any(axis=1))[:1]:
         box = ', '.join(f'{value:.3g}' for value in xyxy[row])
         raise ValueError(
-            f'the network gave the box {box} in an input of {side[0]:g}x{side[1]:g} pixels, '
+            f'the model gave the box {box} in an input of {side[0]:g}x{side[1]:g} pixels, '
             f'expected one inside of it; {remedy}'
         )
 
@@ -280,4 +280,4 @@ def _check_inside(xyxy: Floats, transform: ImageTransform, remedy: str) -> None:
 def _check_class_ids(class_id: npt.NDArray[Any]) -> None:
     strange = class_id[~((class_id >= 0) & (class_id <= MAX_CLASS_ID))]
     if strange.size:
-        raise ValueError(f'the network gave class {strange[0]}, expected 0 to {MAX_CLASS_ID}')
+        raise ValueError(f'the model gave class {strange[0]}, expected 0 to {MAX_CLASS_ID}')

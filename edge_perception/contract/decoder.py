@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Decoders: output tensors of a network to what was perceived, in pixels of the source image."""
+"""Decoders: output tensors of a model to what was perceived, in pixels of the source image."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Decoder(ABC):
     """
     Reads the outputs of one model family. The class itself is what a plugin registers.
 
-    A decoder knows no engine: the tensors are float32 or integers as the network gives them. It is
+    A decoder knows no engine: the tensors are float32 or integers as the model gives them. It is
     made once, in ``configure``, and called from one thread.
 
     :param name: what manifests write under ``decoder.name``.
     :param tasks: fields of ``Perception`` that every call fills; an instance may have its own.
-    :param class_count: how many classes the network tells apart; None where that is unknown.
+    :param class_count: how many classes the model tells apart; None where that is unknown.
     :param options_type: what manifests may write under ``decoder.options``.
     """
 
@@ -55,7 +55,7 @@ class Decoder(ABC):
         self, manifest: ModelManifest, *, outputs: tuple[TensorSpec, ...], options: Options
     ) -> None:
         """
-        Take the network's outputs and check that they fit.
+        Take the model's outputs and check that they fit.
 
         :param outputs: what the engine gives; -1 where a size is only known at run time.
         :param options: an instance of ``options_type``.
@@ -110,7 +110,7 @@ class Decoder(ABC):
 
     def usable(self, score: Floats, **limits: Any) -> Floats:
         """
-        Return scores for a threshold, to be called in ``_decode`` with all that the network gives.
+        Return scores for a threshold, to be called in ``_decode`` with all that the model gives.
 
         A score that is not finite is no detection: it becomes -inf, and its share of the frame is
         reported as ``Perception.not_finite``.

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Decoders of the model families that come with the package, registered like anybody's."""
+"""Decoders of the model families that come with the package, registered like those of plugins."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class CalibrationOptions(Options):
     calibration: tuple[str, ...] = option(
         (),
         'a line "scale, slope, offset" or "scale, slope, offset, smallest score" for each class '
-        'of the network, an empty one for a class without; no lines leave scores as they are',
+        'of the model, an empty one for a class without; no lines leave scores as they are',
     )
     calibration_transform: str = option(
         'identity',
@@ -80,7 +80,7 @@ class ScoreCalibration:
         Return calibrated scores.
 
         :param score: (N,).
-        :param class_id: (N,), as the network counts them.
+        :param class_id: (N,), as the model counts them.
         :return: float32 (N,); the scores themselves when there is nothing to calibrate by.
         """
         if not len(self._rows):

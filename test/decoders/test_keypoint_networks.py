@@ -105,5 +105,5 @@ def test_faces_and_poses_whose_scores_are_none_are_an_error():
     faces['obj_16'][0, 6] = 3.2
     pose = {'pose': np.full((1, 1, 17, 3), 3.2, np.float32)}
     for name, tensors in {'yunet': faces, 'movenet': pose}.items():
-        with pytest.raises(DecodeError, match=f"'{name}' failed: the network gave scores"):
+        with pytest.raises(DecodeError, match=f"'{name}' failed: the model gave scores"):
             decode(bind(make_manifest(name), tensors), tensors)

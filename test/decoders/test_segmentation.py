@@ -143,5 +143,5 @@ def test_numbers_that_are_not_finite_are_an_error_and_not_background():
 def test_a_number_that_is_no_class_is_an_error_and_not_the_nearest_one(number):
     tensors = {'classes': OUTPUTS['map of int64'].copy()}
     tensors['classes'][0, 8, 8] = number
-    with pytest.raises(DecodeError, match=f'the network gave class {number}, expected 0 to 255'):
+    with pytest.raises(DecodeError, match=f'the model gave class {number}, expected 0 to 255'):
         decode(bind(make_manifest('segmentation'), tensors), tensors)

@@ -144,7 +144,7 @@ def test_numbers_that_are_not_finite_are_an_error_and_not_an_empty_scene(name):
 def test_what_is_no_class_and_no_score_is_an_error(name, number):
     tensors = outputs()
     tensors[name][0, 0] = number
-    with pytest.raises(DecodeError, match='the network gave (class|scores up to 3.2, expected 0)'):
+    with pytest.raises(DecodeError, match='the model gave (class|scores up to 3.2, expected 0)'):
         decode(bind(make_manifest('ssd'), tensors), tensors)
 
 

@@ -188,7 +188,7 @@ def test_scores_that_are_none_are_no_empty_scene(name, number):
     tensors = make()
     for output, place in places.items():
         tensors[output][place] = number
-    with pytest.raises(DecodeError, match='the network gave scores .*, expected 0 to 1'):
+    with pytest.raises(DecodeError, match='the model gave scores .*, expected 0 to 1'):
         perceive(name, tensors)
 
 
@@ -214,7 +214,7 @@ def test_a_box_that_no_object_can_have_is_no_result(name):
         'yunet': np.s_[0, 6, 2],
     }.get(name, np.s_[0, 0, 2])
     tensors[output][place] = huge
-    with pytest.raises(DecodeError, match='the network gave the box .*, expected one inside'):
+    with pytest.raises(DecodeError, match='the model gave the box .*, expected one inside'):
         perceive(name, tensors)
 
 
@@ -225,5 +225,5 @@ def test_a_box_that_no_object_can_have_is_no_result(name):
 def test_a_keypoint_that_no_object_can_have_is_no_result(name, output, place):
     tensors = CASES[name][1]()
     tensors[output][place] = 1e31
-    with pytest.raises(DecodeError, match='the network gave the position'):
+    with pytest.raises(DecodeError, match='the model gave the position'):
         perceive(name, tensors)

@@ -261,7 +261,7 @@ def test_a_box_that_is_not_finite_is_an_error_and_not_an_empty_scene(manifest, n
 def test_a_class_that_is_none_is_an_error_and_not_the_first_label(manifest, number, wanted):
     output = np.zeros((1, 8, 6), np.float32)
     output[0, 0] = [1, 1, 30, 30, 0.9, number]
-    with pytest.raises(DecodeError, match='the network gave class'):
+    with pytest.raises(DecodeError, match='the model gave class'):
         bind(manifest, *output.shape).decode(
             {'output': output},
             transform=ImageTransform(64, 64, 64, 64),

@@ -90,7 +90,7 @@ def test_a_size_that_is_known_at_run_time_only_is_checked_then():
 def test_numbers_that_are_not_finite_are_an_error_and_not_an_empty_scene(column):
     tensors = raw_head(row=[0, 0, 0, 0, 1, 1, 0])
     tensors['output'][0, CELL, column] = np.nan
-    with pytest.raises(DecodeError, match="'yolox' failed: the network gave .* not finite"):
+    with pytest.raises(DecodeError, match="'yolox' failed: the model gave .* not finite"):
         decode(bind(make_manifest('yolox'), tensors), tensors)
     # As large as the exponential function cannot be.
     tensors = raw_head(row=[0, 0, 100, 0, 1, 1, 0])

@@ -3,8 +3,8 @@
 """
 What decoders of detectors share: the candidates of a frame, and the cells that they come from.
 
-The lesson of measuring them: hardly any of the thousands of rows of a head passes the threshold,
-so whoever looks for these rows first and computes afterwards pays for the search only.
+Of the thousands of rows of a head hardly any passes the threshold. Looking for these rows first
+and computing afterwards costs little more than the search.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def finished_rows(
 
 def whole_classes(values: npt.NDArray[Any]) -> Indices:
     """
-    Return classes that a network gives as real numbers.
+    Return classes that a model gives as real numbers.
 
     :raises FloatingPointError: one is not finite.
     :raises ValueError: one is so large that it would become another.
@@ -79,14 +79,14 @@ def whole_classes(values: npt.NDArray[Any]) -> Indices:
     check_finite(values, 'classes')
     largest = np.abs(values).max(initial=0)
     if largest > MAX_CLASS_ID:
-        raise ValueError(f'the network gave class {largest:g}, expected 0 to {MAX_CLASS_ID}')
+        raise ValueError(f'the model gave class {largest:g}, expected 0 to {MAX_CLASS_ID}')
     return np.asarray(np.rint(values), np.intp)
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """
-    The cells of the feature maps of a network: stride by stride, row by row.
+    The cells of the feature maps of a model: stride by stride, row by row.
 
     :param origin: float32 (N, 2), upper left corner of each cell in pixels of the input.
     :param stride: float32 (N, 1), its edge in pixels.

@@ -17,8 +17,8 @@ half a pixel off; ``count_from: center_pixel`` gives their boxes.
 
 Source: RangiLyu/nanodet; Li et al., Generalized Focal Loss, for the distributions.
 
-Decoding the 3549 cells of NanoDet-m takes 0.35 ms for a street with eight objects (NumPy 2.4,
-x86-64).
+Decoding the 3549 cells of NanoDet-m takes 0.45 ms for a street with eight objects, of which 0.1 ms
+check that all scores are some (NumPy 2.4, x86-64).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ YOLOX_COCO = 85  # numbers of its rows; they would be 53 classes of NanoDet, whi
 STRIDES = (8, 16, 32)
 PLUS_STRIDES = (8, 16, 32, 64)
 JOINED = (STRIDES, PLUS_STRIDES)
-# A point of a cell: so many strides and so many pixels from its upper left corner.
+# A point of a cell: strides and pixels from its upper left corner.
 POINTS = {'corner': (0.0, 0.0), 'center': (0.5, 0.0), 'center_pixel': (0.5, -0.5)}
 
 

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-SSD with suppression inside the network: ``TFLite_Detection_PostProcess`` and its ONNX siblings.
+SSD with suppression inside the model: ``TFLite_Detection_PostProcess`` and its ONNX siblings.
 
 Four outputs for M objects: boxes (1, M, 4) as ymin, xmin, ymax, xmax, 0 to 1 of the input;
 classes (1, M) as numbers; scores (1, M); and how many of the M rows are used (1,). Boxes and the
@@ -58,7 +58,7 @@ class SsdOptions(CalibrationOptions):
 
     label_offset: int = option(
         0,
-        'added to the class of the network to get the row of the labels',
+        'added to the class of the model to get the row of the labels',
         minimum=-1000,
         maximum=1000,
     )
@@ -68,7 +68,7 @@ class SsdOptions(CalibrationOptions):
 
 
 class SsdDecoder(Decoder):
-    """Detections of networks that end in a detection post-processing operator."""
+    """Detections of models that end in a detection post-processing operator."""
 
     name = 'ssd'
     tasks = frozenset({'detections'})

@@ -22,9 +22,9 @@ labels. Where that leaves it open, the option ``layout`` is asked for.
 
 Source: ultralytics/ultralytics; Wang et al., YOLOv10: Real-Time End-to-End Object Detection.
 
-Decoding 8400 cells of 80 classes (YOLOv8n) takes 0.41 ms when 144 of them show twelve objects, of
-which 0.14 ms find out that all others show nothing; the transposed layout takes 0.55 ms (NumPy
-2.4, x86-64).
+Decoding 8400 cells of 80 classes (YOLOv8n) takes 0.49 ms when 144 of them show twelve objects, of
+which 0.07 ms check that all scores are some; the transposed layout takes 0.82 ms, of which 0.2 ms
+do (NumPy 2.4, x86-64).
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def _units(facts: FileFacts, layout: str) -> dict[str, Any]:
 
 
 def _exported_layout(facts: FileFacts, *, pose: int) -> str:
-    """Return the layout of an Ultralytics export with so many numbers for keypoints, if any."""
+    """Return the layout of an Ultralytics export; empty where it is none of this decoder."""
     shape, channels, finished = facts.only_shape, 4 + len(facts.labels) + pose, 6 + pose
     if len(shape) != 3 or not facts.labels:
         return ''

@@ -7,7 +7,7 @@ Its shape is (1, C), or (1, C) with sizes of 1 around it.
 
 Numbers that are not probabilities become some by softmax (or, where classes do not exclude each
 other, sigmoid). With ``activation: auto`` numbers from 0 to 1 that sum up to 1 count as
-probabilities, everything else goes through softmax. Networks in 8 bits round each probability to
+probabilities, everything else goes through softmax. INT8 models round each probability to
 1/256, so that the sum of a thousand may be far from 1. Integers that reach the decoder have 8 bits
 and are probabilities in units of 1/256, as the 8-bit specification of LiteRT (TensorFlow Lite)
 fixes it for the output of softmax and sigmoid. In the end they may be calibrated for each class,
@@ -117,7 +117,7 @@ class ClassifierDecoder(Decoder):
             steps: Float32Array = output.astype(np.float32) - np.iinfo(output.dtype).min
             return steps / np.float32(256)
         values = output.astype(np.float32, copy=False)
-        # A sigmoid would make 1 of infinity. Softmax knows no class where it does not know one.
+        # A sigmoid would make 1 of infinity; by softmax one NaN makes all probabilities NaN.
         values = np.where(np.isfinite(values), values, np.nan)
         activation = self.options.activation
         if activation == 'auto':

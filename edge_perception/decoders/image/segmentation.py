@@ -10,7 +10,7 @@ W need not be those of the input.
 
 The mask is uint8 of the size of the source image. A pixel has the class of the cell that its
 center falls into; letterbox and rotation are undone. (Enlarging the logits instead would give
-smoother edges, at the price of C pictures of the size of the source for each frame.)
+smoother edges, at the price of C images of the size of the source for each frame.)
 ``Selection`` does not apply: every pixel has a class.
 """
 
@@ -50,7 +50,7 @@ class SegmentationOptions(Options):
         choices=('auto', 'nchw', 'nhwc'),
     )
     foreground_threshold: float = option(
-        0.5, 'from which value on a network with one channel means its class; 0 for logits'
+        0.5, 'from which value on a model with one channel means its class; 0 for logits'
     )
 
 
@@ -126,7 +126,7 @@ class SegmentationDecoder(Decoder):
             low, high = int(ready.min()), int(ready.max())
             if low < 0 or high >= MAX_CLASSES:
                 raise ValueError(
-                    f'the network gave class {low if low < 0 else high}, '
+                    f'the model gave class {low if low < 0 else high}, '
                     f'expected 0 to {MAX_CLASSES - 1}'
                 )
             return np.asarray(ready, np.uint8)

@@ -41,7 +41,7 @@ from edge_perception.decoders.keypoint.keypoint_rows import one_instance
 from edge_perception.decoders.score_maps import shrinkage
 from edge_perception.decoders.score_maps import SHRUNK
 
-# Stands for values without a logarithm: networks overshoot below zero beside a peak.
+# Stands for values without a logarithm: models overshoot below zero beside a peak.
 SMALLEST = 1e-10
 # Maps that were regressed overshoot at a peak as well; so far beyond 0 to 1 there are logits only.
 OVERSHOOT = 0.5

@@ -5,8 +5,8 @@ MoveNet (Lightning, Thunder): one output (1, 1, K, 3), the K keypoints of one pe
 
 A keypoint is y, x, score; y and x run from 0 to 1 of the input. ``Selection.score_threshold``
 applies to each keypoint: below it a keypoint is unseen (score 0, position NaN), and without any
-keypoint there is no instance. The network always finds a person, so a threshold of 0 gives one in
-every picture.
+keypoint there is no instance. The model always finds a person, so a threshold of 0 gives one in
+every image.
 
 Source: google/movenet on TensorFlow Hub; Votel and Li, Next-Generation Pose Detection with
 MoveNet.
