@@ -14,7 +14,7 @@ DROP_REASONS: Mapping[str, str] = {
     'stale': 'too little of its budget was left to start it',
     'overrun': 'its budget was used up when the result was ready',
     'bad_stamp': 'its stamp is zero, in the future, before the last one, or from another start',
-    'bad_image': 'the image cannot be read',
+    'bad_image': 'the image cannot be read, or its `frame_id` is longer than 256 bytes',
     'inactive': 'the node was deactivated before the result was ready',
     'decode_failed': 'the outputs of the network could not be decoded',
     'engine_failed': 'the engine failed',

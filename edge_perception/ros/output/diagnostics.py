@@ -90,7 +90,7 @@ def _camera_status(name: str, session: Session, camera: Camera) -> DiagnosticSta
         'topic': camera.input.topic,
         'engine': session.engine_name,
         'budget_ms': f'{camera.budget_ms:g}',
-        'needed_ms': _text(channel.admission.p95_ns / NS_PER_MS),
+        'service_ms_p95': _text(channel.admission.p95_ns / NS_PER_MS),
         'received': str(counts.received),
         'published': str(counts.published),
         'published_late': str(counts.published_late),
@@ -98,9 +98,7 @@ def _camera_status(name: str, session: Session, camera: Camera) -> DiagnosticSta
         **{f'dropped.{reason}': str(number) for reason, number in counts.dropped.items()},
         'lost_before_node': 'unknown' if lost is None else str(lost),
     }
-    if camera.last is not None:
-        _, result = camera.last
-        values['not_finite'] = _text(result.perception.not_finite)
+    values['not_finite'] = _text(camera.last[1].perception.not_finite if camera.last else 0)
     age = channel.age_ms.percentiles()
     values['age_ms.p50'] = _text(age.p50)
     values['age_ms.p95'] = _text(age.p95)
