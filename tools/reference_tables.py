@@ -166,7 +166,7 @@ def _size(encoding: Encoding) -> str:
 
 
 def _samples(encoding: Encoding) -> str:
-    words = {1: '8 bits', 2: '16 bits, the upper 8 are used'}[encoding.sample_bytes]
+    words = {1: '8 bits', 2: '16 bits, see `mono16_range`'}[encoding.sample_bytes]
     alpha = encoding.conversion in (cv2.COLOR_BGRA2BGR, cv2.COLOR_RGBA2BGR)
     return words + (', alpha is ignored' if alpha else '')
 

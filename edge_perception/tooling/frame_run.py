@@ -64,7 +64,7 @@ class FrameRun:
 
     def run(self, sources: list[Source]) -> bool:
         """Process all sources; say which cannot be read, and return whether all could."""
-        complete = True
+        complete, dim = True, ''
         with progress_bar(self.reporter.bar_console, total=self._count(sources)) as advance:
             for source in sources:
                 with ExitStack() as stack:
@@ -74,7 +74,10 @@ class FrameRun:
                         stack.enter_context(drawn.finishing())
                     complete &= self._process(source, drawn, advance)
                 self.reporter.end_source(source)
+                dim = dim or (source.problem and f'{source.name}: {source.problem}')
         self.reporter.finish()
+        if dim:
+            note(f'{dim}; use --mono16-range percentile')
         return complete
 
     def _process(

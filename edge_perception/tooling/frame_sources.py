@@ -18,7 +18,9 @@ import numpy as np
 
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
+from edge_perception.contract.types import Tensor
 from edge_perception.contract.types import UInt8Array
+from edge_perception.runtime.sample_range import SampleRange
 
 IMAGE_TYPES = 'bmp jp2 jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp'
 VIDEO_TYPES = 'avi m4v mjpeg mjpg mkv mov mp4 mpeg mpg ogv ts webm wmv'
@@ -39,11 +41,13 @@ class Source(ABC):
     :param live: whether it has no end and does not wait for us.
     :param missing: after the last frame: how many more the header of a video promised; some
         formats only estimate the number.
+    :param problem: why the last frame shows hardly anything, in words; empty when it does.
     """
 
     moving = True
     live = False
     missing = 0
+    problem = ''
 
     def __init__(self, name: str, file: Path | None) -> None:
         self.name = name
@@ -69,13 +73,24 @@ class Source(ABC):
 
 
 class ImageFile(Source):
-    """An image file."""
+    """
+    An image file.
+
+    :param mono16_range: one of ``SAMPLE_RANGES``, for samples of 16 bits.
+    """
 
     moving = False
 
+    def __init__(self, name: str, file: Path, *, mono16_range: str = 'full') -> None:
+        super().__init__(name, file)
+        self._mono16_range = mono16_range
+
     def frames(self, *, every: int, limit: int | None) -> Iterator[tuple[int, Frame]]:
         assert self.file is not None
-        yield 0, Frame(image=read_image(self.file))
+        sample_range = SampleRange(self._mono16_range)
+        frame = Frame(image=read_image(self.file, sample_range))
+        self.problem = sample_range.problem
+        yield 0, frame
 
 
 class Video(Source):
@@ -138,17 +153,21 @@ class Video(Source):
         return f'{self.name}: is neither an image nor a video that OpenCV can read'
 
 
-def find_sources(names: tuple[str, ...]) -> tuple[list[Source], list[ImageError]]:
+def find_sources(
+    names: tuple[str, ...], *, mono16_range: str = 'full'
+) -> tuple[list[Source], list[ImageError]]:
     """
     Return the sources that the user named, and an error for each name that stands for none.
 
     A folder stands for the images and videos in it, sorted by name, without those in its folders.
+
+    :param mono16_range: one of ``SAMPLE_RANGES``, for files with 16 bits.
     """
     sources: list[Source] = []
     errors: list[ImageError] = []
     for name in names:
         try:
-            sources += _named(name)
+            sources += _named(name, mono16_range)
         except ImageError as error:
             errors.append(error)
     return sources, errors
@@ -178,7 +197,7 @@ def be_quiet() -> None:
         logging.setLogLevel(0)
 
 
-def _named(name: str) -> list[Source]:
+def _named(name: str, mono16_range: str) -> list[Source]:
     path = Path(name).expanduser()
     camera = CAMERA.fullmatch(name)
     if camera and not path.exists():
@@ -188,11 +207,11 @@ def _named(name: str) -> list[Source]:
             f'{name}: no such file or folder, expected images, videos, folders or camera:NUMBER'
         )
     if not path.is_dir():
-        return [source_of(path)]
+        return [source_of(path, mono16_range=mono16_range)]
     files = sorted(filter(is_shown, path.iterdir()))
     if not files:
         raise ImageError(f'{name}: the folder holds no image and no video')
-    return [source_of(each) for each in files]
+    return [source_of(each, mono16_range=mono16_range) for each in files]
 
 
 def is_shown(path: Path) -> bool:
@@ -201,19 +220,22 @@ def is_shown(path: Path) -> bool:
     return known and not path.name.startswith('.') and path.is_file()  # a pipe is waited for
 
 
-def source_of(path: Path) -> Source:
+def source_of(path: Path, *, mono16_range: str = 'full') -> Source:
     """Return a file as a source; whether it can be read is seen when it is."""
     suffix = path.suffix.lower()
     image = suffix in IMAGE_SUFFIXES or (
         suffix not in VIDEO_SUFFIXES and path.is_file() and cv2.haveImageReader(str(path))
     )
-    return ImageFile(str(path), path) if image else Video(str(path), path)
+    if image:
+        return ImageFile(str(path), path, mono16_range=mono16_range)
+    return Video(str(path), path)
 
 
-def read_image(path: Path) -> UInt8Array:
+def read_image(path: Path, sample_range: SampleRange | None = None) -> UInt8Array:
     """
     Read an image as bgr8, turned as its EXIF tag says.
 
+    :param sample_range: reduces samples of 16 bits; None takes their upper byte.
     :raises ImageError: it cannot be read.
     """
     try:
@@ -221,9 +243,21 @@ def read_image(path: Path) -> UInt8Array:
     except OSError as error:
         raise ImageError(f'{path}: cannot be read: {error.strerror or error}') from error
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+        if image is not None and image.dtype != np.uint8:
+            image = _to_8_bits(image, data, sample_range or SampleRange())
     except cv2.error as error:  # e.g. more pixels than OpenCV is willing to read
         raise ImageError(f'{path}: cannot be read: {error.err}') from error
     if image is None:
         raise ImageError(f'{path}: is not an image that OpenCV can read, or is damaged')
     return np.asarray(image, np.uint8)
+
+
+def _to_8_bits(deep: Tensor, data: UInt8Array, sample_range: SampleRange) -> UInt8Array:
+    if deep.dtype == np.uint16 and sample_range.kind != 'full':
+        return sample_range.to_8_bits(deep)
+    # OpenCV knows what is full: 12 bits in JPEG 2000, 1.0 in formats with floats.
+    image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    if deep.dtype == np.uint16:
+        sample_range.judge(deep, image)
+    return image

@@ -24,6 +24,7 @@ from edge_perception.models.assembly import raise_all
 from edge_perception.models.engine_choice import AUTO
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
+from edge_perception.runtime.sample_range import SAMPLE_RANGES
 from edge_perception.tooling import frame_sources
 from edge_perception.tooling.assignments import parse_assignments
 from edge_perception.tooling.drawn_frames import plan
@@ -73,6 +74,10 @@ COUNT = click.IntRange(min=1)
     '--rotate', type=click.Choice(['0', '90', '180', '270']), default='0', show_default=True,
     help='Clockwise rotation of the images in degrees, before the model sees them.',
 )  # fmt: skip
+@click.option(
+    '--mono16-range', type=click.Choice(SAMPLE_RANGES), default='full', show_default=True,
+    help='Range of 16-bit images that becomes 0 to 255, as mono16_range of the node.',
+)  # fmt: skip
 @click.option('--every', type=COUNT, default=1, help='Only every Nth frame of videos.')
 @click.option('--limit', type=COUNT, metavar='N', help='At most N frames of each video or camera.')
 @click.pass_context
@@ -85,7 +90,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """
     frame_sources.be_quiet()
     errors: list[EdgePerceptionError] = []
-    sources, unreadable = frame_sources.find_sources(given['names'])
+    sources, unreadable = frame_sources.find_sources(
+        given['names'], mono16_range=given['mono16_range']
+    )
     outputs: dict[frame_sources.Source, Path] = {}
     with collect(errors):
         outputs = plan(given['out'], sources) if given['out'] else {}

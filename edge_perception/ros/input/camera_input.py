@@ -29,6 +29,7 @@ from edge_perception.ros.system.endpoints import is_reliable
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.ros.system.rclpy_versions import informed
 from edge_perception.ros.system.rclpy_versions import waiting
+from edge_perception.runtime.sample_range import SampleRange
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
@@ -37,17 +38,18 @@ ImageMessage: TypeAlias = Image | CompressedImage
 SEARCH_PERIOD_S = 0.5
 
 
-def to_frame(message: ImageMessage, *, limit: SizeLimit) -> Frame:
+def to_frame(message: ImageMessage, *, limit: SizeLimit, sample_range: SampleRange) -> Frame:
     """
     Convert an image message.
 
     :param limit: a larger compressed image is refused before it is decoded.
+    :param sample_range: reduces samples of 16 bits; of this camera.
     :raises ImageError: whatever is wrong with the message.
     """
     check_frame_id(message.header.frame_id)
     if isinstance(message, CompressedImage):
-        return compressed_to_frame(message, limit=limit)
-    return image_to_frame(message)
+        return compressed_to_frame(message, limit=limit, sample_range=sample_range)
+    return image_to_frame(message, sample_range=sample_range)
 
 
 class CameraInput:

@@ -34,6 +34,7 @@ from edge_perception.ros.input.raw_images import ENCODINGS
 from edge_perception.ros.input.raw_images import Pixels
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.input.raw_images import to_pixels
+from edge_perception.runtime.sample_range import SampleRange
 
 # libjpeg leaves blocks that were not sent at zero, which is this gray; a row of blocks has at
 # least 8 lines.
@@ -91,14 +92,16 @@ class SizeLimit:
         return True
 
 
-def compressed_to_frame(message: CompressedImage, *, limit: SizeLimit) -> Frame:
+def compressed_to_frame(
+    message: CompressedImage, *, limit: SizeLimit, sample_range: SampleRange | None = None
+) -> Frame:
     """
     Turn a JPEG or PNG into a frame: bgr8, or mono8 when the image is gray.
 
-    The orientation that EXIF may claim is ignored, because boxes are in pixels of the sensor. Of
-    16-bit PNG the upper byte is used, as in raw images.
+    The orientation that EXIF may claim is ignored, because boxes are in pixels of the sensor.
 
     :param limit: on the size; of this camera.
+    :param sample_range: reduces samples of 16 bits; None takes their upper byte.
     :raises ImageError: neither JPEG nor PNG, too large, damaged, not complete, or a depth image.
     """
     source = message.format.split(';')[0].strip()
@@ -110,7 +113,7 @@ def compressed_to_frame(message: CompressedImage, *, limit: SizeLimit) -> Frame:
     data = bytes(message.data)
     header = read_header(data, message.format)
     limit.check(header, size=len(data))
-    image = _decode(data, header)
+    image = _decode(data, header, sample_range or SampleRange())
     if header.gray and source.startswith('bayer_') and source in ENCODINGS:
         check_size(source, width=header.width, height=header.height)
         image = to_pixels(image, ENCODINGS[source])
@@ -122,7 +125,7 @@ def compressed_to_frame(message: CompressedImage, *, limit: SizeLimit) -> Frame:
     )
 
 
-def _decode(data: bytes, header: ImageHeader) -> Pixels:
+def _decode(data: bytes, header: ImageHeader, sample_range: SampleRange) -> Pixels:
     color = cv2.IMREAD_GRAYSCALE if header.gray else cv2.IMREAD_COLOR
     flags = color | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     image: Any
@@ -137,7 +140,7 @@ def _decode(data: bytes, header: ImageHeader) -> Pixels:
         )
     if header.kind == 'jpeg':
         _check_all_sent(image, header)
-    return cast(Pixels, image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8))
+    return cast(Pixels, image if image.dtype == np.uint8 else sample_range.to_8_bits(image))
 
 
 def _check_all_sent(image: Any, header: ImageHeader) -> None:

@@ -29,6 +29,7 @@ from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.contract.fields import MAX_NAME_BYTES
+from edge_perception.runtime.sample_range import SampleRange
 
 # More data than this behind an image means that its height is wrong.
 MAX_SURPLUS_ROWS = 64
@@ -47,8 +48,7 @@ class Encoding:
     :param channels: samples of one pixel within a row.
     :param result: encoding of the frame.
     :param conversion: code for ``cv2.cvtColor``; None where samples are pixels already.
-    :param sample_bytes: 1 or 2; of a 16-bit sample the upper byte is used, so that the full range
-        of 16 bits becomes the full range of 8 bits.
+    :param sample_bytes: 1 or 2; 16-bit samples become 8 bits as a ``SampleRange`` says.
     :param block: width and height must be multiples of these.
     :param smallest: least width and height.
     :param half_planes: half as many rows of color follow the rows of brightness.
@@ -111,13 +111,14 @@ ENCODINGS = {
 }
 
 
-def image_to_frame(message: Image) -> Frame:
+def image_to_frame(message: Image, *, sample_range: SampleRange | None = None) -> Frame:
     """
     Turn a raw image into a frame.
 
     Without padding the pixels of bgr8, rgb8 and mono8 stay where they are: the frame is a
     read-only view that keeps ``message.data`` alive. All else is converted into new memory.
 
+    :param sample_range: reduces samples of 16 bits; None takes their upper byte.
     :raises ImageError: unknown encoding, no pixels, or size, step and data that disagree.
     """
     encoding = ENCODINGS.get(message.encoding)
@@ -126,7 +127,7 @@ def image_to_frame(message: Image) -> Frame:
     check_size(message.encoding, width=message.width, height=message.height)
     _check_layout(message, encoding)
     return Frame(
-        image=to_pixels(_samples(message, encoding), encoding),
+        image=to_pixels(_samples(message, encoding, sample_range or SampleRange()), encoding),
         encoding=encoding.result,
         stamp_ns=stamp_ns(message.header),
         frame_id=message.header.frame_id,
@@ -227,17 +228,17 @@ def _check_layout(message: Image, encoding: Encoding) -> None:
         )
 
 
-def _samples(message: Image, encoding: Encoding) -> npt.NDArray[Any]:
+def _samples(message: Image, encoding: Encoding, sample_range: SampleRange) -> npt.NDArray[Any]:
     rows, columns, channels = _rows(message, encoding), message.width, encoding.channels
+    kind = {1: 'u1', 2: '>u2' if message.is_bigendian else '<u2'}[encoding.sample_bytes]
     # NumPy checks once more that the view does not leave the data.
-    samples = np.ndarray(
-        (rows, columns * channels, encoding.sample_bytes),
-        np.uint8,
+    samples: npt.NDArray[Any] = np.ndarray(
+        (rows, columns * channels),
+        kind,
         buffer=message.data,
-        strides=(message.step, encoding.sample_bytes, 1),
+        strides=(message.step, encoding.sample_bytes),
     )
     samples.flags.writeable = False
     if encoding.sample_bytes == 2:
-        upper_byte = 0 if message.is_bigendian else 1
-        samples = cv2.extractChannel(samples, upper_byte)
+        samples = sample_range.to_8_bits(samples)
     return samples.reshape((rows, columns) if channels == 1 else (rows, columns, channels))

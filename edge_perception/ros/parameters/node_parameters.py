@@ -12,10 +12,12 @@ from edge_perception.contract import Options
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import PRECISIONS
 from edge_perception.models.request import Request
+from edge_perception.pose.intrinsics import CENTER_LIMIT
 from edge_perception.ros.output.result_messages import CLASS_ID_FORMATS
 from edge_perception.ros.parameters.declaration import parameter
 from edge_perception.ros.system.qos import RELIABILITIES
 from edge_perception.runtime.budget import BAD_STAMP_POLICIES
+from edge_perception.runtime.sample_range import SAMPLE_RANGES
 
 # Special values of several parameters.
 FROM_MODEL = {-1: 'as the model says'}
@@ -111,6 +113,26 @@ class NodeConfig(Options):
     )
     max_image_megapixels: float = parameter(
         50.0, 'largest compressed image to decode, megapixels', minimum=0.01, maximum=10_000.0
+    )
+    mono16_range: str = parameter(
+        'full',
+        'range of 16-bit samples that becomes 0 to 255',
+        special={
+            'full': 'all 16 bits',
+            'bits': 'as few bits as hold the largest sample so far',
+            'percentile': 'from the 1st to the 99th percentile of each image',
+        },
+        choices=SAMPLE_RANGES,
+        per_camera=True,
+    )
+    camera_info_center_limit: float = parameter(
+        CENTER_LIMIT,
+        'largest distance of the principal point from the middle of the image for a pose, as a '
+        'share of width and height',
+        special=NO_LIMIT,
+        minimum=0.0,
+        maximum=1.0,
+        per_camera=True,
     )
     latency_budget_ms: float = parameter(
         500.0,
