@@ -17,11 +17,13 @@ import sys
 from launch.actions import DeclareLaunchArgument
 from launch.actions import ExecuteProcess
 from launch.actions import IncludeLaunchDescription
+from launch.actions import LogInfo
 from launch.actions import OpaqueFunction
 from launch.actions import Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
+from edge_perception.ros.parameters.parameter_headers import misspelled_arguments
 from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.process_environment import on_this_machine
 from launch import LaunchDescription
@@ -52,7 +54,10 @@ def camera(context):
     variables = for_large_images(os.environ)
     if LaunchConfiguration('discovery').perform(context) == 'localhost':
         variables.update(on_this_machine(os.environ))
+    # Those of perception.launch.py it tells itself.
+    own = [name for name, _, _ in ARGUMENTS if name not in ('model', 'discovery')]
     return [
+        *(LogInfo(msg=sentence) for sentence in misspelled_arguments(context.argv, own)),
         ExecuteProcess(
             cmd=[
                 sys.executable,
@@ -64,7 +69,7 @@ def camera(context):
             additional_env=variables,
             output='screen',
             on_exit=[Shutdown(reason='the camera has ended')],
-        )
+        ),
     ]
 
 

@@ -15,11 +15,13 @@ import tempfile
 
 from launch.actions import DeclareLaunchArgument
 from launch.actions import ExecuteProcess
+from launch.actions import LogInfo
 from launch.actions import OpaqueFunction
 from launch.actions import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from edge_perception.ros.parameters.parameter_headers import misspelled_arguments
 from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.simulation.nodes.gazebo_launch import starts
 from launch import LaunchDescription
@@ -60,7 +62,11 @@ def flight(context):
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
     gui = given.pop('gui').lower() == 'true'
     folder = Path(tempfile.mkdtemp(prefix='edge_perception_gazebo_'))
-    return [action(start) for start in starts(folder, gui=gui, **given)]
+    said = misspelled_arguments(context.argv, [name for name, _, _ in ARGUMENTS])
+    return [
+        *(LogInfo(msg=sentence) for sentence in said),
+        *(action(start) for start in starts(folder, gui=gui, **given)),
+    ]
 
 
 def generate_launch_description():

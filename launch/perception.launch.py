@@ -21,6 +21,8 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from edge_perception.ros.parameters.parameter_headers import below_namespace
+from edge_perception.ros.parameters.parameter_headers import misspelled_arguments
 from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.process_environment import on_this_machine
 from edge_perception.ros.system.shared_files import find_shared
@@ -92,8 +94,15 @@ def parameter_files(given):
         path = Path(given['params_file']).expanduser()
         if not path.is_file():
             raise RuntimeError(f'params_file: no file {path}; give its absolute path')
-        files.append(str(path))
+        files.append(str(below_namespace(path, given['whole_namespace'])))
     return files
+
+
+def whole_namespace(context, namespace):
+    """Return the namespace of the node with those that launch files around this one push."""
+    around = LaunchConfiguration('ros_namespace', default='').perform(context)
+    parts = (namespace,) if namespace.startswith('/') else (around, namespace)
+    return '/'.join(filter(None, (part.strip('/') for part in parts)))
 
 
 def surroundings(given):
@@ -107,8 +116,8 @@ def sentences(given, kept_here):
         yield 'perception talks to this machine only; discovery:=subnet reaches other machines'
     if is_true(given['debug']):
         camera = '/<camera>' if given['cameras'] else ''
-        namespace = f'/{given["namespace"].strip("/")}' if given['namespace'] else ''
-        topic = f'{namespace}/{given["name"]}{camera}/debug_image'
+        parts = filter(None, (given['whole_namespace'], f'{given["name"]}{camera}'))
+        topic = f'/{"/".join(parts)}/debug_image'
         yield f'debug: ros2 run rqt_image_view rqt_image_view {topic}'
 
 
@@ -134,6 +143,7 @@ def value_of(name, text, kind):
 def perception_node(context):
     names = [*node_parameters(), *(name for name, _, _ in ARGUMENTS)]
     given = {name: LaunchConfiguration(name).perform(context) for name in names}
+    given['whole_namespace'] = whole_namespace(context, given['namespace'])
     variables, kept_here = surroundings(given)
     node = Node(
         package='edge_perception',
@@ -149,7 +159,8 @@ def perception_node(context):
         output='screen',
         emulate_tty=True,
     )
-    return [*(LogInfo(msg=sentence) for sentence in sentences(given, kept_here)), node]
+    said = [*misspelled_arguments(context.argv, names), *sentences(given, kept_here)]
+    return [*(LogInfo(msg=sentence) for sentence in said), node]
 
 
 def generate_launch_description():

@@ -200,6 +200,59 @@ def test_debug_draws_every_image_and_says_where(perception):
     assert '/drone1/perception/debug_image' in said(started)
 
 
+def test_the_line_about_debug_images_names_the_namespace_around_the_file_too(perception):
+    assert '/fleet/drone1/perception/debug_image' in said(
+        perception.start(debug='true', around='/fleet', namespace='drone1')
+    )
+    assert ' /drone1/perception/debug_image' in said(
+        perception.start(debug='true', around='/fleet', namespace='/drone1')
+    )
+
+
+@pytest.mark.parametrize(
+    ('header', 'around', 'namespace'),
+    [
+        ('perception', '', 'drone1'),
+        ('perception', '', '/drone1/'),
+        ('perception', '/fleet', 'drone1'),
+        ('perception', '/drone1', ''),
+        ('drone1/perception', '', 'drone1'),
+        ('/drone1/perception', '', 'drone1'),
+        ('/**', '', 'drone1'),
+        ('/*/perception', '', 'drone1'),
+        ('perception', '', ''),
+    ],
+)
+def test_a_file_headed_by_the_name_reaches_the_node_in_its_namespace(
+    perception, header, around, namespace, tmp_path
+):
+    file = tmp_path / 'mine.yaml'
+    values = "{latency_budget_ms: 70.0, model: '7', precision: \"fp32\", classes: ['1']}"
+    file.write_text(f'{header}:\n  ros__parameters: {values}\n')
+    started = perception.start(params_file=str(file), around=around, namespace=namespace)
+    (path, _) = node_of(started)['parameters']
+    whole = '/'.join(filter(None, (around.strip('/'), namespace.strip('/'))))
+    config, _, problems = read(path, namespace=f'/{whole}')
+    assert problems == []
+    assert (config.latency_budget_ms, config.model) == (70.0, '7')
+    assert (config.precision, config.classes) == ('fp32', ('1',))
+
+
+def test_a_misspelled_argument_is_told_with_the_nearest_one(perception, demo):
+    words = said(perception.start(argv=['modle:=x', 'model:=y', 'weights:=z']))
+    assert "modle: no such argument, it is not used; did you mean 'model'?" in words
+    assert "'model'" in words and 'weights' not in words
+    started = demo.start(argv=['pad_sise:=2'])
+    assert "did you mean 'pad_size'?" in started[0].keywords['msg']
+
+
+def test_arguments_of_an_including_file_are_not_misspelled(perception, demo):
+    given = [f'{name}:=x' for name in {*demo.arguments, *perception.arguments}]
+    for file in (perception, demo):
+        for each in file.start(argv=given):
+            assert 'did you mean' not in each.keywords.get('msg', '')
+
+
 def said(started: list[Noted]) -> str:
     return '\n'.join(each.keywords['msg'] for each in started if each.kind == 'LogInfo')
 

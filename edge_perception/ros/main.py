@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         sys.stderr.write(
             f'perception_node: the package {error.name} is missing; install it, see '
-            '"Installing on a robot" in README.md\n'
+            '"Install on a robot with ROS" in README.md\n'
         )
         return 2
     try:

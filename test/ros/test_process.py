@@ -135,6 +135,7 @@ def test_parameters_that_do_not_reach_the_node_are_missed(tmp_path, mistake):
             'unconfigured (no model was given; is the parameter file headed perception: or /**:?)'
             in process.log
         )
+        assert (f'parameter file {file}: ' in process.log) == (mistake == 'heading')
         assert process.log.count(
             'arguments are not used: -p model:=models/yolox -p autostart:=true; parameters come '
             'after --ros-args, as in --ros-args -p NAME:=VALUE'

@@ -10,6 +10,7 @@ that need it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 import runpy
@@ -37,9 +38,20 @@ class Noted:
         self.arguments = arguments
         self.keywords = keywords
 
-    def perform(self, context: dict[str, str]) -> str:
+    def perform(self, context: Context) -> str:
         """Return the value of a launch argument."""
-        return context[self.arguments[0]]
+        name = self.arguments[0]
+        return context.get(name, self.keywords['default']) if self.keywords else context[name]
+
+
+class Context(dict[str, str]):
+    """
+    The launch arguments with their values.
+
+    :param argv: the command line behind the launch file.
+    """
+
+    argv: Sequence[str] = ()
 
 
 class Stub(ModuleType):
@@ -74,9 +86,18 @@ class LaunchFile:
             each.keywords['function'] for each in entities if each.kind == 'OpaqueFunction'
         ]
 
-    def start(self, **given: str) -> list[Noted]:
-        """Return what is started with arguments."""
+    def start(self, *, argv: Sequence[str] = (), around: str = '', **given: str) -> list[Noted]:
+        """
+        Return what is started with arguments.
+
+        :param argv: the command line.
+        :param around: the namespace that an including launch file pushed.
+        """
         defaults = {name: each['default_value'] for name, each in self.arguments.items()}
         assert set(given) <= set(defaults)
+        context = Context({**defaults, **given})
+        context.argv = argv
+        if around:
+            context['ros_namespace'] = around
         with stubbed():
-            return [each for work in self._functions for each in work({**defaults, **given})]
+            return [each for work in self._functions for each in work(context)]

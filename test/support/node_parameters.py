@@ -13,7 +13,9 @@ from edge_perception.ros.parameters.node_parameters import NodeConfig
 from tools.reference_tables import own_host
 
 
-def read(*paths: Path | str) -> tuple[NodeConfig, dict[str, dict[str, Any]], list[str]]:
+def read(
+    *paths: Path | str, namespace: str = '/'
+) -> tuple[NodeConfig, dict[str, dict[str, Any]], list[str]]:
     """Return configuration, engine options and problems of a node that starts with files."""
     from edge_perception.ros.parameters.reading import Parameters
 
@@ -21,7 +23,7 @@ def read(*paths: Path | str) -> tuple[NodeConfig, dict[str, dict[str, Any]], lis
     context = rclpy.Context()
     rclpy.init(args=['--ros-args', *flags], context=context)
     try:
-        node = rclpy.create_node('perception', context=context, allow_undeclared_parameters=False)
+        node = rclpy.create_node('perception', context=context, namespace=namespace)
         try:
             given = Parameters(node, engines=own_host().engines, stages={}).read()
             return given.config, dict(given.engine_options), given.problems

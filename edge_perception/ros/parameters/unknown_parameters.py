@@ -14,6 +14,7 @@ from rclpy.utilities import remove_ros_args
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.ros.parameters.parameter_headers import unread_files
 from edge_perception.ros.system.rclpy_versions import parameter_overrides
 
 # Parameters that rclpy itself reads.
@@ -73,7 +74,7 @@ def warn_of_unknown(node: Node, known: Iterable[str]) -> None:
 
 def warn_of_arguments(node: Node, arguments: list[str] | None) -> None:
     """
-    Warn of arguments that ROS does not read, such as parameters without ``--ros-args``.
+    Warn of arguments that reach no one: without ``--ros-args``, or in files for other nodes.
 
     :param arguments: None for those of the process.
     """
@@ -85,3 +86,5 @@ def warn_of_arguments(node: Node, arguments: list[str] | None) -> None:
             f'arguments are not used: {" ".join(typed)}; parameters come after --ros-args, as in '
             '--ros-args -p NAME:=VALUE'
         )
+    for sentence in unread_files(given, node.get_fully_qualified_name()):
+        node.get_logger().warning(sentence)
