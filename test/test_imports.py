@@ -69,7 +69,7 @@ TABLE = {
     ),
     'ros': Rule(
         ours=SHARED,
-        libraries=(*NUMERIC, 'rclpy', 'ament_index_python', *MESSAGES),
+        libraries=(*NUMERIC, 'yaml', 'rclpy', 'ament_index_python', *MESSAGES),
     ),
     NODES: Rule(
         ours=(*SHARED, 'simulation', 'ros'),

@@ -53,6 +53,7 @@ class PluginEntry:
     :param offers: what it registered, e.g. ``engine onnxruntime``; empty when not usable.
     :param reason: why it is not usable; empty when it is.
     :param remedy: what to do about it.
+    :param blocked: whether the user does not want it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class PluginEntry:
     offers: tuple[str, ...] = ()
     reason: str = ''
     remedy: str = ''
+    blocked: bool = False
 
     @property
     def usable(self) -> bool:
@@ -96,8 +98,10 @@ class PluginHost:
     def _load(self, point: EntryPoint) -> PluginEntry:
         distribution, version = _origin(point)
         entry = PluginEntry(name=point.name, distribution=distribution, version=version)
+        if blocked := self._why_blocked(point.name):
+            reason, remedy = blocked
+            return replace(entry, reason=reason, remedy=remedy, blocked=True)
         try:
-            self._refuse_if_blocked(point.name)
             module = _import(point)
             contract = declared_contract(module)
             offered = _ask(module, name=point.name)
@@ -109,16 +113,14 @@ class PluginHost:
             return replace(entry, reason=reason, remedy='report it to its author')
         return replace(entry, contract=contract, offers=offers)
 
-    def _refuse_if_blocked(self, name: str) -> None:
+    def _why_blocked(self, name: str) -> tuple[str, str] | None:
+        """Return why the user does not want a plugin, and the remedy; None when it is wanted."""
         allowed = self._environ.get(LOAD_VARIABLE)
         if allowed is not None and name not in _names(allowed):
-            raise RefusedError(
-                f'is not in the allow list {LOAD_VARIABLE}', remedy=f'add {name} to it'
-            )
+            return f'is not in the allow list {LOAD_VARIABLE}', f'add {name} to it'
         if name in _names(self._environ.get(BLOCK_VARIABLE, '')):
-            raise RefusedError(
-                f'is in the block list {BLOCK_VARIABLE}', remedy=f'remove {name} from it'
-            )
+            return f'is in the block list {BLOCK_VARIABLE}', f'remove {name} from it'
+        return None
 
     def _take(self, offered: Sequence[tuple[str, Any]], *, owner: str) -> tuple[str, ...]:
         """Keep what one plugin offers, all of it or nothing."""

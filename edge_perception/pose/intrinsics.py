@@ -80,6 +80,8 @@ class Intrinsics:
             p=calibration.p,
             model=calibration.model,
             rectified=calibration.rectified,
+            # Checked by what supplies it, which knows what explains a distance.
+            center_limit=0.0,
         ).fitted(frame.width, frame.height, roi=calibration.roi)
 
     @classmethod
@@ -114,11 +116,11 @@ class Intrinsics:
             )
         if rectified:
             full = _checked_matrix('p', p, (3, 4), (width, height))
-            _check_center('p', full, (width, height), center_limit)
+            check_center('p', full, (width, height), center_limit)
             shift = np.array([full[0, 3] / full[0, 0], full[1, 3] / full[1, 1], 0.0])
             return cls(width, height, full[:, :3].copy(), np.zeros(0), '', shift)
         matrix = _checked_matrix('k', k, (3, 3), (width, height))
-        _check_center('k', matrix, (width, height), center_limit)
+        check_center('k', matrix, (width, height), center_limit)
         camera = cls(width, height, matrix, *_checked_distortion(d, model))
         # Half-way to the corners: further out some good calibrations mean nothing.
         pixels = np.array([[1, 1], [3, 1], [1, 3], [3, 3]]) / 4 * (width, height)
@@ -225,8 +227,16 @@ def _checked_matrix(
     return matrix
 
 
-def _check_center(name: str, matrix: Floats, size: tuple[int, int], limit: float) -> None:
-    """Refuse numbers that belong to an image of another size."""
+def check_center(name: str, matrix: Floats, size: tuple[int, int], limit: float) -> None:
+    """
+    Refuse numbers that belong to an image of another size.
+
+    :param name: of the field of the CameraInfo.
+    :param matrix: (3, 3) or (3, 4).
+    :param size: width and height of the image.
+    :param limit: as ``center_limit`` of ``Intrinsics.from_camera_info``.
+    :raises IntrinsicsError: the principal point is too far from the middle.
+    """
     center, middle = matrix[:2, 2], np.array(size) / 2
     if limit and (np.abs(center - middle) > limit * np.array(size)).any():
         raise IntrinsicsError(

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 import time
 
 from rclpy.node import Node
 from std_msgs.msg import Header
 
 from edge_perception.contract import check_input
+from edge_perception.contract import Frame
 from edge_perception.contract import Selection
 from edge_perception.models.assembly import Assembled
 from edge_perception.ros.input.camera_info import CalibrationInput
@@ -23,6 +23,7 @@ from edge_perception.ros.input.camera_input import ImageMessage
 from edge_perception.ros.input.camera_input import to_frame
 from edge_perception.ros.input.camera_watch import CameraWatch
 from edge_perception.ros.input.compressed_images import SizeLimit
+from edge_perception.ros.input.pose_doubts import frame_doubt
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.input.stage_topics import StageTopics
 from edge_perception.ros.log_once import LogOnce
@@ -44,6 +45,7 @@ from edge_perception.runtime.frame_queue import QueuedFrame
 from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.pipeline import Result
 from edge_perception.runtime.preprocessing import Preprocessor
+from edge_perception.runtime.sample_range import SampleRange
 from edge_perception.runtime.worker import Worker
 
 # A camera may send its first CameraInfo, or another input of a stage, after its first images.
@@ -51,7 +53,7 @@ STAGE_PATIENCE_NS = 3_000_000_000
 
 # Different sentences of one kind that are logged, where it is not one: a camera that changes from
 # one bad encoding to another should be told again.
-LOG_VARIANTS = {'bad_image': 3, 'stage': 5}
+LOG_VARIANTS = {'bad_image': 3, 'pose': 3, 'stage': 5}
 
 # How long the executor pauses after it has handed a frame to a worker that waited for it.
 HEAD_START_S = 0.0003
@@ -98,6 +100,11 @@ class Camera:
         self._node = node
         self._frame_id = config.frame_id
         self._on_bad_stamp = config.on_bad_stamp
+        self._size_limit = SizeLimit(int(config.max_image_megapixels * 1e6))
+        self._sample_range = SampleRange(config.mono16_range)
+        self._publish_tf = config.publish_tf
+        # What makes poses wrong though there are some, in words; empty when nothing does.
+        self.pose_doubt = ''
         # What is wrong with the stamp of the last image, in words; empty when nothing is.
         self.stamp_problem = ''
         self._clock = clock
@@ -155,8 +162,9 @@ class Camera:
         self._outputs.tell_threshold(selection.score_threshold)
 
     def check(self) -> None:
-        """Look whether images come, and say once why they do not."""
+        """Look whether images and CameraInfo come, and say once why images do not."""
         self._watch.check()
+        self.stage_topics.check()
 
     @property
     def input_problem(self) -> str:
@@ -218,7 +226,7 @@ class Camera:
             self.name,
             pipeline,
             hooks=CameraHooks(
-                convert=partial(to_frame, limit=SizeLimit(int(config.max_image_megapixels * 1e6))),
+                convert=self._convert,
                 compose=self._compose,
                 report=self.say,
                 afterwards=self._afterwards,
@@ -234,8 +242,15 @@ class Camera:
     def _make_stage_topics(self, config: NodeConfig) -> StageTopics:
         topic = config.camera_info_topic or camera_info_beside(self.input.raw_topic)
         rectified = self.input.raw_topic.rpartition('/')[2].startswith(RECTIFIED)
-        calibration = CalibrationInput(self._node, topic=topic, rectified=rectified)
-        return StageTopics(self._node, self.stages, camera=self.name, calibration=calibration)
+        self._calibration = CalibrationInput(
+            self._node,
+            topic=topic,
+            rectified=rectified,
+            center_limit=config.camera_info_center_limit,
+        )
+        return StageTopics(
+            self._node, self.stages, camera=self.name, calibration=self._calibration
+        )
 
     def _receive(self, message: ImageMessage) -> None:
         accounts = self.channel.accounts
@@ -277,7 +292,9 @@ class Camera:
         self._say_stage_problems()
         if share := result.perception.not_finite:
             self.say('not_finite', f'{share:.0%} of the scores {NOT_FINITE}', counted=False)
-        return self._outputs.compose(result.perception, header=self._header(queued.message))
+        header = self._header(queued.message)
+        self._look_at_geometry(result.frame, header.frame_id)
+        return self._outputs.compose(result.perception, header=header)
 
     def _afterwards(self, queued: QueuedFrame[ImageMessage], result: Result) -> None:
         """Remember a result, and draw it for those who look at it. Thread: the worker's."""
@@ -307,6 +324,27 @@ class Camera:
             waited_ns = self._clock() - self._activated_ns
             if problem and (self.stage_topics.complete(stage) or waited_ns > STAGE_PATIENCE_NS):
                 self._warnings.say('stage', f'no {stage.name}: {problem}', counted=False)
+
+    def _look_at_geometry(self, frame: Frame, frame_id: str) -> None:
+        """Say once what makes the poses wrong that are published."""
+        if any(stage.reads.calibration for stage in self.stages):
+            doubt = frame_doubt(frame_id, publish_tf=self._publish_tf)
+            self.pose_doubt = doubt or self._calibration.doubt(frame)
+            if self.pose_doubt:
+                self._warnings.say('pose', self.pose_doubt, counted=False)
+
+    @property
+    def image_problem(self) -> str:
+        """Why images show hardly anything, in words; empty when they do."""
+        problem = self._sample_range.problem
+        return problem and f'{self.input.topic}: {problem}; set mono16_range to percentile'
+
+    def _convert(self, message: ImageMessage) -> Frame:
+        """Make the frame of a message. Thread: the worker's."""
+        frame = to_frame(message, limit=self._size_limit, sample_range=self._sample_range)
+        if self.image_problem:
+            self._warnings.say('levels', self.image_problem, counted=False)
+        return frame
 
 
 def _make_budget(config: NodeConfig, clock: Clock) -> LatencyBudget:

@@ -37,6 +37,7 @@ from edge_perception.ros.parameters.parameter_service import BoundedParameterSer
 from edge_perception.ros.parameters.reading import Given
 from edge_perception.ros.parameters.reading import Parameters
 from edge_perception.ros.session import Session
+from edge_perception.ros.system.endpoints import namesakes
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.garbage import Collector
@@ -106,6 +107,8 @@ class PerceptionNode(LifecycleNode):
         self._trouble = self._death = ''
         self._engine_died = False
         self._active = self._configuring = False
+        # For how many diagnostics another node has had the name of this one.
+        self._twice = 0
         self._engine_limit_s = 0.0
         self._configure_limit_s = float('inf')
         # Set with the exit status of the process when the node has come to its end.
@@ -338,7 +341,7 @@ class PerceptionNode(LifecycleNode):
 
     def _warn_of_plugins(self) -> None:
         for entry in self._host.plugins:
-            if not entry.usable:
+            if not entry.usable and not entry.blocked:
                 self.get_logger().warning(
                     f'plugin {entry.name} of {entry.distribution}: {entry.reason}; {entry.remedy}'
                 )
@@ -406,6 +409,15 @@ class PerceptionNode(LifecycleNode):
             self.get_logger().info(f'{", ".join(later)}: takes effect with the next configure')
         return ''
 
+    def _namesakes(self) -> str:
+        """Return in words that nodes have the same name; log it once."""
+        words = namesakes(self, self.get_fully_qualified_name())
+        # The second time: while nodes come and go, the graph may name one twice.
+        self._twice = self._twice + 1 if words else 0
+        if self._twice == 2:
+            self.get_logger().warning(words)
+        return words if self._twice >= 2 else ''
+
     def _publish_diagnostics(self) -> None:
         if self._collector is not None:
             self._collector.overdue()
@@ -417,4 +429,5 @@ class PerceptionNode(LifecycleNode):
             self.get_fully_qualified_name(), session=self._session, trouble=self._trouble
         )
         statuses += diagnostics.failed_callbacks(self.get_fully_qualified_name(), self.guard)
+        statuses += diagnostics.namesakes(self.get_fully_qualified_name(), self._namesakes())
         self._diagnostics.publish(diagnostics.array(stamp, statuses))

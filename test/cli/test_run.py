@@ -20,6 +20,7 @@ from edge_perception.contract import iou
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
+from edge_perception.tooling.frame_sources import find_sources
 from test.support.networks import manifest_for
 
 GOLDEN_SCORES = [0.8903, 0.8796, 0.8557]  # of the persons in the street
@@ -83,6 +84,22 @@ def test_wishes_go_over_what_the_manifest_recommends(invoke, yolox, street):
     assert {each['label'] for each in loose} <= {'person', 'handbag'}
     best = lines(invoke('run', yolox, street, '--json', '--max-detections', 1))[0]['detections']
     assert [each['score'] for each in best] == pytest.approx(GOLDEN_SCORES[:1], abs=0.005)
+
+
+@pytest.mark.parametrize('mono16_range', ['full', 'percentile'])
+def test_16_bit_files_of_which_few_gray_levels_are_left_are_told_once(
+    invoke, yolox, tmp_path, mono16_range
+):
+    thermal = np.linspace(7500, 8199, 64 * 64).reshape(64, 64).astype(np.uint16)
+    for name in ('a.png', 'b.png', 'c.tiff'):
+        cv2.imwrite(str(tmp_path / name), thermal)
+    result = invoke('run', yolox, tmp_path, '--mono16-range', mono16_range)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count('gray levels are left') == (mono16_range == 'full')
+    (image,), _ = find_sources((str(tmp_path / 'a.png'),), mono16_range=mono16_range)
+    ((_, frame),) = image.frames(every=1, limit=None)
+    assert frame.image.shape == (64, 64, 3)
+    assert (np.ptp(frame.image) > 200) == (mono16_range == 'percentile')
 
 
 def test_a_camera_that_is_mounted_upside_down(invoke, yolox, street, tmp_path, golden):

@@ -16,6 +16,7 @@ from edge_perception.contract import FRAME_ENCODINGS
 from edge_perception.contract import ImageError
 from edge_perception.ros.input.compressed_images import compressed_to_frame
 from edge_perception.ros.input.compressed_images import SizeLimit
+from edge_perception.runtime.sample_range import SampleRange
 
 WIDTH, HEIGHT = 48, 32
 MAX_PIXELS = 4096 * 4096
@@ -321,3 +322,13 @@ def test_the_limit_is_learned_from_the_camera_and_a_new_resolution_comes_in_a_ro
     assert [accepted(each) for each in (large, small, large)] == [False, True, False]
     assert [accepted(each) for each in (other, large, other)] == [False] * 3
     assert [accepted(large) for _ in range(4)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_the_range_of_16_bit_samples_may_be_chosen(channels):
+    samples = np.linspace(7500, 8199, 32 * 32 * channels).reshape(32, 32, channels)
+    message = compressed(encoded(samples.astype(np.uint16), '.png'))
+    limit = SizeLimit(10**6)
+    assert np.ptp(compressed_to_frame(message, limit=limit).image) < 16
+    chosen = compressed_to_frame(message, limit=limit, sample_range=SampleRange('percentile'))
+    assert np.ptp(chosen.image) > 200

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import pytest
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from edge_perception.ros.system import ros_checks as doctor
 from edge_perception.runtime.findings import Level
+from edge_perception.testing import FakeClock
 from edge_perception.testing import FakeDecoder
 
 
@@ -45,6 +47,36 @@ def test_a_classifier_is_found(world):
     assert here.tester.transition('configure')
     (ours,) = found(doctor.graph(), 'node /perception')
     assert ours.found == 'publishes /perception/classification, 0 listen'
+
+
+def test_a_camera_that_loses_images_is_yellow_with_the_remedy(world):
+    here = world(clock=FakeClock())
+    here.start()
+    losses = here.node.session.cameras[0].input._losses
+    # As the middleware numbers them when half of them are lost.
+    for number in range(2, 200, 2):
+        losses.note({'publication_sequence_number': number})
+    (lossy,) = found(doctor.graph(), 'camera of /perception')
+    assert lossy.level is Level.YELLOW
+    assert 'images are lost before they reach this node' in lossy.found
+    assert 'fastdds_large_images.xml' in lossy.remedy
+
+
+def test_a_node_that_cannot_configure_is_red(world):
+    here = world(model='/no/such/model')
+    assert not here.tester.transition('configure')
+    (broken,) = found(doctor.graph(), 'engine of /perception')
+    assert broken.level is Level.RED
+
+
+def test_the_same_node_twice_is_yellow(world):
+    here = world()
+    other = Node('perception', context=here.tester.node.context, start_parameter_services=False)
+    try:
+        (twice,) = found(doctor.graph(), 'name of /perception')
+        assert twice.level is Level.YELLOW
+    finally:
+        other.destroy_node()
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,24 @@ from types import SimpleNamespace
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
 import pytest
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from vision_msgs.msg import Detection2DArray
+from vision_msgs.msg import LabelInfo
 
 from edge_perception.ros.input.camera_input import CameraInput
 from edge_perception.ros.input.camera_watch import CameraWatch
 from edge_perception.ros.input.camera_watch import PATIENCE_NS
 from edge_perception.ros.input.silence import why_silent
+from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.system.endpoints import IMAGE_TYPE
+from edge_perception.ros.system.endpoints import owner
 from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
 from test.support.graph import until
@@ -57,6 +62,47 @@ def test_nobody_publishes_the_topic(world, clock):
         'image_topic'
     )
     assert camera is not None
+
+
+def silence(node, topic='/cam/image_raw'):
+    """Return what is said of a camera from which nothing comes."""
+    camera = CameraInput(
+        node, topic=topic, transport='auto', reliability='auto', receive=lambda _: None
+    )
+    return why_silent(node, camera, silent_s=3, came=False, environ={})
+
+
+def seen(here, *topics):
+    """Wait until the node knows publishers of topics, and their names."""
+    for topic in topics:
+        until(
+            lambda topic=topic: list(map(owner, here.node.get_publishers_info_by_topic(topic))),
+            lambda names: '/tester' in names,
+        )
+
+
+def test_a_camera_that_publishes_zstd_only_is_told_what_to_publish(world):
+    here = world()
+    here.tester.publisher(CompressedImage, '/cam/image_raw/zstd')
+    seen(here, '/cam/image_raw/zstd')
+    words = silence(here.node)
+    assert words.startswith('/cam/image_raw: /tester publishes it as zstd only')
+    assert 'set image_topic' not in words
+    assert silence(here.node, '/cam/image_raw/zstd').endswith('set image_topic to /cam/image_raw')
+    assert 'zstd' not in silence(here.node, '/other/image')
+
+
+def test_results_and_debug_images_are_no_cameras(world, tmp_path):
+    here = world()
+    topics = ['/yolo/dbg_debug', '/other/segmentation', '/other/view']
+    for topic in topics:
+        here.tester.publisher(Image, topic)
+    here.tester.publisher(LabelInfo, '/other/label_info')
+    seen(here, *topics, '/other/label_info')
+    assert silence(here.node).endswith('there is no other topic with images; start the camera')
+    here.tester.publisher(Image, '/front/image')
+    seen(here, '/front/image')
+    assert silence(here.node).endswith('/front/image; set image_topic')
 
 
 def test_nobody_publishes_anything(world, clock):
@@ -317,6 +363,18 @@ def test_a_second_publisher_is_told(world):
     assert status.level == DiagnosticStatus.WARN
 
 
+def test_the_same_node_twice_is_told(world, tmp_path):
+    here = world()
+    assert here.tester.transition('configure')
+    twin = here.tester.node.context
+    other = Node('perception', context=twin, start_parameter_services=False)
+    try:
+        assert '2 nodes are called /perception' in here.logged('2 nodes are called')
+        assert here.status('name').level == DiagnosticStatus.WARN
+    finally:
+        other.destroy_node()
+
+
 def test_all_images_that_wait_are_taken_and_the_newest_is_answered(world):
     here = world()
     camera = here.start()
@@ -324,6 +382,38 @@ def test_all_images_that_wait_are_taken_and_the_newest_is_answered(world):
     counts = here.settled(2)
     assert counts.published + counts.dropped['superseded'] == 2
     assert counts.published
+
+
+def thermal(stamp):
+    """Return an image of 14 bits in 16, as thermal cameras send it."""
+    values = np.linspace(7500, 8199, 64 * 48).reshape(48, 64).astype(np.uint16)
+    message = image_message(values, encoding='mono16')
+    message.header.stamp = stamp
+    return message
+
+
+@pytest.mark.parametrize('mono16_range', ['full', 'percentile'])
+def test_an_image_of_which_few_gray_levels_are_left_is_told(world, mono16_range):
+    here = world(mono16_range=mono16_range)
+    camera = here.start()
+    camera.publish(thermal(here.now()))
+    here.result()
+    if mono16_range == 'full':
+        assert 'set mono16_range to percentile' in here.logged('gray levels are left')
+    here.spinner.call(lambda: camera.publish(thermal(here.now())))
+    here.result()
+    assert bool(here.node.session.cameras[0].image_problem) == (mono16_range == 'full')
+
+
+def test_plugins_that_the_user_does_not_want_are_no_warning(tmp_path, monkeypatch):
+    monkeypatch.setenv('EDGE_PERCEPTION_LOAD_PLUGINS', 'onnxruntime')
+    with worlds() as make:
+        here = make(installed_node({'model': '/nix'}))
+        assert any(each.blocked for each in here.node._host.plugins)
+        assert not here.tester.transition('configure')
+        log = []
+        until(lambda: log.append(here._log.get(timeout=30).msg) or log[-1], lambda m: 'nix' in m)
+        assert not [each for each in log if 'allow list' in each]
 
 
 def test_diagnostics_have_the_same_sentence(world, clock):

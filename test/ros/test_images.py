@@ -15,6 +15,7 @@ from edge_perception.contract import ImageError
 from edge_perception.ros.input.raw_images import ENCODINGS
 from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.ros.input.raw_images import MAX_SURPLUS_ROWS
+from edge_perception.runtime.sample_range import SampleRange
 
 WIDTH, HEIGHT = 16, 12
 NOISE = np.random.default_rng(7).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)  # BGR
@@ -356,3 +357,15 @@ def assert_frame_of(frame: Frame, message: Image) -> None:
     assert frame.image.shape == (message.height, message.width, *colors)
     assert frame.image.dtype == np.uint8
     assert frame.image.flags.c_contiguous
+
+
+@pytest.mark.parametrize('big_endian', [False, True])
+@pytest.mark.parametrize('encoding', ['mono16', 'bgr16', 'bayer_rggb16'])
+def test_the_range_of_16_bit_samples_may_be_chosen(encoding, big_endian):
+    channels = 3 if encoding == 'bgr16' else 1
+    samples = np.linspace(7500, 8199, 32 * 32 * channels).reshape(32, 32, channels)
+    message = picture_message(samples.astype('>u2' if big_endian else '<u2'), encoding, padding=6)
+    message.is_bigendian = int(big_endian)
+    assert np.ptp(image_to_frame(message).image) < 16
+    chosen = image_to_frame(message, sample_range=SampleRange('percentile')).image
+    assert np.ptp(chosen) > 200

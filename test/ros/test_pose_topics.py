@@ -11,12 +11,15 @@ import queue
 from typing import Any
 
 import cv2
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseWithCovarianceStamped
 import numpy as np
 import pytest
 from rcl_interfaces.msg import Log
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
+from sensor_msgs.msg import RegionOfInterest
 from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection2DArray
 from vision_msgs.msg import Detection3DArray
@@ -25,6 +28,7 @@ from edge_perception.contract import Decoder
 from edge_perception.contract import Keypoints
 from edge_perception.contract import Perception
 from edge_perception.ros.node import PerceptionNode
+from edge_perception.ros.system import qos
 from test.support.fake_node import fake_node
 from test.support.fake_node import picture
 from test.support.graph import graph
@@ -93,16 +97,29 @@ class World:
         for results in (self.detections, self.poses, self.detections_3d):
             results.wait(node)
 
+    def status(self, words: str = '') -> DiagnosticStatus:
+        """Return the next diagnostic of the pose with some words in its message."""
+        statuses = self.tester.collect(DiagnosticArray, '/diagnostics')
+        heard = []
+        while len(heard) < PATIENCE_S:
+            for status in statuses.get(timeout=PATIENCE_S).status:
+                if status.name == '/perception: pose':
+                    heard.append(status.message)
+                    if words in status.message:
+                        return status
+        raise AssertionError(f'{words!r} was not said, but {heard}')
+
     def calibrate(self, message: CameraInfo) -> None:
         """Publish a CameraInfo and wait until the node has it."""
         self.info.publish(message)
         camera = self.node.session.cameras[0]
         until(lambda: camera.stage_topics.complete(camera.stages[0]), bool)
 
-    def look(self, **size: int) -> Image:
+    def look(self, *, frame_id: str = 'camera_optical_frame', **size: int) -> Image:
         """Publish an image; the results come on the topics."""
         stamp = self.tester.node.get_clock().now().to_msg()
         message = picture(stamp, **{'width': WIDTH, 'height': HEIGHT, **size})
+        message.header.frame_id = frame_id
         self.camera.publish(message)
         return message
 
@@ -256,6 +273,140 @@ def test_why_there_is_no_pose_is_said_once_and_counted_nowhere(world):
     here.look()
     said = until(lambda: log.get(timeout=PATIENCE_S).msg, lambda words: 'no pose: ' in words)
     assert said.endswith(' (said once)')
+
+
+DOUBLE = K * [[2], [2], [1]]
+
+
+@pytest.mark.parametrize('info', [{}, {'binning_x': 1, 'binning_y': 1}])
+def test_a_principal_point_of_the_full_sensor_gives_no_pose(world, info):
+    here = world(pixels=project())
+    here.calibrate(camera_info(k=DOUBLE.ravel().tolist(), **info))
+    here.look()
+    assert 'camera_info_center_limit' in here.problem()
+    assert here.status('principal point').level == DiagnosticStatus.WARN
+
+
+def test_the_limit_of_the_principal_point_is_a_parameter_and_can_be_switched_off(world):
+    aside = K + [[0, 0, 170], [0, 0, 0], [0, 0, 0]]
+    here = world(pixels=project(aside), camera_info_center_limit=0.0)
+    here.calibrate(camera_info(k=aside.ravel().tolist()))
+    here.look()
+    assert_true(here.pose())
+
+
+def test_a_region_of_interest_explains_a_principal_point_aside(world):
+    here = world(pixels=project() - [310, 230])
+    roi = RegionOfInterest(x_offset=310, y_offset=230, width=320, height=240)
+    here.calibrate(camera_info(roi=roi))
+    here.look(width=320, height=240)
+    assert_true(here.pose())
+
+
+def test_binning_explains_numbers_of_the_full_sensor(world):
+    full = DOUBLE + [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]]
+    here = world(pixels=project())
+    here.calibrate(camera_info(k=full.ravel().tolist(), binning_x=2, binning_y=2))
+    here.look()
+    assert_true(here.pose())
+    assert here.status().message == 'ok'
+
+
+@pytest.mark.parametrize('binning', [0, 2])
+def test_a_camera_info_of_another_size_is_doubted_unless_binning_says_it(world, binning):
+    full = DOUBLE + [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]]
+    size = {'width': 2 * WIDTH, 'height': 2 * HEIGHT}
+    here = world(pixels=project())
+    here.calibrate(
+        camera_info(k=full.ravel().tolist(), binning_x=binning, binning_y=binning, **size)
+    )
+    here.look()
+    assert_true(here.pose())
+    words = 'ok' if binning else f'is for {2 * WIDTH}x{2 * HEIGHT} pixels'
+    assert (here.status(words).level == DiagnosticStatus.OK) == bool(binning)
+
+
+@pytest.mark.parametrize(
+    ('frame_id', 'doubted'),
+    [
+        ('base_link', True),
+        ('drone1/base_link', True),
+        ('camera_link', True),
+        ('body', True),
+        ('base', True),
+        ('base_footprint', True),
+        ('camera', False),
+        ('camera_link_optical', False),
+        ('oak_rgb_camera_optical_frame', False),
+    ],
+)
+def test_a_pose_in_a_frame_that_is_not_optical_is_not_ok(world, frame_id, doubted):
+    here = world(pixels=project())
+    here.calibrate(camera_info())
+    here.look(frame_id=frame_id)
+    here.pose()
+    status = here.status('set frame_id' if doubted else 'ok')
+    assert (status.level == DiagnosticStatus.WARN) == doubted
+
+
+def test_the_parameter_frame_id_puts_a_body_frame_right(world):
+    here = world(pixels=project(), frame_id='lens_optical')
+    here.calibrate(camera_info())
+    here.look(frame_id='base_link')
+    assert here.pose().header.frame_id == 'lens_optical'
+    assert here.status().message == 'ok'
+
+
+def test_a_transform_without_its_frame_is_not_published_and_told(world):
+    here = world(pixels=project(), publish_tf=True)
+    here.transforms.wait(here.node)
+    here.calibrate(camera_info())
+    here.look(frame_id='')
+    here.pose()
+    assert 'set frame_id' in here.status('publish_tf: ').message
+    assert here.transforms.empty()
+
+
+def test_a_camera_info_that_was_latched_before_arrives(world):
+    here = world(pixels=project())
+    here.info.destroy(here.node)
+    info = here.tester.publisher(CameraInfo, '/camera/camera_info', qos.LATCHED)
+    info.publish(camera_info())
+    calibration = here.node.session.cameras[0].stage_topics
+    until(lambda: calibration.complete(here.node.session.cameras[0].stages[0]), bool)
+    here.look()
+    assert_true(here.pose())
+
+
+def test_two_publishers_of_different_camera_info_are_told_and_give_no_pose(world):
+    here = world(pixels=project())
+    second = here.tester.publisher(CameraInfo, '/camera/camera_info')
+    second.wait(here.node)
+    until(lambda: here.node.count_publishers('/camera/camera_info'), lambda count: count == 2)
+    here.calibrate(camera_info())
+    here.look()
+    here.pose()
+    for results in (here.detections, here.detections_3d):
+        results.get(timeout=PATIENCE_S)
+    other = camera_info(k=(K * [[1.5], [1.5], [1]]).ravel().tolist())
+    second.publish(other)
+    assert here.status('2 publishers (/tester, /tester)').level == DiagnosticStatus.WARN
+    here.look()
+    assert '2 publishers' in here.problem()
+    here.tester.node.destroy_publisher(second._publisher)
+    here.status('no CameraInfo')
+    here.calibrate(camera_info())
+    here.look()
+    assert_true(here.pose())
+
+
+def test_a_camera_info_under_another_name_is_told(world):
+    here = world(pixels=project())
+    here.info.destroy(here.node)
+    here.tester.publisher(CameraInfo, '/camera/color/camera_info')
+    status = here.status('/camera/color/camera_info')
+    assert status.level == DiagnosticStatus.WARN
+    assert 'set camera_info_topic' in status.message
 
 
 def test_without_camera_info_detections_go_on(world):

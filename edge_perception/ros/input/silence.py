@@ -9,6 +9,7 @@ of service does not fit, images that are too large for the transport, a camera o
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 import os
@@ -21,6 +22,8 @@ from edge_perception.ros.input.camera_input import CameraInput
 from edge_perception.ros.system.endpoints import COMPRESSED_TYPE
 from edge_perception.ros.system.endpoints import IMAGE_TYPES
 from edge_perception.ros.system.endpoints import is_reliable
+from edge_perception.ros.system.endpoints import LABELS
+from edge_perception.ros.system.endpoints import LABELS_TYPE
 from edge_perception.ros.system.endpoints import owner
 from edge_perception.ros.system.process_environment import discovery_limit
 
@@ -28,6 +31,12 @@ LARGE_IMAGES = (
     'images that are too large for the transport are lost: set FASTDDS_DEFAULT_PROFILES_FILE to '
     'config/fastdds_large_images.xml of edge_perception in the process of the camera driver'
 )
+
+# Topics below that of a camera with its images in a form that is not read.
+UNREAD = {
+    '/zstd': 'which is not read (only raw, JPEG and PNG are)',
+    '/compressedDepth': 'which holds distances',
+}
 
 
 def why_silent(
@@ -53,7 +62,7 @@ def why_silent(
     if wrong := _wrong_type(node, camera):
         return wrong
     if not publishers:
-        return _nobody(node, camera) + _limit(environ)
+        return _nobody(node, camera) + discovery_advice(environ)
     deaf = camera.reliable and [each for each in publishers if not is_reliable(each)]
     if deaf:
         return (
@@ -75,7 +84,8 @@ def _publishers(node: Node, topic: str) -> Sequence[TopicEndpointInfo]:
     return publishers
 
 
-def _limit(environ: Mapping[str, str]) -> str:
+def discovery_advice(environ: Mapping[str, str]) -> str:
+    """Return what keeps cameras on other computers from being found; empty when nothing does."""
     limit = discovery_limit(environ)
     return limit and f' ({limit}: for a camera on another computer, launch with discovery:=subnet)'
 
@@ -83,6 +93,9 @@ def _limit(environ: Mapping[str, str]) -> str:
 def _wrong_type(node: Node, camera: CameraInput) -> str:
     """Return in words that a topic carries something else; empty when none does."""
     raw = camera.raw_topic
+    for suffix, carries in UNREAD.items():
+        if raw.endswith(suffix) and _publishers(node, raw):
+            return f'{raw}: {carries}; set image_topic to {raw.removesuffix(suffix)}'
     for compressed in set(camera.topics) - {raw}:
         for each in _publishers(node, raw):
             if each.topic_type == COMPRESSED_TYPE:
@@ -101,23 +114,62 @@ def _wrong_type(node: Node, camera: CameraInput) -> str:
 
 
 def _nobody(node: Node, camera: CameraInput) -> str:
-    topic, others = camera.topic, _image_topics(node, camera)
+    for suffix, carries in UNREAD.items():
+        for each in _publishers(node, camera.raw_topic + suffix):
+            return (
+                f'{camera.raw_topic}: {owner(each)} publishes it as {suffix[1:]} only, {carries}; '
+                'enable the transport raw or compressed in the camera driver'
+            )
+    ignored = {*camera.topics, *_results(node)}
+    others = [
+        name
+        for name in topics_of_others(node, IMAGE_TYPES)
+        if not any(name == each or name.startswith(f'{each}/') for each in ignored)
+        and 'debug' not in name
+        and not name.endswith(tuple(UNREAD))
+    ]
+    return nobody_publishes(
+        camera.topic,
+        others,
+        carries='images',
+        remedy='start the camera',
+        parameter='image_topic',
+    )
+
+
+def _results(node: Node) -> Sequence[str]:
+    """Return the names below which nodes like this one publish; their images are results."""
+    return [
+        name.removesuffix(LABELS)
+        for name, types in node.get_topic_names_and_types()
+        if LABELS_TYPE in types and name.endswith(LABELS)
+    ]
+
+
+def nobody_publishes(
+    topic: str, others: Sequence[str], *, carries: str, remedy: str, parameter: str
+) -> str:
+    """
+    Return that a topic has no publisher, with the nearest of the topics that could be meant.
+
+    :param others: the topics that could be.
+    :param carries: what they carry.
+    :param remedy: what to do when there are none.
+    :param parameter: says the name of the topic.
+    """
     if not others:
         return (
-            f'{topic}: no node publishes it, and there is no other topic with images; '
-            'start the camera'
+            f'{topic}: no node publishes it, and there is no other topic with {carries}; {remedy}'
         )
     hint = did_you_mean(topic, others) or f', there are {", ".join(others)}'
-    return f'{topic}: no node publishes it{hint}; set image_topic'
+    return f'{topic}: no node publishes it{hint}; set {parameter}'
 
 
-def _image_topics(node: Node, camera: CameraInput) -> Sequence[str]:
-    """Return the topics on which other nodes publish images of cameras."""
+def topics_of_others(node: Node, types: Collection[str]) -> Sequence[str]:
+    """Return the topics of some types that other nodes publish."""
     return sorted(
         name
-        for name, types in node.get_topic_names_and_types()
-        if set(types) & set(IMAGE_TYPES)
-        and name not in camera.topics
-        and 'debug_image' not in name
+        for name, its_types in node.get_topic_names_and_types()
+        if set(its_types) & set(types)
         and any(owner(each) != node.get_fully_qualified_name() for each in _publishers(node, name))
     )

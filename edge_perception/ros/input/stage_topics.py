@@ -30,6 +30,7 @@ class StageTopics:
     def __init__(
         self, node: Node, stages: Sequence[Stage], *, camera: str, calibration: CalibrationInput
     ) -> None:
+        self._calibration = calibration
         self._images: dict[str, SideImageInput] = {}
         self._inputs: dict[str, dict[str, CalibrationInput | SideImageInput]] = {}
         self.suppliers: dict[str, Supplier] = {}
@@ -62,6 +63,11 @@ class StageTopics:
         """Supply no image that came before the clock was set back."""
         for image in self._images.values():
             image.forget()
+
+    def check(self) -> None:
+        """Look who publishes the CameraInfo. Called about once a second while it is open."""
+        if self._calibration.topic in self._all:
+            self._calibration.check()
 
     def topics(self, stage: Stage) -> Mapping[str, str]:
         """Return what a stage reads from where."""

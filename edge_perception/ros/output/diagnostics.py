@@ -62,6 +62,7 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
         found.append(_camera_status(f'{prefix}camera', session, camera))
         for stage in camera.stages:
             problem, topics = camera.stage_topics.problem(stage), camera.stage_topics.topics(stage)
+            problem = problem or (camera.pose_doubt if stage.reads.calibration else '')
             values = {f'{name}_topic': topic for name, topic in topics.items()}
             level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
             found.append(_status(f'{prefix}{stage.name}', level, problem or 'ok', values))
@@ -72,6 +73,11 @@ def busy(node_name: str, what: str, seconds: float) -> DiagnosticStatus:
     """Return the status of a node that can report nothing else while something is at work."""
     message = f'{what} has been running for {seconds:.0f} s'
     return _status(f'{node_name}: engine', DiagnosticStatus.WARN, message, {})
+
+
+def namesakes(node_name: str, words: str) -> list[DiagnosticStatus]:
+    """Return a status of nodes with the name of this one; none where there are none."""
+    return [_status(f'{node_name}: name', DiagnosticStatus.WARN, words, {})] if words else []
 
 
 def failed_callbacks(node_name: str, guard: CallbackGuard) -> list[DiagnosticStatus]:
@@ -135,6 +141,8 @@ def _judge(session: Session, camera: Camera, counts: FrameCounts) -> tuple[bytes
     }
     if camera.stamp_problem:
         return DiagnosticStatus.WARN, camera.stamp_problem
+    if not dropped and camera.image_problem:
+        return DiagnosticStatus.WARN, camera.image_problem
     if not dropped:
         return DiagnosticStatus.OK, 'ok'
     words = ', '.join(f'{number} {reason}' for reason, number in dropped.items())

@@ -238,6 +238,8 @@ class Outputs:
         )
 
     def _transform(self, perception: Filled, header: Header) -> Any:
+        if not header.frame_id:
+            return None  # a transform needs its parent; the camera says it
         if not perception.poses:
             return None
         return pose_messages.transform_message(

@@ -10,26 +10,31 @@ from importlib.metadata import version
 import os
 import time
 
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import get_rmw_implementation_identifier
 
 from edge_perception.ros.output.publishers import TOPICS
 from edge_perception.ros.system.endpoints import IMAGE_TYPES
 from edge_perception.ros.system.endpoints import is_reliable
+from edge_perception.ros.system.endpoints import LABELS
+from edge_perception.ros.system.endpoints import LABELS_TYPE
 from edge_perception.ros.system.endpoints import owner
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
 from edge_perception.runtime.findings import Check
 from edge_perception.runtime.findings import green
 from edge_perception.runtime.findings import Level
 
-# Every node of ours publishes it, whatever its model sees.
-LABELS, LABELS_TYPE = '/label_info', 'vision_msgs/msg/LabelInfo'
 DISTRIBUTIONS = ('humble', 'jazzy', 'kilted', 'lyrical')
 # Other nodes are found one after the other; when nothing new came for so long, all are.
 QUIET_S = 3.0
 DISCOVERY_S = 8.0
 POLL_S = 0.1
+# How the name of a status of ours ends that every node of ours has.
+ENGINE_STATUS = ': engine'
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> list[Check]:
@@ -82,25 +87,37 @@ def graph() -> list[Check]:
             enable_rosout=False,
         )
         try:
-            _discover(node)
-            return [*_cameras(node), *_nodes(node)]
+            reports = _discover(node)
+            return [*_cameras(node), *_nodes(node), *_told(reports)]
         finally:
             node.destroy_node()
     finally:
         context.try_shutdown()
 
 
-def _discover(node: Node) -> None:
+def _discover(node: Node) -> dict[str, DiagnosticStatus]:
+    """Wait until no new node comes; return the last status of each name in /diagnostics."""
     known: object = None
+    reports: dict[str, DiagnosticStatus] = {}
+    node.create_subscription(
+        DiagnosticArray,
+        '/diagnostics',
+        lambda message: reports.update({each.name: each for each in message.status}),
+        10,
+    )
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
     started = changed = time.monotonic()
     while time.monotonic() - started < DISCOVERY_S and time.monotonic() - changed < QUIET_S:
-        time.sleep(POLL_S)
+        executor.spin_once(timeout_sec=POLL_S)
         now = [
             (name, node.count_publishers(name), node.count_subscribers(name))
             for name, _ in node.get_topic_names_and_types()
         ]
         if now != known:
             known, changed = now, time.monotonic()
+    executor.shutdown()
+    return reports
 
 
 def _distribution(environ: Mapping[str, str]) -> Check:
@@ -149,6 +166,19 @@ def _nodes(node: Node) -> list[Check]:
             for topic in near
             if node.count_publishers(topic)
         )
-        for publisher in node.get_publishers_info_by_topic(name):
-            report.append(green(f'node {owner(publisher)}', f'publishes {words or name}'))
+        owners = list(map(owner, node.get_publishers_info_by_topic(name)))
+        report += [green(f'node {each}', f'publishes {words or name}') for each in owners]
+    return report
+
+
+def _told(reports: Mapping[str, DiagnosticStatus]) -> list[Check]:
+    """Return what running nodes of ours say of their cameras and of themselves."""
+    ours = {name.removesuffix(ENGINE_STATUS) for name in reports if name.endswith(ENGINE_STATUS)}
+    report = []
+    for name, status in sorted(reports.items()):
+        node, _, subject = name.partition(': ')
+        if node in ours and status.level != DiagnosticStatus.OK:
+            level = Level.RED if status.level == DiagnosticStatus.ERROR else Level.YELLOW
+            found, _, remedy = status.message.partition('; ')
+            report.append(Check(f'{subject} of {node}', level, found, remedy))
     return report
