@@ -22,6 +22,7 @@ from edge_perception.ros.system.endpoints import IMAGE_TYPES
 from edge_perception.ros.system.endpoints import is_reliable
 from edge_perception.ros.system.endpoints import LABELS
 from edge_perception.ros.system.endpoints import LABELS_TYPE
+from edge_perception.ros.system.endpoints import namesakes
 from edge_perception.ros.system.endpoints import owner
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
 from edge_perception.runtime.findings import Check
@@ -33,8 +34,8 @@ DISTRIBUTIONS = ('humble', 'jazzy', 'kilted', 'lyrical')
 QUIET_S = 3.0
 DISCOVERY_S = 8.0
 POLL_S = 0.1
-# How the name of a status of ours ends that every node of ours has.
-ENGINE_STATUS = ': engine'
+# What every node of ours has in every state: a service, and a status in /diagnostics.
+SERVICE, ENGINE_STATUS = '/save_frame', ': engine'
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> list[Check]:
@@ -88,7 +89,7 @@ def graph() -> list[Check]:
         )
         try:
             reports = _discover(node)
-            return [*_cameras(node), *_nodes(node), *_told(reports)]
+            return [*_cameras(node), *_nodes(node), *_told(node, reports)]
         finally:
             node.destroy_node()
     finally:
@@ -108,7 +109,10 @@ def _discover(node: Node) -> dict[str, DiagnosticStatus]:
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     started = changed = time.monotonic()
-    while time.monotonic() - started < DISCOVERY_S and time.monotonic() - changed < QUIET_S:
+    while time.monotonic() - started < DISCOVERY_S and (
+        time.monotonic() - changed < QUIET_S
+        or any(name + ENGINE_STATUS not in reports for name in _ours(node))
+    ):
         executor.spin_once(timeout_sec=POLL_S)
         now = [
             (name, node.count_publishers(name), node.count_subscribers(name))
@@ -171,14 +175,25 @@ def _nodes(node: Node) -> list[Check]:
     return report
 
 
-def _told(reports: Mapping[str, DiagnosticStatus]) -> list[Check]:
+def _ours(node: Node) -> set[str]:
+    """Return the full names of the perception nodes in any state."""
+    names = [name for name, _ in node.get_service_names_and_types()]
+    return {name.removesuffix(SERVICE) for name in names if name.endswith(SERVICE)}
+
+
+def _told(node: Node, reports: Mapping[str, DiagnosticStatus]) -> list[Check]:
     """Return what running nodes of ours say of their cameras and of themselves."""
-    ours = {name.removesuffix(ENGINE_STATUS) for name in reports if name.endswith(ENGINE_STATUS)}
+    ours = _ours(node)
+    twice = {f'name of {each}': namesakes(node, each) for each in sorted(ours)}
     report = []
+    for subject, words in twice.items():
+        if words:
+            found, _, remedy = words.partition('; ')
+            report.append(Check(subject, Level.YELLOW, found, remedy))
     for name, status in sorted(reports.items()):
-        node, _, subject = name.partition(': ')
-        if node in ours and status.level != DiagnosticStatus.OK:
+        owner_name, _, subject = name.partition(': ')
+        if owner_name in ours and subject != 'name' and status.level != DiagnosticStatus.OK:
             level = Level.RED if status.level == DiagnosticStatus.ERROR else Level.YELLOW
             found, _, remedy = status.message.partition('; ')
-            report.append(Check(f'{subject} of {node}', level, found, remedy))
+            report.append(Check(f'{subject} of {owner_name}', level, found, remedy))
     return report
