@@ -114,6 +114,16 @@ def test_links_lead_somewhere(name: str) -> None:
         assert not anchor or anchor in anchors(path.read_text(encoding='utf-8')), target
 
 
+def test_sections_that_the_code_names_exist() -> None:
+    named = 0
+    for path in (*ROOT.glob('edge_perception/**/*.py'), *ROOT.glob('launch/*.py')):
+        text = path.read_text(encoding='utf-8')
+        for heading, file in re.findall(r'"([^"\n]+)" in ((?:\w+/)?\w+\.md)', text):
+            named += 1
+            assert re.search(rf'^#+ {re.escape(heading)}$', read(file), re.MULTILINE), path
+    assert named >= 2
+
+
 @pytest.mark.parametrize('name', DOCUMENTS)
 def test_nothing_is_unfinished(name: str) -> None:
     assert not UNWANTED.search(read(name))

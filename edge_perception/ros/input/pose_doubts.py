@@ -11,8 +11,8 @@ import re
 from rclpy.node import Node
 
 from edge_perception.ros.input.silence import discovery_advice
-from edge_perception.ros.input.silence import nobody_publishes
 from edge_perception.ros.input.silence import topics_of_others
+from edge_perception.ros.input.silence import unpublished
 from edge_perception.ros.system.endpoints import CAMERA_INFO_TYPE
 from edge_perception.ros.system.endpoints import owner
 
@@ -36,7 +36,7 @@ def why_no_camera_info(node: Node, topic: str, *, environ: Mapping[str, str] = o
             f'no CameraInfo has come on {topic} so far, which {owner(publishers[0])} publishes; '
             'check the camera driver'
         )
-    words = nobody_publishes(
+    words = unpublished(
         topic,
         topics_of_others(node, {CAMERA_INFO_TYPE}),
         carries='CameraInfo',

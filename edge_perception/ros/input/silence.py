@@ -62,7 +62,7 @@ def why_silent(
     if wrong := _wrong_type(node, camera):
         return wrong
     if not publishers:
-        return _nobody(node, camera) + discovery_advice(environ)
+        return _unpublished_camera(node, camera) + discovery_advice(environ)
     deaf = camera.reliable and [each for each in publishers if not is_reliable(each)]
     if deaf:
         return (
@@ -113,7 +113,7 @@ def _wrong_type(node: Node, camera: CameraInput) -> str:
     return ''
 
 
-def _nobody(node: Node, camera: CameraInput) -> str:
+def _unpublished_camera(node: Node, camera: CameraInput) -> str:
     for suffix, carries in UNREAD.items():
         for each in _publishers(node, camera.raw_topic + suffix):
             return (
@@ -128,7 +128,7 @@ def _nobody(node: Node, camera: CameraInput) -> str:
         and 'debug' not in name
         and not name.endswith(tuple(UNREAD))
     ]
-    return nobody_publishes(
+    return unpublished(
         camera.topic,
         others,
         carries='images',
@@ -146,7 +146,7 @@ def _results(node: Node) -> Sequence[str]:
     ]
 
 
-def nobody_publishes(
+def unpublished(
     topic: str, others: Sequence[str], *, carries: str, remedy: str, parameter: str
 ) -> str:
     """
