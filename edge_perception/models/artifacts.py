@@ -218,6 +218,12 @@ class _Choice:
             f'neither in its folder {ARTIFACTS_FOLDER} nor in the cache'
         )
         remedy = f'{self._beside(precision)}build it: {self._build(precision)}'
+        if (source := self.model.source.suffix) != REFERENCE_SUFFIX:
+            # Artifacts are built from ONNX alone.
+            remedy = (
+                f'choose an engine that reads {source} ("edge-perception plugins" lists them), or '
+                "'auto'"
+            )
         return ArtifactError(self.model.folder, reason=reason, remedy=remedy)
 
     def _beside(self, precision: str) -> str:

@@ -153,12 +153,17 @@ class _Drawing:
         self.transform, (width, height) = place(
             recipe, width=frame.width, height=frame.height, rotation=rotation
         )
-        self._canvas = np.full(
-            (recipe.height, recipe.width) + (() if recipe.channels == 1 else (3,)),
+        # A crop is drawn whole, and its center is the picture.
+        canvas = np.full(
+            (max(height, recipe.height), max(width, recipe.width))
+            + (() if recipe.channels == 1 else (3,)),
             recipe.fill,
             np.uint8,
         )
         left, top = int(self.transform.offset_x), int(self.transform.offset_y)
+        x, y = max(0, -left), max(0, -top)
+        self._picture = canvas[y : y + recipe.height, x : x + recipe.width]
+        left, top = max(0, left), max(0, top)
         # Resizing comes first: networks see less than cameras, so the rest has less to do.
         self._steps: list[Any] = [
             partial(
@@ -177,7 +182,7 @@ class _Drawing:
             self._steps.insert(0 if early else len(self._steps), partial(cv2.cvtColor, code=code))
         # None: OpenCV makes the array at the first frame. The last step draws on the canvas.
         self._targets: list[UInt8Array | None] = [None] * len(self._steps)
-        self._targets[-1] = self._canvas[top : top + height, left : left + width]
+        self._targets[-1] = canvas[top : top + height, left : left + width]
 
     def fits(self, frame: Frame) -> bool:
         """Tell whether a frame has this size and encoding."""
@@ -188,7 +193,7 @@ class _Drawing:
         for index, step in enumerate(self._steps):
             image = step(image, dst=self._targets[index])
             self._targets[index] = image
-        return self._canvas
+        return self._picture
 
 
 def place(
@@ -205,9 +210,12 @@ def place(
       by the one ratio that was wanted before rounding.
     * ``letterbox_top_left``, YOLOX: the shorter side is rounded down, boxes go back by the ratio.
     * ``letterbox_center_floor``, NanoDet: rounded down, each side goes back by its own ratio.
+    * ``center_crop``, classifiers of torchvision and Ultralytics: the image covers the input, its
+      longer side is rounded down, and what is outside of the center is not seen.
 
     :param width: of the source image, in pixels, before it is turned.
-    :return: the transform, and width and height of the image inside the input in pixels.
+    :return: the transform, and width and height of the resized image in pixels, which may be
+        larger than the input.
     """
     turned_width, turned_height = (height, width) if rotation in (90, 270) else (width, height)
     new_width, new_height = recipe.width, recipe.height
@@ -216,6 +224,11 @@ def place(
         new_width, new_height = (
             max(1, round(side * ratio)) for side in (turned_width, turned_height)
         )
+    elif recipe.resize == 'center_crop':
+        if turned_width * recipe.height >= turned_height * recipe.width:
+            new_width = turned_width * recipe.height // turned_height
+        else:
+            new_height = turned_height * recipe.width // turned_width
     elif recipe.resize != 'stretch':
         # In whole numbers, because int(49 * (1 / 49)) is 0.
         if turned_width * recipe.height >= turned_height * recipe.width:
@@ -225,7 +238,13 @@ def place(
     scale_x, scale_y = new_width / turned_width, new_height / turned_height
     if recipe.resize in ('letterbox_top_left', 'letterbox_center'):
         scale_x = scale_y = ratio
-    centered = recipe.resize in ('letterbox_center', 'letterbox_center_floor')
+    left, top = recipe.width - new_width, recipe.height - new_height
+    if recipe.resize == 'letterbox_top_left':
+        offset_x = offset_y = 0
+    elif recipe.resize == 'center_crop':  # rounded to the even one
+        offset_x, offset_y = round(left / 2), round(top / 2)
+    else:
+        offset_x, offset_y = left // 2, top // 2
     transform = ImageTransform(
         source_width=width,
         source_height=height,
@@ -233,8 +252,8 @@ def place(
         input_height=recipe.height,
         scale_x=scale_x,
         scale_y=scale_y,
-        offset_x=(recipe.width - new_width) // 2 if centered else 0,
-        offset_y=(recipe.height - new_height) // 2 if centered else 0,
+        offset_x=offset_x,
+        offset_y=offset_y,
         rotation=rotation,
     )
     return transform, (new_width, new_height)

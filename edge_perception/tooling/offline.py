@@ -58,7 +58,8 @@ def offline_model(host: PluginHost, name: str, manifest: Path | None = None) -> 
     try:
         return find_model(name, draft=partial(draft_file, host))
     except ManifestError as error:
-        if not path.is_file() or path.suffix in MANIFEST_SUFFIXES:
+        described = error.subject != str(path)  # by a manifest, which is wrong
+        if described or not path.is_file() or path.suffix in MANIFEST_SUFFIXES:
             raise
         draft = draft_file(host, path)
         if draft.unsupported:
