@@ -13,6 +13,7 @@ from functools import partial
 import time
 
 from edge_perception.contract import Calibration
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import check_input
 from edge_perception.contract import CombinedError
 from edge_perception.contract import Decoder
@@ -50,6 +51,8 @@ from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.runtime.preprocessing import ROTATIONS
 
+# Ten steps from 0 to 1: with fewer no threshold tells objects apart.
+COARSEST_STEP = 0.1
 # The first run is slower than all others.
 WARM_UP_RUNS = 3
 
@@ -77,6 +80,22 @@ class Assembled:
         return tuple(
             filter(None, (self._unproven(), self._labels_that_do_not_fit(), self._no_poses()))
         )
+        found = self._unproven(), str(self.coarse() or ''), self._labels_that_do_not_fit()
+        return tuple(filter(None, found))
+
+    def coarse(self) -> ArtifactError | None:
+        """Return what is wrong with an output that cannot carry its scores; None if all can."""
+        for spec in self.pipeline.engine.outputs:
+            scale = spec.quantization.scale if spec.quantization else 0
+            if spec.name in self.pipeline.decoder.score_outputs and scale > COARSEST_STEP:
+                return ArtifactError(
+                    self.artifact.path,
+                    reason=f'its output {spec.name} has steps of {scale:.3g}, which cannot carry '
+                    'scores from 0 to 1',
+                    remedy='convert the model again with outputs in float, or with boxes, scores '
+                    'and classes apart',
+                )
+        return None
 
     def _unproven(self) -> str:
         if not self.artifact.warning:

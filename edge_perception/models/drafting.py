@@ -250,7 +250,8 @@ def _input(facts: FileFacts, guess: Guess | None, open_: _Open) -> dict[str, Any
             f'a batch of {spec.shape[0]} images is not supported, they come one at a time; '
             'export the model with a batch size of 1'
         )
-    recipe: dict[str, Any] = {'name': spec.name} if spec.name else {}
+    # A name that is not needed would keep artifacts of other converters from loading.
+    recipe: dict[str, Any] = {'name': spec.name} if spec.name and len(inputs) > 1 else {}
     for name, size in (('width', facts.width), ('height', facts.height)):
         recipe[name] = size if size > 0 else UNANSWERED
     if min(facts.width, facts.height) < 1:

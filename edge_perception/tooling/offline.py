@@ -164,6 +164,8 @@ def judge(
         for each in (reference, candidate):
             step(f'loading {each.path.name} on {each.engine}', None)
             sides.append(stack.enter_context(load(host, each)))
+        if coarse := sides[-1].coarse():
+            raise coarse
         gate = Gate(*sides, precision=candidate.precision, limits=limits)
         advance = counted(
             step, 'comparing images', of=frame_sources.count_samples(sources), then='judging'

@@ -18,6 +18,7 @@ from edge_perception.cli.output.reporters import Tables
 from edge_perception.cli.output.verdict_tables import print_columns
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract.loading.processor import machine_in_words
 from edge_perception.models.artifact_directories import cached_entries
 from edge_perception.models.artifacts import artifact_files
 from edge_perception.models.artifacts import ArtifactRequest
@@ -114,6 +115,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         assembled = assemble(host, request, model=model, found=errors)
     for sentence in (*assembled.passed_over, *assembled.warnings()):
         note(sentence)
+    if (proven := assembled.artifact.proven) and not proven.endswith(machine_in_words()):
+        note(f'artifact {assembled.artifact.path}: proven {proven}')
     if given['engine'] == AUTO:
         note(f'engine {assembled.engine} with {assembled.artifact.path.name}')
     reporter = (JsonLines if given['as_json'] else Tables)(assembled.model.manifest)
