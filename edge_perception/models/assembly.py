@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 import time
 
-from edge_perception.contract import Calibration
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import Calibration
 from edge_perception.contract import check_input
 from edge_perception.contract import CombinedError
 from edge_perception.contract import Decoder
@@ -77,11 +77,8 @@ class Assembled:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what should be mended although it works, in words."""
-        return tuple(
-            filter(None, (self._unproven(), self._labels_that_do_not_fit(), self._no_poses()))
-        )
-        found = self._unproven(), str(self.coarse() or ''), self._labels_that_do_not_fit()
-        return tuple(filter(None, found))
+        coarse, labels = str(self.coarse() or ''), self._labels_that_do_not_fit()
+        return tuple(filter(None, (self._unproven(), coarse, labels, self._no_poses())))
 
     def coarse(self) -> ArtifactError | None:
         """Return what is wrong with an output that cannot carry its scores; None if all can."""

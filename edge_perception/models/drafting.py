@@ -97,7 +97,7 @@ class _Open:
 
 def describe_file(host: PluginHost, path: Path) -> ModelDescription:
     """
-    Read what a model file says of itself, and an IR's ``metadata.yaml``, which exporters put beside.
+    Read what a model file says of itself, of an IR also its ``metadata.yaml`` of the exporter.
 
     :raises EdgePerceptionError: no engine here can read it.
     """

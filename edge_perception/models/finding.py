@@ -62,8 +62,8 @@ def find_model(name: str, *, draft: Drafter, environ: Mapping[str, str] | None =
     """
     Find a model.
 
-    :param name: path of a model folder, of a manifest or of a bare model file, or a folder with one
-        OpenVINO IR as exporters write it; else the name of a folder in one of the paths of
+    :param name: path of a model folder, of a manifest or of a bare model file, or a folder with
+        one OpenVINO IR as exporters write it; else the name of a folder in one of the paths of
         ``EDGE_PERCEPTION_MODEL_PATH``, else in the zoo. A bare file whose ``model.yaml`` lies
         beside it is described by that.
     :param draft: makes the draft of a manifest from a bare model file.

@@ -87,7 +87,7 @@ def _read_model_api(facts: FileFacts) -> FileFacts:
         'TRUE',
     ):
         return facts
-    # A space in a name has become an underscore. Pose models have the same marks and other outputs.
+    # A space in a name has become an underscore. Pose models have the same marks, other outputs.
     labels = tuple(label.replace('_', ' ') for label in metadata['labels'].split())
     return replace(facts, task='detect', labels=labels, input=INPUT)
 

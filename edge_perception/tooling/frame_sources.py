@@ -104,13 +104,12 @@ class Video(Source):
                 index += 1
         if given == 0 and limit != 0:
             raise ImageError(f'{self.name}: gives no frame')
-        if given != limit:
-            # Some formats only estimate the number.
-            if (missing := promised - index) > 0:
-                self.remark = (
-                    f'its header promises {missing} more frames than can be read; it may be '
-                    'damaged'
-                )
+        # Some formats only estimate the number.
+        if given != limit and promised > index:
+            self.remark = (
+                f'its header promises {promised - index} more frames than can be read; it may be '
+                'damaged'
+            )
 
     def count(self, *, every: int, limit: int | None) -> int | None:
         if self.live:

@@ -21,8 +21,8 @@ from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_options
 from edge_perception.models.assembly import collect
-from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import describe_file
+from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_file
 from edge_perception.models.drafting import draft_manifest
 from edge_perception.models.finding import find_model

@@ -69,8 +69,8 @@ COUNT = click.IntRange(min=1)
 )
 @click.option(
     '--engine', default='',
-    help='Inference engine (auto: best that can load MODEL; all: every one, side by side; default: '
-    f'{REFERENCE_ENGINE}, or the one whose own format MODEL has).',
+    help='Inference engine (auto: best that can load MODEL; all: every one, side by side; '
+    f'default: {REFERENCE_ENGINE}, or the one whose own format MODEL has).',
 )  # fmt: skip
 @click.option('--artifact', default='', metavar='FILE', help='File that the engine loads.')
 @click.option('--precision', type=click.Choice(PRECISIONS), help='Precision of the artifact.')

@@ -29,7 +29,7 @@ def computes_float16() -> bool:
         return False
     lines = (line.partition(':') for line in text.splitlines())
     return any(
-        name.strip() == 'Features' and FLOAT16_FEATURES <= set(words.split())
+        name.strip() == 'Features' and set(words.split()) >= FLOAT16_FEATURES
         for name, _, words in lines
     )
 
