@@ -30,6 +30,7 @@ from edge_perception.contract import PluginError
 from edge_perception.contract import Selection
 from edge_perception.contract import Stage
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.contract.fields import shown
 from edge_perception.models.artifact_directories import cached_entries
 from edge_perception.models.artifacts import Artifact
 from edge_perception.models.artifacts import choose_artifact
@@ -339,6 +340,8 @@ def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipel
     manifest, path = loader.model.manifest, loader.artifact.path
     with mistakes_of(f'engine {loader.engine_type.name!r}'):
         engine = loader.engine_type.create(manifest, path, loader.engine_options)
+        if not isinstance(engine, Engine):
+            raise TypeError(f'create() gave {shown(engine)}, expected an Engine')
     spec = check_input(manifest, engine.inputs)
     outputs = tuple(each.real() for each in engine.outputs)
     with mistakes_of(f'decoder {rest.decoder_type.name!r}'):

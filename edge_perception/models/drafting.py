@@ -311,7 +311,7 @@ def _normalization(
     open_.unknown.append('scale, mean and std of the input')
     open_.unknown.append(
         'how an image is resized to the input (letterbox_top_left or letterbox_center, with which '
-        'fill; or stretch, then delete the line fill)'
+        'fill; or stretch or center_crop, then delete the line fill)'
     )
 
 
