@@ -219,7 +219,7 @@ class _Choice:
         for spec in option_specs(self.engine_type.options_type):
             value = getattr(self.options, spec.name)
             if value != spec.default:
-                value = ','.join(value) if spec.kind is tuple else value
+                value = ','.join(map(str, value)) if spec.kind is tuple else value
                 flags += ['-o', f'{spec.name}={value}']
         return f'verify it: {shlex.join(words)}{self._images()} {shlex.join(flags)}'
 
