@@ -93,7 +93,7 @@ class OptionSpec:
             raise OptionError(f'{self.name}: got {shown(value)}, expected {self.expected()}')
         return value  # type: ignore[return-value]
 
-    def _fits(self, value: Any, kind: type) -> bool:
+    def _fits(self, value: Any, kind: Any) -> bool:
         return (
             type(value) is kind
             and (kind is not float or math.isfinite(value))
@@ -102,10 +102,10 @@ class OptionSpec:
         )
 
 
-def _as(kind: type, value: object) -> object:
+def _as(kind: type, value: Any) -> Any:
     """Return an integer as a float where one is wanted, all else as it is."""
     fits = kind is float and type(value) is int and abs(value) <= sys.float_info.max
-    return float(value) if fits else value  # type: ignore[arg-type]
+    return float(value) if fits else value
 
 
 def option(

@@ -363,4 +363,6 @@ def test_an_engine_that_is_none_is_the_mistake_of_its_author(host, engine_type, 
     with pytest.raises(PluginError) as raised:
         assemble(host, Request(model=model(), engine='fake'))
     assert "engine 'fake'" in str(raised.value)
-    assert 'create() gave None, expected an Engine; report it to its author' in str(raised.value)
+    assert 'create() gave nothing, expected an Engine; report it to its author' in str(
+        raised.value
+    )
