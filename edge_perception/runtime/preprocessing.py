@@ -62,6 +62,8 @@ COLOR_CODES = {
     ('mono8', 'bgr'): cv2.COLOR_GRAY2BGR,
     ('mono8', 'rgb'): cv2.COLOR_GRAY2RGB,
 }
+# How often the input fits into the resized image; more is no camera, and would fill the memory.
+LONGEST_CROP = 64
 CHANNELS = {'bgr8': (3,), 'rgb8': (3,), 'mono8': ()}
 
 
@@ -153,6 +155,11 @@ class _Drawing:
         self.transform, (width, height) = place(
             recipe, width=frame.width, height=frame.height, rotation=rotation
         )
+        if width * height > LONGEST_CROP * recipe.width * recipe.height:
+            raise ImageError(
+                f'image of {frame.frame_id or "the camera"}: got {frame.width}x{frame.height}, of '
+                f'which a crop shows less than 1/{LONGEST_CROP}; use another camera or resize'
+            )
         # A crop is drawn whole, and its center is the picture.
         canvas = np.full(
             (max(height, recipe.height), max(width, recipe.width))
@@ -217,27 +224,11 @@ def place(
     :return: the transform, and width and height of the resized image in pixels, which may be
         larger than the input.
     """
-    turned_width, turned_height = (height, width) if rotation in (90, 270) else (width, height)
-    new_width, new_height = recipe.width, recipe.height
-    ratio = min(recipe.width / turned_width, recipe.height / turned_height)
-    if recipe.resize == 'letterbox_center':
-        new_width, new_height = (
-            max(1, round(side * ratio)) for side in (turned_width, turned_height)
-        )
-    elif recipe.resize == 'center_crop':
-        if turned_width * recipe.height >= turned_height * recipe.width:
-            new_width = turned_width * recipe.height // turned_height
-        else:
-            new_height = turned_height * recipe.width // turned_width
-    elif recipe.resize != 'stretch':
-        # In whole numbers, because int(49 * (1 / 49)) is 0.
-        if turned_width * recipe.height >= turned_height * recipe.width:
-            new_height = max(1, turned_height * recipe.width // turned_width)
-        else:
-            new_width = max(1, turned_width * recipe.height // turned_height)
-    scale_x, scale_y = new_width / turned_width, new_height / turned_height
+    turned = (height, width) if rotation in (90, 270) else (width, height)
+    new_width, new_height = _resized(recipe, *turned)
+    scale_x, scale_y = new_width / turned[0], new_height / turned[1]
     if recipe.resize in ('letterbox_top_left', 'letterbox_center'):
-        scale_x = scale_y = ratio
+        scale_x = scale_y = min(recipe.width / turned[0], recipe.height / turned[1])
     left, top = recipe.width - new_width, recipe.height - new_height
     if recipe.resize == 'letterbox_top_left':
         offset_x = offset_y = 0
@@ -257,6 +248,20 @@ def place(
         rotation=rotation,
     )
     return transform, (new_width, new_height)
+
+
+def _resized(recipe: InputRecipe, width: int, height: int) -> tuple[int, int]:
+    """Return width and height of an image, which is turned already, after resizing."""
+    if recipe.resize == 'stretch':
+        return recipe.width, recipe.height
+    if recipe.resize == 'letterbox_center':
+        ratio = min(recipe.width / width, recipe.height / height)
+        return max(1, round(width * ratio)), max(1, round(height * ratio))
+    # In whole numbers, because int(49 * (1 / 49)) is 0.
+    wider = width * recipe.height >= height * recipe.width
+    if wider != (recipe.resize == 'center_crop'):  # it is as wide as the input
+        return recipe.width, max(1, height * recipe.width // width)
+    return max(1, width * recipe.height // height), recipe.height
 
 
 def _normalization_tables(

@@ -357,8 +357,8 @@ def test_other_rotations_are_refused(rotation):
 
 @settings(deadline=None, max_examples=100)
 @given(
-    width=st.integers(1, 900),
-    height=st.integers(1, 900),
+    width=st.integers(30, 900),
+    height=st.integers(30, 900),
     side=st.integers(1, 64),
     rotation=st.sampled_from(ROTATIONS),
 )
@@ -400,3 +400,9 @@ def test_opencv_resizes_as_it_was_proven(size):
     error = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) - exact
     assert np.abs(error).max() < 1
     assert abs(error.mean()) < 0.2
+
+
+def test_a_strip_is_refused_instead_of_filling_the_memory():
+    recipe = InputRecipe(width=224, height=224, resize='center_crop')
+    with pytest.raises(ImageError, match='got 20000x1'):
+        run(make_frame(20000, 1), recipe)
