@@ -62,7 +62,11 @@ setup(
     install_requires=['click', 'numpy>=1.21', 'pluggy>=1.0', 'PyYAML', 'rich'],
     # OpenCV is an extra: pip does not see a distribution's cv2 and would shadow it.
     extras_require={
-        'opencv': ['opencv-python-headless>=4.5'],
+        # OpenCV 5.0.0.93 resizes differently on Arm: docs/dependencies.md.
+        'opencv': [
+            "opencv-python-headless>=4.5; platform_machine != 'aarch64'",
+            "opencv-python-headless>=4.5,<5; platform_machine == 'aarch64'",
+        ],
         'onnxruntime': ['onnxruntime'],
         'litert': ['ai-edge-litert'],
         'openvino': ['openvino'],

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 import fcntl
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from itertools import chain
 import os
@@ -53,10 +55,10 @@ if os.environ.get('ROS_DISTRO') == 'humble':
     # The older name; later distributions warn about it.
     os.environ['ROS_LOCALHOST_ONLY'] = '1'
 # Read by the first participant of a process. The name changed with Kilted, which warns of the old.
-OLD_FAST_DDS = int(version('rclpy').split('.')[0]) < 8
-os.environ[f'{"FASTRTPS" if OLD_FAST_DDS else "FASTDDS"}_DEFAULT_PROFILES_FILE'] = str(
-    ROOT / 'test' / 'support' / 'fastdds.xml'
-)
+with suppress(PackageNotFoundError):  # most tests need no ROS
+    FAST_DDS = 'FASTRTPS' if int(version('rclpy').split('.')[0]) < 8 else 'FASTDDS'
+    profiles = ROOT / 'test' / 'support' / 'fastdds.xml'
+    os.environ[f'{FAST_DDS}_DEFAULT_PROFILES_FILE'] = str(profiles)
 os.environ['ROS_LOG_DIR'] = str(ROOT / 'build' / 'ros-log')
 # The node looks for artifacts in the user's cache; what lies there is no part of a test.
 _cache = tempfile.TemporaryDirectory(prefix='edge_perception_test_cache_')

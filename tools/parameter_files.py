@@ -120,7 +120,8 @@ def _schema(spec: ParameterSpec) -> dict[str, Any]:
     if spec.digits:
         schema['type'] = ['string', 'integer']
     if spec.kind is tuple:
-        schema['items'] = {'type': schema['type'] if spec.digits else 'string'}
+        items = schema['type'] if spec.digits else JSON_TYPES[spec.item_kind]
+        schema['items'] = {'type': items}
         schema['type'] = 'array'
     if spec.launch:
         schema[LAUNCH] = True

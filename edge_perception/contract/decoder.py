@@ -43,12 +43,14 @@ class Decoder(ABC):
     :param name: what manifests write under ``decoder.name``.
     :param tasks: fields of ``Perception`` that every call fills; an instance may have its own.
     :param class_count: how many classes the model tells apart; None where that is unknown.
+    :param score_outputs: outputs that hold scores or boxes from 0 to 1; an instance sets them.
     :param options_type: what manifests may write under ``decoder.options``.
     """
 
     name: ClassVar[str]
     tasks: frozenset[str]
     class_count: int | None = None
+    score_outputs: tuple[str, ...] = ()
     options_type: ClassVar[type[Options]] = Options
 
     def __init__(

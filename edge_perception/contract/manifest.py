@@ -23,7 +23,13 @@ LAYOUTS = ('nchw', 'nhwc')
 REAL_DTYPES = ('float32', 'float16')
 INPUT_DTYPES = (*REAL_DTYPES, 'uint8', 'int8')
 COLORS = ('bgr', 'rgb', 'gray')
-RESIZES = ('letterbox_top_left', 'letterbox_center', 'letterbox_center_floor', 'stretch')
+RESIZES = (
+    'letterbox_top_left',
+    'letterbox_center',
+    'letterbox_center_floor',
+    'stretch',
+    'center_crop',
+)
 INTERPOLATIONS = ('linear', 'area', 'nearest')
 
 

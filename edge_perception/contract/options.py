@@ -22,10 +22,11 @@ from edge_perception.contract.errors import OptionError
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.contract.fields import shown
 
-OptionValue = bool | int | float | str | tuple[str, ...]
+OptionValue = bool | int | float | str | tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
 T = TypeVar('T')
 # Under this key a field of an options class carries its declaration.
 SPEC = 'spec'
+ITEM_WORDS: Mapping[type, str] = {int: 'integers', float: 'floats'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class OptionSpec:
     """
     One option as users see it.
 
-    :param minimum: smallest value, included; None when there is no bound.
+    :param minimum: smallest value, of a list of each item, included; None when there is no bound.
     :param choices: the only values; empty when any will do.
     """
 
@@ -51,8 +52,13 @@ class OptionSpec:
 
     @property
     def kind(self) -> type:
-        """Type of the value: bool, int, float, str, or tuple for a list of strings."""
+        """Type of the value: bool, int, float, str, or tuple for a list."""
         return type(self.default)
+
+    @property
+    def item_kind(self) -> type:
+        """Type of the items of a list: that of the default's, str where it is empty."""
+        return type(self.default[0]) if isinstance(self.default, tuple) and self.default else str
 
     def expected(self) -> str:
         """Return what a value has to be, for messages."""
@@ -63,7 +69,7 @@ class OptionSpec:
             int: 'an integer',
             float: 'a float',
             str: 'a string',
-            tuple: 'a list of strings',
+            tuple: f'a list of {ITEM_WORDS.get(self.item_kind, "strings")}',
         }
         if self.minimum is not None and self.maximum is not None:
             return f'{words[self.kind]} from {self.minimum:.12g} to {self.maximum:.12g}'
@@ -77,21 +83,29 @@ class OptionSpec:
 
         :raises OptionError: when the value does not fit.
         """
-        if self.kind is float and type(value) is int and abs(value) <= sys.float_info.max:
-            value = float(value)
         if self.kind is tuple and isinstance(value, (list, tuple)):
-            value = tuple(value)
-        fits = (
-            type(value) is self.kind
-            and (self.kind is not float or math.isfinite(value))  # type: ignore[arg-type]
-            and (self.kind is not tuple or all(isinstance(item, str) for item in value))  # type: ignore[attr-defined]
-            and (not self.choices or value in self.choices)
-            and (self.minimum is None or value >= self.minimum)  # type: ignore[operator]
-            and (self.maximum is None or value <= self.maximum)  # type: ignore[operator]
-        )
-        if not fits:
+            value = tuple(_as(self.item_kind, item) for item in value)
+            fits = all(self._fits(item, self.item_kind) for item in value)
+        else:
+            value = _as(self.kind, value)
+            fits = self.kind is not tuple and self._fits(value, self.kind)
+        if not fits or (self.choices and value not in self.choices):
             raise OptionError(f'{self.name}: got {shown(value)}, expected {self.expected()}')
         return value  # type: ignore[return-value]
+
+    def _fits(self, value: Any, kind: Any) -> bool:
+        return (
+            type(value) is kind
+            and (kind is not float or math.isfinite(value))
+            and (self.minimum is None or value >= self.minimum)
+            and (self.maximum is None or value <= self.maximum)
+        )
+
+
+def _as(kind: type, value: Any) -> Any:
+    """Return an integer as a float where one is wanted, all else as it is."""
+    fits = kind is float and type(value) is int and abs(value) <= sys.float_info.max
+    return float(value) if fits else value
 
 
 def option(
@@ -105,7 +119,8 @@ def option(
     """
     Declare an option as a field of a dataclass.
 
-    :param default: gives the type as well: bool, int, float, str, or a tuple of strings.
+    :param default: gives the type as well: bool, int, float, str, or a tuple of integers, floats
+        or strings; an empty tuple is one of strings.
     :param description: one sentence with the unit.
     """
     spec = OptionSpec(

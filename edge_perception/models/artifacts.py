@@ -19,6 +19,7 @@ from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineType
 from edge_perception.contract import option_specs
 from edge_perception.contract import Options
+from edge_perception.contract.loading.processor import computes_float16
 from edge_perception.models.artifact_directories import build_command
 from edge_perception.models.external_data import artifact_sha256
 from edge_perception.models.external_data import model_sha256
@@ -59,12 +60,14 @@ class Artifact:
     :param precision: in which it computes; empty where that is unknown.
     :param warning: why it should not be trusted, in words; empty when it was proven.
     :param device: for which it was proven; ``any`` where it runs on all.
+    :param proven: when and where, in words; empty where it needs no proof or has none.
     """
 
     path: Path
     precision: str
     warning: str = ''
     device: str = 'any'
+    proven: str = ''
 
 
 def choose_artifact(
@@ -179,7 +182,17 @@ class _Choice:
         if computed not in ('fp32', proof.computed):
             reason = f'was compared in {proof.computed}, not in {computed}'
             return Artifact(path, '', warning=reason)
-        return Artifact(path, proof.precision, device=proof.device)
+        where = proof.machine or 'an unknown machine'
+        # An artifact for one device is computed there, whatever the processor does.
+        bound = proof.precision != 'fp16' or proof.device != 'any'
+        if not bound and computes_float16() and not proof.native_float16:
+            reason = (
+                f'was proven in fp16 on {where}, and this processor computes float16 natively, '
+                'which is less exact'
+            )
+            return Artifact(path, proof.precision, warning=reason)
+        proven = f'{proof.made} on {where}'.strip()
+        return Artifact(path, proof.precision, device=proof.device, proven=proven)
 
     def _why_not(self, proof: Proof, *, same_runtime: bool) -> str:
         """Return why an artifact must not be loaded here; empty when it may be."""
@@ -206,7 +219,7 @@ class _Choice:
         for spec in option_specs(self.engine_type.options_type):
             value = getattr(self.options, spec.name)
             if value != spec.default:
-                value = ','.join(value) if spec.kind is tuple else value
+                value = ','.join(map(str, value)) if spec.kind is tuple else value
                 flags += ['-o', f'{spec.name}={value}']
         return f'verify it: {shlex.join(words)}{self._images()} {shlex.join(flags)}'
 
@@ -218,6 +231,12 @@ class _Choice:
             f'neither in its folder {ARTIFACTS_FOLDER} nor in the cache'
         )
         remedy = f'{self._beside(precision)}build it: {self._build(precision)}'
+        if (source := self.model.source.suffix) != REFERENCE_SUFFIX:
+            # Artifacts are built from ONNX alone.
+            remedy = (
+                f'choose an engine that reads {source} ("edge-perception plugins" lists them), or '
+                "'auto'"
+            )
         return ArtifactError(self.model.folder, reason=reason, remedy=remedy)
 
     def _beside(self, precision: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 import time
 
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import Calibration
 from edge_perception.contract import check_input
 from edge_perception.contract import CombinedError
@@ -29,6 +30,7 @@ from edge_perception.contract import PluginError
 from edge_perception.contract import Selection
 from edge_perception.contract import Stage
 from edge_perception.contract.fields import did_you_mean
+from edge_perception.contract.fields import shown
 from edge_perception.models.artifact_directories import cached_entries
 from edge_perception.models.artifacts import Artifact
 from edge_perception.models.artifacts import choose_artifact
@@ -50,6 +52,8 @@ from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.runtime.preprocessing import ROTATIONS
 
+# Ten steps from 0 to 1: with fewer no threshold tells objects apart.
+COARSEST_STEP = 0.1
 # The first run is slower than all others.
 WARM_UP_RUNS = 3
 
@@ -74,9 +78,22 @@ class Assembled:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what should be mended although it works, in words."""
-        return tuple(
-            filter(None, (self._unproven(), self._labels_that_do_not_fit(), self._no_poses()))
-        )
+        coarse, labels = str(self.coarse() or ''), self._labels_that_do_not_fit()
+        return tuple(filter(None, (self._unproven(), coarse, labels, self._no_poses())))
+
+    def coarse(self) -> ArtifactError | None:
+        """Return what is wrong with an output that cannot carry its scores; None if all can."""
+        for spec in self.pipeline.engine.outputs:
+            scale = spec.quantization.scale if spec.quantization else 0
+            if spec.name in self.pipeline.decoder.score_outputs and scale > COARSEST_STEP:
+                return ArtifactError(
+                    self.artifact.path,
+                    reason=f'its output {spec.name} has steps of {scale:.3g}, which cannot carry '
+                    'scores from 0 to 1',
+                    remedy='convert the model again with outputs in float, or with boxes, scores '
+                    'and classes apart',
+                )
+        return None
 
     def _unproven(self) -> str:
         if not self.artifact.warning:
@@ -323,6 +340,8 @@ def _load(loader: _Loader, rest: _Rest, *, rotation: int, clock: Clock) -> Pipel
     manifest, path = loader.model.manifest, loader.artifact.path
     with mistakes_of(f'engine {loader.engine_type.name!r}'):
         engine = loader.engine_type.create(manifest, path, loader.engine_options)
+        if not isinstance(engine, Engine):
+            raise TypeError(f'create() gave {shown(engine)}, expected an Engine')
     spec = check_input(manifest, engine.inputs)
     outputs = tuple(each.real() for each in engine.outputs)
     with mistakes_of(f'decoder {rest.decoder_type.name!r}'):

@@ -15,6 +15,8 @@ from pathlib import Path
 from pathlib import PurePath
 from typing import Any
 
+import yaml
+
 from edge_perception.contract import Decoder
 from edge_perception.contract import FileFacts
 from edge_perception.contract import Guess
@@ -25,6 +27,9 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_manifest
 from edge_perception.contract import TensorSpec
 from edge_perception.contract import UNANSWERED
+from edge_perception.contract.errors import in_words
+from edge_perception.contract.loading.artifact_files import MOST_TEXT_BYTES
+from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.manifest import INPUT_DTYPES
 from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.plugin_checks import mistakes_of
@@ -35,6 +40,7 @@ from edge_perception.models.ultralytics import read_ultralytics
 MAX_LISTED = 6  # tensors in one sentence
 # Where an engine says why it could not read the metadata of a file.
 METADATA_PROBLEM = 'metadata_problem'
+IR_SUFFIX, METADATA_NAME = '.xml', 'metadata.yaml'
 
 Guesses = Sequence[tuple[type[Decoder], Guess]]
 
@@ -89,13 +95,33 @@ class _Open:
     unsupported: list[str] = field(default_factory=list)
 
 
+def describe_file(host: PluginHost, path: Path) -> ModelDescription:
+    """
+    Read what a model file says of itself, of an IR also its ``metadata.yaml`` of the exporter.
+
+    :raises EdgePerceptionError: no engine here can read it.
+    """
+    description = describe_artifact(host, path)
+    beside = path.with_name(METADATA_NAME)
+    if path.suffix != IR_SUFFIX or not beside.is_file():
+        return description
+    try:
+        values = yaml.safe_load(read_regular(beside, most_bytes=MOST_TEXT_BYTES))
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        said = {METADATA_PROBLEM: f'{beside.name}: {in_words(error)}'}
+    else:
+        mapping = values if isinstance(values, dict) else {}
+        said = {str(key): str(value) for key, value in mapping.items()}
+    return replace(description, metadata={**description.metadata, **said})
+
+
 def draft_file(host: PluginHost, path: Path) -> Draft:
     """
     Make the values of a manifest from a model file.
 
     :raises EdgePerceptionError: no engine here can read it.
     """
-    description = describe_artifact(host, path)
+    description = describe_file(host, path)
     return draft_manifest(description, source=path.name, decoders=host.decoders.values())
 
 
@@ -224,7 +250,8 @@ def _input(facts: FileFacts, guess: Guess | None, open_: _Open) -> dict[str, Any
             f'a batch of {spec.shape[0]} images is not supported, they come one at a time; '
             'export the model with a batch size of 1'
         )
-    recipe: dict[str, Any] = {'name': spec.name} if spec.name else {}
+    # A name that is not needed would keep artifacts of other converters from loading.
+    recipe: dict[str, Any] = {'name': spec.name} if spec.name and len(inputs) > 1 else {}
     for name, size in (('width', facts.width), ('height', facts.height)):
         recipe[name] = size if size > 0 else UNANSWERED
     if min(facts.width, facts.height) < 1:
@@ -275,7 +302,7 @@ def _normalization(
     if spec.dtype.name not in INPUT_DTYPES:
         open_.unsupported.append(f'an input of {spec.dtype.name} is not supported')
     if 'resize' in known and known.get('dtype') in INPUT_DTYPES:
-        if known['resize'] == 'stretch':
+        if known['resize'] in ('stretch', 'center_crop'):
             known.pop('fill', None)
         recipe.update(known)
         return
@@ -284,7 +311,7 @@ def _normalization(
     open_.unknown.append('scale, mean and std of the input')
     open_.unknown.append(
         'how an image is resized to the input (letterbox_top_left or letterbox_center, with which '
-        'fill; or stretch, then delete the line fill)'
+        'fill; or stretch or center_crop, then delete the line fill)'
     )
 
 

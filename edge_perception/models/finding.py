@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 import os
 from pathlib import Path
 import shlex
+
+import yaml
 
 import edge_perception
 from edge_perception.contract import ArtifactError
@@ -20,7 +23,10 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import parse_manifest
 from edge_perception.contract import UNANSWERED
+from edge_perception.contract.loading.artifact_files import MOST_TEXT_BYTES
+from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.models.drafting import Draft
+from edge_perception.models.drafting import IR_SUFFIX
 from edge_perception.models.proofs import file_sha256
 
 PATH_VARIABLE = 'EDGE_PERCEPTION_MODEL_PATH'
@@ -56,8 +62,10 @@ def find_model(name: str, *, draft: Drafter, environ: Mapping[str, str] | None =
     """
     Find a model.
 
-    :param name: path of a model folder, of a manifest or of a bare model file; else the name of a
-        folder in one of the paths of ``EDGE_PERCEPTION_MODEL_PATH``, else in the zoo.
+    :param name: path of a model folder, of a manifest or of a bare model file, or a folder with
+        one OpenVINO IR as exporters write it; else the name of a folder in one of the paths of
+        ``EDGE_PERCEPTION_MODEL_PATH``, else in the zoo. A bare file whose ``model.yaml`` lies
+        beside it is described by that.
     :param draft: makes the draft of a manifest from a bare model file.
     :raises ModelNotFoundError: nothing has this name.
     :raises ManifestError: the manifest is not valid, or a bare file says too little of itself.
@@ -66,7 +74,9 @@ def find_model(name: str, *, draft: Drafter, environ: Mapping[str, str] | None =
     path = _locate(name, os.environ if environ is None else environ)
     named = path
     if path.is_dir():
-        path = path / MANIFEST_NAME
+        path = _exported(path) or path / MANIFEST_NAME
+    elif _describes(path.with_name(MANIFEST_NAME), path):
+        path = path.with_name(MANIFEST_NAME)
     if path.suffix in ('.yaml', '.yml'):
         _say_what_to_draft_from(path)
         manifest = read_manifest(path)
@@ -100,6 +110,22 @@ def draft_command(model: Path, output: Path | None = None) -> str:
     """Return what a user types to have the manifest of a model file drafted."""
     words = ['edge-perception', 'inspect', str(model), '--draft', '--output']
     return shlex.join([*words, str(output or model.with_name(DRAFT_NAME))])
+
+
+def _exported(folder: Path) -> Path | None:
+    """Return the only IR of a folder without a manifest; None where it is no such folder."""
+    files = [] if (folder / MANIFEST_NAME).exists() else [*folder.glob(f'*{IR_SUFFIX}')]
+    return files[0] if len(files) == 1 else None
+
+
+def _describes(manifest: Path, file: Path) -> bool:
+    """Tell whether a manifest, right or wrong, is that of a bare file beside it."""
+    if file.suffix in ('.yaml', '.yml') or not manifest.is_file():
+        return False
+    with suppress(OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        text = read_regular(manifest, most_bytes=MOST_TEXT_BYTES)
+        return bool(yaml.safe_load(text)['source']['file'] == file.name)
+    return False
 
 
 def _say_what_to_draft_from(manifest: Path) -> None:

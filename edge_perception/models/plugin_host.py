@@ -228,6 +228,10 @@ def _import(point: EntryPoint) -> Any:
     try:
         return point.load()
     except (Exception, SystemExit) as error:  # a plugin may even call sys.exit while imported
+        missing = isinstance(error, ImportError)
         raise RefusedError(
-            f'cannot be imported: {named(error)}', remedy='install what it needs, or uninstall it'
+            f'cannot be imported: {named(error)}',
+            remedy='install what it needs, or uninstall it'
+            if missing
+            else 'report it to its author, or uninstall it',
         ) from error

@@ -43,6 +43,8 @@ class Proof:
     :param made: date and time, ISO 8601, UTC.
     :param computed: ``EngineType.precision`` of the engine while they were compared; sidecars
         that do not say it are of engines that computed in float32.
+    :param machine: on which they were compared, in words; empty where the sidecar does not say.
+    :param native_float16: whether its processor computed float16 as such.
     """
 
     artifact_sha256: str
@@ -56,6 +58,8 @@ class Proof:
     versions: Mapping[str, str] = field(default_factory=dict)
     made: str = ''
     computed: str = 'fp32'
+    machine: str = ''
+    native_float16: bool = False
 
 
 def proof_path(artifact: Path, engine: str) -> Path:

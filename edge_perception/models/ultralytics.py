@@ -21,7 +21,20 @@ MARKS = ('task', 'names', 'stride')
 TASKS = ('detect', 'pose', 'classify')
 UNSUPPORTED = {'segment': 'instance masks', 'obb': 'rotated boxes'}
 INPUT = {'color': 'rgb', 'scale': 1 / 255, 'resize': 'letterbox_center', 'fill': 114}
-CLASSIFIER_INPUT = {'color': 'rgb', 'scale': 1 / 255, 'resize': 'stretch'}
+# torchvision makes images smaller by averaging, as INTER_AREA does.
+CLASSIFIER_INPUT = {
+    'color': 'rgb',
+    'scale': 1 / 255,
+    'resize': 'center_crop',
+    'interpolation': 'area',
+}
+# What OpenVINO's Model API writes into an IR; exports of Ultralytics have it beside metadata.yaml.
+MODEL_API = ('model_type', 'labels', 'resize_type', 'pad_value', 'scale_values')
+MODEL_API_VALUES = {
+    'model_type': 'YOLO',
+    'resize_type': 'fit_to_window_letterbox',
+    'pad_value': '114',
+}
 MAX_LITERAL = 1 << 20  # characters; the 1000 class names of ImageNet take 30 thousand
 MAX_KEYPOINTS = 1000
 
@@ -30,7 +43,7 @@ def read_ultralytics(facts: FileFacts) -> FileFacts:
     """Return the facts with what the metadata says, where an Ultralytics export wrote it."""
     metadata = facts.description.metadata
     if not all(mark in metadata for mark in MARKS):
-        return facts
+        return _read_model_api(facts)
     task = str(metadata['task']).strip()
     arguments, end_to_end = (_literal(metadata.get(key)) for key in ('args', 'end2end'))
     suppresses = isinstance(arguments, dict) and arguments.get('nms') is True
@@ -54,12 +67,33 @@ def read_ultralytics(facts: FileFacts) -> FileFacts:
         width=width,
         height=height,
         channels=1 if _literal(metadata.get('channels')) == 1 else 3,
-        # Classifiers are trained on the central square; stretching shows them the whole image.
         input=CLASSIFIER_INPUT if task == 'classify' else INPUT,
         values={key: _text(metadata.get(key)) for key in ('license', 'description')},
         unread=(*facts.unread, *unread),
         unsupported=UNSUPPORTED.get(task, other),
     )
+
+
+def _read_model_api(facts: FileFacts) -> FileFacts:
+    """Return the facts with what an IR says of itself, where an Ultralytics export wrote it."""
+    metadata = facts.description.metadata
+    if any(key not in metadata for key in MODEL_API):
+        return facts
+    if any(metadata[key] != value for key, value in MODEL_API_VALUES.items()):
+        return facts
+    scales = {float(each) for each in metadata['scale_values'].split() if _is_number(each)}
+    if scales != {255.0} or metadata.get('reverse_input_channels', '').upper() not in (
+        'YES',
+        'TRUE',
+    ):
+        return facts
+    # A space in a name has become an underscore. Pose models have the same marks, other outputs.
+    labels = tuple(label.replace('_', ' ') for label in metadata['labels'].split())
+    return replace(facts, task='detect', labels=labels, input=INPUT)
+
+
+def _is_number(text: str) -> bool:
+    return text.replace('.', '', 1).isdigit()
 
 
 def _literal(text: object) -> Any:

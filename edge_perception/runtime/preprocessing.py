@@ -62,6 +62,8 @@ COLOR_CODES = {
     ('mono8', 'bgr'): cv2.COLOR_GRAY2BGR,
     ('mono8', 'rgb'): cv2.COLOR_GRAY2RGB,
 }
+# How often the input fits into the resized image; more is no camera, and would fill the memory.
+LONGEST_CROP = 64
 CHANNELS = {'bgr8': (3,), 'rgb8': (3,), 'mono8': ()}
 
 
@@ -153,12 +155,22 @@ class _Drawing:
         self.transform, (width, height) = place(
             recipe, width=frame.width, height=frame.height, rotation=rotation
         )
-        self._canvas = np.full(
-            (recipe.height, recipe.width) + (() if recipe.channels == 1 else (3,)),
+        if width * height > LONGEST_CROP * recipe.width * recipe.height:
+            raise ImageError(
+                f'image of {frame.frame_id or "the camera"}: got {frame.width}x{frame.height}, of '
+                f'which a crop shows less than 1/{LONGEST_CROP}; use another camera or resize'
+            )
+        # A crop is drawn whole, and its center is the picture.
+        canvas = np.full(
+            (max(height, recipe.height), max(width, recipe.width))
+            + (() if recipe.channels == 1 else (3,)),
             recipe.fill,
             np.uint8,
         )
         left, top = int(self.transform.offset_x), int(self.transform.offset_y)
+        x, y = max(0, -left), max(0, -top)
+        self._picture = canvas[y : y + recipe.height, x : x + recipe.width]
+        left, top = max(0, left), max(0, top)
         # Resizing comes first: networks see less than cameras, so the rest has less to do.
         self._steps: list[Any] = [
             partial(
@@ -177,7 +189,7 @@ class _Drawing:
             self._steps.insert(0 if early else len(self._steps), partial(cv2.cvtColor, code=code))
         # None: OpenCV makes the array at the first frame. The last step draws on the canvas.
         self._targets: list[UInt8Array | None] = [None] * len(self._steps)
-        self._targets[-1] = self._canvas[top : top + height, left : left + width]
+        self._targets[-1] = canvas[top : top + height, left : left + width]
 
     def fits(self, frame: Frame) -> bool:
         """Tell whether a frame has this size and encoding."""
@@ -188,7 +200,7 @@ class _Drawing:
         for index, step in enumerate(self._steps):
             image = step(image, dst=self._targets[index])
             self._targets[index] = image
-        return self._canvas
+        return self._picture
 
 
 def place(
@@ -205,27 +217,25 @@ def place(
       by the one ratio that was wanted before rounding.
     * ``letterbox_top_left``, YOLOX: the shorter side is rounded down, boxes go back by the ratio.
     * ``letterbox_center_floor``, NanoDet: rounded down, each side goes back by its own ratio.
+    * ``center_crop``, classifiers of torchvision and Ultralytics: the image covers the input, its
+      longer side is rounded down, and what is outside of the center is not seen.
 
     :param width: of the source image, in pixels, before it is turned.
-    :return: the transform, and width and height of the image inside the input in pixels.
+    :return: the transform, and width and height of the resized image in pixels, which may be
+        larger than the input.
     """
-    turned_width, turned_height = (height, width) if rotation in (90, 270) else (width, height)
-    new_width, new_height = recipe.width, recipe.height
-    ratio = min(recipe.width / turned_width, recipe.height / turned_height)
-    if recipe.resize == 'letterbox_center':
-        new_width, new_height = (
-            max(1, round(side * ratio)) for side in (turned_width, turned_height)
-        )
-    elif recipe.resize != 'stretch':
-        # In whole numbers, because int(49 * (1 / 49)) is 0.
-        if turned_width * recipe.height >= turned_height * recipe.width:
-            new_height = max(1, turned_height * recipe.width // turned_width)
-        else:
-            new_width = max(1, turned_width * recipe.height // turned_height)
-    scale_x, scale_y = new_width / turned_width, new_height / turned_height
+    turned = (height, width) if rotation in (90, 270) else (width, height)
+    new_width, new_height = _resized(recipe, *turned)
+    scale_x, scale_y = new_width / turned[0], new_height / turned[1]
     if recipe.resize in ('letterbox_top_left', 'letterbox_center'):
-        scale_x = scale_y = ratio
-    centered = recipe.resize in ('letterbox_center', 'letterbox_center_floor')
+        scale_x = scale_y = min(recipe.width / turned[0], recipe.height / turned[1])
+    left, top = recipe.width - new_width, recipe.height - new_height
+    if recipe.resize == 'letterbox_top_left':
+        offset_x = offset_y = 0
+    elif recipe.resize == 'center_crop':  # rounded to the even one
+        offset_x, offset_y = round(left / 2), round(top / 2)
+    else:
+        offset_x, offset_y = left // 2, top // 2
     transform = ImageTransform(
         source_width=width,
         source_height=height,
@@ -233,11 +243,25 @@ def place(
         input_height=recipe.height,
         scale_x=scale_x,
         scale_y=scale_y,
-        offset_x=(recipe.width - new_width) // 2 if centered else 0,
-        offset_y=(recipe.height - new_height) // 2 if centered else 0,
+        offset_x=offset_x,
+        offset_y=offset_y,
         rotation=rotation,
     )
     return transform, (new_width, new_height)
+
+
+def _resized(recipe: InputRecipe, width: int, height: int) -> tuple[int, int]:
+    """Return width and height of an image, which is turned already, after resizing."""
+    if recipe.resize == 'stretch':
+        return recipe.width, recipe.height
+    if recipe.resize == 'letterbox_center':
+        ratio = min(recipe.width / width, recipe.height / height)
+        return max(1, round(width * ratio)), max(1, round(height * ratio))
+    # In whole numbers, because int(49 * (1 / 49)) is 0.
+    wider = width * recipe.height >= height * recipe.width
+    if wider != (recipe.resize == 'center_crop'):  # it is as wide as the input
+        return recipe.width, max(1, height * recipe.width // width)
+    return max(1, width * recipe.height // height), recipe.height
 
 
 def _normalization_tables(

@@ -14,6 +14,7 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineType
 from edge_perception.contract import option_specs
+from edge_perception.contract import OptionSpec
 
 WORDS = {'true': True, 'yes': True, 'on': True, 'false': False, 'no': False, 'off': False}
 
@@ -48,8 +49,8 @@ def parse_assignments(
             wrong.append(f'got {each!r}, expected engine.name=value with --engine {chosen}')
         else:
             specs = option_specs(owners[owner].options_type) if owner in owners else ()
-            kinds = {spec.name: spec.kind for spec in specs}
-            values[owner][name] = _typed(text, kinds.get(name, str))
+            spec = next((each for each in specs if each.name == name), None)
+            values[owner][name] = _typed(text, spec) if spec else text
     if wrong:
         error = ConfigurationError('--option', wrong)
         if errors is None:
@@ -63,15 +64,20 @@ def assignment(name: str, value: Any) -> str:
     if isinstance(value, bool):
         value = str(value).lower()
     if isinstance(value, (list, tuple)):
-        value = ','.join(value)
+        value = ','.join(map(str, value))
     return f'{name}={value}'
 
 
-def _typed(text: str, kind: type) -> Any:
-    if kind is bool:
+def _typed(text: str, spec: OptionSpec) -> Any:
+    if spec.kind is bool:
         return WORDS.get(text.lower(), text)
-    if kind is tuple:
-        return tuple(part.strip() for part in text.split(',') if part.strip())
+    if spec.kind is tuple:
+        parts = (part.strip() for part in text.split(','))
+        return tuple(_number(part, spec.item_kind) for part in parts if part)
+    return _number(text, spec.kind)
+
+
+def _number(text: str, kind: type) -> Any:
     try:
         return kind(text)
     except (TypeError, ValueError):

@@ -99,11 +99,8 @@ class FrameRun:
         except KeyboardInterrupt:
             if not source.live:
                 raise
-        if source.missing:
-            note(
-                f'{source.name}: its header promises {source.missing} more frames than can be '
-                'read; it may be damaged'
-            )
+        if source.remark:
+            note(f'{source.name}: {source.remark}')
         return True
 
     def _count(self, sources: list[Source]) -> int | None:

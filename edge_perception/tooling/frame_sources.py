@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 import os
 from pathlib import Path
 import re
@@ -21,9 +22,10 @@ from edge_perception.contract import ImageError
 from edge_perception.contract.types import Tensor
 from edge_perception.contract.types import UInt8Array
 from edge_perception.runtime.sample_range import SampleRange
+from edge_perception.tooling.notes import note
 
 IMAGE_TYPES = 'bmp jp2 jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp'
-VIDEO_TYPES = 'avi m4v mjpeg mjpg mkv mov mp4 mpeg mpg ogv ts webm wmv'
+VIDEO_TYPES = 'apng avi gif m4v mjpeg mjpg mkv mov mp4 mpeg mpg ogv ts webm wmv'
 IMAGE_SUFFIXES = frozenset(f'.{each}' for each in IMAGE_TYPES.split())
 VIDEO_SUFFIXES = frozenset(f'.{each}' for each in VIDEO_TYPES.split())
 FRAMES_OF_A_VIDEO = 16  # where a few from all over it will do
@@ -39,15 +41,14 @@ class Source(ABC):
     :param file: None for a camera.
     :param moving: whether there may be more than one frame.
     :param live: whether it has no end and does not wait for us.
-    :param missing: after the last frame: how many more the header of a video promised; some
-        formats only estimate the number.
     :param problem: why the last frame shows hardly anything, in words; empty when it does.
+    :param remark: after the last frame: what was not seen of it, in words; empty for nothing.
     """
 
     moving = True
     live = False
-    missing = 0
     problem = ''
+    remark = ''
 
     def __init__(self, name: str, file: Path | None) -> None:
         self.name = name
@@ -91,6 +92,9 @@ class ImageFile(Source):
         frame = Frame(image=read_image(self.file, sample_range))
         self.problem = sample_range.problem
         yield 0, frame
+        with suppress(cv2.error, AttributeError):  # since OpenCV 4.5.4
+            if (count := cv2.imcount(str(self.file))) > 1:
+                self.remark = f'the first of its {count} images is looked at, and no other'
 
 
 class Video(Source):
@@ -115,8 +119,12 @@ class Video(Source):
                 index += 1
         if given == 0 and limit != 0:
             raise ImageError(f'{self.name}: gives no frame')
-        if given != limit:
-            self.missing = max(0, promised - index)
+        # Some formats only estimate the number.
+        if given != limit and promised > index:
+            self.remark = (
+                f'its header promises {promised - index} more frames than can be read; it may be '
+                'damaged'
+            )
 
     def count(self, *, every: int, limit: int | None) -> int | None:
         if self.live:
@@ -209,8 +217,14 @@ def _named(name: str, mono16_range: str) -> list[Source]:
     if not path.is_dir():
         return [source_of(path, mono16_range=mono16_range)]
     files = sorted(filter(is_shown, path.iterdir()))
+    folders = [each for each in path.iterdir() if each.is_dir() and not each.name.startswith('.')]
+    skipped = (
+        f'; folders in it are not searched ({len(folders)}), name them too' if folders else ''
+    )
     if not files:
-        raise ImageError(f'{name}: the folder holds no image and no video')
+        raise ImageError(f'{name}: the folder holds no image and no video{skipped}')
+    if skipped:
+        note(f'{name}: {len(files)} images and videos{skipped}')
     return [source_of(each, mono16_range=mono16_range) for each in files]
 
 

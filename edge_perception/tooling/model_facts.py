@@ -21,10 +21,10 @@ from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_options
 from edge_perception.models.assembly import collect
+from edge_perception.models.drafting import describe_file
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_file
 from edge_perception.models.drafting import draft_manifest
-from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.building.onnx_graph import can_read_graphs
@@ -122,7 +122,7 @@ def _source_beside(host: PluginHost, path: Path) -> Path | None:
 
 def _describe(host: PluginHost, file: Path, graph: OnnxGraph | None) -> ModelDescription:
     try:
-        return describe_artifact(host, file)
+        return describe_file(host, file)
     except ArtifactError:
         if graph is None:
             raise

@@ -58,7 +58,8 @@ def offline_model(host: PluginHost, name: str, manifest: Path | None = None) -> 
     try:
         return find_model(name, draft=partial(draft_file, host))
     except ManifestError as error:
-        if not path.is_file() or path.suffix in MANIFEST_SUFFIXES:
+        described = error.subject != str(path)  # by a manifest, which is wrong
+        if described or not path.is_file() or path.suffix in MANIFEST_SUFFIXES:
             raise
         draft = draft_file(host, path)
         if draft.unsupported:
@@ -163,6 +164,8 @@ def judge(
         for each in (reference, candidate):
             step(f'loading {each.path.name} on {each.engine}', None)
             sides.append(stack.enter_context(load(host, each)))
+        if coarse := sides[-1].coarse():
+            raise coarse
         gate = Gate(*sides, precision=candidate.precision, limits=limits)
         advance = counted(
             step, 'comparing images', of=frame_sources.count_samples(sources), then='judging'

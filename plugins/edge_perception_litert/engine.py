@@ -37,6 +37,7 @@ from edge_perception_litert.library import ENGINE
 from edge_perception_litert.library import Library
 from edge_perception_litert.library import load_library
 from edge_perception_litert.metadata import read_metadata
+from edge_perception_litert.model_file import check_filters
 from edge_perception_litert.model_file import ModelFile
 from edge_perception_litert.model_file import parse_model
 from edge_perception_litert.model_file import read_model
@@ -96,6 +97,7 @@ class LiteRtEngineType(EngineType):
         delegate = choose_delegate(options)
         session, model = _read(artifact, options)
         image = check_only_input(manifest, model.inputs, artifact=artifact)
+        check_filters(session.content, artifact=artifact)
         edge_tpu.check_compiled(model, wanted=is_edge_tpu(delegate), artifact=artifact)
         # Operators that may be those of the delegate can be read without it, and not run.
         foreign = delegate is not None and bool(model.custom_operators)

@@ -40,9 +40,10 @@ CODE_OLD_BUILTIN, CODE_CUSTOM, _, CODE_BUILTIN = range(4)
 TENSOR_SHAPE, TENSOR_TYPE, _, TENSOR_NAME, TENSOR_QUANTIZATION = range(5)
 TENSOR_SHAPE_SIGNATURE = 7
 QUANTIZATION_SCALE, QUANTIZATION_ZERO_POINT = 2, 3
+CONV_2D, DEPTHWISE_CONV_2D = 3, 4  # numbers of operators
 METADATA_NAME, METADATA_BUFFER = range(2)
 BUFFER_DATA = 0
-OPERATOR_CODE = 0
+OPERATOR_CODE, OPERATOR_INPUTS = 0, 1
 
 DTYPES = {
     **{0: 'float32', 1: 'float16', 2: 'int32', 3: 'uint8', 4: 'int64', 6: 'bool', 7: 'int16'},
@@ -104,6 +105,49 @@ def parse_model(content: bytes, *, artifact: Path) -> ModelFile:
         raise damaged(artifact) from error
 
 
+def check_filters(content: bytes, *, artifact: Path) -> None:
+    """
+    Refuse a filter in INT8 with fewer scales than it has channels where the input is float.
+
+    Where each channel has a filter of its own, XNNPACK and LiteRT's own kernels take a scale for
+    each as well and read beyond the only one: what comes out changes from run to run. Exports by
+    onnx2tf with dynamic-range quantization have such files (seen with LiteRT 2.3).
+
+    :param content: that ``parse_model`` has read.
+    :raises ArtifactError: there is one.
+    """
+    model = Table.root(content)
+    graph = next(model.tables(MODEL_SUBGRAPHS))
+    tensors = list(graph.tables(SUBGRAPH_TENSORS))
+    codes = [_builtin(each) for each in model.tables(MODEL_OPERATOR_CODES)]
+    for operator in graph.tables(SUBGRAPH_OPERATORS):
+        code = codes[operator.number(OPERATOR_CODE, 'Uint32')]
+        if code not in (CONV_2D, DEPTHWISE_CONV_2D):
+            continue
+        image, weights = (tensors[index] for index in operator.numbers(OPERATOR_INPUTS)[:2])
+        kinds = [DTYPES.get(each.number(TENSOR_TYPE, 'Int8')) for each in (image, weights)]
+        parameters = weights.table(TENSOR_QUANTIZATION)
+        if kinds != ['float32', 'int8'] or parameters is None:
+            continue
+        shape, seen = weights.numbers(TENSOR_SHAPE), image.numbers(TENSOR_SHAPE)
+        depthwise = code == DEPTHWISE_CONV_2D
+        channels = shape[3] if depthwise else shape[0]
+        scales = len(parameters.numbers(QUANTIZATION_SCALE, 'Float32'))
+        if scales != channels and (depthwise or shape[3] != seen[3]):
+            raise ArtifactError(
+                artifact,
+                reason=f'has a filter of {channels} channels in INT8 with {scales} scales, of '
+                'which LiteRT reads one for each channel',
+                remedy='convert the model again with one scale for each channel, or in float or '
+                'full INT8',
+            )
+
+
+def _builtin(code: Table) -> int:
+    # The old field is a byte, and newer operators have larger numbers.
+    return int(max(code.number(CODE_OLD_BUILTIN, 'Int8'), code.number(CODE_BUILTIN)))
+
+
 def _operators(model: Table, graph: Table) -> tuple[Counter[str], Counter[int]]:
     codes = list(model.tables(MODEL_OPERATOR_CODES))
     used = Counter(
@@ -116,9 +160,7 @@ def _operators(model: Table, graph: Table) -> tuple[Counter[str], Counter[int]]:
         if name:
             custom[name] += count
             continue
-        # The old field is a byte, and newer operators have larger numbers.
-        old, new = codes[index].number(CODE_OLD_BUILTIN, 'Int8'), codes[index].number(CODE_BUILTIN)
-        builtin[max(old, new)] += count
+        builtin[_builtin(codes[index])] += count
     return custom, builtin
 
 

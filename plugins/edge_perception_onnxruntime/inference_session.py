@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge_perception.contract import LoadTrial
 from edge_perception.contract import read_artifact
 from edge_perception.contract import TensorSpec
 from edge_perception.contract import try_load
+from edge_perception.contract.loading.processor import computes_float16
 from edge_perception_onnxruntime.errors import artifact_error
 from edge_perception_onnxruntime.errors import gpu_error
 from edge_perception_onnxruntime.library import CPU_PROVIDER
@@ -30,10 +32,12 @@ from edge_perception_onnxruntime.providers import check_options
 from edge_perception_onnxruntime.providers import devices_taken
 from edge_perception_onnxruntime.providers import provider_list
 from edge_perception_onnxruntime.providers import RECORD_ASSIGNMENT
+from edge_perception_onnxruntime.weights import holds_float16
 
 TRIAL_SCRIPT = Path(__file__).with_name('trial_script.py')
 # YOLOX-nano, 4 MB, takes 0.1 s to load and run once on one x86-64 core.
 TRIAL_CPU_S, TRIAL_CPU_S_PER_MB = 4, 1
+AUTO_LEVEL = 'auto'
 GRAPH_LEVELS = {
     'disable': 'ORT_DISABLE_ALL',
     'basic': 'ORT_ENABLE_BASIC',
@@ -63,7 +67,9 @@ def open_session(
     library = load_library()
     provider = find_provider(library, options.provider)
     check_options(options)
-    _try(artifact, library, options, image_shape if provider == CPU_PROVIDER else None)
+    content = read_artifact(artifact)
+    options = replace(options, graph_level=_graph_level(options, provider, content))
+    _try(artifact, content, library, options, image_shape if provider == CPU_PROVIDER else None)
     try:
         session = library.InferenceSession(
             str(artifact),
@@ -81,10 +87,22 @@ def open_session(
     return session
 
 
+def _graph_level(options: OnnxRuntimeOptions, provider: str, content: bytes) -> str:
+    """Return the graph level that the option names, or stands for."""
+    if options.graph_level != AUTO_LEVEL:
+        return options.graph_level
+    native = provider == CPU_PROVIDER and computes_float16() and holds_float16(content)
+    # At level all, ONNX Runtime 1.32 has no kernel in float16 for nhwc.MaxPool, which it makes.
+    return 'extended' if native else 'all'
+
+
 def _try(
-    artifact: Path, library: Any, options: OnnxRuntimeOptions, shape: tuple[int, ...] | None
+    artifact: Path,
+    content: bytes,
+    library: Any,
+    options: OnnxRuntimeOptions,
+    shape: tuple[int, ...] | None,
 ) -> None:
-    content = read_artifact(artifact)
     trial = LoadTrial(
         ENGINE,
         runtime_version(library),

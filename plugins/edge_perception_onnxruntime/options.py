@@ -27,9 +27,10 @@ class OnnxRuntimeOptions(Options):
         'when something does',
     )
     graph_level: str = option(
-        'all',
-        'how far the graph is optimized when it is loaded',
-        choices=('disable', 'basic', 'extended', 'all'),
+        'auto',
+        'how far the graph is optimized when it is loaded; auto is all, and extended for float16 '
+        'on processors that compute it natively (Cortex-A76 and later), where all may not load',
+        choices=('auto', 'disable', 'basic', 'extended', 'all'),
     )
     provider: str = option(
         'cpu',

@@ -311,3 +311,29 @@ def test_ctrl_c_leaves_nothing(folder, left, repository):
     assert 'Aborted!' in done.stderr
     assert 'Traceback' not in done.stderr
     assert left() == []
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'fp16', 'int8'])
+@pytest.mark.parametrize('target', ['onnxruntime', 'openvino'])
+def test_an_opset_that_cannot_be_brought_down_is_kept(invoke, folder, target, precision):
+    """Split of opset 18, the default of today's exporters, has no way back to 17."""
+    if target == 'openvino':
+        pytest.importorskip('openvino', reason='OpenVINO is not installed')
+        pytest.importorskip('nncf', reason='NNCF is not installed')
+    model = onnx.load(folder / 'net.onnx')
+    model.opset_import[0].version = 18
+    (output,) = model.graph.node[0].output
+    model.graph.node[0].output[0] = 'all'
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node('Split', ['all'], ['a', 'b'], axis=1, num_outputs=2),
+            onnx.helper.make_node('Concat', ['b', 'a'], [output], axis=1),
+        ]
+    )
+    (folder / 'net.onnx').write_bytes(model.SerializeToString())
+    extra = ['--calibration', folder / 'golden'] if precision == 'int8' else []
+    result = build(invoke, folder, '--precision', precision, *extra, '--json', target=target)
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)
+    assert made['passed']
+    assert onnx.load(made['artifact']).opset_import[0].version == 18

@@ -386,3 +386,63 @@ def test_all_engines_need_the_same_pictures_and_a_camera_has_none(invoke, failin
     result = invoke('run', failing(lambda: None), 'camera:63', '--engine', 'all')
     assert result.exit_code == 2
     assert '--engine all: ' in result.stderr
+
+
+def test_an_exported_folder_of_openvino_is_a_model(invoke, shared_data, tmp_path):
+    pytest.importorskip('openvino', reason='OpenVINO is not installed')
+    exported = shared_data / 'ultralytics' / 'yolo11n_int8_openvino_model'
+    image = shared_data / 'coco_cc20' / 'images' / '000000458054.jpg'
+    bare = tmp_path / 'bare'
+    bare.mkdir()
+    for file in exported.glob('yolo11n.*'):  # what the IR says of itself is enough
+        shutil.copyfile(file, bare / file.name)
+    seen = []
+    for model in (exported, exported / 'yolo11n.xml', bare):
+        result = invoke('run', model, image, '--json')
+        assert result.exit_code == 0, result.stderr
+        seen.append(
+            [(each['label'], each['score']) for each in json.loads(result.stdout)['detections']]
+        )
+    assert seen[0] == seen[1] == seen[2]
+    assert 'toilet' in dict(seen[0])
+
+
+def test_a_tflite_file_chooses_its_own_engine(invoke, shared_data):
+    pytest.importorskip('ai_edge_litert', reason='LiteRT (ai-edge-litert) is not installed')
+    model = shared_data / 'ultralytics' / 'yolov8n_192_int8.tflite'
+    image = shared_data / 'coco_cc20' / 'images' / '000000458054.jpg'
+    result = invoke('run', model, image, '--json')
+    assert result.exit_code == 0, result.stderr
+    (found,) = json.loads(result.stdout)['detections']
+    assert (found['label'], found['score']) == ('toilet', pytest.approx(0.422, abs=0.02))
+    refused = invoke('run', model, image, '--engine', 'onnxruntime')
+    assert refused.exit_code == 2
+    assert 'edge-perception build' not in refused.stderr  # which needs an ONNX
+    assert 'reads .tflite' in refused.stderr
+
+
+def test_an_output_that_cannot_carry_scores_is_said_and_not_proven(invoke, shared_data, tmp_path):
+    pytest.importorskip('ai_edge_litert', reason='LiteRT (ai-edge-litert) is not installed')
+    folder, photos = shared_data / 'ultralytics', tmp_path / 'photos'
+    photos.mkdir()
+    shutil.copy(shared_data / 'coco_cc20' / 'images' / '000000458054.jpg', photos)
+    coarse = shutil.copy(folder / 'yolo26n_640_full_integer_quant.tflite', tmp_path)
+    seen = invoke('run', coarse, photos, '--json')
+    assert (seen.exit_code, 'steps of 0.306' in seen.stderr) == (0, True)
+    reference = ('--reference', folder / 'yolo26n_640_int8.tflite', '--reference-engine', 'litert')
+    refused = invoke('verify', coarse, *reference, '--images', photos)
+    assert refused.exit_code == 2
+    assert 'steps of 0.306' in refused.stderr
+    assert not list(tmp_path.glob('*.proof.json'))
+
+
+def test_what_is_not_looked_at_is_said(invoke, yolox, street, tmp_path):
+    photos = tmp_path / 'photos'
+    (photos / 'more').mkdir(parents=True)
+    shutil.copy(street, photos)
+    if not cv2.imwritemulti(str(photos / 'two.tiff'), [np.zeros((8, 8, 3), np.uint8)] * 2):
+        pytest.skip('this OpenCV cannot write TIFF')
+    result = invoke('run', yolox, photos, '--json')
+    assert result.exit_code == 0, result.stderr
+    assert 'folders in it are not searched (1)' in result.stderr
+    assert 'two.tiff: the first of its 2 images' in result.stderr

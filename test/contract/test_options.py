@@ -152,3 +152,32 @@ def test_what_is_accepted_has_the_type_and_lies_within_the_bounds(spec, value):
     assert type(checked) is spec.kind
     assert spec.minimum is None or checked >= spec.minimum
     assert spec.maximum is None or checked <= spec.maximum
+
+
+@dataclass(frozen=True, slots=True)
+class Lists(Options):
+    mean: tuple[float, ...] = option((0.5, 0.5), 'of each channel', minimum=0.0, maximum=1.0)
+    cores: tuple[int, ...] = option((0,), 'to run on', minimum=0)
+
+
+def test_a_list_of_numbers_has_the_type_and_bounds_of_its_items():
+    lists = parse_options(Lists, {'mean': [0, 0.25, 1], 'cores': [2, 3]}, owner='lists')
+    assert lists == Lists(mean=(0.0, 0.25, 1.0), cores=(2, 3))
+    assert all(isinstance(each, float) for each in lists.mean)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'expected'),
+    [
+        ('mean', [0.5, 2.0], 'a list of floats from 0 to 1'),
+        ('mean', ['0.5'], 'a list of floats from 0 to 1'),
+        ('mean', [math.nan], 'a list of floats'),
+        ('mean', 0.5, 'a list of floats'),
+        ('cores', [0.5], 'a list of integers of at least 0'),
+        ('cores', [True], 'a list of integers'),
+    ],
+)
+def test_other_lists_are_refused(name, value, expected):
+    with pytest.raises(OptionError) as raised:
+        parse_options(Lists, {name: value}, owner='lists')
+    assert f'expected {expected}' in str(raised.value)

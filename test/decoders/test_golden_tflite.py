@@ -28,6 +28,9 @@ def goldens(shared_data):
 
 
 MARGIN = 0.02
+# Of a score in 8 bits. Kernels for Arm round some sums the other way: the last layer may be one
+# step off, and a score of SSD, behind a sigmoid and another scale, three.
+STEP, CLASSIFIER_STEPS, SSD_STEPS = 1 / 256, 1, 3
 
 
 def without_partner(found, golden, network) -> list:
@@ -91,7 +94,8 @@ def test_ssd_finds_the_golden_cats_and_dogs(model, open_model, shared_data, gold
     found = network.perceive(image).detections
     labels = [network.manifest.labels.name(index) for index in found.class_id]
     assert labels == [each['label'] for each in golden]
-    np.testing.assert_allclose(found.score, [each['score'] for each in golden], atol=0.005)
+    expected = [each['score'] for each in golden]
+    np.testing.assert_allclose(found.score, expected, atol=SSD_STEPS * STEP + 1e-4)
     boxes = np.array([each['xywh'] for each in golden])
     sizes = found.xyxy[:, 2:] - found.xyxy[:, :2]
     np.testing.assert_allclose(found.xyxy[:, :2], boxes[:, :2], atol=1)
@@ -112,8 +116,11 @@ def test_classes_of_a_network_in_8_bits_are_the_golden_ones(
     golden = goldens[f'cls|{file}|{picture}']['top']
     image = cv2.imread(str(shared_data / 'classifiers' / picture))
     found = open_model(model, LiteNetwork).perceive(image).classes
-    assert found.class_id.tolist() == [index for index, _, _ in golden]
-    assert found.score.tolist() == pytest.approx([score for _, _, score in golden], abs=0.0001)
+    assert found.class_id[0] == golden[0][0]
+    seen = dict(zip(found.class_id.tolist(), found.score.tolist()))
+    assert seen == pytest.approx(
+        {index: score for index, _, score in golden}, abs=CLASSIFIER_STEPS * STEP + 1e-4
+    )
 
 
 def test_a_manifest_in_real_numbers_gives_the_same_classes(open_model, shared_data, tmp_path):

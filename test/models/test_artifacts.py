@@ -15,6 +15,7 @@ from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import option
 from edge_perception.contract import Options
+from edge_perception.contract.loading import processor
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.external_data import artifact_sha256
@@ -335,3 +336,44 @@ def test_a_file_beside_the_model_is_named_with_what_to_do(model, add):
 def test_commands_in_sentences_are_quoted_for_the_shell(model):
     spaced = replace(model, named=model.folder / 'my net.onnx')
     assert "edge-perception build 'M/my net.onnx' --target" in refusal(spaced, Planner())
+
+
+FLOAT16, NO_FLOAT16 = 'Features\t: fp asimd fphp asimdhp crc32', 'Features\t: fp asimd crc32'
+
+
+@pytest.fixture
+def on_arm(tmp_path, monkeypatch):
+    """Return a function that lets this machine be one with an Arm processor."""
+
+    def become(features: str) -> None:
+        (tmp_path / 'cpuinfo').write_text(f'processor\t: 0\n{features}\n')
+        monkeypatch.setattr(processor, 'CPUINFO', tmp_path / 'cpuinfo')
+        monkeypatch.setattr(processor.platform, 'machine', lambda: 'aarch64')
+
+    return become
+
+
+def test_a_proof_of_float16_does_not_reach_a_processor_that_computes_it(model, add, on_arm):
+    path = add('a.onnx', engine='reader', machine='desk (x86_64)')
+    on_arm(NO_FLOAT16)  # a Cortex-A72 computes in float32, as the machine of the proof
+    assert choose(model, Reader(), precision='fp16').path == path
+    on_arm(FLOAT16)
+    said = refusal(model, Reader(), precision='fp16')
+    assert 'on desk (x86_64)' in said
+    assert 'edge-perception verify M/artifacts/a.onnx --reference M' in said
+    assert choose(model, Reader(), precision='fp16', allow_unverified=True).warning
+    add('a.onnx', engine='reader', machine='robot (aarch64)', native_float16=True)
+    assert choose(model, Reader(), precision='fp16').proven.endswith('on robot (aarch64)')
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'int8'])
+def test_proofs_of_other_precisions_hold_there(model, add, on_arm, precision):
+    path = add('a.plan', precision=precision)
+    on_arm(FLOAT16)
+    assert choose(model, Planner(), precision=precision).path == path
+
+
+def test_a_proof_of_float16_for_one_device_holds_there(model, add, on_arm):
+    path = add('a.plan', device='GPU 7')
+    on_arm(FLOAT16)
+    assert choose(model, Planner(), precision='fp16').path == path

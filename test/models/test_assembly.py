@@ -356,3 +356,13 @@ def test_what_the_author_of_an_engine_did_not_foresee_is_a_sentence(host, engine
         "engine 'fake' cannot read the model: ZeroDivisionError: no layers; "
         'report it to its author'
     )
+
+
+def test_an_engine_that_is_none_is_the_mistake_of_its_author(host, engine_type, model):
+    engine_type.create = lambda *_: None
+    with pytest.raises(PluginError) as raised:
+        assemble(host, Request(model=model(), engine='fake'))
+    assert "engine 'fake'" in str(raised.value)
+    assert 'create() gave nothing, expected an Engine; report it to its author' in str(
+        raised.value
+    )

@@ -22,6 +22,7 @@ from edge_perception.contract import PluginError
 from edge_perception.contract import TensorSpec
 from edge_perception.contract import UNANSWERED
 from edge_perception.decoders import DECODERS
+from edge_perception.decoders.detection.yolo import YoloDecoder
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_manifest
 
@@ -128,9 +129,57 @@ def test_keypoints_without_and_with_names():
     assert named.skeleton == ()
 
 
-def test_a_classifier_sees_the_whole_image():
+def test_a_classifier_sees_the_center_as_it_was_trained():
     manifest = complete(exported((1, 2), image=(1, 3, 224, 224), task='classify'))
-    assert (manifest.decoder, manifest.input.resize) == ('classifier', 'stretch')
+    recipe = manifest.input
+    assert (manifest.decoder, recipe.resize) == ('classifier', 'center_crop')
+    assert recipe.interpolation == 'area'
+
+
+MODEL_INFO = {
+    'model_type': 'YOLO',
+    'labels': 'person traffic_light',
+    'pad_value': '114',
+    'resize_type': 'fit_to_window_letterbox',
+    'reverse_input_channels': 'YES',
+    'scale_values': '255',
+}
+
+
+def test_what_an_ir_says_of_itself_is_enough():
+    manifest = complete(draft((1, 6, CELLS), **MODEL_INFO))
+    assert manifest.labels.names == ('person', 'traffic light')
+    recipe = manifest.input
+    assert (recipe.color, recipe.resize, recipe.fill) == ('rgb', 'letterbox_center', 114)
+    assert recipe.scale == pytest.approx(1 / 255)
+
+
+@pytest.mark.parametrize(
+    ('shape', 'changes'),
+    [
+        ((1, 6, CELLS), {'scale_values': '1'}),
+        ((1, 6, CELLS), {'resize_type': 'standard'}),
+        ((1, 6, CELLS), {'reverse_input_channels': 'NO'}),
+        ((1, 9, CELLS), {}),  # with keypoints, or masks
+    ],
+)
+def test_an_ir_that_says_something_else_is_asked_about(shape, changes):
+    assert draft(shape, **{**MODEL_INFO, **changes}).unknown
+
+
+@pytest.mark.parametrize(
+    ('image', 'units'), [((1, 3, 640, 640), 'pixels'), ((1, 640, 640, 3), 'normalized')]
+)
+@pytest.mark.parametrize('metadata', [{**EXPORT, 'end2end': 'True'}, {}])
+def test_finished_rows_of_tflite_with_channels_first_are_pixels(image, units, metadata):
+    description = ModelDescription(
+        inputs=specs(image, prefix='images'),
+        outputs=specs((1, 300, 6), prefix='output'),
+        metadata=metadata,
+    )
+    made = draft_manifest(description, source='net.tflite', decoders=[YoloDecoder])
+    options = made.values['decoder'].get('options', {})
+    assert options.get('box_units', 'pixels') == units
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_a_bare_file_that_says_enough_needs_no_manifest(tmp_path):
     assert (model.folder, model.source) == (tmp_path, path)
     assert model.manifest.labels.names == ('person', 'car')
     assert model.manifest.input == InputRecipe(
-        width=96, height=64, name='images', scale=model.manifest.input.scale
+        width=96, height=64, scale=model.manifest.input.scale
     )
 
 
@@ -256,3 +256,29 @@ def test_a_draft_with_open_questions_is_called_unfinished(tmp_path):
     assert "decoder.name: got '?', expected the name of a decoder" in sentence(
         ManifestError, folder
     )
+
+
+def test_the_manifest_beside_a_file_counts(tmp_path):
+    folder = write_model(tmp_path / 'yolox')
+    model = find(folder / 'net.onnx')
+    assert (model.manifest.name, model.place) == ('the yolox', folder / 'net.onnx')
+    (folder / 'other.onnx').write_bytes(WEIGHTS)
+    other = find(folder / 'other.onnx', describe=lambda _: DESCRIPTION)
+    assert other.manifest.name == 'other'
+
+
+def test_a_wrong_manifest_beside_a_file_is_not_passed_over(tmp_path):
+    folder = write_model(tmp_path / 'yolox')
+    manifest = folder / 'model.yaml'
+    manifest.write_text(manifest.read_text().replace('width: 96', 'width: wide'))
+    assert 'input.width' in sentence(ManifestError, folder / 'net.onnx')
+
+
+def test_a_folder_with_one_ir_is_a_model(tmp_path):
+    folder = tmp_path / 'net_openvino_model'
+    folder.mkdir()
+    (folder / 'net.xml').write_bytes(WEIGHTS)
+    model = find(folder, describe=lambda _: DESCRIPTION)
+    assert (model.source, model.place) == (folder / 'net.xml', folder)
+    (folder / 'second.xml').write_bytes(WEIGHTS)
+    assert 'model.yaml' in sentence(ManifestError, folder)

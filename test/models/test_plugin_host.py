@@ -381,3 +381,17 @@ def test_a_probe_that_says_nothing_is_an_engine_that_is_not_available():
     availability = probe(engine_type)
     assert not availability.available
     assert 'probe() gave nothing, expected an Availability' in availability.reason
+
+
+@pytest.mark.parametrize(
+    ('text', 'remedy'),
+    [
+        ('def', 'report it to its author, or uninstall it'),
+        ('1 / 0', 'report it to its author, or uninstall it'),
+        ('import not_installed', 'install what it needs, or uninstall it'),
+    ],
+)
+def test_a_mistake_of_its_author_is_not_a_missing_package(shelf, text, remedy):
+    shelf.add('wrong', text)
+    (entry,) = shelf.load().plugins
+    assert entry.remedy == remedy

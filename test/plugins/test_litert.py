@@ -13,6 +13,7 @@ from edge_perception_litert.options import LiteRtOptions
 import numpy as np
 import pytest
 
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Quantization
@@ -254,3 +255,48 @@ def test_a_network_whose_outputs_are_unknown_before_memory_is_taken(shared_data)
     with create(path, manifest_for((1, 300, 300, 3), dtype='uint8')) as engine:
         assert [spec.shape for spec in engine.outputs] == shapes
         engine.warm_up()
+
+
+def save_depthwise(path: Path, scales: tuple[float, ...], axis: int) -> Path:
+    weights = np.full((1, 3, 3, 3), 64, np.int8)
+    return save(
+        path,
+        [
+            LiteOperator(
+                'DEPTHWISE_CONV_2D',
+                ('image', 'weights', 'bias'),
+                ('result',),
+                (
+                    'DepthwiseConv2DOptions',
+                    {'strideW': 1, 'strideH': 1, 'depthMultiplier': 1}
+                    | {'dilationWFactor': 1, 'dilationHFactor': 1},
+                ),
+            )
+        ],
+        [
+            LiteTensor('image'),
+            LiteTensor('weights', weights.shape, 'int8', None, scales, (0,) * len(scales), weights)
+            if axis
+            else LiteTensor('weights', weights.shape, 'int8', None, scales, (0,), weights, axis=0),
+            LiteTensor('bias', (3,), data=np.zeros(3, np.float32)),
+            LiteTensor('result'),
+        ],
+    )
+
+
+@pytest.mark.parametrize('xnnpack', [True, False])
+def test_a_filter_with_one_scale_for_many_channels_is_refused(tmp_path, xnnpack):
+    """The runtime reads one for each channel, and what lies behind the first is anything."""
+    path = save_depthwise(tmp_path / 'net.tflite', (0.01,), axis=0)
+    with pytest.raises(ArtifactError, match='3 channels in INT8 with 1 scales'):
+        create(path, xnnpack=xnnpack)
+    # What it says of itself can be read, for other engines.
+    assert LiteRtEngineType().describe(path).inputs[0].shape == SHAPE
+
+
+def test_a_filter_with_a_scale_for_each_channel_is_computed(tmp_path):
+    path = save_depthwise(tmp_path / 'net.tflite', (0.01, 0.02, 0.03), axis=3)
+    with create(path) as engine:
+        engine.warm_up()
+        result = engine.infer({'image': np.ones(SHAPE, np.float32)})['result']
+    assert result[0, 1, 1] == pytest.approx(np.array([0.01, 0.02, 0.03]) * 64 * 9, rel=0.02)

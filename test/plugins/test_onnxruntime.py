@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 import weakref
 
+from edge_perception_onnxruntime import inference_session
 from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
+from edge_perception_onnxruntime.weights import holds_float16
 import numpy as np
 import onnx
 from onnx import helper
@@ -186,3 +188,49 @@ def test_a_quantized_network_takes_bytes(shared_data):
         engine.warm_up()
         (result,) = engine.infer(engine.input_buffers()).values()
     assert result.shape == (1, 1, 17, 3)
+
+
+def save_half(path: Path) -> Path:
+    weight = np.ones((2, 3, 1, 1), np.float16)
+    return save(
+        path,
+        [
+            helper.make_node('Cast', ['image'], ['half'], to=TensorProto.FLOAT16),
+            helper.make_node('Conv', ['half', 'weight'], ['sums']),
+            helper.make_node('Cast', ['sums'], ['result'], to=TensorProto.FLOAT),
+        ],
+        [tensor('image', SHAPE)],
+        [tensor('result', (1, 2, 4, 6))],
+        constants=[onnx.numpy_helper.from_array(weight, 'weight')],
+    )
+
+
+@pytest.mark.parametrize(
+    ('make', 'native', 'option', 'level'),
+    [
+        (save_half, True, {}, 'ORT_ENABLE_EXTENDED'),
+        (save_half, False, {}, 'ORT_ENABLE_ALL'),
+        (save_half, True, {'graph_level': 'all'}, 'ORT_ENABLE_ALL'),
+        (save_conv, True, {}, 'ORT_ENABLE_ALL'),
+    ],
+)
+def test_float16_is_optimized_less_where_the_processor_computes_it(
+    tmp_path, monkeypatch, make, native, option, level
+):
+    taken = []
+    session = onnxruntime.InferenceSession
+
+    def spy(path, settings, **rest):
+        taken.append(settings.graph_optimization_level)
+        return session(path, settings, **rest)
+
+    monkeypatch.setattr(inference_session, 'computes_float16', lambda: native)
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', spy)
+    with create(make(tmp_path / 'net.onnx'), **option) as engine:
+        engine.warm_up()
+    assert taken == [getattr(onnxruntime.GraphOptimizationLevel, level)]
+
+
+@pytest.mark.parametrize('content', [b'', b'\xff' * 40, b'\x3a\x7f', bytes(range(64))])
+def test_what_is_no_onnx_holds_no_float16(content):
+    assert not holds_float16(content)

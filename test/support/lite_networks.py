@@ -24,6 +24,7 @@ class LiteTensor:
 
     :param signature: the shape with -1 where it is open; None where it is fixed.
     :param scales: one stands for all channels, several for one channel each.
+    :param axis: of the channels, for scales; None for the last.
     :param data: of a constant.
     """
 
@@ -34,6 +35,7 @@ class LiteTensor:
     scales: tuple[float, ...] = ()
     zero_points: tuple[int, ...] = ()
     data: np.ndarray | None = None
+    axis: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ def _tensor(schema: Any, tensor: LiteTensor, buffer: int) -> Any:
         made.quantization = schema.QuantizationParametersT()
         made.quantization.scale = list(tensor.scales)
         made.quantization.zeroPoint = list(tensor.zero_points)
-        made.quantization.quantizedDimension = len(tensor.shape) - 1
+        last = len(tensor.shape) - 1
+        made.quantization.quantizedDimension = last if tensor.axis is None else tensor.axis
     return made
 
 

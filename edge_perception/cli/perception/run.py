@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,18 @@ from edge_perception.cli.output.reporters import Tables
 from edge_perception.cli.output.verdict_tables import print_columns
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EdgePerceptionError
+from edge_perception.contract.loading.processor import machine_in_words
+from edge_perception.models.artifact_directories import cached_entries
+from edge_perception.models.artifacts import artifact_files
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import PRECISIONS
 from edge_perception.models.assembly import assemble
 from edge_perception.models.assembly import collect
 from edge_perception.models.assembly import raise_all
+from edge_perception.models.drafting import draft_file
 from edge_perception.models.engine_choice import AUTO
+from edge_perception.models.finding import find_model
+from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
 from edge_perception.runtime.sample_range import SAMPLE_RANGES
@@ -33,6 +41,7 @@ from edge_perception.tooling.engine_comparison import Frames
 from edge_perception.tooling.frame_run import FrameRun
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.notes import say
+from edge_perception.tooling.offline import engine_for
 from edge_perception.tooling.progress import loading
 from edge_perception.tooling.variants import ALL
 from edge_perception.tooling.variants import REFERENCE_ENGINE
@@ -60,8 +69,9 @@ COUNT = click.IntRange(min=1)
     help='Write drawn images and videos to FOLDER.',
 )
 @click.option(
-    '--engine', default=REFERENCE_ENGINE, show_default=True,
-    help='Inference engine (auto: best that can load MODEL; all: every one, side by side).',
+    '--engine', default='',
+    help='Inference engine (auto: best that can load MODEL; all: every one, side by side; '
+    f'default: {REFERENCE_ENGINE}, or the one whose own format MODEL has).',
 )  # fmt: skip
 @click.option('--artifact', default='', metavar='FILE', help='File that the engine loads.')
 @click.option('--precision', type=click.Choice(PRECISIONS), help='Precision of the artifact.')
@@ -100,6 +110,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     for plugin in host.plugins:
         if not plugin.usable:
             note(f'plugin {plugin.name} of {plugin.distribution} {plugin.reason}; {plugin.remedy}')
+    model = _find(host, given)
+    given['engine'] = given['engine'] or _engine(host, model)
     request = _request(host, given, errors)
     for error in unreadable:
         say(error.code, str(error))
@@ -107,9 +119,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         complete = _compare(host, request, sources, given, errors)
         ctx.exit(0 if complete and not unreadable else FAILED)
     with loading(request.model):
-        assembled = assemble(host, request, found=errors)
+        assembled = assemble(host, request, model=model, found=errors)
     for sentence in (*assembled.passed_over, *assembled.warnings()):
         note(sentence)
+    if (proven := assembled.artifact.proven) and not proven.endswith(machine_in_words()):
+        note(f'artifact {assembled.artifact.path}: proven {proven}')
     if given['engine'] == AUTO:
         note(f'engine {assembled.engine} with {assembled.artifact.path.name}')
     reporter = (JsonLines if given['as_json'] else Tables)(assembled.model.manifest)
@@ -119,6 +133,23 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     finally:
         assembled.pipeline.engine.deactivate()
     ctx.exit(0 if complete and not unreadable else FAILED)
+
+
+def _find(host: PluginHost, given: dict[str, Any]) -> Model | None:
+    """Return the model; None where assembling it will say, with all else, why there is none."""
+    with suppress(EdgePerceptionError):
+        return find_model(given['model'], draft=partial(draft_file, host))
+    return None
+
+
+def _engine(host: PluginHost, model: Model | None) -> str:
+    """Return the engine of the reference, else the one whose own format a model has."""
+    reference = host.engines.get(REFERENCE_ENGINE)
+    if model is None or (reference and model.source.suffix in reference.artifact_suffixes):
+        return REFERENCE_ENGINE
+    if any(artifact_files(model, reference, cached_entries(model)) if reference else ()):
+        return REFERENCE_ENGINE  # it was built for it
+    return engine_for(host, model.source, '')
 
 
 def _request(

@@ -96,6 +96,7 @@ class RtDetrDecoder(Decoder):
         if len(shape) != 3 or shape[0] not in (1, -1) or not (shape[2] > 4 or shape[2] == -1):
             raise self._mismatch()
         self._output, self._layout = self.outputs[0].name, self.options.layout
+        self.score_outputs = (self._output,)
         if self._layout == 'auto':
             if shape[2] == FINISHED and len(self.manifest.labels) in (0, 2):
                 raise self._mismatch()

@@ -144,6 +144,7 @@ class YoloDecoder(Decoder):
         if len(shape) != 3 or shape[0] not in (1, -1):
             raise self._mismatch()
         self._output = self.outputs[0].name
+        self.score_outputs = (self._output,)
         self._layout = self._find_layout(shape[1], shape[2])
         width = shape[1] if self._layout == 'channels_first' else shape[2]
         if self._layout == 'end_to_end':

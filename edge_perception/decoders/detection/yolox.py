@@ -100,6 +100,7 @@ class YoloxDecoder(Decoder):
             )
         strides = PYRAMIDS[counts.index(shape[1])] if shape[1] in counts else PYRAMIDS[0]
         self._output = self.outputs[0].name
+        self.score_outputs = (self._output,)
         self._grid = grid(recipe.width, recipe.height, strides)
         self.class_count = shape[2] - 5 if shape[2] > 0 else None
 

@@ -54,6 +54,7 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
         'sha256': manifest.sha256,
         'artifact': session.artifact.path.name,
         'precision': session.artifact.precision,
+        'proven': session.artifact.proven,
     }
     found = [_status(f'{node_name}: engine', level, trouble or 'ready', engine)]
     for camera in session.cameras:

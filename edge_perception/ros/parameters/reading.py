@@ -52,6 +52,7 @@ TYPES = {
     str: Parameter.Type.STRING,
     tuple: Parameter.Type.STRING_ARRAY,
 }
+ARRAYS = {int: Parameter.Type.INTEGER_ARRAY, float: Parameter.Type.DOUBLE_ARRAY}
 # How a descriptor says a range, and what stands for no bound.
 RANGES: dict[type, tuple[str, Any, Any]] = {
     int: ('integer_range', IntegerRange, (1 << 63) - 1),
@@ -268,7 +269,9 @@ def _plain(value: Any, spec: ParameterSpec) -> Any:
 def _descriptor(spec: ParameterSpec, *, with_range: bool = False) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         name=spec.name,
-        type=TYPES[spec.kind].value,
+        type=(
+            ARRAYS.get(spec.item_kind, TYPES[tuple]) if spec.kind is tuple else TYPES[spec.kind]
+        ).value,
         description=spec.meaning,
         additional_constraints=spec.expected(),
         dynamic_typing=True,

@@ -14,6 +14,8 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EngineType
 from edge_perception.contract import Options
 from edge_perception.contract import parse_options
+from edge_perception.contract.loading.processor import computes_float16
+from edge_perception.contract.loading.processor import machine_in_words
 from edge_perception.contract.user_files import write_whole
 from edge_perception.contract.user_files import writing
 from edge_perception.models.external_data import artifact_sha256
@@ -112,6 +114,8 @@ def proof_of(
         versions={**versions, 'engine': probe(engine_type).runtime},
         made=now(),
         computed=engine_type.precision(options),
+        machine=machine_in_words(),
+        native_float16=computes_float16(),
     )
 
 

@@ -18,9 +18,11 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract.errors import in_words
 from edge_perception.models.external_data import external_files
 
-# What TensorRT 8.6 to 11 and OpenVINO 2022.3 read alike; weights by channel need 13.
+# What TensorRT 8.6 to 11 and OpenVINO 2022.3 read alike.
 OPSET = 17
 OLDEST_OPSET = 7
+# The first in which weights are quantized by channel; a file from there on may keep its own.
+QUANTIZABLE_OPSET = 13
 # Every build needs these.
 PACKAGES = ('onnx', 'onnxslim', 'onnxruntime')
 
@@ -50,10 +52,7 @@ def simplify(source: Path, target: Path, manifest: ModelManifest) -> str:
     _fix_shapes(source, model, manifest)
     try:
         with quiet():
-            if _opset(model) != OPSET:
-                model = onnx.version_converter.convert_version(model, OPSET)
-            model = onnxslim.slim(model)
-            onnx.checker.check_model(model, full_check=True)
+            model = _slimmed(onnx, onnxslim, model)
     except Exception as error:
         raise BuildError(
             f'{source}: cannot be brought to opset {OPSET}: {in_words(error)[:300]}; '
@@ -61,7 +60,7 @@ def simplify(source: Path, target: Path, manifest: ModelManifest) -> str:
         ) from error
     _name_nodes(model)
     save(onnx, model, target)
-    return f'simplified from {nodes} to {len(model.graph.node)} operators, opset {OPSET}'
+    return f'simplified from {nodes} to {len(model.graph.node)} operators, opset {_opset(model)}'
 
 
 def to_half(source: Path, target: Path) -> None:
@@ -130,6 +129,28 @@ def _check_weights(source: Path) -> None:
         external_files(source)
     except Exception as error:
         raise BuildError(str(error)) from error
+
+
+def _slimmed(onnx: Any, onnxslim: Any, model: Any) -> Any:
+    """
+    Return the model folded and checked, in ``OPSET`` where that can be done.
+
+    Exporters of today write 18 to 20, of which some operators, e.g. Split, have no way back. Such
+    a model keeps its opset; runtimes that are too old for it say so when they load it.
+
+    :raises Exception: whatever the libraries raise.
+    """
+    if _opset(model) != OPSET:
+        try:
+            usual = onnxslim.slim(onnx.version_converter.convert_version(model, OPSET))
+            onnx.checker.check_model(usual, full_check=True)
+            return usual
+        except Exception:  # the C++ of the library raises RuntimeError, what follows anything
+            if _opset(model) < QUANTIZABLE_OPSET:
+                raise
+    model = onnxslim.slim(model)
+    onnx.checker.check_model(model, full_check=True)
+    return model
 
 
 def _opset(model: Any) -> int:
