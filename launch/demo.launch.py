@@ -24,8 +24,8 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
 from edge_perception.ros.parameters.parameter_headers import misspelled_arguments
-from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.process_environment import on_this_machine
+from edge_perception.ros.system.process_environment import transport_profile
 from launch import LaunchDescription
 
 # Name, default, description.
@@ -51,9 +51,8 @@ def camera(context):
     # JSON is YAML: a text stays a text, whatever it looks like.
     values = {'source': json.dumps(given.pop('source')), **given}
     flags = [part for name, value in values.items() for part in ('-p', f'{name}:={value}')]
-    variables = for_large_images(os.environ)
-    if LaunchConfiguration('discovery').perform(context) == 'localhost':
-        variables.update(on_this_machine(os.environ))
+    local = LaunchConfiguration('discovery').perform(context) == 'localhost'
+    reach = on_this_machine(os.environ) if local else {}
     # Those of perception.launch.py it tells itself.
     own = [name for name, _, _ in ARGUMENTS if name not in ('model', 'discovery')]
     return [
@@ -66,7 +65,8 @@ def camera(context):
                 '--ros-args',
                 *flags,
             ],
-            additional_env=variables,
+            name='camera',
+            additional_env={**reach, **transport_profile({**os.environ, **reach})},
             output='screen',
             on_exit=[Shutdown(reason='the camera has ended')],
         ),

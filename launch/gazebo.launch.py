@@ -9,8 +9,10 @@ and leaves its report in build/score.
 
 from __future__ import annotations
 
+import atexit
 import os
 from pathlib import Path
+import shutil
 import tempfile
 
 from launch.actions import DeclareLaunchArgument
@@ -22,8 +24,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from edge_perception.ros.parameters.parameter_headers import misspelled_arguments
-from edge_perception.ros.system.process_environment import for_large_images
-from edge_perception.simulation.nodes.gazebo_launch import starts
+from edge_perception.ros.system.process_environment import transport_profile
 from launch import LaunchDescription
 
 # Name, default, description.
@@ -43,25 +44,35 @@ def action(start):
     """Turn a start into an action of launch."""
     end = [Shutdown(reason=f'{start.name} has ended')] if start.ends_all else None
     common = {
-        'additional_env': for_large_images(os.environ) if start.large_images else {},
+        'additional_env': transport_profile(os.environ) if start.large_images else {},
         'output': 'screen',
         'on_exit': end,
     }
     if start.command:
-        return ExecuteProcess(cmd=list(start.command), **common)
+        return ExecuteProcess(cmd=list(start.command), name=start.name, **common)
     return Node(
         package=start.package,
         executable=start.executable,
         name=start.name,
+        exec_name=start.name,
         parameters=[dict(start.parameters)],
         **common,
     )
 
 
 def flight(context):
+    try:
+        from edge_perception.simulation.nodes.gazebo_launch import missing
+        from edge_perception.simulation.nodes.gazebo_launch import starts
+    except ModuleNotFoundError as error:
+        raise RuntimeError(f'the Python of ros2 launch lacks the package {error.name}') from None
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
     gui = given.pop('gui').lower() == 'true'
+    if lacking := missing(given['simulator']):
+        raise RuntimeError(lacking)
     folder = Path(tempfile.mkdtemp(prefix='edge_perception_gazebo_'))
+    # When launch ends, everything that reads it has ended.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     said = misspelled_arguments(context.argv, [name for name, _, _ in ARGUMENTS])
     return [
         *(LogInfo(msg=sentence) for sentence in said),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+import sys
 
 from launch.actions import DeclareLaunchArgument
 from launch.actions import LogInfo
@@ -20,11 +21,12 @@ from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+import yaml
 
 from edge_perception.ros.parameters.parameter_headers import below_namespace
 from edge_perception.ros.parameters.parameter_headers import misspelled_arguments
-from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.process_environment import on_this_machine
+from edge_perception.ros.system.process_environment import transport_profile
 from edge_perception.ros.system.shared_files import find_shared
 from launch import LaunchDescription
 
@@ -94,6 +96,7 @@ def parameter_files(given):
         path = Path(given['params_file']).expanduser()
         if not path.is_file():
             raise RuntimeError(f'params_file: no file {path}; give its absolute path')
+        check_yaml(path)
         files.append(str(below_namespace(path, given['whole_namespace'])))
     return files
 
@@ -105,10 +108,22 @@ def whole_namespace(context, namespace):
     return '/'.join(filter(None, (part.strip('/') for part in parts)))
 
 
+def check_yaml(path):
+    """Refuse a file that the node could not read: it would be started again for ever."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RuntimeError(f'params_file: {path}: {" ".join(str(error).split())}') from None
+    if not isinstance(content, dict):
+        raise RuntimeError(
+            f'params_file: {path} holds no parameters; expected a mapping that begins with the '
+            'name of the node or /**'
+        )
+
+
 def surroundings(given):
-    variables = for_large_images(os.environ)
     reach = on_this_machine(os.environ) if given['discovery'] == 'localhost' else {}
-    return {**variables, **reach}, bool(reach)
+    return {**reach, **transport_profile({**os.environ, **reach})}, bool(reach)
 
 
 def sentences(given, kept_here):
@@ -149,6 +164,8 @@ def perception_node(context):
         package='edge_perception',
         executable='perception_node',
         name=given['name'],
+        # What its lines in the output begin with; the default is the same for every node of ours.
+        exec_name='.'.join(filter(None, (*given['namespace'].split('/'), given['name']))),
         namespace=given['namespace'],
         # What comes later wins.
         parameters=[*parameter_files(given), explicit_parameters(given)],
@@ -157,7 +174,8 @@ def perception_node(context):
         respawn=is_true(given['use_respawn']),
         respawn_delay=2.0,
         output='screen',
-        emulate_tty=True,
+        # Colors where a person looks, and none in a file or a pipe.
+        emulate_tty=sys.stdout.isatty(),
     )
     said = [*misspelled_arguments(context.argv, names), *sentences(given, kept_here)]
     return [*(LogInfo(msg=sentence) for sentence in said), node]

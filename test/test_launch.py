@@ -27,6 +27,7 @@ from edge_perception.contract import parse_options
 from edge_perception.ros.output.debug_image import DebugOptions
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
+from edge_perception.ros.system.process_environment import LOOPBACK_PROFILE
 from edge_perception.ros.system.process_environment import PROFILE
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
 from edge_perception.simulation.nodes.rendered_camera import CameraConfig
@@ -160,13 +161,14 @@ def test_a_file_wins_over_a_preset_and_an_argument_over_both(perception, tmp_pat
     assert config.engine == 'onnxruntime'
 
 
-@pytest.mark.parametrize('name', ['perception', 'demo'])
+@pytest.mark.parametrize('name', ['perception', 'demo', 'gazebo'])
 def test_the_python_of_launch_needs_no_pluggy(name, repository):
     script = (
         'import sys; from pathlib import Path\n'
         'sys.modules["pluggy"] = None\n'
         'from test.support.launch_stubs import LaunchFile\n'
-        'assert LaunchFile(Path(sys.argv[1])).start()\n'
+        'file = LaunchFile(Path(sys.argv[1]))\n'
+        'assert "gazebo" in sys.argv[1] or file.start()\n'
     )
     command = [sys.executable, '-c', script, f'launch/{name}.launch.py']
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
@@ -178,6 +180,30 @@ def test_mistakes_are_sentences(perception):
         perception.start(params_file='nix.yaml')
     with pytest.raises(RuntimeError, match="latency_budget_ms: got 'fast', expected a float"):
         perception.start(latency_budget_ms='fast')
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [(b'a: [1', 'while parsing'), (b'\xff\xfe', 'codec'), (b'model', 'holds no parameters')],
+)
+def test_a_file_that_the_node_cannot_read_is_refused(content, words, perception, tmp_path):
+    """The node would end and be started again, every three seconds."""
+    file = tmp_path / 'params.yaml'
+    file.write_bytes(content)
+    with pytest.raises(RuntimeError) as caught:
+        perception.start(params_file=str(file))
+    assert words in str(caught.value) and str(file) in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+def test_lines_in_the_output_begin_with_the_node_and_have_no_colors_in_a_pipe(
+    perception, demo, monkeypatch
+):
+    for terminal in (True, False):
+        monkeypatch.setattr(sys.stdout, 'isatty', lambda: terminal)
+        node = node_of(perception.start(namespace='/drone1', name='eyes'))
+        assert (node['exec_name'], node['emulate_tty']) == ('drone1.eyes', terminal)
+    assert camera_of(demo)['name'] == 'camera'
 
 
 def test_defaults_are_among_the_choices(perception, demo):
@@ -259,7 +285,7 @@ def said(started: list[Noted]) -> str:
 
 def test_processes_keep_to_this_machine_and_it_is_said(perception, demo, repository):
     started = perception.start()
-    profile = str(repository / PROFILE)
+    profile = str(repository / LOOPBACK_PROFILE)
     assert said(started).count('discovery:=subnet') == 1
     for variables in (node_of(started)['additional_env'], camera_of(demo)['additional_env']):
         assert variables.pop('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'LOCALHOST'
@@ -269,8 +295,9 @@ def test_processes_keep_to_this_machine_and_it_is_said(perception, demo, reposit
     assert not {*DISCOVERY_VARIABLES, *PROFILE_VARIABLES} & set(os.environ)
 
 
-def test_other_machines_are_reached_when_asked_for(perception, demo):
+def test_other_machines_are_reached_when_asked_for(perception, demo, repository):
     started = perception.start(discovery='subnet')
+    assert list(node_of(started)['additional_env'].values()) == [str(repository / PROFILE)]
     assert not set(DISCOVERY_VARIABLES) & set(node_of(started)['additional_env'])
     assert not set(DISCOVERY_VARIABLES) & set(
         camera_of(demo, discovery='subnet')['additional_env']

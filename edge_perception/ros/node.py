@@ -216,9 +216,13 @@ class PerceptionNode(LifecycleNode):
 
     @_guarded
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything and end the process."""
-        self._finish(0)
+        """
+        Free everything and stay finalized until a signal, as the nodes of Nav2 do.
+
+        A process that ended would be started again by launch.
+        """
         self._release()
+        self.get_logger().info('finalized; a signal ends the process')
         return SUCCESS
 
     @_guarded

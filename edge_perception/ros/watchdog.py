@@ -103,13 +103,11 @@ def end_after_signals() -> None:
     """
     Have this process killed some seconds after SIGINT or SIGTERM, should it not end by itself.
 
-    Called in the main thread, before ``rclpy.init``, which passes signals on to Python's handler.
+    Called in the main thread when ``EndSignals`` has put handlers of Python in place, without
+    which nothing is written, and before ``rclpy.init``, which passes signals on to them.
     """
     read, write = os.pipe()
     os.set_blocking(write, False)
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        # Without a handler of Python's nothing is written; rclpy acts on the signal.
-        signal.signal(signal.SIGTERM, lambda number, frame: None)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     # With the process the pipe closes, before or after the first byte, and the shell ends.
     command = f'test -n "$(head -c 1)" && ! timeout {END_LIMIT_S} cat >/dev/null && kill -9 $PPID'

@@ -18,6 +18,7 @@ DROP_REASONS: Mapping[str, str] = {
     'inactive': 'the node was deactivated before the result was ready',
     'decode_failed': 'the outputs of the network could not be decoded',
     'engine_failed': 'the engine failed',
+    'publish_failed': 'the result could not be published',
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic
 
@@ -117,11 +118,18 @@ class CameraChannel(Generic[Message]):
             f'takes {self.admission.p95_ns / NS_PER_MS:.0f} ms'
         )
 
-    def serve(self, queued: QueuedFrame[Message], *, current: Callable[[], bool]) -> bool:
+    def serve(
+        self,
+        queued: QueuedFrame[Message],
+        *,
+        current: Callable[[], bool],
+        delivery: AbstractContextManager[object],
+    ) -> bool:
         """
         Bring a frame to its end: published or dropped.
 
         :param current: tells whether results are still wanted.
+        :param delivery: lock without which what ``current`` tells may change.
         :return: whether the engine is known to have worked.
         :raises EngineError: the engine failed; the frame is not accounted for yet.
         :raises NotFiniteError: what it gave are no numbers; likewise.
@@ -140,7 +148,7 @@ class CameraChannel(Generic[Message]):
         except Exception as error:  # a mistake of ours or of a plugin must not end the thread
             self.drop('decode_failed', f'a stage failed unexpectedly: {in_words(error)}')
         else:
-            published, in_time = self._finish(queued, result, current)
+            published, in_time = self._finish(queued, result, current, delivery)
             now_ns = self._clock()
             self.admission.record(now_ns - queued.taken_ns, in_time=in_time, now_ns=now_ns)
             self.stage_ms['convert'].add((converted_ns - queued.taken_ns) / NS_PER_MS)
@@ -163,31 +171,46 @@ class CameraChannel(Generic[Message]):
             raise ImageError(f'cannot be read: {in_words(error)}') from error
 
     def _finish(
-        self, queued: QueuedFrame[Message], result: Result, current: Callable[[], bool]
+        self,
+        queued: QueuedFrame[Message],
+        result: Result,
+        current: Callable[[], bool],
+        delivery: AbstractContextManager[object],
     ) -> tuple[bool, bool]:
         """Publish a result, unless it is late or unwanted; tells both, published and in time."""
-        deadline, begun_ns = queued.deadline, self._clock()
+        begun_ns = self._clock()
         try:
             publish = self._hooks.compose(queued, result)
-            now_ns = self._clock()
-            late = deadline.passed(now_ns + self._reserve_ns(deadline))
-            if not current():
-                self.accounts.drop('inactive')
-            elif late and not self.policy.publish_late:
-                age = age_in_words(deadline.age_ns(now_ns))
-                self.drop('overrun', f'the result was {age} old when it was ready')
-            else:
-                publish()
-                done_ns = self._clock()
-                self._published(result.times, deadline, done_ns)
-                self._publishing_ns.append(done_ns - now_ns)
-                self.stage_ms['publish'].add((done_ns - begun_ns) / NS_PER_MS)
-                return True, not late
+            with delivery:
+                return self._deliver(queued.deadline, result, current, publish, begun_ns)
         except Exception as error:
             # Publishing fails when the node is torn down meanwhile; anything else is a mistake.
-            reason = 'decode_failed' if current() else 'inactive'
+            reason = 'publish_failed' if current() else 'inactive'
             self.drop(reason, f'the result could not be published: {in_words(error)}')
             return False, True
+
+    def _deliver(
+        self,
+        deadline: Deadline,
+        result: Result,
+        current: Callable[[], bool],
+        publish: Callable[[], None],
+        begun_ns: int,
+    ) -> tuple[bool, bool]:
+        now_ns = self._clock()
+        late = deadline.passed(now_ns + self._reserve_ns(deadline))
+        if not current():
+            self.accounts.drop('inactive')
+        elif late and not self.policy.publish_late:
+            age = age_in_words(deadline.age_ns(now_ns))
+            self.drop('overrun', f'the result was {age} old when it was ready')
+        else:
+            publish()
+            done_ns = self._clock()
+            self._published(result.times, deadline, done_ns)
+            self._publishing_ns.append(done_ns - now_ns)
+            self.stage_ms['publish'].add((done_ns - begun_ns) / NS_PER_MS)
+            return True, not late
         return False, not late
 
     def _afterwards(self, queued: QueuedFrame[Message], result: Result) -> None:

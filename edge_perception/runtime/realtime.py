@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 import ctypes
 import os
 from pathlib import Path
+import threading
 
+HIGHEST_PRIORITY = 99
 # From sys/mman.h, the same on all architectures that Linux runs robots on.
 MCL_CURRENT, MCL_FUTURE = 1, 2
 THREADS = Path('/proc/self/task')
@@ -18,7 +21,8 @@ class Realtime:
     Settings of the process and of the thread that calls; undone when they are taken back.
 
     Threads that are made later by the same thread, those of the engine and of the worker, inherit
-    cores and priority.
+    cores and priority. Those that exist already, such as those of DDS, get one priority above it
+    where that is permitted.
     """
 
     def __init__(self) -> None:
@@ -56,11 +60,9 @@ class Realtime:
             known = ', '.join(map(str, sorted(there)))
             return f'cpu_affinity: got {text!r}, expected cores such as 2,3 or 0-3, of {known}'
         self._cores = there
-        for task in THREADS.iterdir():
-            try:
-                os.sched_setaffinity(int(task.name), cores)
-            except ProcessLookupError:
-                continue  # a thread that has just ended
+        for thread in _threads():
+            with suppress(ProcessLookupError):  # a thread that has just ended
+                os.sched_setaffinity(thread, cores)
         return ''
 
     def _set_priority(self, priority: int) -> str:
@@ -68,9 +70,8 @@ class Realtime:
             return ''
         if not hasattr(os, 'sched_setscheduler'):
             return 'realtime_priority: this system has no SCHED_FIFO, set it to 0'
-        policy = os.SCHED_FIFO if priority else os.SCHED_OTHER
         try:
-            os.sched_setscheduler(0, policy, os.sched_param(priority))
+            _schedule(0, priority)
         except OSError as error:
             return (
                 f'realtime_priority: got {priority}, but SCHED_FIFO is not permitted '
@@ -78,6 +79,15 @@ class Realtime:
                 'CAP_SYS_NICE, or set it to 0'
             )
         self._prioritized = bool(priority)
+        # Threads that exist already, those of DDS above all, hand over what this one and those
+        # made later work on. On the same cores they would wait behind threads that compute.
+        above = priority and min(priority + 1, HIGHEST_PRIORITY)
+        for thread in _threads():
+            if thread != threading.get_native_id():
+                try:
+                    _schedule(thread, above)
+                except PermissionError:  # rtprio permits no higher one
+                    _schedule(thread, priority)
         return ''
 
     def _lock(self, wanted: bool) -> str:
@@ -95,6 +105,17 @@ class Realtime:
             )
         self._locked = wanted
         return ''
+
+
+def _threads() -> list[int]:
+    """Return the threads of this process as the scheduler knows them."""
+    return [int(task.name) for task in THREADS.iterdir()]
+
+
+def _schedule(thread: int, priority: int) -> None:
+    policy = os.SCHED_FIFO if priority else os.SCHED_OTHER
+    with suppress(ProcessLookupError):  # a thread that has just ended
+        os.sched_setscheduler(thread, policy, os.sched_param(priority))
 
 
 def _cores(text: str, there: set[int]) -> set[int]:

@@ -70,6 +70,8 @@ class Worker(Generic[Message]):
         self._queue: FrameQueue[Message] = FrameQueue(periods)
         # Guards queue and activation; held for moments only, never while a frame is worked on.
         self._changed = threading.Condition()
+        # Held while a result is published, so that none is once ``pause`` has returned.
+        self._delivery = threading.Lock()
         self._delivering = self._stopping = False
         self._activation = 0
         self._busy_since_ns: int | None = None
@@ -88,8 +90,12 @@ class Worker(Generic[Message]):
                 self._changed.notify()
 
     def pause(self) -> None:
-        """Deliver nothing from now on; what waits or is being worked on is dropped."""
-        with self._changed:
+        """
+        Deliver nothing from now on; what waits or is being worked on is dropped.
+
+        Waits for a result that is being published, but not for the engine.
+        """
+        with self._delivery, self._changed:
             self._delivering = False
             self._activation += 1
             for frame in self._queue.clear():
@@ -115,8 +121,8 @@ class Worker(Generic[Message]):
 
     def stop(self) -> None:
         """Let the thread end and free the engine as soon as it is idle; does not wait for that."""
+        self.pause()
         with self._changed:
-            self.pause()
             self._stopping = True
             self._changed.notify()
 
@@ -175,7 +181,7 @@ class Worker(Generic[Message]):
                 channel.accounts.drop('inactive')
             elif frame.refusal:
                 channel.drop('stale', frame.refusal)
-            elif channel.serve(frame, current=current):
+            elif channel.serve(frame, current=current, delivery=self._delivery):
                 self._failures.clear()
         except (EngineError, NotFiniteError) as error:
             if not current():

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import suppress
 import os
 from pathlib import Path
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
 from diagnostic_msgs.msg import DiagnosticArray
 import psutil
@@ -19,6 +22,8 @@ import pytest
 from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
+from edge_perception.ros.system.process_environment import on_this_machine
+from edge_perception.ros.system.process_environment import transport_profile
 from test.support.fake_node import fake_model
 from test.support.fake_node import picture
 from test.support.graph import Spinner
@@ -104,6 +109,36 @@ def settled(tester: Tester, state: str) -> None:
     until(tester.state, lambda now: now == state)
 
 
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler for a signal; true when it is gone."""
+    try:
+        status = Path(f'/proc/{pid}/status').read_text()
+    except OSError:
+        return True
+    (caught,) = re.findall(r'^SigCgt:\s*(\w+)', status, re.MULTILINE)
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('autostart', [False, True])
+def test_signals_during_the_start_end_it_with_status_0_and_no_traceback(
+    number, autostart, tmp_path
+):
+    """To the whole group and twice, at moments of the imports, of configure and of the work."""
+    values = {'autostart': True, 'model': 'landing_pad'} if autostart else {}
+    for moment in range(6):
+        log = tmp_path / f'{moment}.log'
+        with node_process(log, start_new_session=True, **values) as process:
+            # From then on there are lines of ours; the kernel and Python were there before.
+            until(lambda: handles(process.pid, signal.SIGTERM), bool)
+            threading.Event().wait(moment * 0.25)
+            os.killpg(process.pid, number)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            assert process.wait() == 0, process.log
+            assert 'Traceback' not in process.log
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_without_autostart_it_waits_and_ends_with_a_signal(number, tmp_path, tester):
     with node_process(tmp_path / 'log') as process:
@@ -143,11 +178,13 @@ def test_parameters_that_do_not_reach_the_node_are_missed(tmp_path, mistake):
         assert process.stop() == 0
 
 
-def test_shutdown_transition_ends_the_process(tmp_path, tester):
+def test_after_the_shutdown_transition_the_node_stays_finalized_until_a_signal(tmp_path, tester):
+    """Launch would start a process again that ended."""
     with node_process(tmp_path / 'log') as process:
         assert tester.state() == 'unconfigured'
-        tester.transition('shutdown')
-        assert process.wait() == 0, process.log
+        assert tester.transition('shutdown')
+        assert tester.state() == 'finalized'
+        assert process.stop() == 0, process.log
 
 
 def test_autostart_with_a_mistake_says_it_and_stays(tmp_path, tester):
@@ -182,6 +219,33 @@ def test_parameter_of_rclpy_with_a_wrong_type_is_a_sentence(value):
     assert done.returncode == 2
     assert 'perception_node: ' in done.stderr and "'use_sim_time'" in done.stderr
     assert 'Traceback' not in done.stderr
+
+
+def receiving(pid: int) -> set[str]:
+    """Return the addresses on which a process receives: at the ports that DDS gives its domain."""
+    own = {os.readlink(each) for each in Path(f'/proc/{pid}/fd').iterdir()}
+    first = 7400 + 250 * int(os.environ['ROS_DOMAIN_ID'])
+    addresses = set()
+    for line in Path('/proc/net/udp').read_text().splitlines()[1:]:
+        fields = line.split()
+        address, _, port = fields[1].partition(':')
+        if f'socket:[{fields[9]}]' in own and first <= int(port, 16) < first + 250:
+            addresses.add(socket.inet_ntoa(bytes.fromhex(address)[::-1]))
+    return addresses
+
+
+def test_kept_on_this_machine_it_receives_on_loopback_only_and_sees_its_cameras(tmp_path, tester):
+    """What launch files give it; the camera, in this process, has a profile without limits."""
+    here = on_this_machine({})
+    values = {'autostart': True, 'model': 'landing_pad', 'on_bad_stamp': 'arrival'}
+    results = tester.collect(Detection2DArray, '/perception/keypoints')
+    camera = tester.publisher(Image, '/image_raw')
+    variables = {**here, **transport_profile(here)}
+    with node_process(tmp_path / 'log', variables=variables, **values) as process:
+        settled(tester, 'active')
+        show(camera, tester, until_=results.qsize)
+        assert receiving(process.pid) == {'127.0.0.1'}
+        assert process.stop() == 0
 
 
 def test_dead_engine_ends_the_process_for_respawn(tmp_path, tester, failing_plugin):

@@ -70,14 +70,42 @@ def test_cores_are_written_as_for_taskset(text, cores):
     assert realtime._cores(text, set(range(6))) == cores
 
 
-def test_a_priority_is_set_and_taken_back(monkeypatch):
+@pytest.fixture
+def early():
+    """Return the number of a thread that was there before, as those of DDS are."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    yield thread.native_id
+    end.set()
+    thread.join()
+
+
+def test_a_priority_is_set_and_taken_back(monkeypatch, early):
     calls = []
     monkeypatch.setattr(os, 'sched_setscheduler', lambda *call: calls.append(call))
     settings = Realtime()
-    for priority in (20, 20, 0, 0):
+    for priority in (20, 99, 0, 0):
         assert apply(settings, realtime_priority=priority) == []
-    policies = [(policy, parameter.sched_priority) for _, policy, parameter in calls]
-    assert policies == [(os.SCHED_FIFO, 20), (os.SCHED_FIFO, 20), (os.SCHED_OTHER, 0)]
+    for thread, above in ((0, 20), (early, 21)):
+        policies = [
+            (policy, value.sched_priority) for who, policy, value in calls if who == thread
+        ]
+        assert policies == [(os.SCHED_FIFO, above), (os.SCHED_FIFO, 99), (os.SCHED_OTHER, 0)]
+
+
+def test_no_thread_stays_below_where_no_higher_priority_is_permitted(monkeypatch, early):
+    calls = {}
+
+    def permit_20(thread: int, policy: int, value: os.sched_param) -> None:
+        if value.sched_priority > 20:
+            refuse()
+        calls[thread] = value.sched_priority
+
+    monkeypatch.setattr(os, 'sched_setscheduler', permit_20)
+    assert apply(Realtime(), realtime_priority=20) == []
+    assert calls[early] == 20
+    assert set(calls.values()) == {20}
 
 
 def test_a_priority_that_is_not_permitted_is_said_with_what_to_do(monkeypatch):
@@ -91,7 +119,9 @@ def test_a_priority_that_is_not_permitted_is_said_with_what_to_do(monkeypatch):
 
 def test_everything_is_taken_back(monkeypatch):
     calls = []
-    monkeypatch.setattr(os, 'sched_setscheduler', lambda *call: calls.append(call[1]))
+    monkeypatch.setattr(
+        os, 'sched_setscheduler', lambda *call: calls.append(call[1]) if not call[0] else None
+    )
     there = os.sched_getaffinity(0)
     settings = Realtime()
     assert apply(settings, cpu_affinity=str(min(there)), realtime_priority=5) == []

@@ -71,6 +71,21 @@ def test_a_frame_that_waits_too_long_for_the_engine_becomes_stale():
     assert rig.dropped() == {'stale': 1}
 
 
+def test_no_result_is_published_once_pause_has_returned():
+    published = []
+    with Rig() as rig:
+        gate = rig.send_gated(stage='deliver')
+        pausing = threading.Thread(
+            target=lambda: (rig.worker.pause(), published.append(len(rig.delivered)))
+        )
+        pausing.start()
+        pausing.join(0.5)  # it returns at once where it does not wait for the publication
+        gate.open()
+        pausing.join()
+    assert published == [1]
+    assert rig.dropped() == {}
+
+
 def test_a_result_that_comes_too_late_is_dropped():
     with Rig() as rig:
         rig.send_each(Message(infer=lambda: rig.clock.advance_ms(80)), age_ms=30, budget_ms=100)

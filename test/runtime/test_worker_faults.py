@@ -29,7 +29,7 @@ FAILING = Message(infer=raising(RuntimeError('out of memory')))
         ('infer', MemoryError(), 'engine_failed', 'FakeEngine failed: MemoryError'),
         ('decode', ValueError('3 rows'), 'decode_failed', "decoder 'fake' failed: 3 rows"),
         (
-            *('deliver', RuntimeError('no such field'), 'decode_failed'),
+            *('deliver', RuntimeError('no such field'), 'publish_failed'),
             'the result could not be published: no such field',
         ),
     ],

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import subprocess
+import sys
 from xml.etree import ElementTree
 
 import cv2
@@ -17,6 +19,7 @@ import yaml
 from edge_perception.contract import ConfigurationError
 from edge_perception.pose.solver import quaternion
 from edge_perception.pose.solver import rotation_matrix
+from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
 from edge_perception.ros.system.process_environment import PROFILE
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
 from edge_perception.simulation.gazebo import grounds as gazebo_grounds
@@ -227,7 +230,60 @@ def test_wrong_arguments_of_the_launch_are_said_together(tmp_path):
         assert words in str(caught.value)
 
 
-def test_the_launch_file_starts_what_belongs_to_a_flight(repository):
+@pytest.fixture
+def gazebo(tmp_path, monkeypatch):
+    """Let the programs of Gazebo and its bridges to ROS be installed."""
+    for name in ('gz', 'ign', 'gzserver'):
+        program = tmp_path / 'bin' / name
+        program.parent.mkdir(exist_ok=True)
+        program.touch(mode=0o755)
+    index = tmp_path / 'share' / 'ament_index' / 'resource_index' / 'packages'
+    index.mkdir(parents=True)
+    for name in ('ros_gz_bridge', 'gazebo_ros', 'gazebo_plugins'):
+        (index / name).touch()
+    for variable, folder in (('PATH', tmp_path / 'bin'), ('AMENT_PREFIX_PATH', tmp_path)):
+        before = os.environ.get(variable, '')
+        monkeypatch.setenv(variable, os.pathsep.join(filter(None, (str(folder), before))))
+
+
+@pytest.mark.parametrize(
+    ('simulator', 'lacking'),
+    [('gz', ('gz', 'ros_gz_bridge')), ('classic', ('gzserver', 'gazebo_ros', 'gazebo_plugins'))],
+)
+def test_without_gazebo_the_launch_says_what_is_missing_and_leaves_nothing(
+    simulator, lacking, repository, tmp_path
+):
+    script = (
+        'import sys; from pathlib import Path\n'
+        'from test.support.launch_stubs import LaunchFile\n'
+        'file = LaunchFile(Path("launch/gazebo.launch.py"))\n'
+        'try: file.start(simulator=sys.argv[1])\n'
+        'except RuntimeError as error: print(error)\n'
+    )
+    environment = {**os.environ, 'TMPDIR': str(tmp_path), 'PATH': str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, '-c', script, simulator],
+        **{'cwd': repository, 'env': environment, 'capture_output': True, 'text': True},
+    )
+    assert done.stdout.count('\n') == 1, done.stderr
+    assert all(name in done.stdout for name in lacking)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_world_of_a_flight_goes_with_the_launch(gazebo, repository, tmp_path):
+    script = (
+        'from pathlib import Path\n'
+        'from test.support.launch_stubs import LaunchFile\n'
+        'assert LaunchFile(Path("launch/gazebo.launch.py")).start(world="roof", gui="false")\n'
+    )
+    folder = tmp_path / 'temporary'
+    folder.mkdir()
+    environment = {**os.environ, 'TMPDIR': str(folder)}
+    subprocess.run([sys.executable, '-c', script], cwd=repository, env=environment, check=True)
+    assert not list(folder.iterdir())
+
+
+def test_the_launch_file_starts_what_belongs_to_a_flight(gazebo, repository):
     file = LaunchFile(repository / 'launch' / 'gazebo.launch.py')
     assert list(file.arguments) == [
         *('simulator', 'world', 'gui', 'model', 'engine', 'approach', 'pad_size')
@@ -247,9 +303,9 @@ def test_the_launch_file_starts_what_belongs_to_a_flight(repository):
     [('classic', {'gzserver', 'perception'}), ('gz', {'bridge', 'perception'})],
 )
 def test_who_publishes_images_gets_the_profile_for_large_ones(
-    repository, monkeypatch, simulator, publishers
+    gazebo, repository, monkeypatch, simulator, publishers
 ):
-    for name in PROFILE_VARIABLES:
+    for name in (*PROFILE_VARIABLES, *DISCOVERY_VARIABLES):
         monkeypatch.delenv(name, raising=False)
     file = LaunchFile(repository / 'launch' / 'gazebo.launch.py')
     variables = {

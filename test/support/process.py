@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 import os
@@ -12,9 +13,11 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
+from types import MappingProxyType
 from typing import Any
 
 PATIENCE_S = 60.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
 
@@ -27,17 +30,25 @@ class NodeProcess:
 
     :param parameters: of the node.
     :param arguments: in their place, as somebody typed them.
+    :param variables: of the environment, beside those of this process.
     :param log: file that receives what the process prints.
     """
 
     def __init__(
-        self, parameters: dict[str, Any], *, log: Path, arguments: Sequence[str] = ()
+        self,
+        parameters: dict[str, Any],
+        *,
+        log: Path,
+        arguments: Sequence[str] = (),
+        variables: Mapping[str, str] = NOTHING,
+        start_new_session: bool = False,
     ) -> None:
         given = [f'{name}:={_yaml(value)}' for name, value in parameters.items()]
         flags = ['--ros-args', *(part for each in given for part in ('-p', each))]
         environment = {
             name: value for name, value in os.environ.items() if name not in PROFILE_VARIABLES
         }
+        environment.update(variables)
         self._log = log
         with log.open('w') as file:
             self._process = subprocess.Popen(
@@ -45,6 +56,7 @@ class NodeProcess:
                 env=environment,
                 stdout=file,
                 stderr=subprocess.STDOUT,
+                start_new_session=start_new_session,
             )
 
     @property
@@ -73,10 +85,21 @@ class NodeProcess:
 
 @contextmanager
 def node_process(
-    log: Path, *, arguments: Sequence[str] = (), **parameters: Any
+    log: Path,
+    *,
+    arguments: Sequence[str] = (),
+    variables: Mapping[str, str] = NOTHING,
+    start_new_session: bool = False,
+    **parameters: Any,
 ) -> Iterator[NodeProcess]:
     """Run a node that is gone afterwards, whatever happens."""
-    process = NodeProcess(parameters, log=log, arguments=arguments)
+    process = NodeProcess(
+        parameters,
+        log=log,
+        arguments=arguments,
+        variables=variables,
+        start_new_session=start_new_session,
+    )
     try:
         yield process
     finally:

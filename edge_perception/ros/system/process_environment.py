@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 PROFILE = 'config/fastdds_large_images.xml'
+# The same with sockets on the loopback interface only.
+LOOPBACK_PROFILE = 'config/fastdds_this_machine.xml'
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 # The variable got its present name with the release of ROS that has rclpy 8.
 FIRST_NEW_RCLPY = 8
@@ -47,11 +49,13 @@ def discovery_limit(environment: Mapping[str, str]) -> str:
     return 'discovery is off by ROS_AUTOMATIC_DISCOVERY_RANGE=OFF' if reach == 'OFF' else ''
 
 
-def for_large_images(environment: Mapping[str, str]) -> dict[str, str]:
+def transport_profile(environment: Mapping[str, str]) -> dict[str, str]:
     """
     Return what lets large images get through from a process that publishes them.
 
-    :param environment: of the user.
+    Where discovery is limited to this machine, its sockets are bound to the loopback interface.
+
+    :param environment: of the user, with what ``on_this_machine`` adds.
     """
     # Needs ROS, and this module is imported by commands that work without it.
     from edge_perception.ros.system.shared_files import find_shared
@@ -59,4 +63,6 @@ def for_large_images(environment: Mapping[str, str]) -> dict[str, str]:
     if any(name in environment for name in PROFILE_VARIABLES):
         return {}
     new = int(version('rclpy').split('.')[0]) >= FIRST_NEW_RCLPY
-    return {PROFILE_VARIABLES[0 if new else 1]: str(find_shared(PROFILE))}
+    kept_here = discovery_limit(environment) and 'ROS_STATIC_PEERS' not in environment
+    profile = LOOPBACK_PROFILE if kept_here else PROFILE
+    return {PROFILE_VARIABLES[0 if new else 1]: str(find_shared(profile))}

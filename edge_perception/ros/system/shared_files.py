@@ -7,6 +7,7 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
+from ament_index_python.packages import get_package_prefix
 from ament_index_python.packages import get_package_share_directory
 from ament_index_python.packages import PackageNotFoundError
 
@@ -31,6 +32,15 @@ def find_shared(name: str) -> Path:
 
     places = ' nor in '.join(map(str, folders))
     raise ConfigurationError(name, [f'is not in {places}; install the package anew'])
+
+
+def has_package(name: str) -> bool:
+    """Tell whether a ROS package is installed."""
+    try:
+        get_package_prefix(name)
+    except (PackageNotFoundError, OSError):  # the latter where no prefix is in the environment
+        return False
+    return True
 
 
 def _known_to_ament() -> list[Path]:

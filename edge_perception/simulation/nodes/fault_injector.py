@@ -31,7 +31,7 @@ from edge_perception.ros.log_once import LogOnce
 from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.parameters.unknown_parameters import refuse_misspelled
 from edge_perception.ros.system import qos
-from edge_perception.ros.system.process_environment import for_large_images
+from edge_perception.ros.system.process_environment import transport_profile
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.faults import Fault
@@ -154,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     :return: exit status: 0, or 2 when the schedule is wrong or a parameter misspelled.
     """
     # Read by the first participant of a process.
-    os.environ.update(for_large_images(os.environ))
+    os.environ.update(transport_profile(os.environ))
     return run_until_shutdown(FaultInjector, arguments)
 
 

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+import shutil
 import sys
 from typing import Any
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.ros.system.shared_files import find_shared
+from edge_perception.ros.system.shared_files import has_package
 from edge_perception.simulation.gazebo.worlds import GROUNDS
 from edge_perception.simulation.gazebo.worlds import SIMULATORS
 from edge_perception.simulation.gazebo.worlds import World
@@ -47,7 +49,7 @@ class Start:
 
     :param command: empty where a node of a package is meant.
     :param ends_all: everything ends when it ends.
-    :param large_images: it publishes them, see ``environment.for_large_images``.
+    :param large_images: it publishes them, see ``process_environment.transport_profile``.
     """
 
     name: str
@@ -57,6 +59,25 @@ class Start:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     ends_all: bool = False
     large_images: bool = False
+
+
+def missing(simulator: str) -> str:
+    """Return what a simulator needs and this machine lacks, in words; empty when nothing does."""
+    if simulator not in SIMULATORS:
+        return ''  # said with everything else that is wrong
+    classic = simulator == 'classic'
+    programs = ['gzserver'] if classic else [_program(simulator)[0]]
+    packages = ['gazebo_ros', 'gazebo_plugins'] if classic else ['ros_gz_bridge']
+    lacking = [f'the program {each}' for each in programs if not shutil.which(each)]
+    lacking += [f'the ROS package {each}' for each in packages if not has_package(each)]
+    if not lacking:
+        return ''
+    words = ' and '.join(lacking)
+    return f'simulator {simulator}: {words} not found; install Gazebo and its bridge to ROS'
+
+
+def _program(simulator: str) -> tuple[str, str]:
+    return ('ign', 'gazebo') if simulator == 'ignition' else ('gz', 'sim')
 
 
 def starts(
@@ -128,7 +149,7 @@ def _classic(world: Path, gui: bool) -> list[Start]:
 
 
 def _modern(simulator: str, world: Path, gui: bool) -> list[Start]:
-    program = ('ign', 'gazebo') if simulator == 'ignition' else ('gz', 'sim')
+    program = _program(simulator)
     screen = () if gui else ('-s', '--headless-rendering')
     bridge = {'config_file': str(find_shared('config/gazebo/bridge.yaml'))}
     return [

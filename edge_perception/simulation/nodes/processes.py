@@ -21,8 +21,8 @@ from typing import Any
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract.user_files import writing
-from edge_perception.ros.system.process_environment import for_large_images
 from edge_perception.ros.system.process_environment import on_this_machine
+from edge_perception.ros.system.process_environment import transport_profile
 
 # Above 101 the ports of DDS reach those that Linux hands out to outgoing connections.
 DOMAINS = range(1, 102)
@@ -135,7 +135,7 @@ def for_camera(environment: Mapping[str, str]) -> dict[str, str]:
 
     Only for the process that publishes them; see the profile itself.
     """
-    return {**environment, **for_large_images(environment)}
+    return {**environment, **transport_profile(environment)}
 
 
 def require_ros() -> None:
