@@ -200,7 +200,7 @@ def test_lines_in_the_output_begin_with_the_node_and_have_no_colors_in_a_pipe(
     perception, demo, monkeypatch
 ):
     for terminal in (True, False):
-        monkeypatch.setattr(sys.stdout, 'isatty', lambda: terminal)
+        monkeypatch.setattr(sys.stdout, 'isatty', lambda value=terminal: value)
         node = node_of(perception.start(namespace='/drone1', name='eyes'))
         assert (node['exec_name'], node['emulate_tty']) == ('drone1.eyes', terminal)
     assert camera_of(demo)['name'] == 'camera'

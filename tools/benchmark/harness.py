@@ -23,7 +23,7 @@ from typing import TypeAlias
 import psutil
 
 from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
-from edge_perception.ros.system.process_environment import for_large_images
+from edge_perception.ros.system.process_environment import transport_profile
 from edge_perception.ros.system.process_environment import on_this_machine
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
 from edge_perception.simulation.nodes.processes import DOMAINS
@@ -126,7 +126,7 @@ class Harness:
         """
         environment = self._environment
         if camera:
-            environment = environment | for_large_images(environment)
+            environment = environment | transport_profile(environment)
         process = Process(
             name,
             [sys.executable, '-m', module, *map(str, arguments)],
