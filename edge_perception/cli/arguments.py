@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import click
 
+from edge_perception.tooling.notes import tell
+
 Function = TypeVar('Function', bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -59,4 +61,4 @@ def variant_options(function: Function) -> Function:
 
 def print_json(values: Any) -> None:
     """Print values as JSON on standard output."""
-    click.echo(json.dumps(values, ensure_ascii=False, indent=2, default=str))
+    tell(json.dumps(values, ensure_ascii=False, indent=2, default=str))

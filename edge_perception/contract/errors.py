@@ -36,7 +36,26 @@ it is an anchor in the documentation and a value in diagnostics.
 from __future__ import annotations
 
 from collections.abc import Iterable
+import re
 from typing import ClassVar
+
+# Of ASCII and Latin-1, and those that turn the direction of writing.
+CONTROLS = re.compile('[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """
+    Return a text whose control characters are escapes to be read, as JSON has them.
+
+    For whatever goes to a terminal, a log or a report and holds words of a model, a file name or a
+    message: control characters move the cursor, erase and turn the direction of writing.
+
+    :param lines: keep line feeds and tabs, for a text of several lines.
+    """
+    kept = '\n\t' if lines else ''
+    return CONTROLS.sub(
+        lambda found: found[0] if found[0] in kept else f'\\u{ord(found[0]):04x}', text
+    )
 
 
 def in_words(error: BaseException) -> str:

@@ -37,7 +37,10 @@ from edge_perception.ros.parameters.parameter_service import BoundedParameterSer
 from edge_perception.ros.parameters.reading import Given
 from edge_perception.ros.parameters.reading import Parameters
 from edge_perception.ros.session import Session
+from edge_perception.ros.system.bond import bond_problem
+from edge_perception.ros.system.bond import make_bond
 from edge_perception.ros.system.endpoints import namesakes
+from edge_perception.ros.system.node_logger import NodeLogger
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.garbage import Collector
@@ -102,6 +105,8 @@ class PerceptionNode(LifecycleNode):
         self._declared = Parameters(self, engines=self._host.engines, stages=self._host.stages)
         self.add_on_set_parameters_callback(self._check_parameters)
         self.guard = CallbackGuard(self.get_logger().error)
+        self._bond: Any = None
+        self._wants_bond = False
         self._session: Session | None = None
         self._closing: Session | None = None
         self._trouble = self._death = ''
@@ -137,6 +142,10 @@ class PerceptionNode(LifecycleNode):
     def session(self) -> Session | None:
         """What is configured; None when nothing is."""
         return self._session
+
+    def get_logger(self) -> Any:
+        """Return the log of the node, which escapes control characters. Thread: any."""
+        return NodeLogger(super().get_logger())
 
     def autostart(self) -> None:
         """Configure and activate when the parameter ``autostart`` says so."""
@@ -192,6 +201,8 @@ class PerceptionNode(LifecycleNode):
         self._death = ''  # failures of the activation before count no more
         session.activate()
         self._active = True
+        if self._wants_bond:
+            self._bond = make_bond(self)
         words = '; '.join(camera.input.describe() for camera in session.cameras)
         self.get_logger().info(f'active, {words}')
         return SUCCESS
@@ -200,6 +211,7 @@ class PerceptionNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and keep the engine."""
         self._active = False
+        self._break_bond()
         if self._session is not None:
             self._session.deactivate()
         if self._engine_died:
@@ -262,6 +274,8 @@ class PerceptionNode(LifecycleNode):
         self._engine_limit_s = given.config.engine_timeout_s
         self._configure_limit_s = given.config.configure_timeout_s or float('inf')
         config, problems = given.config, given.problems
+        problems += filter(None, [bond_problem(config.bond)])
+        self._wants_bond = config.bond
         # Before the threads of the engine and of the worker exist, which inherit it.
         problems += self._realtime.apply(
             cpu_affinity=config.cpu_affinity,
@@ -350,9 +364,15 @@ class PerceptionNode(LifecycleNode):
                     f'plugin {entry.name} of {entry.distribution}: {entry.reason}; {entry.remedy}'
                 )
 
+    def _break_bond(self) -> None:
+        bond, self._bond = self._bond, None
+        if bond is not None:
+            bond.shutdown()
+
     def _release(self) -> None:
         """Close the session; its worker frees the engine when it is idle."""
         self._active = False
+        self._break_bond()
         if self._session is not None:
             self._closing, self._session = self._session, None
             self._closing.close()

@@ -12,6 +12,8 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 
+from edge_perception.contract.errors import in_words
+from edge_perception.contract.errors import printable
 from edge_perception.ros.guard import spin
 from edge_perception.ros.node import PerceptionNode
 from edge_perception.ros.parameters.unknown_parameters import warn_of_arguments
@@ -39,7 +41,7 @@ def run(signals: EndSignals, arguments: list[str] | None) -> int:
         if not isinstance(error, (RCLError, ParameterException)):
             raise
         # A wrong remapping rule, a parameter file that is missing or not YAML, use_sim_time: 1.
-        sys.stderr.write(f'perception_node: {" ".join(str(error).split())}\n')
+        sys.stderr.write(f'perception_node: {printable(in_words(error))}\n')
         return 2
     finally:
         rclpy.try_shutdown()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from dataclasses import field
 import re
 
+from _pytest.reports import TestReport  # pytest 6 has it here only
 import pytest
 
 # Asserts of the kit explain themselves like those of a test; before it is imported.
@@ -84,7 +85,7 @@ def _records(stats: dict[str, list[object]]) -> dict[str, Record]:
     for category in ('passed', 'failed', 'error', 'skipped', 'xfailed', 'xpassed'):
         for report in stats.get(category, []):
             facts = dict(getattr(report, 'user_properties', ())).get(PROPERTY)
-            if isinstance(report, pytest.TestReport) and facts:
+            if isinstance(report, TestReport) and facts:
                 name = report.nodeid.rpartition('::')[0]
                 records.setdefault(name, Record()).take(report, facts, category)
     return records

@@ -14,6 +14,11 @@ def note(sentence: str) -> None:
     _write('note', YELLOW, f': {sentence}')
 
 
+def tell(line: object) -> None:
+    """Write a line that the caller asked for to standard output."""
+    print(_printable(str(line)), flush=True)
+
+
 def say(code: str, sentence: str) -> None:
     """
     Write one error to standard error.
@@ -26,4 +31,11 @@ def say(code: str, sentence: str) -> None:
 def _write(word: str, color: int, rest: str) -> None:
     """Write a line whose first word is bold and colored on a terminal."""
     heading = f'\x1b[{color}m\x1b[1m{word}\x1b[0m' if sys.stderr.isatty() else word
-    print(heading + rest, file=sys.stderr, flush=True)
+    print(heading + _printable(rest), file=sys.stderr, flush=True)
+
+
+def _printable(text: str) -> str:
+    # The contract imports NumPy, for which nobody who asks for help should wait.
+    from edge_perception.contract.errors import printable
+
+    return printable(text, lines=True)

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.console import ConsoleOptions
+from rich.console import RenderableType
 from rich.progress import BarColumn
 from rich.progress import Progress
 from rich.progress import TextColumn
 from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
+from rich.segment import Segment
 
+from edge_perception.contract.errors import printable
 from edge_perception.tooling.notes import note
 
 WIDE = 1000  # columns of a file or a pipe; tables take what they need
@@ -106,11 +110,22 @@ def counted(step: Step, what: str, *, of: int, then: str) -> Callable[[], object
     return advance
 
 
+class PrintableConsole(Console):
+    """A console on which control characters of what is printed are escaped."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Return what is printed, piece by piece; control codes of rich itself stay."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text, lines=True), style, control)
+
+
 def result_console() -> Console:
     """Return standard output; where it is no terminal, lines are as long as they need to be."""
-    console = Console()
+    console = PrintableConsole()
     if not console.is_terminal:
-        console = Console(width=WIDE)
+        console = PrintableConsole(width=WIDE)
     return console
 
 

@@ -23,9 +23,9 @@ from typing import TypeAlias
 import psutil
 
 from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
-from edge_perception.ros.system.process_environment import transport_profile
 from edge_perception.ros.system.process_environment import on_this_machine
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
+from edge_perception.ros.system.process_environment import transport_profile
 from edge_perception.simulation.nodes.processes import DOMAINS
 from edge_perception.simulation.playback import Shown
 from tools.benchmark.subjects import BenchmarkError

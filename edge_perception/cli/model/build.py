@@ -31,6 +31,7 @@ from edge_perception.tooling.building.gated_build import GatedBuild
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.frame_sources import Source
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.notes import tell
 from edge_perception.tooling.offline import gate_images
 from edge_perception.tooling.offline import offline_model
 
@@ -156,6 +157,6 @@ def _print(done: BuildResult) -> None:
     for verdict in done.verdicts.values():
         print_verdict(verdict)
     if done.passed:
-        click.echo(f'artifact: {done.artifact}')
+        tell(f'artifact: {done.artifact}')
     for report in done.reports:
-        click.echo(f'report: {report}' if done.passed else f'rejected, see {report}')
+        tell(f'report: {report}' if done.passed else f'rejected, see {report}')

@@ -13,6 +13,7 @@ from edge_perception.contract.user_files import writing
 from edge_perception.models.artifact_directories import cache_root
 from edge_perception.tooling.building.artifact_cache import entries
 from edge_perception.tooling.building.artifact_cache import prune as prune_cache
+from edge_perception.tooling.notes import tell
 from edge_perception.tooling.progress import result_console
 
 EXAMPLES = """\b
@@ -56,10 +57,10 @@ def prune(everything: bool, as_json: bool) -> None:
     if as_json:
         arguments.print_json({'removed': removed, 'bytes': freed})
     else:
-        click.echo(f'{removed} removed, {freed / MEGABYTE:.1f} MB freed')
+        tell(f'{removed} removed, {freed / MEGABYTE:.1f} MB freed')
 
 
 @command.command('path')
 def path() -> None:
     """Print the folder of the cache."""
-    click.echo(cache_root())
+    tell(cache_root())

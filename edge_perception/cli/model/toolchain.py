@@ -11,6 +11,7 @@ import click
 from edge_perception.cli import arguments
 from edge_perception.tooling.building import toolchains
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.notes import tell
 from edge_perception.tooling.progress import steps
 
 EXAMPLES = """\b
@@ -42,7 +43,7 @@ def list_all(as_json: bool) -> None:
         return
     for row in rows:
         state = f'installed in {row["folder"]}' if row['installed'] else 'not installed'
-        click.echo(f'{row["name"]}: {row["size_mb"]} MB, {state}')
+        tell(f'{row["name"]}: {row["size_mb"]} MB, {state}')
 
 
 @command.command('install')
@@ -53,7 +54,7 @@ def install(name: str, python: str, yes: bool) -> None:
     """Install the toolchain NAME, after saying how big it is."""
     chain = toolchains.toolchain(name)
     if toolchains.is_installed(chain):
-        click.echo(f'{name} is installed already in {toolchains.toolchain_folder(name)}')
+        tell(f'{name} is installed already in {toolchains.toolchain_folder(name)}')
         return
     interpreter = toolchains.find_python(chain, python)
     note(
@@ -64,4 +65,4 @@ def install(name: str, python: str, yes: bool) -> None:
         click.confirm('Install it?', abort=True, err=True)
     with steps() as step:
         folder = toolchains.install(chain, interpreter, lambda what: step(what, None))
-    click.echo(f'installed in {folder}')
+    tell(f'installed in {folder}')

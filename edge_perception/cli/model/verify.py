@@ -23,6 +23,7 @@ from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.gate.average_precision import Dataset
 from edge_perception.tooling.gate.average_precision import read_dataset
 from edge_perception.tooling.gate.gate_limits import standard_limits
+from edge_perception.tooling.notes import tell
 from edge_perception.tooling.offline import engine_for
 from edge_perception.tooling.offline import gate_images
 from edge_perception.tooling.offline import judge
@@ -91,7 +92,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         names = {'artifact': candidate.path, 'engine': candidate.engine, 'reference': told}
         arguments.print_json({**names, **verdict.values(), **files})
     else:
-        click.echo(f'proof: {proof}' if proof else f'rejected, see {report}')
+        tell(f'proof: {proof}' if proof else f'rejected, see {report}')
         if proof:
             say_how_to_load(host, candidate, images=given['images'], manifest=given['manifest'])
     ctx.exit(0 if verdict.passed else REJECTED)

@@ -15,8 +15,6 @@ import os
 from pathlib import Path
 import shlex
 
-import click
-
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineType
@@ -39,6 +37,7 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import option_parameter
 from edge_perception.tooling.assignments import assignment
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.notes import tell
 from edge_perception.tooling.variants import Variant
 
 
@@ -64,13 +63,13 @@ def say_how_to_load(
     flags = [('--engine', variant.engine), *((f'--{name}', each) for name, each in named.items())]
     flags += [('--option', assignment(name, value)) for name, value in options.items()]
     words = ['edge-perception', 'run', os.path.abspath(model.place), *_images(model, images)]
-    click.echo(f'look at it: {shlex.join([*words, *chain.from_iterable(flags)])}')
+    tell(f'look at it: {shlex.join([*words, *chain.from_iterable(flags)])}')
     without = f'; without it {plain.path.name} is loaded' if named and plain else ''
-    click.echo(f'parameters of the node: {_parameters(variant, named)}{without}')
+    tell(f'parameters of the node: {_parameters(variant, named)}{without}')
     folder = (model.folder / ARTIFACTS_FOLDER).absolute()
     if 'artifact' in named and variant.path.absolute().parent != folder:
         where = f'where precision: {variant.precision} finds it'
-        click.echo(f'or copy it and its proof to {folder}, {where}')
+        tell(f'or copy it and its proof to {folder}, {where}')
 
 
 def _as_the_node_finds_it(host: PluginHost, model: Model, manifest: Path | None) -> Model | None:

@@ -9,17 +9,17 @@ from statistics import median
 import sys
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.text import Text
 
-from edge_perception.cli.output.records import record
 from edge_perception.cli.output.tables import perception_tables
 from edge_perception.cli.output.tables import Summary
 from edge_perception.contract import ModelManifest
 from edge_perception.runtime.pipeline import Result
+from edge_perception.runtime.records import record
 from edge_perception.tooling.frame_run import Reporter
 from edge_perception.tooling.frame_sources import Source
+from edge_perception.tooling.notes import tell
 from edge_perception.tooling.progress import result_console
 
 
@@ -33,7 +33,7 @@ class JsonLines(Reporter):
     def add(self, result: Result, *, source: Source, index: int) -> None:
         """Print one frame."""
         values = record(result, source=source.name, index=index, manifest=self._manifest)
-        click.echo(json.dumps(values, ensure_ascii=False))
+        tell(json.dumps(values, ensure_ascii=False))
 
 
 class Tables(Reporter):

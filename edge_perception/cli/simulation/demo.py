@@ -35,6 +35,7 @@ from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.frame_sources import find_sources
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.notes import say
+from edge_perception.tooling.progress import PrintableConsole
 from edge_perception.tooling.reports.annotated_images import AnnotatedImages
 from edge_perception.tooling.reports.annotated_images import VIDEO_RATE
 from edge_perception.tooling.reports.score_files import write_score
@@ -119,7 +120,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     )
     try:
         with interruptible():
-            _run(demonstration, Console())
+            _run(demonstration, PrintableConsole())
     except DemoError as failure:
         say('demo_failed', str(failure))
         for line in failure.words:

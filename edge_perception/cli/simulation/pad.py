@@ -19,6 +19,7 @@ from edge_perception.simulation.pad.landing_pad import LARGEST
 from edge_perception.simulation.pad.landing_pad import SMALLEST
 from edge_perception.tooling import pad_drawing
 from edge_perception.tooling.notes import note
+from edge_perception.tooling.notes import tell
 from edge_perception.tooling.pad_model import new_model
 
 EXAMPLES = """\b
@@ -84,10 +85,10 @@ def command(
     if out is not None:
         sheets = len(pad_drawing.sheets(size, paper=paper)) if paper else 0
         tiled = f' on {sheets} {"sheet" if sheets == 1 else "sheets"} of {paper}' if paper else ''
-        click.echo(f'{out}: {size * 1000:g} x {size * 1000:g} mm{tiled}')
+        tell(f'{out}: {size * 1000:g} x {size * 1000:g} mm{tiled}')
     if model is not None:
         argument = shlex.quote(f'model:={model.absolute()}')
-        click.echo(f'{model}: model for a pad of {size:g} m; use it with {argument}')
+        tell(f'{model}: model for a pad of {size:g} m; use it with {argument}')
     elif size != USUAL_SIZE:
         note(
             f'the model landing_pad takes this pad for {USUAL_SIZE:g} m wide, so that distances '

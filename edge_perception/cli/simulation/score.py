@@ -30,6 +30,7 @@ from edge_perception.testing.thresholds import read_thresholds
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.notes import say
+from edge_perception.tooling.progress import PrintableConsole
 from edge_perception.tooling.reports.annotated_images import AnnotatedImages
 from edge_perception.tooling.reports.score_files import write_score
 from edge_perception.tooling.reports.score_report import check_figures
@@ -119,7 +120,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         object_size=given['object_size'],
     )
     images = AnnotatedImages(axis_length=AXIS_SHARE * given['object_size'])
-    console = Console()
+    console = PrintableConsole()
     try:
         with interruptible():
             console.print(f'listening to {given["camera"]} and {given["node"]}')

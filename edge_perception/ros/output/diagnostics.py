@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
 
+from edge_perception.contract.errors import printable
 from edge_perception.ros.camera import Camera
 from edge_perception.ros.guard import CallbackGuard
 from edge_perception.ros.session import Session
@@ -154,9 +155,9 @@ def _status(name: str, level: bytes, message: str, values: dict[str, str]) -> Di
     return DiagnosticStatus(
         name=name,
         level=level,
-        message=message,
+        message=printable(message),
         hardware_id=HARDWARE_ID,
-        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        values=[KeyValue(key=key, value=printable(value)) for key, value in values.items()],
     )
 
 

@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import count
 import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 
 from edge_perception.contract import ModelManifest
-from edge_perception.contract import Perception
 from edge_perception.contract.user_files import data_folder
 from edge_perception.contract.user_files import write_whole
 from edge_perception.runtime.pipeline import Result
+from edge_perception.runtime.records import perceived
+from edge_perception.runtime.records import pose_values
 
 TO_BGR = {'rgb8': cv2.COLOR_RGB2BGR}
 
@@ -38,39 +40,27 @@ def save(
         'model': manifest.name,
         'stamp_ns': frame.stamp_ns,
         'frame_id': frame.frame_id,
-        **_values(result.perception, manifest),
+        **perceived(result.perception, manifest),
+        'poses': pose_values(result.perception.poses),
     }
-    picture, sidecar = base / f'{name}.png', base / f'{name}.json'
-    write_whole(sidecar, json.dumps(values, indent=2) + '\n')
+    picture = _claim(base, name)
+    sidecar = picture.with_suffix('.json')
     try:
+        write_whole(sidecar, json.dumps(values, indent=2) + '\n')
         write_whole(picture, png.tobytes())
     except OSError:
-        sidecar.unlink()
+        for made in (picture, sidecar):
+            made.unlink(missing_ok=True)
         raise
     return picture, sidecar
 
 
-def _values(perception: Perception, manifest: ModelManifest) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if perception.detections is not None:
-        found = perception.detections
-        values['detections'] = [
-            {
-                'label': manifest.labels.name(int(class_id)),
-                'score': round(float(score), 4),
-                'xyxy': [round(float(each), 2) for each in box],
-            }
-            for class_id, score, box in zip(found.class_id, found.score, found.xyxy)
-        ]
-    if perception.keypoints is not None:
-        # Not a number is no JSON.
-        values['keypoints'] = [
-            [None if score == 0 else [round(float(each), 2) for each in point]]
-            for points, scores in zip(perception.keypoints.xy, perception.keypoints.score)
-            for point, score in zip(points, scores)
-        ]
-    values['poses'] = [
-        {'position': pose.position.tolist(), 'orientation': pose.orientation.tolist()}
-        for pose in perception.poses
-    ]
-    return values
+def _claim(base: Path, name: str) -> Path:
+    """Make an empty image file under a name that nothing has yet, here or in another process."""
+    base.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        path = base / (f'{name}.png' if number == 1 else f'{name}_{number}.png')
+        with suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            break
+    return path

@@ -32,6 +32,8 @@ class Services:
         self._node = node
         self._clock = clock
         self._session = session
+        # Of a frame that is being written; one at a time, so that they cannot fill the memory.
+        self._saving = False
         node.create_service(SetBool, '~/enable', self._enable)
         # In a group of its own: while it is awaited, the others of a group may not run.
         node.create_service(
@@ -60,6 +62,9 @@ class Services:
         if manifest is None or not last:
             response.message = 'there is no frame yet; activate the node and wait for an image'
             return response
+        if self._saving:
+            response.message = 'a frame is being written; ask again when it is'
+            return response
         folder = str(self._node.get_parameter('save_folder').value)
         executor = self._node.executor
         assert executor is not None  # it is what runs this
@@ -78,6 +83,10 @@ class Services:
             # A future that is done does not by itself end the wait of the executor.
             executor.wake()
 
-        threading.Thread(target=work, name='save_frame', daemon=True).start()
-        response.success, response.message = await done  # type: ignore[misc]
+        self._saving = True
+        try:
+            threading.Thread(target=work, name='save_frame', daemon=True).start()
+            response.success, response.message = await done  # type: ignore[misc]
+        finally:
+            self._saving = False
         return response

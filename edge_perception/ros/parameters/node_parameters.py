@@ -62,6 +62,9 @@ class NodeConfig(Options):
     autostart: bool = parameter(
         False, 'configure and activate at start, and after a respawn', launch=True
     )
+    bond: bool = parameter(
+        False, 'keep a bond with the lifecycle manager of Nav2 while active, needs bondpy'
+    )
     cameras: tuple[str, ...] = parameter(
         (),
         'names of several cameras, each with its own parameters and topics',
@@ -233,6 +236,7 @@ class NodeConfig(Options):
         '',
         'where ~/save_frame writes',
         special={'': 'edge_perception/frames in the data folder of the user'},
+        live=True,
     )
     lock_memory: bool = parameter(False, 'keep the memory of the process from being paged out')
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import html
 
+from edge_perception.contract.errors import printable
+
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
   color: #222; background: #fff; }
@@ -38,21 +40,24 @@ def page(
     :param notes: paragraphs below the table.
     """
     table = ''.join(
-        f'<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>\n'
-        for name, value in rows
+        f'<tr><th>{_words(name)}</th><td>{_words(value)}</td></tr>\n' for name, value in rows
     )
-    paragraphs = ''.join(f'<p>{html.escape(note)}</p>\n' for note in notes)
-    figures = [f'<figure>{svg}<figcaption>{html.escape(c)}</figcaption></figure>'
+    paragraphs = ''.join(f'<p>{_words(note)}</p>\n' for note in notes)
+    figures = [f'<figure>{svg}<figcaption>{_words(c)}</figcaption></figure>'
                for c, svg in plots.items()]  # fmt: skip
     for caption, jpeg in images:
-        data, words = base64.b64encode(jpeg).decode('ascii'), html.escape(caption)
+        data, words = base64.b64encode(jpeg).decode('ascii'), _words(caption)
         image = f'<img alt="{words}" src="data:image/jpeg;base64,{data}">'
         figures.append(f'<figure>{image}<figcaption>{words}</figcaption></figure>')
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n'
-        f'<h1>{html.escape(title)}</h1>\n<table>\n{table}</table>\n{paragraphs}'
+        f'<title>{_words(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n'
+        f'<h1>{_words(title)}</h1>\n<table>\n{table}</table>\n{paragraphs}'
         + '\n'.join(figures)
         + '\n</body>\n</html>\n'
     )
+
+
+def _words(text: str) -> str:
+    return html.escape(printable(text, lines=True))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from edge_perception.contract import Detections
 from edge_perception.contract import Keypoints
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
+from edge_perception.contract import ObjectPose
+from edge_perception.contract import Perception
 from edge_perception.contract.types import UInt8Array
 from edge_perception.runtime.pipeline import Result
 
@@ -26,18 +29,20 @@ def record(result: Result, *, source: str, index: int, manifest: ModelManifest) 
 
     Boxes and points are in pixels of the source image, not clipped to it.
     """
-    perception, labels = result.perception, manifest.labels
-    values: dict[str, Any] = {
+    return {
         'file': source,
         'frame': index,
         'width': result.frame.width,
         'height': result.frame.height,
-        'detections': None,
-        'keypoints': None,
-        'classes': None,
-        'mask': None,
+        **perceived(result.perception, manifest),
         'times_ms': milliseconds(result.times),
     }
+
+
+def perceived(perception: Perception, manifest: ModelManifest) -> dict[str, Any]:
+    """Return what was perceived in a frame but for poses; null as in ``record``."""
+    labels = manifest.labels
+    values: dict[str, Any] = dict.fromkeys(('detections', 'keypoints', 'classes', 'mask'))
     if perception.detections is not None:
         values['detections'] = _detections(perception.detections, labels)
     if perception.keypoints is not None:
@@ -47,6 +52,19 @@ def record(result: Result, *, source: str, index: int, manifest: ModelManifest) 
     if perception.mask is not None:
         values['mask'] = _mask(perception.mask, labels)
     return values
+
+
+def pose_values(poses: Iterable[ObjectPose]) -> list[dict[str, Any]]:
+    """Return poses: meters, unit quaternions x, y, z, w, and covariances of 6 rows."""
+    return [
+        {
+            'instance': pose.instance,
+            'position': pose.position.tolist(),
+            'orientation': pose.orientation.tolist(),
+            'covariance': pose.covariance.tolist(),
+        }
+        for pose in poses
+    ]
 
 
 def milliseconds(times: Mapping[str, int]) -> dict[str, float]:
