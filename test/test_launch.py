@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -346,6 +347,47 @@ def test_the_demonstration_starts_a_camera_and_includes_perception(demo, percept
     specs = {spec.name: spec.default for spec in option_specs(CameraConfig)}
     for name in ('field_of_view', 'pad_size'):
         assert demo.arguments[name]['default_value'] == str(specs[name])
+
+
+# In a launch file of the user
+
+
+def included_by_python(file: Path) -> tuple[list[dict[str, str]], list[tuple[str, str]]]:
+    launched = LaunchFile(file)
+    passed = [dict(each.keywords['launch_arguments']) for each in launched.includes]
+    return passed, [(each['src'], each['dst']) for each in launched.remappings]
+
+
+def included_by_xml(file: Path) -> tuple[list[dict[str, str]], list[tuple[str, str]]]:
+    root = ElementTree.parse(file).getroot()
+    passed = [
+        {argument.attrib['name']: argument.attrib['value'] for argument in each.iter('arg')}
+        for each in root.iter('include')
+    ]
+    return passed, [(each.attrib['from'], each.attrib['to']) for each in root.iter('set_remap')]
+
+
+@pytest.mark.parametrize(
+    ('name', 'read_example'),
+    [
+        ('two_perceptions.launch.py', included_by_python),
+        ('two_perceptions.launch.xml', included_by_xml),
+    ],
+)
+def test_the_examples_include_the_launch_file_twice(
+    name, read_example, perception, repository, tmp_path
+):
+    passed, remapped = read_example(repository / 'docs' / 'examples' / name)
+    assert remapped == [('~/detections', '/obstacles/detections')]
+    names = []
+    for given in passed:
+        started = perception.start(**given)
+        config, _ = understood(started, tmp_path)
+        assert (config.model, config.image_topic) == (given['model'], given['image_topic'])
+        node = node_of(started)
+        assert node['namespace'] == 'drone1'
+        names.append(node['name'])
+    assert names == ['front_perception', 'down_perception']
 
 
 # The unit for systemd

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 import re
 
@@ -20,6 +22,7 @@ from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 
 from edge_perception.ros.input.raw_images import image_to_frame
+from edge_perception.ros.output import saved_frame
 from edge_perception.runtime.drawing import draw
 from edge_perception.testing import FakeClock
 from test.support.fake_node import picture
@@ -209,17 +212,52 @@ def test_a_frame_that_cannot_be_kept_says_why(world, tmp_path):
     assert answer.message.startswith('the frame could not be saved: ')
 
 
-def test_of_a_frame_that_cannot_be_kept_whole_nothing_stays(world, tmp_path):
+def test_of_a_frame_that_cannot_be_kept_whole_nothing_stays(world, tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    here = world(save_folder=str(tmp_path))
+    camera = here.start()
+    camera.publish(picture(here.now()))
+    here.detections.get(timeout=30)
+    before = set(tmp_path.iterdir())
+    monkeypatch.setattr(saved_frame, 'write_whole', full)
+    answer = call(here, Trigger, 'save_frame', Trigger.Request())
+    assert not answer.success and 'No space left' in answer.message
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_frames_are_kept_one_at_a_time_and_none_is_written_over(world, tmp_path):
     here = world(save_folder=str(tmp_path / 'kept'))
     camera = here.start()
-    message = picture(here.now())
-    stamp = message.header.stamp
-    occupied = tmp_path / 'kept' / f'{stamp.sec}.{stamp.nanosec:09d}.png'
-    occupied.mkdir(parents=True)
-    camera.publish(message)
+    camera.publish(picture(here.now()))
     here.detections.get(timeout=30)
-    assert not call(here, Trigger, 'save_frame', Trigger.Request()).success
-    assert list(occupied.parent.iterdir()) == [occupied]
+    client = here.tester.node.create_client(Trigger, '/perception/save_frame')
+    assert client.wait_for_service(30)
+    # As many as a service keeps waiting at most, and two less.
+    asked = [client.call_async(Trigger.Request()) for _ in range(8)]
+    until(lambda: [each for each in asked if not each.done()], lambda left: not left)
+    answers = [each.result() for each in asked]
+    kept = {each.message.partition(' and ')[0] for each in answers if each.success}
+    refused = [each.message for each in answers if not each.success]
+    assert kept and len(kept) + len(refused) == 8
+    assert set(refused) <= {'a frame is being written; ask again when it is'}
+    files = {str(each) for each in (tmp_path / 'kept').iterdir()}
+    assert files == kept | {each.removesuffix('png') + 'json' for each in kept}
+
+
+def test_the_folder_of_kept_frames_takes_effect_at_once(world, tmp_path):
+    here = world(save_folder=str(tmp_path / 'first'))
+    camera = here.start()
+    camera.publish(picture(here.now()))
+    here.detections.get(timeout=30)
+    assert set_parameters(here, save_folder=str(tmp_path / 'second')).successful
+    assert call(here, Trigger, 'save_frame', Trigger.Request()).success
+    assert len(list((tmp_path / 'second').iterdir())) == 2
+    assert not (tmp_path / 'first').exists()
+    # Nobody was told to wait for a configure.
+    assert set_parameters(here, rotate=90).successful
+    assert 'rotate: takes effect' in here.logged('takes effect')
 
 
 @pytest.mark.parametrize('compressed', [False, True])

@@ -27,6 +27,7 @@ MODULES = (
     'launch_ros',
     'launch_ros.actions',
     'launch_ros.parameter_descriptions',
+    'launch_ros.substitutions',
 )
 
 
@@ -75,7 +76,14 @@ class LaunchFile:
     def __init__(self, path: Path) -> None:
         with stubbed():
             description = runpy.run_path(str(path))['generate_launch_description']()
-        (entities,) = description.arguments
+        (given,) = description.arguments
+        # Of groups what they hold, as launch does it.
+        entities = [
+            each
+            for outer in given
+            for each in (outer.arguments[0] if outer.kind == 'GroupAction' else [outer])
+        ]
+        self.remappings = [each.keywords for each in entities if each.kind == 'SetRemap']
         self.arguments = {
             each.arguments[0]: each.keywords
             for each in entities
