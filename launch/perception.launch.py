@@ -165,7 +165,7 @@ def perception_node(context):
         executable='perception_node',
         name=given['name'],
         # What its lines in the output begin with; the default is the same for every node of ours.
-        exec_name='.'.join(filter(None, (*given['namespace'].split('/'), given['name']))),
+        exec_name='.'.join(filter(None, (*given['whole_namespace'].split('/'), given['name']))),
         namespace=given['namespace'],
         # What comes later wins.
         parameters=[*parameter_files(given), explicit_parameters(given)],

@@ -70,6 +70,7 @@ TABLE = {
     'ros': Rule(
         ours=SHARED,
         libraries=(*NUMERIC, 'yaml', 'rclpy', 'ament_index_python', *MESSAGES),
+        inside_functions=('bondpy',),
     ),
     NODES: Rule(
         ours=(*SHARED, 'simulation', 'ros'),
