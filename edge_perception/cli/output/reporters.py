@@ -15,8 +15,8 @@ from rich.text import Text
 from edge_perception.cli.output.tables import perception_tables
 from edge_perception.cli.output.tables import Summary
 from edge_perception.contract import ModelManifest
+from edge_perception.models.records import record
 from edge_perception.runtime.pipeline import Result
-from edge_perception.runtime.records import record
 from edge_perception.tooling.frame_run import Reporter
 from edge_perception.tooling.frame_sources import Source
 from edge_perception.tooling.notes import tell

@@ -14,9 +14,9 @@ import cv2
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.user_files import data_folder
 from edge_perception.contract.user_files import write_whole
+from edge_perception.models.records import perceived
+from edge_perception.models.records import pose_values
 from edge_perception.runtime.pipeline import Result
-from edge_perception.runtime.records import perceived
-from edge_perception.runtime.records import pose_values
 
 TO_BGR = {'rgb8': cv2.COLOR_RGB2BGR}
 
