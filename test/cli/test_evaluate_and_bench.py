@@ -14,9 +14,9 @@ import yaml
 
 from edge_perception.cli.model import bench
 from edge_perception.models.artifact_directories import cache_directory
+from edge_perception.models.digests import file_sha256
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
-from edge_perception.models.proofs import file_sha256
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import write_proof
 from edge_perception.tooling.benchmark import benchmark_child
@@ -222,7 +222,7 @@ def test_a_proof_that_does_not_hold_is_said_and_its_artifact_left_out(
     else:
         proof = yolox / 'artifacts' / 'bad.tflite.litert.proof.json'
         values = json.loads(proof.read_text())
-        proof.write_text(json.dumps(values | {'model_sha256': '0' * 64}))
+        proof.write_text(json.dumps(values | {'model_digest': '0' * 64}))
     result = invoke('bench', yolox, '--engine', 'litert', '--threads', '1', '--json')
     assert [run['artifact'] for run in json.loads(result.stdout)['runs']] == ['good.tflite']
     why = {'artifact': 'was changed after', 'model': 'was made from another version of'}[what]
@@ -308,7 +308,7 @@ def directory_of(folder: Path) -> Path:
 def prove(artifact: Path, folder: Path) -> None:
     proof = Proof(
         artifact_sha256=file_sha256(artifact),
-        model_sha256=file_sha256(folder / 'yolox_nano.onnx'),
+        model_digest=find_model(str(folder), draft=lambda _: None).digest(),
         engine='litert',
         precision='fp16',
         reference='the model',

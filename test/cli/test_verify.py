@@ -256,3 +256,13 @@ def test_labels_without_objects_prove_nothing(verify, shared_data, here):
     assert result.exit_code == 2
     assert 'the AP of the reference is -1, so the labels prove nothing' in result.stderr
     assert read_proof(artifact, 'litert') is None
+
+
+def test_a_rejection_with_an_option_leaves_the_proof_without_it(verify):
+    name = 'yolox_nano_int8_quantize.tflite'
+    artifact, passed = verify(name, '--precision', 'int8')
+    assert passed.exit_code == 0, passed.output
+    proof = read_proof(artifact, 'litert')
+    _, rejected = verify(name, '--precision', 'fp32', '-o', 'threads=1')
+    assert rejected.exit_code == 3
+    assert read_proof(artifact, 'litert') == proof

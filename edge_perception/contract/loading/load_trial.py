@@ -29,6 +29,7 @@ from typing import Any
 from edge_perception.contract.errors import ArtifactError
 from edge_perception.contract.errors import EngineUnavailableError
 from edge_perception.contract.loading.artifact_files import EXPORT_AGAIN
+from edge_perception.contract.loading.artifact_files import second_files
 from edge_perception.contract.user_files import cache_folder
 
 CHILD = Path(__file__).with_name('trial_child.py')
@@ -161,25 +162,19 @@ def load_error(outcome: LoadOutcome, trial: LoadTrial, artifact: Path) -> Artifa
 
 def _key(trial: LoadTrial, artifact: Path, content: bytes) -> str:
     """Return what a trial depends on; weights in other files count by their size and time."""
-    beside = [
-        (each.name, (status := each.stat()).st_size, status.st_mtime_ns)
-        for each in _siblings(artifact)
-        if each.name.encode() in content or (each.suffix == '.bin' and each.stem == artifact.stem)
-    ]
+    beside: list[tuple[str, int, int]] = []
+    with suppress(OSError):
+        beside = [
+            (each.name, (status := each.stat()).st_size, status.st_mtime_ns)
+            for each in second_files(artifact, content)
+        ]
     values = [
         hashlib.sha256(content).hexdigest(),
-        *(sorted(beside), trial.runtime, trial.script.parent.name, dict(trial.request)),
+        *(beside, trial.runtime, trial.script.parent.name, dict(trial.request)),
         # A home may be shared by computers that differ.
         *(platform.machine(), platform.node(), platform.python_version()),
     ]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _siblings(artifact: Path) -> list[Path]:
-    try:
-        return [each for each in artifact.parent.iterdir() if each != artifact and each.is_file()]
-    except OSError:
-        return []
 
 
 def _run(trial: LoadTrial, artifact: Path, content: bytes) -> LoadOutcome:
