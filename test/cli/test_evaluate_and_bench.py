@@ -225,7 +225,7 @@ def test_a_proof_that_does_not_hold_is_said_and_its_artifact_left_out(
         proof.write_text(json.dumps(values | {'model_digest': '0' * 64}))
     result = invoke('bench', yolox, '--engine', 'litert', '--threads', '1', '--json')
     assert [run['artifact'] for run in json.loads(result.stdout)['runs']] == ['good.tflite']
-    why = {'artifact': 'was changed after', 'model': 'was made from another version of'}[what]
+    why = {'artifact': 'was changed after', 'model': 'was proven for another '}[what]
     assert f'left out: artifact {artifact}: {why}' in result.stderr
 
 
