@@ -42,6 +42,7 @@ _SMALLEST_PATTERN = 4
 
 # A manifest with its 20 000 labels in it has 300 kB.
 MOST_MANIFEST_BYTES = 1 << 20
+MOST_PIXELS = 16384  # of a side of the input; a float image of that size has 3 GB
 MOST_VALUES, DEEPEST = 50_000, 50
 # Names of classes may lie elsewhere and be linked to, but no file of the system holds any.
 SYSTEM_FOLDERS = tuple(map(Path, ('/boot', '/dev', '/etc', '/proc', '/run', '/sys')))
@@ -215,8 +216,8 @@ def _check_version(fields: Fields) -> None:
 def _input_recipe(fields: Fields) -> InputRecipe:
     recipe = InputRecipe(
         name=fields.text('name', ''),
-        width=fields.integer('width', minimum=1),
-        height=fields.integer('height', minimum=1),
+        width=fields.integer('width', minimum=1, maximum=MOST_PIXELS),
+        height=fields.integer('height', minimum=1, maximum=MOST_PIXELS),
         layout=fields.choice('layout', LAYOUTS, 'nchw'),
         dtype=fields.choice('dtype', INPUT_DTYPES, 'float32'),
         color=fields.choice('color', COLORS, 'rgb'),

@@ -116,7 +116,28 @@ def test_a_run_that_dies_is_said_and_the_others_go_on(invoke, yolox, monkeypatch
     result = invoke('bench', yolox, '--engine', 'onnxruntime', '--threads', '1,2', '--json')
     assert result.exit_code == 1
     troubles = [run['trouble'] for run in json.loads(result.stdout)['runs']]
-    assert troubles == ['its process ended with 3'] * 2
+    assert troubles == ['its process ended with status 3: it said nothing'] * 2
+
+
+def test_a_folder_named_like_the_package_does_not_stand_in_its_way(
+    invoke, yolox, tmp_path, monkeypatch
+):
+    (tmp_path / 'here' / 'edge_perception').mkdir(parents=True)
+    (tmp_path / 'here' / 'edge_perception' / '__init__.py').write_text('raise ImportError')
+    monkeypatch.chdir(tmp_path / 'here')
+    result = invoke(
+        *('bench', yolox, '--engine', 'onnxruntime', '--threads', '1', '--frames', '2', '--json')
+    )
+    (run,) = json.loads(result.stdout)['runs']
+    assert run['trouble'] == ''
+
+
+def test_a_run_that_dies_at_once_is_said_with_its_last_words(invoke, yolox, monkeypatch):
+    code = "import sys; sys.exit('no such device')"
+    monkeypatch.setattr(benchmark_child, 'CHILD', (sys.executable, '-c', code))
+    result = invoke('bench', yolox, '--engine', 'onnxruntime', '--threads', '1', '--json')
+    (run,) = json.loads(result.stdout)['runs']
+    assert run['trouble'] == 'its process ended with status 1: no such device'
 
 
 def test_figures_of_known_times():

@@ -29,6 +29,9 @@ def report(error: Exception) -> int | None:
     from edge_perception.contract import EdgePerceptionError
     from edge_perception.contract import InferenceError
 
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        say('file_unusable', f'{error.filename}: {error.strerror}')
+        return WRONG
     if not isinstance(error, EdgePerceptionError):
         return None
     for code, sentence in error.sentences():

@@ -205,9 +205,9 @@ def _run(trial: LoadTrial, artifact: Path, content: bytes) -> LoadOutcome:
         if outcome.stage == 'library':
             raise _cannot_try(trial, ' '.join(outcome.error.split()))
         return outcome
-    name = _ending(done.returncode)
+    name = ending(done.returncode)
     if name not in (*CRASHES, CPU_TIME):
-        raise _cannot_try(trial, f'it ended with {name}: {_last_line(done.stderr)}')
+        raise _cannot_try(trial, f'it ended with {name}: {last_line(done.stderr)}')
     return LoadOutcome('model', name)
 
 
@@ -219,13 +219,15 @@ def _cannot_try(trial: LoadTrial, reason: str) -> EngineUnavailableError:
     )
 
 
-def _ending(status: int) -> str:
+def ending(status: int) -> str:
+    """Return how a process ended: the name of its signal, or its status."""
     try:
         return signal.Signals(-status).name
     except ValueError:
         return f'status {status}'
 
 
-def _last_line(output: bytes) -> str:
+def last_line(output: bytes) -> str:
+    """Return the last line of what a process printed, for messages."""
     lines = output.decode(errors='replace').split('\n')
     return next((line.strip() for line in reversed(lines) if line.strip()), 'it said nothing')
