@@ -319,3 +319,11 @@ def test_a_pipe_is_neither_manifest_nor_labels(tmp_path):
     os.mkfifo(tmp_path / 'labels.txt')
     with pytest.raises(ManifestError, match='labels.txt cannot be read: it is a pipe'):
         parse_manifest({'labels': 'labels.txt'}, folder=tmp_path, subject='m')
+
+
+@pytest.mark.parametrize('side', ['width', 'height'])
+def test_an_input_that_no_memory_holds_is_refused(side):
+    values = {'input': {'width': 4, 'height': 4, side: 10**12}}
+    with pytest.raises(ManifestError) as raised:
+        parse_manifest(values, folder=Path('nowhere'), subject='m')
+    assert any(each.startswith(f'input.{side}: got 10000') for each in raised.value.problems)
