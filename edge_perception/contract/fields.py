@@ -17,6 +17,7 @@ T = TypeVar('T')
 
 # Of a class, a keypoint, a model, a coordinate frame: every object of a result carries such names.
 MAX_NAME_BYTES = 256
+MOST_UNKNOWN = 10  # keys in messages
 
 # Bounded, because a file of some lines can hold a value whose whole repr fills the memory: lists
 # of references to lists of references.
@@ -101,14 +102,28 @@ class Fields:
             return default
         return choices[choices.index(value)]
 
-    def switch(self, key: str, default: bool) -> bool:
-        """Return true or false."""
+    def switch(self, key: str, default: bool | None = None) -> bool:
+        """Return true or false; without a default the key is required."""
         value = self.raw(key)
-        if value is None:
+        if value is None and default is not None:
             return default
         if not isinstance(value, bool):
             self.problem(key, value, 'true or false')
-            return default
+            return bool(default)
+        return value
+
+    def mapping(self, key: str, *, of: type = object) -> Mapping[str, Any]:
+        """
+        Return a mapping, empty when absent.
+
+        :param of: type of its values.
+        """
+        value = self.raw(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(each, of) for each in value.values()):
+            self.problem(key, value, 'a mapping' if of is object else 'a mapping of texts')
+            return {}
         return value
 
     def integer(
@@ -190,11 +205,14 @@ class Fields:
 
     def finish(self) -> None:
         """Record a problem for every key that nobody asked for."""
-        for key in self._values:
-            if key not in self._known:
-                name = '.'.join(part for part in (self._where, str(key) or repr(key)) if part)
-                hint = did_you_mean(key, self._known)
-                self.problems.append(f'{name}: unknown key{hint}')
+        known = set(self._known)
+        unknown = [key for key in self._values if key not in known]
+        for key in unknown[:MOST_UNKNOWN]:
+            name = '.'.join(part for part in (self._where, str(key) or repr(key)) if part)
+            hint = did_you_mean(key, self._known)
+            self.problems.append(f'{name}: unknown key{hint}')
+        if rest := unknown[MOST_UNKNOWN:]:
+            self.problems.append(f'{self._where or "the file"}: {len(rest)} more unknown keys')
 
 
 def _is_number(value: object) -> bool:

@@ -21,6 +21,8 @@ import yaml
 
 from edge_perception.contract.errors import ManifestError
 from edge_perception.contract.fields import Fields
+from edge_perception.contract.loading.artifact_files import MOST_TEXT_BYTES
+from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.manifest import COLORS
 from edge_perception.contract.manifest import INPUT_DTYPES
 from edge_perception.contract.manifest import InputRecipe
@@ -38,17 +40,70 @@ from edge_perception.contract.types import Selection
 _SMALLEST_PATTERN = 4
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that stands twice; YAML would take the last one without a word."""
+# A manifest with its 20 000 labels in it has 300 kB.
+MOST_MANIFEST_BYTES = 1 << 20
+MOST_PIXELS = 16384  # of a side of the input; a float image of that size has 3 GB
+MOST_VALUES, DEEPEST = 50_000, 50
+# Names of classes may lie elsewhere and be linked to, but no file of the system holds any.
+SYSTEM_FOLDERS = tuple(map(Path, ('/boot', '/dev', '/etc', '/proc', '/run', '/sys')))
+
+# That of libyaml is ten times as fast; not every PyYAML has it.
+_Loader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+
+
+class _UniqueKeys(_Loader):  # type: ignore[misc]
+    """Refuse a key that stands twice; YAML would take the last one without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if key != '<<' and keys.count(key) > 1:
+        seen: set[str] = set()
+        for key in [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key != '<<' and key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f'the key {key!r} stands twice', node.start_mark
                 )
-        return super().construct_mapping(node, deep)
+            seen.add(key)
+        values: dict[Any, Any] = super().construct_mapping(node, deep)
+        return values
+
+
+def read_yaml(text: str) -> Any:
+    """
+    Return what a YAML text holds, in a time that grows with its length alone.
+
+    :raises ValueError: it is not YAML, holds a key twice, or holds too much; in words.
+    """
+    try:
+        problem = _too_much(text)
+        values = None if problem else yaml.load(text, Loader=_UniqueKeys)
+    except Exception as error:  # PyYAML lets out a ValueError for the 45th of a month, and others
+        raise ValueError(f'is not YAML: {" ".join(str(error).split())}') from error
+    if problem:
+        raise ValueError(problem)
+    return values
+
+
+def _too_much(text: str) -> str:
+    """Return why a YAML text is not to be loaded; a reference counts as all that it stands for."""
+    count, sizes = 0, dict[str, int]()
+    inside: list[tuple[str, int]] = []
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in dict(inside):
+                return f'holds a reference, *{event.anchor}, to what it stands in'
+            count += sizes.get(event.anchor or '', 1)
+        elif isinstance(event, yaml.NodeEvent):
+            count += 1
+            sizes[event.anchor or ''] = 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                inside.append((event.anchor or '', count))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = inside.pop()
+            sizes[anchor] = count - before + 1
+        if len(inside) > DEEPEST:
+            return f'has more than {DEEPEST} levels'
+        if count > MOST_VALUES:
+            return f'holds more than {MOST_VALUES} keys and values'
+    return ''
 
 
 def load_manifest(path: Path) -> ModelManifest:
@@ -61,13 +116,13 @@ def load_manifest(path: Path) -> ModelManifest:
     if os.path.isdir(path):  # that of Path raises where nobody may look
         path = path / MANIFEST_NAME
     try:
-        text = path.read_text(encoding='utf-8')
+        text = read_regular(path, most_bytes=MOST_MANIFEST_BYTES).decode('utf-8')
     except (OSError, ValueError) as error:
         raise ManifestError(str(path), [f'cannot be read: {_reason(error)}']) from error
     try:
-        values = yaml.load(text, Loader=_UniqueKeys)
-    except Exception as error:  # PyYAML lets out a ValueError for the 45th of a month, and others
-        raise ManifestError(str(path), [f'is not YAML: {" ".join(str(error).split())}']) from error
+        values = read_yaml(text)
+    except ValueError as error:
+        raise ManifestError(str(path), [str(error)]) from error
     return parse_manifest(values, folder=path.parent, subject=str(path))
 
 
@@ -91,7 +146,7 @@ def parse_manifest(values: object, *, folder: Path, subject: str) -> ModelManife
         sha256=_digest(source),
         input=_input_recipe(fields.inner('input')),
         decoder=decoder.text('name'),
-        decoder_options=_mapping(decoder, 'options'),
+        decoder_options=decoder.mapping('options'),
         labels=_labels(fields, folder),
         keypoint_names=keypoint_names,
         skeleton=_skeleton(fields, len(keypoint_names)),
@@ -161,8 +216,8 @@ def _check_version(fields: Fields) -> None:
 def _input_recipe(fields: Fields) -> InputRecipe:
     recipe = InputRecipe(
         name=fields.text('name', ''),
-        width=fields.integer('width', minimum=1),
-        height=fields.integer('height', minimum=1),
+        width=fields.integer('width', minimum=1, maximum=MOST_PIXELS),
+        height=fields.integer('height', minimum=1, maximum=MOST_PIXELS),
         layout=fields.choice('layout', LAYOUTS, 'nchw'),
         dtype=fields.choice('dtype', INPUT_DTYPES, 'float32'),
         color=fields.choice('color', COLORS, 'rgb'),
@@ -229,7 +284,7 @@ def _name(fields: Fields) -> str:
 
 
 def _gate(fields: Fields) -> Mapping[str, Any]:
-    gate = _mapping(fields, 'gate')
+    gate = fields.mapping('gate')
     for precision, limits in gate.items():
         if not isinstance(limits, dict):
             fields.problem(f'gate.{precision}', limits, 'a mapping of limits')
@@ -253,14 +308,6 @@ def _digest(fields: Fields) -> str:
     return digest
 
 
-def _mapping(fields: Fields, key: str) -> Mapping[str, Any]:
-    value = fields.raw(key)
-    if value is None or isinstance(value, dict):
-        return value or {}
-    fields.problem(key, value, 'a mapping')
-    return {}
-
-
 def _labels(fields: Fields, folder: Path) -> LabelMap:
     """Return names given as a list, or as a text file with one name on each line."""
     value = fields.raw('labels')
@@ -270,13 +317,22 @@ def _labels(fields: Fields, folder: Path) -> LabelMap:
     if not name:
         return LabelMap()
     try:
-        lines = (folder / name).read_text(encoding='utf-8-sig').splitlines()
+        path = folder / name
+        _refuse_system_file(path)
+        lines = read_regular(path, most_bytes=MOST_TEXT_BYTES).decode('utf-8-sig').splitlines()
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a name with a zero byte
         fields.problems.append(f'labels: {name} cannot be read: {_reason(error)}')
         return LabelMap()
     while lines and not lines[-1].strip():
         lines.pop()
     return LabelMap(fields.short('labels', tuple(line.strip() for line in lines)))
+
+
+def _refuse_system_file(path: Path) -> None:
+    """Raise ``ValueError`` for a link that leads out of its folder into one of the system."""
+    real, folder = path.resolve(), path.parent.resolve()
+    if folder not in real.parents and any(each in real.parents for each in SYSTEM_FOLDERS):
+        raise ValueError(f'it is a link to {real}, a file of the system')
 
 
 def _skeleton(fields: Fields, keypoints: int) -> tuple[tuple[int, int], ...]:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from edge_perception.contract.errors import ConfigurationError
 
+LONGEST_STEM = 100  # bytes of a temporary name; disks take 255 in all
+
 
 def data_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Return the folder for data of this package, in that of XDG; it may not exist yet."""
@@ -27,8 +29,12 @@ def _xdg_folder(variable: str, default: str, environ: Mapping[str, str] | None) 
     environ = os.environ if environ is None else environ
     base = environ.get(variable, '')
     # The specification: a relative path is invalid and to be ignored.
-    folder = Path(base) if os.path.isabs(base) else Path(environ.get('HOME', '~'), default)
-    return folder.expanduser() / 'edge_perception'
+    folder = Path(base) if os.path.isabs(base) else Path(environ.get('HOME') or '~', default)
+    try:
+        return folder.expanduser() / 'edge_perception'
+    except RuntimeError as error:  # neither HOME nor the list of users has one
+        problem = f'is not set, and this user has no home folder; set it, or {variable}'
+        raise ConfigurationError('HOME', [problem]) from error
 
 
 def write_whole(path: Path, data: str | bytes, *, beside: Path | None = None) -> Path:
@@ -83,4 +89,6 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
+    # Shortened, so that what is added does not make a long name one that no disk takes.
+    stem = path.stem.encode()[:LONGEST_STEM].decode(errors='ignore')
+    return path.with_name(f'.{stem}.{os.getpid()}.partial{path.suffix[-LONGEST_STEM:]}')

@@ -6,7 +6,7 @@ Where built artifacts lie: one folder for each model, one entry in it for each b
 ::
 
     $XDG_CACHE_HOME/edge_perception/artifacts/
-      <model>/                       digest of the ONNX, its weights and its input
+      <model>/                       digest of what decides what the model sees
         int8-onnxruntime.current     which entry is the last one that was built or asked for
         int8-onnxruntime-<key>/      an artifact, its proofs, and what its key was made of
 
@@ -21,13 +21,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge_perception.contract import dump_manifest
+from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.user_files import cache_folder
-from edge_perception.models.external_data import model_sha256
 from edge_perception.models.finding import Model
 
 CURRENT_SUFFIX = '.current'
 ENTRY_FILE = 'entry.json'
+DIGITS = 20  # of digests in names of folders
+MOST_ENTRY_BYTES = 1 << 20
+LONGEST_NAME = 255  # that files can have
 
 
 def cache_root() -> Path:
@@ -41,9 +43,7 @@ def cache_directory(model: Model) -> Path:
 
     :raises ArtifactError: the model cannot be read.
     """
-    recipe = dump_manifest(model.manifest)['input']
-    digest = key_of({'model': model_sha256(model.source), 'input': recipe})
-    return cache_root() / digest
+    return cache_root() / model.digest()[:DIGITS]
 
 
 def cached_entries(model: Model) -> list[Path]:
@@ -61,25 +61,32 @@ def current_entries(directory: Path) -> list[Path]:
         return []
     entries = []
     for pointer in sorted(directory.glob(f'*{CURRENT_SUFFIX}')):
-        try:
-            entry = directory / pointer.read_text(encoding='utf-8').strip()
-        except (OSError, ValueError):
-            continue  # pruned meanwhile
-        if entry.parent == directory and entry.is_dir():
+        name = current_name(pointer)
+        entry = directory / name
+        if name and entry.parent == directory and entry.is_dir():
             entries.append(entry)
     return entries
+
+
+def current_name(pointer: Path) -> str:
+    """Return the name of the entry that a file names; empty where it names none."""
+    try:
+        name = read_regular(pointer, most_bytes=LONGEST_NAME + 1).decode('utf-8').strip()
+    except (OSError, ValueError):  # none yet, pruned meanwhile, or damaged
+        return ''
+    return '' if '\0' in name or name in ('.', '..') else name
 
 
 def build_command(entry: Path) -> str:
     """Return the command that made an entry; empty where it does not say."""
     try:
-        values = json.loads((entry / ENTRY_FILE).read_text(encoding='utf-8'))
+        values = json.loads(read_regular(entry / ENTRY_FILE, most_bytes=MOST_ENTRY_BYTES))
         return str(values.get('command', ''))
-    except (OSError, ValueError, AttributeError):  # pruned meanwhile, or damaged
+    except (OSError, ValueError, AttributeError, RecursionError):  # pruned meanwhile, or damaged
         return ''
 
 
 def key_of(values: Mapping[str, Any]) -> str:
     """Return a short digest of values that JSON can hold."""
     text = json.dumps(values, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

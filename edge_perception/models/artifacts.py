@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import shlex
+from typing import Any
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineType
@@ -21,8 +22,7 @@ from edge_perception.contract import option_specs
 from edge_perception.contract import Options
 from edge_perception.contract.loading.processor import computes_float16
 from edge_perception.models.artifact_directories import build_command
-from edge_perception.models.external_data import artifact_sha256
-from edge_perception.models.external_data import model_sha256
+from edge_perception.models.digests import artifact_sha256
 from edge_perception.models.finding import Model
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import proof_path
@@ -31,6 +31,8 @@ from edge_perception.models.proofs import read_proof
 ARTIFACTS_FOLDER = 'artifacts'
 GOLDEN_FOLDER = 'golden'  # of a model, with a few images of what it is for
 REFERENCE_SUFFIX = '.onnx'
+# Files in which ``verify`` reads the precision.
+SAYING = ('.onnx', '.tflite')
 # The most exact first: who wants speed asks for a precision.
 PRECISIONS = ('fp32', 'fp16', 'int8')
 
@@ -99,6 +101,18 @@ def artifact_files(
                 yield path
 
 
+def given_options(options: Options) -> dict[str, Any]:
+    """Return the options that are not as they come, by name, as JSON has them."""
+    values = {
+        spec.name: (getattr(options, spec.name), spec) for spec in option_specs(type(options))
+    }
+    return {
+        name: list(value) if spec.kind is tuple else value
+        for name, (value, spec) in values.items()
+        if value != spec.default
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """The choice of an artifact for one engine with one set of options."""
@@ -127,10 +141,9 @@ class _Choice:
         if judged and (request.allow_unverified or not judged[0].warning):
             return judged[0]
         if judged:
-            path, remedy = (
-                judged[0].path,
-                f'{self._verify(judged[0].path)}, or set allow_unverified',
-            )
+            path = judged[0].path
+            command = self._verify(path, request.precision or judged[0].precision)
+            remedy = f'{command}, or set allow_unverified'
             raise ArtifactError(path, reason=judged[0].warning, remedy=remedy)
         raise refused[0] if refused else self._missing(request.precision)
 
@@ -177,11 +190,13 @@ class _Choice:
         same_runtime = path.parent in self.cached
         if reason := self._why_not(proof, same_runtime=same_runtime):
             made_here = build_command(path.parent) if same_runtime else ''
-            build = made_here or self._build(proof.precision)
-            raise ArtifactError(path, reason=reason, remedy=f'build it again: {build}')
+            remedy = f'build it again: {made_here or self._build(proof.precision)}'
+            if proof.passed and not same_runtime and proof.model_digest != self.model.digest():
+                remedy += f', or {self._verify(path, proof.precision)}'
+            raise ArtifactError(path, reason=reason, remedy=remedy)
         if computed not in ('fp32', proof.computed):
             reason = f'was compared in {proof.computed}, not in {computed}'
-            return Artifact(path, '', warning=reason)
+            return Artifact(path, proof.precision, warning=reason)
         where = proof.machine or 'an unknown machine'
         # An artifact for one device is computed there, whatever the processor does.
         bound = proof.precision != 'fp16' or proof.device != 'any'
@@ -198,8 +213,8 @@ class _Choice:
         """Return why an artifact must not be loaded here; empty when it may be."""
         if not proof.passed:
             return f'was compared with {proof.reference} and rejected'
-        if proof.model_sha256 != model_sha256(self.model.source):
-            return f'was made from another version of {self.model.source.name}'
+        if proof.model_digest != self.model.digest():
+            return f'was proven for another {self.model.source.name}, input, decoder or labels'
         device = self.engine_type.device_key(self.options)
         if proof.device not in ('any', device):
             return f'was made for {proof.device}, this is {device}'
@@ -213,14 +228,24 @@ class _Choice:
         place = PRECISIONS.index(artifact.precision) if known else len(PRECISIONS)
         return artifact.path != self.model.source, place, artifact.device == 'any'
 
-    def _verify(self, path: Path) -> str:
+    def _verify(self, path: Path, precision: str = '') -> str:
+        """
+        Return the command that proves a file, as it has to be typed.
+
+        :param precision: of the file; empty: as it says itself, or else its name.
+        """
         words = ['edge-perception', 'verify', str(path), '--reference', str(self.model.place)]
         flags = ['--engine', self.engine_type.name]
-        for spec in option_specs(self.engine_type.options_type):
-            value = getattr(self.options, spec.name)
-            if value != spec.default:
-                value = ','.join(map(str, value)) if spec.kind is tuple else value
-                flags += ['-o', f'{spec.name}={value}']
+        computed = self.engine_type.precision(self.options)
+        if not precision and path.suffix not in SAYING:
+            precision = next((each for each in PRECISIONS if each in path.stem), 'fp32')
+        # What computes float32 in less has the limits of that.
+        precision = computed if precision == 'fp32' and path.suffix not in SAYING else precision
+        if precision and not (precision == 'fp32' and computed != 'fp32'):
+            flags += ['--precision', precision]
+        for name, value in given_options(self.options).items():
+            value = ','.join(map(str, value)) if isinstance(value, list) else value
+            flags += ['-o', f'{name}={value}']
         return f'verify it: {shlex.join(words)}{self._images()} {shlex.join(flags)}'
 
     def _missing(self, precision: str) -> ArtifactError:
@@ -246,7 +271,7 @@ class _Choice:
             if not fits or (precision and not self._may_be(path, precision)):
                 continue
             proven = proof_path(path, self.engine_type.name).is_file()
-            first = '' if proven else f'{self._verify(path)}, then '
+            first = '' if proven else f'{self._verify(path, precision)}, then '
             return (
                 f'{path.name} beside the model is not looked at: {first}move it and its proof to '
                 f'{self.model.folder / ARTIFACTS_FOLDER}, or name it (artifact, for commands '

@@ -15,8 +15,6 @@ from pathlib import Path
 from pathlib import PurePath
 from typing import Any
 
-import yaml
-
 from edge_perception.contract import Decoder
 from edge_perception.contract import FileFacts
 from edge_perception.contract import Guess
@@ -28,9 +26,10 @@ from edge_perception.contract import parse_manifest
 from edge_perception.contract import TensorSpec
 from edge_perception.contract import UNANSWERED
 from edge_perception.contract.errors import in_words
-from edge_perception.contract.loading.artifact_files import MOST_TEXT_BYTES
 from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.manifest import INPUT_DTYPES
+from edge_perception.contract.manifest_file import MOST_MANIFEST_BYTES
+from edge_perception.contract.manifest_file import read_yaml
 from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.plugin_checks import mistakes_of
 from edge_perception.models.plugin_host import PluginHost
@@ -106,8 +105,8 @@ def describe_file(host: PluginHost, path: Path) -> ModelDescription:
     if path.suffix != IR_SUFFIX or not beside.is_file():
         return description
     try:
-        values = yaml.safe_load(read_regular(beside, most_bytes=MOST_TEXT_BYTES))
-    except (OSError, yaml.YAMLError, ValueError) as error:
+        values = read_yaml(read_regular(beside, most_bytes=MOST_MANIFEST_BYTES).decode('utf-8'))
+    except (OSError, ValueError) as error:
         said = {METADATA_PROBLEM: f'{beside.name}: {in_words(error)}'}
     else:
         mapping = values if isinstance(values, dict) else {}

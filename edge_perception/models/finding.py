@@ -12,8 +12,6 @@ import os
 from pathlib import Path
 import shlex
 
-import yaml
-
 import edge_perception
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import load_manifest
@@ -23,11 +21,15 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import parse_manifest
 from edge_perception.contract import UNANSWERED
-from edge_perception.contract.loading.artifact_files import MOST_TEXT_BYTES
 from edge_perception.contract.loading.artifact_files import read_regular
+from edge_perception.contract.manifest_file import MOST_MANIFEST_BYTES
+from edge_perception.contract.manifest_file import read_yaml
+from edge_perception.models.digests import file_sha256
+from edge_perception.models.digests import model_digest
+from edge_perception.models.digests import ModelDigest
+from edge_perception.models.digests import source_sha256
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import IR_SUFFIX
-from edge_perception.models.proofs import file_sha256
 
 PATH_VARIABLE = 'EDGE_PERCEPTION_MODEL_PATH'
 ZOO = Path(edge_perception.__file__).parent / 'zoo'
@@ -51,6 +53,14 @@ class Model:
     manifest: ModelManifest
     source: Path
     named: Path | None = None
+
+    def digest(self) -> ModelDigest:
+        """
+        Return the digest of what decides what it sees.
+
+        :raises ArtifactError: a file is missing or cannot be read.
+        """
+        return model_digest(self.source, self.manifest)
 
     @property
     def place(self) -> Path:
@@ -122,9 +132,9 @@ def _describes(manifest: Path, file: Path) -> bool:
     """Tell whether a manifest, right or wrong, is that of a bare file beside it."""
     if file.suffix in ('.yaml', '.yml') or not manifest.is_file():
         return False
-    with suppress(OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        text = read_regular(manifest, most_bytes=MOST_TEXT_BYTES)
-        return bool(yaml.safe_load(text)['source']['file'] == file.name)
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        text = read_regular(manifest, most_bytes=MOST_MANIFEST_BYTES).decode('utf-8')
+        return bool(read_yaml(text)['source']['file'] == file.name)
     return False
 
 
@@ -192,6 +202,8 @@ def check_source(source: Path, manifest: ModelManifest) -> None:
     """
     Check that the file of a model is there, and the one that its manifest was written for.
 
+    Files that hold its weights count as well.
+
     :raises ArtifactError: it is not.
     """
     if not os.path.isfile(source):
@@ -202,10 +214,11 @@ def check_source(source: Path, manifest: ModelManifest) -> None:
         )
     if not manifest.sha256:
         return
-    digest = file_sha256(source)
+    digest = source_sha256(source)
     if digest != manifest.sha256:
+        weights = ' with its weights' if digest != file_sha256(source) else ''
         raise ArtifactError(
             source,
-            reason=f'has sha256 {digest}, the manifest expects {manifest.sha256}',
+            reason=f'has sha256 {digest}{weights}, the manifest expects {manifest.sha256}',
             remedy='restore the file that the manifest was written for, or correct source.sha256',
         )

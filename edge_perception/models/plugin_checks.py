@@ -20,7 +20,12 @@ from edge_perception.contract import EngineType
 from edge_perception.contract import PluginError
 from edge_perception.contract import Stage
 from edge_perception.contract.errors import named
+from edge_perception.contract.fields import shown
 
+# Of the kinds that users name: letters that a shell, a parameter and a file name take.
+NAME = re.compile('[A-Za-z][A-Za-z0-9_-]*')
+# Words that commands and parameters have beside names of engines.
+TAKEN_BY_CHOICE = ('auto', 'all')
 # Times that diagnostics report beside those of stages.
 TAKEN_BY_TIMES = ('convert', 'preprocess', 'infer', 'decode', 'publish')
 
@@ -90,6 +95,22 @@ def declared_contract(module: Any) -> str:
             remedy='update the plugin',
         )
     return declared
+
+
+def check_name(kind: str, name: str) -> None:
+    """
+    Check the name of what a plugin registers.
+
+    :raises RefusedError: users could not choose it.
+    """
+    taken = TAKEN_BY_CHOICE if kind == 'engine' else ()
+    if not NAME.fullmatch(name) or name in taken:
+        none_of = f', and none of {", ".join(taken)}' if taken else ''
+        raise RefusedError(
+            f'registered the {kind} {shown(name)}, expected a name of letters, digits, _ and -'
+            f'{none_of}',
+            remedy='report it to its author',
+        )
 
 
 def _has_name(item: Any) -> bool:

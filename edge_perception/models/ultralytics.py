@@ -36,6 +36,7 @@ MODEL_API_VALUES = {
     'pad_value': '114',
 }
 MAX_LITERAL = 1 << 20  # characters; the 1000 class names of ImageNet take 30 thousand
+MAX_VALUES = 50_000  # of a literal: Python takes 2 kB of memory for each
 MAX_KEYPOINTS = 1000
 
 
@@ -97,7 +98,7 @@ def _is_number(text: str) -> bool:
 
 
 def _literal(text: object) -> Any:
-    if not isinstance(text, str) or len(text) > MAX_LITERAL:
+    if not isinstance(text, str) or len(text) > MAX_LITERAL or text.count(',') > MAX_VALUES:
         return None
     try:
         with warnings.catch_warnings():

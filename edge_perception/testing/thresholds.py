@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 from typing import cast
 
-import yaml
-
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import OptionError
 from edge_perception.contract import parse_options
+from edge_perception.contract.loading.artifact_files import MOST_TEXT_BYTES
+from edge_perception.contract.loading.artifact_files import read_regular
+from edge_perception.contract.manifest_file import read_yaml
 from edge_perception.simulation.scoring import Threshold
 
 
@@ -23,9 +24,8 @@ def read_thresholds(path: Path) -> list[Threshold]:
     :raises ConfigurationError: with everything that is wrong with the file.
     """
     try:
-        given = yaml.safe_load(path.read_text(encoding='utf-8'))
-    # ValueError: not UTF-8, or what YAML takes for a date is none.
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        given = read_yaml(read_regular(path, most_bytes=MOST_TEXT_BYTES).decode('utf-8'))
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             str(path), [f'cannot be read: {" ".join(str(error).split())}']
         ) from error

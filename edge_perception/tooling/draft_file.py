@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from edge_perception.contract import ConfigurationError
 from edge_perception.contract import UNANSWERED
 from edge_perception.contract.user_files import write_whole
 from edge_perception.contract.user_files import writing
+from edge_perception.models.digests import source_sha256
 from edge_perception.models.drafting import Draft
 
 
@@ -36,7 +36,7 @@ def write_draft(draft: Draft, *, model: Path, path: Path, force: bool) -> None:
         problem = f'a manifest has to lie in the folder of its model {model} or above'
         raise ConfigurationError(str(path), [problem])
     source = file.relative_to(folder).as_posix()
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    digest = source_sha256(model)
     values = {**draft.values, 'source': {'file': source, 'sha256': digest}}
     with writing(path):
         write_whole(path, render(values, draft, source))

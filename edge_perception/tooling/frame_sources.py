@@ -208,9 +208,9 @@ def be_quiet() -> None:
 def _named(name: str, mono16_range: str) -> list[Source]:
     path = Path(name).expanduser()
     camera = CAMERA.fullmatch(name)
-    if camera and not path.exists():
+    if camera and not os.path.exists(path):
         return [Video(name, None, device=int(camera.group(1)))]
-    if not path.exists():
+    if not os.path.exists(path):  # that of Path raises for names that no system could have
         raise ImageError(
             f'{name}: no such file or folder, expected images, videos, folders or camera:NUMBER'
         )

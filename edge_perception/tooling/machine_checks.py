@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import distributions
 import os
@@ -20,15 +21,15 @@ import platform
 import shutil
 import sys
 
+from edge_perception.contract import ConfigurationError
 from edge_perception.contract.errors import in_words
 from edge_perception.models.artifact_directories import cache_root
 from edge_perception.models.finding import PATH_VARIABLE
-from edge_perception.models.plugin_host import PluginHost
-from edge_perception.models.plugin_host import probe
 from edge_perception.runtime.findings import Check
 from edge_perception.runtime.findings import green
 from edge_perception.runtime.findings import Level
 from edge_perception.tooling.building.artifact_cache import entries
+from edge_perception.tooling.plugin_survey import Record
 
 SUPPORTED_PYTHON = ((3, 10), (3, 13))
 OPENCV_PACKAGES = (
@@ -56,6 +57,10 @@ def examine(checks: Iterable[Callable[[], Iterable[Check]]]) -> list[Check]:
     for check in checks:
         try:
             report += check()
+        except ConfigurationError as error:  # a setting, which the sentence names
+            report.append(
+                Check(error.subject, Level.RED, error.problems[0], f'set {error.subject}')
+            )
         except Exception as error:  # the doctor goes on with the next
             subject = getattr(check, 'func', check).__name__.strip('_').replace('_', ' ')
             found = f'could not be looked at: {in_words(error)}'
@@ -63,17 +68,20 @@ def examine(checks: Iterable[Callable[[], Iterable[Check]]]) -> list[Check]:
     return report
 
 
-def machine_checks(host: PluginHost, root: Path = ROOT) -> list[Callable[[], Iterable[Check]]]:
+def machine_checks(
+    found: Sequence[Record], root: Path = ROOT
+) -> list[Callable[[], Iterable[Check]]]:
     """
     Return the checks of everything but ROS.
 
+    :param found: the plugins, from ``survey``.
     :param root: where /proc and /sys are looked for.
     """
     of_files = (machine, usb_devices, video_devices, jetson, raspberry_pi, governor)
     return [
         *(partial(check, root) for check in (*of_files, network_buffers)),
         *(python_version, numpy_library, opencv_library),
-        *(partial(engines, host), partial(plugins, host)),
+        *(partial(engines, found), partial(plugins, found)),
         *(shared_memory, model_path, cache, disk),
     ]
 
@@ -121,27 +129,28 @@ def opencv_library() -> Iterator[Check]:
         yield green('OpenCV', str(cv2.__version__))
 
 
-def engines(host: PluginHost) -> Iterator[Check]:
+def engines(found: Sequence[Record]) -> Iterator[Check]:
     """Tell which engines work here; one is enough."""
     working = False
-    for name, engine_type in sorted(host.engines.items()):
-        found = probe(engine_type)
-        working |= found.available
-        if found.available:
-            devices = f', devices {", ".join(found.devices)}' if found.devices else ''
-            yield green(f'engine {name}', found.runtime + devices)
+    every = [engine for plugin in found for engine in plugin['engines']]
+    for engine in sorted(every, key=lambda each: str(each['name'])):
+        subject = f'engine {engine["name"]}'
+        working |= engine['available']
+        if engine['available']:
+            devices = f', devices {", ".join(engine["devices"])}' if engine['devices'] else ''
+            yield green(subject, engine['runtime'] + devices)
         else:
-            yield Check(f'engine {name}', Level.YELLOW, found.reason, found.remedy)
+            yield Check(subject, Level.YELLOW, engine['reason'], engine['remedy'])
     if not working:
         remedy = 'pip install onnxruntime'
         yield Check('engines', Level.RED, 'none works on this machine', remedy)
 
 
-def plugins(host: PluginHost) -> Iterator[Check]:
+def plugins(found: Sequence[Record]) -> Iterator[Check]:
     """Name the plugins that are not used."""
-    for each in host.plugins:
-        if not each.usable:
-            yield Check(f'plugin {each.name}', Level.YELLOW, each.reason, each.remedy)
+    for each in found:
+        if not each['usable']:
+            yield Check(f'plugin {each["name"]}', Level.YELLOW, each['reason'], each['remedy'])
 
 
 def usb_devices(root: Path = ROOT) -> Iterator[Check]:

@@ -11,8 +11,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import check_input
 from edge_perception.contract import EdgePerceptionError
@@ -20,6 +18,9 @@ from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_options
+from edge_perception.contract.loading.artifact_files import read_regular
+from edge_perception.contract.manifest_file import MOST_MANIFEST_BYTES
+from edge_perception.contract.manifest_file import read_yaml
 from edge_perception.models.assembly import collect
 from edge_perception.models.drafting import describe_file
 from edge_perception.models.drafting import Draft
@@ -111,8 +112,9 @@ def _source_beside(host: PluginHost, path: Path) -> Path | None:
     """Return the file that a wrong manifest names, or the only model file of the folder."""
     manifest = path / MANIFEST_NAME if path.is_dir() else path
     # What is wrong with the manifest was said already.
-    with suppress(OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        source = yaml.safe_load(manifest.read_text('utf-8'))['source']['file']
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        text = read_regular(manifest, most_bytes=MOST_MANIFEST_BYTES).decode('utf-8')
+        source = read_yaml(text)['source']['file']
         if (manifest.parent / source).is_file():
             return Path(manifest.parent / source)
     suffixes = {each for engine in host.engines.values() for each in engine.artifact_suffixes}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TextIO
 
 RED, YELLOW = 31, 33  # ANSI colors
 
@@ -14,9 +15,9 @@ def note(sentence: str) -> None:
     _write('note', YELLOW, f': {sentence}')
 
 
-def tell(line: object) -> None:
-    """Write a line that the caller asked for to standard output."""
-    print(_printable(str(line)), flush=True)
+def tell(line: object, *, file: TextIO | None = None) -> None:
+    """Write a line that the caller asked for to standard output, or to another stream."""
+    print(_printable(str(line)), file=file, flush=True)
 
 
 def say(code: str, sentence: str) -> None:

@@ -28,8 +28,8 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.tooling import frame_sources
 from edge_perception.tooling.building.assumptions import assume
-from edge_perception.tooling.gate.average_precision import Dataset
 from edge_perception.tooling.gate.average_precision import evaluate
+from edge_perception.tooling.gate.coco_annotations import Dataset
 from edge_perception.tooling.gate.comparison import Gate
 from edge_perception.tooling.gate.comparison import GateVerdict
 from edge_perception.tooling.gate.comparison import with_labels

@@ -29,9 +29,9 @@ from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.assembly import assemble
 from edge_perception.models.assembly import Assembled
 from edge_perception.models.assembly import raise_all
+from edge_perception.models.digests import artifact_sha256
 from edge_perception.models.engine_choice import AUTO
 from edge_perception.models.engine_choice import engines_for
-from edge_perception.models.external_data import artifact_sha256
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe

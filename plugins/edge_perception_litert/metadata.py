@@ -28,6 +28,8 @@ TFLITE_KEY = 'tflite_metadata'
 PROBLEM_KEY = 'metadata_problem'
 ULTRALYTICS_FILES = ('metadata.json', 'temp_meta.txt')
 MAX_FILE = 1 << 22  # bytes; class names of the largest data sets take a tenth of it
+MAX_FILES, MAX_TOTAL = 100, 1 << 24  # of the zip; more is no list of names
+MAX_LITERAL = 1 << 18  # characters; Python takes 500 times as much memory to read one
 
 MODEL_NAME, MODEL_DESCRIPTION, MODEL_VERSION, MODEL_SUBGRAPHS, MODEL_AUTHOR, MODEL_LICENSE = range(
     6
@@ -75,11 +77,14 @@ def _appended_files(content: bytes) -> dict[str, bytes]:
     if not zipfile.is_zipfile(stream):
         return {}
     with zipfile.ZipFile(stream) as archive:
-        return {
-            each.filename: archive.read(each)
-            for each in archive.infolist()
-            if each.file_size <= MAX_FILE
-        }
+        wanted = [each for each in archive.infolist() if each.file_size <= MAX_FILE]
+        total = sum(each.file_size for each in wanted)
+        if len(wanted) > MAX_FILES or total > MAX_TOTAL:
+            raise ValueError(
+                f'its zip holds {len(wanted)} files of {total} bytes together, expected at most '
+                f'{MAX_FILES} of {MAX_TOTAL}'
+            )
+        return {each.filename: archive.read(each) for each in wanted}
 
 
 def _ultralytics(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -87,6 +92,8 @@ def _ultralytics(files: Mapping[str, bytes]) -> dict[str, str]:
         if name not in files:
             continue
         text = files[name].decode('utf-8')
+        if len(text) > MAX_LITERAL:
+            raise ValueError(f'{name} has {len(text)} characters, expected at most {MAX_LITERAL}')
         values = json.loads(text) if name.endswith('.json') else ast.literal_eval(text)
         if isinstance(values, dict):
             return {str(key): str(_numbered(value)) for key, value in values.items()}

@@ -14,9 +14,9 @@ import yaml
 
 from edge_perception.cli.model import bench
 from edge_perception.models.artifact_directories import cache_directory
+from edge_perception.models.digests import file_sha256
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
-from edge_perception.models.proofs import file_sha256
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import write_proof
 from edge_perception.tooling.benchmark import benchmark_child
@@ -116,7 +116,28 @@ def test_a_run_that_dies_is_said_and_the_others_go_on(invoke, yolox, monkeypatch
     result = invoke('bench', yolox, '--engine', 'onnxruntime', '--threads', '1,2', '--json')
     assert result.exit_code == 1
     troubles = [run['trouble'] for run in json.loads(result.stdout)['runs']]
-    assert troubles == ['its process ended with 3'] * 2
+    assert troubles == ['its process ended with status 3: it said nothing'] * 2
+
+
+def test_a_folder_named_like_the_package_does_not_stand_in_its_way(
+    invoke, yolox, tmp_path, monkeypatch
+):
+    (tmp_path / 'here' / 'edge_perception').mkdir(parents=True)
+    (tmp_path / 'here' / 'edge_perception' / '__init__.py').write_text('raise ImportError')
+    monkeypatch.chdir(tmp_path / 'here')
+    result = invoke(
+        *('bench', yolox, '--engine', 'onnxruntime', '--threads', '1', '--frames', '2', '--json')
+    )
+    (run,) = json.loads(result.stdout)['runs']
+    assert run['trouble'] == ''
+
+
+def test_a_run_that_dies_at_once_is_said_with_its_last_words(invoke, yolox, monkeypatch):
+    code = "import sys; sys.exit('no such device')"
+    monkeypatch.setattr(benchmark_child, 'CHILD', (sys.executable, '-c', code))
+    result = invoke('bench', yolox, '--engine', 'onnxruntime', '--threads', '1', '--json')
+    (run,) = json.loads(result.stdout)['runs']
+    assert run['trouble'] == 'its process ended with status 1: no such device'
 
 
 def test_figures_of_known_times():
@@ -222,10 +243,10 @@ def test_a_proof_that_does_not_hold_is_said_and_its_artifact_left_out(
     else:
         proof = yolox / 'artifacts' / 'bad.tflite.litert.proof.json'
         values = json.loads(proof.read_text())
-        proof.write_text(json.dumps(values | {'model_sha256': '0' * 64}))
+        proof.write_text(json.dumps(values | {'model_digest': '0' * 64}))
     result = invoke('bench', yolox, '--engine', 'litert', '--threads', '1', '--json')
     assert [run['artifact'] for run in json.loads(result.stdout)['runs']] == ['good.tflite']
-    why = {'artifact': 'was changed after', 'model': 'was made from another version of'}[what]
+    why = {'artifact': 'was changed after', 'model': 'was proven for another '}[what]
     assert f'left out: artifact {artifact}: {why}' in result.stderr
 
 
@@ -308,7 +329,7 @@ def directory_of(folder: Path) -> Path:
 def prove(artifact: Path, folder: Path) -> None:
     proof = Proof(
         artifact_sha256=file_sha256(artifact),
-        model_sha256=file_sha256(folder / 'yolox_nano.onnx'),
+        model_digest=find_model(str(folder), draft=lambda _: None).digest(),
         engine='litert',
         precision='fp16',
         reference='the model',

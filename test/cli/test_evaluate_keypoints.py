@@ -142,7 +142,7 @@ def test_a_spread_for_each_keypoint_is_asked_for(evaluate):
 
 
 def test_a_body_of_coco_has_the_spreads_of_coco(spots):
-    from edge_perception.tooling.gate.average_precision import read_dataset
+    from edge_perception.tooling.gate.coco_annotations import read_dataset
 
     body = truth([(1.0, 1.0)] * 17)
     (spots / 'labels.json').write_text(

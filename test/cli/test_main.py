@@ -80,7 +80,7 @@ def test_our_own_mistakes_are_not_hidden(monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError('ours')
 
-    monkeypatch.setattr('edge_perception.cli.perception.plugins.PluginHost', fail)
+    monkeypatch.setattr('edge_perception.cli.perception.plugins.survey', fail)
     with pytest.raises(ZeroDivisionError):
         main(['plugins'], standalone_mode=False)
 

@@ -22,6 +22,7 @@ from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 from edge_perception.tooling.frame_sources import find_sources
 from test.support.networks import manifest_for
+from test.support.plugin_shelf import Shelf
 
 GOLDEN_SCORES = [0.8903, 0.8796, 0.8557]  # of the persons in the street
 
@@ -446,3 +447,46 @@ def test_what_is_not_looked_at_is_said(invoke, yolox, street, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert 'folders in it are not searched (1)' in result.stderr
     assert 'two.tiff: the first of its 2 images' in result.stderr
+
+
+def test_json_stays_json_whatever_a_plugin_prints(yolox, street, tmp_path):
+    """By Python, by C, while it is imported and while it is probed."""
+    folder = tmp_path / 'loud'
+    folder.mkdir()
+    Shelf(folder).add(
+        'loud',
+        """
+        import os
+        print('imported')
+        os.write(1, b'from C')
+
+        @hookimpl
+        def register_engines(register):
+            print('registered')
+            register(engine('loud'))
+        """,
+    )
+    path = os.pathsep.join([str(folder), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, '-m', 'edge_perception.cli.main', 'run', yolox, street, '--json'],
+        env={**os.environ, 'PYTHONPATH': path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)['detections']
+    for said in ('imported', 'from C', 'registered'):
+        assert said in done.stderr
+
+
+def test_names_at_the_limit_of_the_disk_are_read_and_written(invoke, yolox, street, tmp_path):
+    photo = Path(shutil.copy(street, tmp_path / f'{"p" * 244}.jpg'))
+    out = tmp_path / 'out'
+    result = invoke('run', yolox, photo, street, '--out', out)
+    assert result.exit_code == 0, result.output
+    assert len(list(out.iterdir())) == 2
+    beyond = invoke('run', yolox, f'{"q" * 300}.jpg', street)
+    assert beyond.exit_code == 1
+    assert 'bad_image' in beyond.stderr
+    assert street.name in beyond.stdout

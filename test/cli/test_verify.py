@@ -254,5 +254,22 @@ def test_labels_without_objects_prove_nothing(verify, shared_data, here):
     labels.write_text(json.dumps({**values, 'images': values['images'][:1], 'annotations': []}))
     artifact, result = verify('yolox_nano_float16_quantize.tflite', '--dataset', labels)
     assert result.exit_code == 2
-    assert 'the AP of the reference is -1, so the labels prove nothing' in result.stderr
+    assert 'so there is nothing to judge' in result.stderr
+    assert read_proof(artifact, 'litert') is None
+
+
+def test_a_rejection_with_an_option_leaves_the_proof_without_it(yolox, invoke, shared_data, here):
+    pytest.importorskip('ai_edge_litert', reason='LiteRT is not installed')
+    source = shared_data / 'yolox_nano' / 'yolox_nano_float16_quantize.tflite'
+    artifact = Path(shutil.copy(source, here))
+    images = shared_data / 'coco_cc20' / 'images'
+    given = ('verify', artifact, '--reference', yolox, '--images', images)
+    assert invoke(*given).exit_code == 0
+    proof = read_proof(artifact, 'litert')
+    assert proof is not None
+    manifest = yolox / 'model.yaml'
+    manifest.write_text(manifest.read_text() + 'gate: {fp16: {snr_db: 90}}\n')
+    assert invoke(*given, '-o', 'threads=1').exit_code == 3
+    assert read_proof(artifact, 'litert') == proof
+    assert invoke(*given).exit_code == 3
     assert read_proof(artifact, 'litert') is None

@@ -87,7 +87,7 @@ def test_every_problem_is_reported_at_once():
         'manifest_version: got 2, expected 1; update edge_perception',
         'name: got nothing, expected a text',
         "source.sha256: got 'abc', expected 64 hexadecimal digits",
-        'input.width: got 0, expected a whole number of at least 1',
+        'input.width: got 0, expected a whole number from 1 to 16384',
         "input.layout: got 'chw', expected one of nchw, nhwc",
         'input.std: got [0.0, 0.0, 0.0], expected numbers other than 0',
         'decoder.options: got [1], expected a mapping',
@@ -140,11 +140,11 @@ def test_unknown_keys_are_errors_with_a_proposal(values, problem):
         (changed(gate={'int8': 0.1}), 'gate.int8: got 0.1, expected a mapping of limits'),
         (
             changed(input__width=True),
-            'input.width: got True, expected a whole number of at least 1',
+            'input.width: got True, expected a whole number from 1 to 16384',
         ),
         (
             changed(input__height=320.0),
-            'input.height: got 320.0, expected a whole number of at least 1',
+            'input.height: got 320.0, expected a whole number from 1 to 16384',
         ),
         (
             changed(input__mean=[1, 2]),

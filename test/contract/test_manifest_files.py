@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+import os
 from pathlib import Path
 
 from hypothesis import example
@@ -238,3 +239,91 @@ def test_a_pattern_that_cannot_be_compared_is_said_in_words(pattern):
         parse_manifest(values, folder=Path('nowhere'), subject='model.yaml')
     (problem,) = raised.value.problems
     assert problem.startswith(f'pose.pattern: got {pattern!r}, expected a square of')
+
+
+def merge_bomb() -> str:
+    lines = ['a0: &a0 {' + ', '.join(f'k{i}: 1' for i in range(9)) + '}']
+    for level in range(1, 12):
+        merged = ', '.join([f'*a{level - 1}'] * 9)
+        lines.append(f'a{level}: &a{level} {{<<: [{merged}], x{level}: 1}}')
+    return '\n'.join(lines)
+
+
+def alias_bomb() -> str:
+    lines = ['b0: &b0 [1, 1]']
+    lines += [f'b{i}: &b{i} [{", ".join([f"*b{i - 1}"] * 9)}]' for i in range(1, 12)]
+    return '\n'.join([*lines, 'decoder: {name: yolo, options: {x: *b11}}'])
+
+
+BOMBS = {
+    'merged mappings': (merge_bomb(), 'holds more than 50000 keys and values'),
+    'references': (alias_bomb(), 'holds more than 50000 keys and values'),
+    'many keys': (
+        '\n'.join(f'k{i}: 1' for i in range(60_000)),
+        'holds more than 50000 keys and values',
+    ),
+    'deep lists': ('[' * 100_000, 'has more than 50 levels'),
+    'deep mappings': ('{a: ' * 100_000, 'has more than 50 levels'),
+    'itself': ('a: &a {<<: *a}', 'holds a reference, *a, to what it stands in'),
+    'size': ('# ' + 'x' * (1 << 20), 'and at most 1048576 are read'),
+}
+
+
+@pytest.mark.parametrize('kind', BOMBS)
+def test_a_manifest_that_grows_when_it_is_read_is_refused_in_one_sentence(tmp_path, kind):
+    text, reason = BOMBS[kind]
+    (tmp_path / 'model.yaml').write_text(text)
+    with pytest.raises(ManifestError) as raised:
+        load_manifest(tmp_path)
+    (problem,) = raised.value.problems
+    assert reason in problem
+
+
+def test_keys_may_still_be_merged(tmp_path):
+    (tmp_path / 'model.yaml').write_text(
+        'manifest_version: 1\nname: a\nsource: {file: a.onnx}\ndecoder: {name: yolo}\n'
+        'input: {<<: &size {width: 4, height: 4}, height: 8}\n'
+    )
+    recipe = load_manifest(tmp_path).input
+    assert (recipe.width, recipe.height) == (4, 8)
+
+
+def test_many_unknown_keys_are_told_by_their_number():
+    with pytest.raises(ManifestError) as raised:
+        parse_manifest({f'k{i}': 1 for i in range(1000)}, folder=Path('nowhere'), subject='m')
+    assert len(raised.value.problems) < 30
+    assert 'the file: 990 more unknown keys' in raised.value.problems
+
+
+@pytest.mark.parametrize('target', ['/etc/hostname', '/proc/self/environ', '/dev/zero'])
+def test_labels_are_no_file_of_the_system(tmp_path, target):
+    (tmp_path / 'labels.txt').symlink_to(target)
+    with pytest.raises(ManifestError) as raised:
+        parse_manifest({'labels': 'labels.txt'}, folder=tmp_path, subject='m')
+    assert any('a file of the system' in each for each in raised.value.problems)
+
+
+def test_labels_may_be_linked_to_from_another_folder(tmp_path):
+    (tmp_path / 'model').mkdir()
+    (tmp_path / 'names.txt').write_text('cat\n')
+    (tmp_path / 'model' / 'labels.txt').symlink_to(tmp_path / 'names.txt')
+    with pytest.raises(ManifestError) as raised:
+        parse_manifest({'labels': 'labels.txt'}, folder=tmp_path / 'model', subject='m')
+    assert not any(each.startswith('labels') for each in raised.value.problems)
+
+
+def test_a_pipe_is_neither_manifest_nor_labels(tmp_path):
+    os.mkfifo(tmp_path / 'model.yaml')
+    with pytest.raises(ManifestError, match='cannot be read: it is a pipe'):
+        load_manifest(tmp_path)
+    os.mkfifo(tmp_path / 'labels.txt')
+    with pytest.raises(ManifestError, match='labels.txt cannot be read: it is a pipe'):
+        parse_manifest({'labels': 'labels.txt'}, folder=tmp_path, subject='m')
+
+
+@pytest.mark.parametrize('side', ['width', 'height'])
+def test_an_input_that_no_memory_holds_is_refused(side):
+    values = {'input': {'width': 4, 'height': 4, side: 10**12}}
+    with pytest.raises(ManifestError) as raised:
+        parse_manifest(values, folder=Path('nowhere'), subject='m')
+    assert any(each.startswith(f'input.{side}: got 10000') for each in raised.value.problems)

@@ -6,21 +6,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import replace
 import json
+import os
 
 import onnx
 import pytest
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import InputRecipe
+from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception.contract.loading import processor
+from edge_perception.models.artifact_directories import cache_directory
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import choose_artifact
-from edge_perception.models.external_data import artifact_sha256
+from edge_perception.models.digests import artifact_sha256
+from edge_perception.models.digests import file_sha256
 from edge_perception.models.finding import Model
-from edge_perception.models.proofs import file_sha256
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import proof_path
 from edge_perception.models.proofs import read_proof
@@ -77,7 +80,7 @@ def add(model):
         path.write_bytes(name.encode())
         proof = Proof(
             artifact_sha256=file_sha256(path),
-            model_sha256=file_sha256(model.source),
+            model_digest=model.digest(),
             engine=engine,
             precision=precision,
             reference='net.onnx on onnxruntime',
@@ -167,16 +170,37 @@ def save_onnx_in_two_files(path):
     return path.with_name(weights)
 
 
+def save_named(path):
+    """Save an artifact that names a file of another stem."""
+    path.write_text('{"weights": "of_a.data"}')
+    weights = path.with_name('of_a.data')
+    weights.write_bytes(bytes(16))
+    return weights
+
+
+def save_stem(path):
+    path.write_bytes(b'plan')
+    weights = path.with_name(f'{path.stem}.weights')
+    weights.write_bytes(bytes(16))
+    return weights
+
+
 @pytest.mark.parametrize(
-    ('name', 'save'), [('a.plan', save_ir), ('a.onnx', save_onnx_in_two_files)]
+    ('name', 'save'),
+    [
+        ('a.plan', save_ir),
+        ('a.plan', save_named),
+        ('a.plan', save_stem),
+        ('a.onnx', save_onnx_in_two_files),
+    ],
 )
 def test_weights_beside_an_artifact_are_a_part_of_it(model, name, save):
-    engine_type = Planner() if save is save_ir else Reader()
+    engine_type = Reader() if save is save_onnx_in_two_files else Planner()
     path = model.folder / 'artifacts' / name
     weights = save(path)
     proof = Proof(
         artifact_sha256=artifact_sha256(path),
-        model_sha256=file_sha256(model.source),
+        model_digest=model.digest(),
         engine=engine_type.name,
         precision='fp16',
         reference='net.onnx on onnxruntime',
@@ -189,6 +213,13 @@ def test_weights_beside_an_artifact_are_a_part_of_it(model, name, save):
     weights.write_bytes(changed)
     said = refusal(model, engine_type, path=str(path))
     assert said.startswith(f'artifact M/artifacts/{name}: was changed after it was proven; verify')
+
+
+def test_other_models_and_proofs_beside_an_artifact_are_no_part_of_it(model, add):
+    path = add('a.plan')
+    for name in ('a.tflite', 'a.onnx', 'b.bin', 'a.plan.other.proof.json', 'a.plan.gate.html'):
+        path.with_name(name).touch()
+    assert choose(model, Planner()).warning == ''
 
 
 def test_an_artifact_of_one_file_has_the_digest_of_that_file(model):
@@ -260,9 +291,48 @@ def test_an_artifact_of_an_older_model_is_never_loaded(model, add):
     add('net.plan')
     model.source.write_bytes(b'a better network')
     assert refusal(model, Planner(), allow_unverified=True) == (
-        'artifact M/artifacts/net.plan: was made from another version of net.onnx; '
-        'build it again: edge-perception build M --target planner --precision fp16 --images FOLDER'
+        'artifact M/artifacts/net.plan: was proven for another net.onnx, input, decoder or '
+        'labels; build it again: edge-perception build M --target planner --precision fp16 '
+        '--images FOLDER, or verify it: edge-perception verify M/artifacts/net.plan --reference M '
+        '--images FOLDER --engine planner --precision fp16'
     )
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'input': InputRecipe(width=4, height=4, scale=0.5)},
+        {'input': InputRecipe(width=4, height=4, color='bgr')},
+        {'input': InputRecipe(width=4, height=4, mean=(1.0, 1.0, 1.0))},
+        {'decoder': 'other'},
+        {'decoder_options': {'layout': 'nhwc'}},
+        {'labels': LabelMap(('cat',))},
+    ],
+)
+def test_a_proof_ends_with_what_decides_what_is_seen(model, add, changes):
+    add('net.plan')
+    other = replace(model, manifest=replace(model.manifest, **changes))
+    assert 'was proven for another net.onnx' in refusal(other, Planner(), allow_unverified=True)
+    assert cache_directory(other) != cache_directory(model)
+
+
+def test_a_proof_outlives_what_is_only_said_of_a_model(model, add):
+    path = add('net.plan')
+    told = replace(
+        model.manifest, license='MIT', description='a net', name='n', gate={'fp16': {'iou': 0.5}}
+    )
+    (model.folder / 'golden').mkdir()
+    (model.folder / 'golden' / 'a.png').touch()
+    other = replace(model, manifest=told)
+    assert choose(other, Planner()).path == path
+    assert cache_directory(other) == cache_directory(model)
+
+
+def test_a_proof_ends_with_the_weights_of_the_model(model, add):
+    weights = save_onnx_in_two_files(model.source)
+    add('net.plan')
+    weights.write_bytes(bytes(len(weights.read_bytes())))
+    assert 'was proven for another net.onnx' in refusal(model, Planner())
 
 
 def test_what_is_of_another_precision_than_the_one_wanted_is_not_complained_about(model, add):
@@ -287,11 +357,54 @@ def test_an_artifact_that_was_rejected_is_never_loaded(model, add):
 def test_a_damaged_proof_is_said(model, add):
     path = add('net.plan')
     proof_path(path, 'planner').write_text('{"proof_version": 1, "color": "red"}')
-    assert 'its proof net.plan.planner.proof.json cannot be read: unknown keys color' in refusal(
+    assert 'its proof net.plan.planner.proof.json cannot be read: proof_version: got 1' in refusal(
         model, Planner()
     )
     proof_path(path, 'planner').write_text('nothing')
     assert 'cannot be read' in refusal(model, Planner())
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('passed', 'no'),
+        ('passed', 1),
+        ('passed', None),
+        ('precision', ['fp16']),
+        ('artifact_sha256', 7),
+        ('model_digest', ''),
+        ('device', 0),
+        ('computed', False),
+        ('figures', []),
+        ('versions', {'engine': 1}),
+        ('options', 'threads'),
+        ('proof_version', True),
+        ('proof_version', '2'),
+        ('color', 'red'),
+    ],
+)
+def test_a_proof_with_a_value_of_another_type_is_refused(model, add, key, value):
+    path = add('net.plan')
+    sidecar = proof_path(path, 'planner')
+    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), key: value}))
+    with pytest.raises(ArtifactError, match=f'cannot be read: {key}'):
+        read_proof(path, 'planner')
+    assert 'cannot be read' in refusal(model, Planner(), allow_unverified=True)
+
+
+def test_a_proof_that_is_no_file_or_too_large_is_refused(model, add):
+    path = add('net.plan', proven=False)
+    sidecar = proof_path(path, 'planner')
+    os.mkfifo(sidecar)
+    assert 'cannot be read: it is a pipe' in refusal(model, Planner())
+    sidecar.unlink()
+    sidecar.symlink_to('/dev/zero')
+    assert 'cannot be read: it is a pipe, socket or device' in refusal(model, Planner())
+    sidecar.unlink()
+    sidecar.write_text('[' * 500_000)
+    assert 'cannot be read: ' in refusal(model, Planner())
+    sidecar.write_bytes(bytes(2 << 20))
+    assert 'at most 1048576 are read' in refusal(model, Planner())
 
 
 def test_a_file_may_be_named(model, add, tmp_path):
@@ -329,8 +442,17 @@ def test_a_file_beside_the_model_is_named_with_what_to_do(model, add):
     (model.folder / 'golden').mkdir()
     assert (
         'net.plan beside the model is not looked at: verify it: edge-perception verify M/net.plan '
-        '--reference M --engine planner, then move it and its proof to M/artifacts, or name it'
+        '--reference M --engine planner --precision fp32, then move it and its proof to '
+        'M/artifacts, or name it'
     ) in refusal(model, Planner())
+
+
+def test_the_command_that_verifies_names_the_precision_that_was_asked_for(model, add):
+    add('net.plan', proven=False)
+    said = refusal(model, Planner(), precision='int8')
+    assert '--engine planner --precision int8, or set allow_unverified' in said
+    add('net_fp16.plan', proven=False).with_name('net.plan').unlink()
+    assert '--engine planner --precision fp16, or set' in refusal(model, Planner())
 
 
 def test_commands_in_sentences_are_quoted_for_the_shell(model):

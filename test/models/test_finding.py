@@ -21,6 +21,7 @@ from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import TensorSpec
 from edge_perception.decoders import DECODERS
 from edge_perception.models import finding as models
+from edge_perception.models.digests import external_files
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_manifest
 from edge_perception.models.finding import find_model
@@ -282,3 +283,30 @@ def test_a_folder_with_one_ir_is_a_model(tmp_path):
     assert (model.source, model.place) == (folder / 'net.xml', folder)
     (folder / 'second.xml').write_bytes(WEIGHTS)
     assert 'model.yaml' in sentence(ManifestError, folder)
+
+
+def test_an_onnx_that_never_ends_is_no_model(tmp_path):
+    """Neither nested without end nor of a hundred million fields; read in a stated time."""
+    path = tmp_path / 'net.onnx'
+    path.write_bytes(b'\x0a\x00' * 3_000_000)
+    with pytest.raises(ArtifactError, match='is not an ONNX file, or is damaged'):
+        external_files(path)
+    inner = b''
+    for _ in range(3000):
+        inner = nested(inner)
+    path.write_bytes(field(7, inner))
+    with pytest.raises(ArtifactError, match='is not an ONNX file, or is damaged'):
+        external_files(path)
+
+
+def nested(inner: bytes) -> bytes:
+    """Return a graph whose only node has a graph as its attribute."""
+    return field(1, field(5, field(6, inner)))
+
+
+def field(number: int, content: bytes) -> bytes:
+    length, size = b'', len(content)
+    while size > 127:
+        length += bytes([size & 127 | 128])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content

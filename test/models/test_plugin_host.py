@@ -270,10 +270,13 @@ def test_a_contract_that_the_host_still_serves_is_taken(shelf, monkeypatch, ours
 def test_two_plugins_with_the_same_engine_are_named_both(shelf):
     shelf.add('alpha')
     shelf.add('beta')
-    first, second = shelf.load().plugins
-    assert first.usable
-    assert (second.name, second.distribution) == ('beta', 'robot_beta')
-    assert second.reason == "offers the engine 'good', which alpha of robot_alpha offers already"
+    shelf.add('other', GOOD.replace('good', 'other'))
+    host = shelf.load()
+    # Which was installed first must not decide which code runs.
+    assert list(host.engines) == ['other']
+    first, second, _ = host.plugins
+    assert first.reason == "offers the engine 'good', as beta of robot_beta does"
+    assert second.reason == "offers the engine 'good', as alpha of robot_alpha does"
     assert second.remedy == ('uninstall one of them or put it into EDGE_PERCEPTION_BLOCK_PLUGINS')
 
 
@@ -307,7 +310,16 @@ def test_a_plugin_that_is_seen_twice_on_the_path_is_loaded_once(shelf):
 
 @pytest.mark.parametrize(
     ('allowed', 'usable'),
-    [('alpha', ['alpha']), (' alpha , beta,', ['alpha', 'beta']), ('gamma', []), ('', [])],
+    [
+        ('robot_alpha', ['alpha']),
+        (' robot-alpha , Robot.Beta,', ['alpha', 'beta']),
+        ('robot_alpha:alpha, robot-beta:beta', ['alpha', 'beta']),
+        ('robot_alpha:beta', []),
+        ('gamma', []),
+        ('', []),
+        # Any distribution may take the name of an entry point.
+        ('alpha, beta', []),
+    ],
 )
 def test_the_allow_list_leaves_out_all_others(shelf, allowed, usable):
     # The rescue switch: nothing at all of what is left out is imported.
@@ -319,14 +331,38 @@ def test_the_allow_list_leaves_out_all_others(shelf, allowed, usable):
     assert len(refused) == 2 - len(usable)
     for entry in refused:
         assert entry.reason == 'is not in the allow list EDGE_PERCEPTION_LOAD_PLUGINS'
-        assert entry.remedy == f'add {entry.name} to it'
+        assert entry.remedy == f'add robot_{entry.name} to it'
+
+
+def test_a_name_of_ours_in_the_allow_list_lets_nobody_else_in(shelf, tmp_path):
+    shelf.add('good', distribution='edge-perception')
+    shelf.add('good', f'open({str(tmp_path / "imported")!r}, "w")', distribution='aaa')
+    host = shelf.load(EDGE_PERCEPTION_LOAD_PLUGINS='good')
+    assert [(each.distribution, each.usable) for each in host.plugins] == [
+        ('edge_perception', True),
+        ('aaa', False),
+    ]
+    assert not (tmp_path / 'imported').exists()
+
+
+@pytest.mark.parametrize('name', ['auto', 'all', 'my engine', '', 'a.b', '1st', 'a\nb', 'ä'])
+def test_an_engine_has_a_name_that_can_be_chosen(shelf, name):
+    shelf.add('broken', GOOD.replace("'good'", repr(name)))
+    assert 'expected a name of letters, digits, _ and -' in shelf.load_broken().reason
+
+
+def test_of_two_that_declare_the_same_none_is_left_unsaid(shelf):
+    shelf.add('good')
+    shelf.add('good', distribution='other')
+    assert [each.usable for each in shelf.load().plugins] == [False, False]
 
 
 def test_the_block_list_leaves_out_some_even_if_they_are_allowed(shelf, tmp_path):
     shelf.add('alpha', GOOD.replace('good', 'alpha'))
     shelf.add('beta', f'open({str(tmp_path / "imported")!r}, "w")')
     host = shelf.load(
-        EDGE_PERCEPTION_LOAD_PLUGINS='alpha, beta', EDGE_PERCEPTION_BLOCK_PLUGINS='beta'
+        EDGE_PERCEPTION_LOAD_PLUGINS='robot_alpha, robot_beta',
+        EDGE_PERCEPTION_BLOCK_PLUGINS='beta',
     )
     assert list(host.engines) == ['alpha']
     assert host.plugins[1].reason == 'is in the block list EDGE_PERCEPTION_BLOCK_PLUGINS'

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 import struct
+import zipfile
 
 from edge_perception_litert.engine import LiteRtEngineType
 from edge_perception_litert.metadata import read_metadata
@@ -237,3 +239,25 @@ def test_flipped_bits_in_metadata_never_raise(tmp_path, shared_data):
         assert set(found) in ({'tflite_metadata'}, {'metadata_problem'})
         read += 'tflite_metadata' in found
     assert 0 < read < 300
+
+
+def zipped(*files: tuple[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    'files',
+    [
+        [(f'{index}.txt', bytes(4 << 20)) for index in range(5)],
+        [(f'{index}.txt', b'a') for index in range(200)],
+        [('temp_meta.txt', b'{' + b'0:0,' * 100_000 + b'}')],
+    ],
+)
+def test_a_zip_that_grows_when_it_is_read_is_a_problem_of_the_metadata(files):
+    found = read_metadata({}, bytes(64) + zipped(*files))
+    assert list(found) == ['metadata_problem']
+    assert 'expected at most' in found['metadata_problem']

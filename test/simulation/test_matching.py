@@ -156,7 +156,7 @@ def test_thresholds_of_the_package_are_read(repository):
         ('- {figure: recal, minimum: 1}', "figure: got 'recal', expected one of recall"),
         ('- {figure: [recall], minimum: 1}', "figure: got ['recall'], expected one of recall"),
         ('- {figure: {recall: 1}, minimum: 1}', "figure: got {'recall': 1}, expected one of"),
-        ('- {figure: recall, minimum: 2026-13-45}', 'cannot be read: month must be'),
+        ('- {figure: recall, minimum: 2026-13-45}', 'cannot be read: is not YAML: month must be'),
         ('- {figure: recall}', 'got neither minimum nor maximum, so nothing could fail'),
         ('- {figure: recall, minimum: high}', "minimum: got 'high'"),
         ('- {figure: age_ms, maximum: 1, statistic: p42}', "statistic: got 'p42'"),
@@ -171,3 +171,10 @@ def test_a_mistake_in_thresholds_is_a_sentence(tmp_path, text, sentence):
     with pytest.raises(ConfigurationError) as caught:
         read_thresholds(path)
     assert sentence in str(caught.value)
+
+
+def test_thresholds_without_end_are_a_sentence(tmp_path):
+    path = tmp_path / 'deep.yaml'
+    path.write_text('[' * 100_000)
+    with pytest.raises(ConfigurationError, match='more than 50 levels'):
+        read_thresholds(path)

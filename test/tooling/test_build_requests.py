@@ -24,9 +24,9 @@ from edge_perception.models.artifact_directories import cache_directory
 from edge_perception.models.artifact_directories import cached_entries
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import choose_artifact
-from edge_perception.models.external_data import model_sha256
+from edge_perception.models.digests import file_sha256
+from edge_perception.models.digests import source_sha256
 from edge_perception.models.finding import Model
-from edge_perception.models.proofs import file_sha256
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import write_proof
 from edge_perception.testing.fakes import FakeEngineType
@@ -95,11 +95,11 @@ def test_other_weights_beside_the_model_have_another_place(model):
         location='net.data',
         size_threshold=0,
     )
-    before = place(BuildRequest(model, Maker(), 'fp32')), model_sha256(model.source)
+    before = place(BuildRequest(model, Maker(), 'fp32')), source_sha256(model.source)
     weights = model.folder / 'net.data'
     weights.write_bytes(bytes(len(weights.read_bytes())))
     assert place(BuildRequest(model, Maker(), 'fp32')) != before[0]
-    assert model_sha256(model.source) != before[1]
+    assert source_sha256(model.source) != before[1]
 
 
 def test_another_precision_has_another_place(model):
@@ -187,7 +187,7 @@ def built(model):
             artifact,
             Proof(
                 artifact_sha256=file_sha256(artifact),
-                model_sha256=model_sha256(model.source),
+                model_digest=model.digest(),
                 engine=OneEngine.name,
                 precision='fp16',
                 reference='net.onnx',

@@ -189,3 +189,10 @@ def test_where_the_cache_is(tmp_path):
     environ = {'XDG_CACHE_HOME': 'relative', 'HOME': '/h'}
     assert cache_folder(environ) == Path('/h/.cache/edge_perception')
     assert data_folder({'HOME': '/h'}) == Path('/h/.local/share/edge_perception')
+
+
+@pytest.mark.parametrize('name', ['x' * 300, 'x' * 10_000_000, '..', 'a\0b', '/etc', ''])
+def test_a_file_that_names_no_entry_is_passed_over(tmp_path, name):
+    (tmp_path / 'int8-fake.current').write_text(name)
+    os.mkfifo(tmp_path / 'fp16-fake.current')
+    assert current_entries(tmp_path) == []

@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
-from edge_perception.contract import Availability
-from edge_perception.models.plugin_host import PluginHost
 from edge_perception.runtime.findings import Check
 from edge_perception.runtime.findings import Level
-from edge_perception.testing import FakeEngineType
 from edge_perception.tooling import machine_checks as doctor
 
 
@@ -100,15 +98,9 @@ def test_a_plain_machine_has_nothing_of_all_that(tmp_path):
         assert list(look(tmp_path)) == []
 
 
-class Absent(FakeEngineType):
-    def probe(self):
-        return Availability(available=False, reason='no device', remedy='plug it in')
-
-
 def test_without_any_engine_the_report_is_red():
-    host = PluginHost(candidates=[], environ={})
-    host.engines['fake'] = Absent()
-    one, all_ = doctor.engines(host)
+    engine = {'name': 'fake', 'available': False, 'reason': 'no device', 'remedy': 'plug it in'}
+    one, all_ = doctor.engines([{'name': 'fakes', 'engines': [engine]}])
     assert (one.level, one.found, one.remedy) == (Level.YELLOW, 'no device', 'plug it in')
     assert (all_.level, all_.found) == (Level.RED, 'none works on this machine')
 
@@ -125,9 +117,7 @@ def test_a_check_that_fails_is_a_line_and_the_others_go_on():
 
 
 def test_a_check_of_the_machine_that_fails_has_its_name(tmp_path):
-    host = PluginHost(candidates=[], environ={})
-    del host.engines
-    report = doctor.examine(doctor.machine_checks(host, tmp_path))
+    report = doctor.examine(doctor.machine_checks([{'usable': True}], tmp_path))
     (check,) = [each for each in report if each.found.startswith('could not be looked at')]
     assert check.subject == 'engines'
 
@@ -152,3 +142,11 @@ def test_a_folder_of_models_that_does_not_exist_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv('EDGE_PERCEPTION_MODEL_PATH', str(tmp_path / 'nowhere'))
     (check,) = doctor.model_path()
     assert (check.level, check.remedy) == (Level.YELLOW, 'correct EDGE_PERCEPTION_MODEL_PATH')
+
+
+def test_a_user_without_a_home_is_told_which_setting_is_missing(monkeypatch):
+    for name in ('HOME', 'XDG_CACHE_HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('pwd.getpwuid', Mock(side_effect=KeyError))
+    (check,) = doctor.examine([doctor.disk])
+    assert (check.subject, check.level, check.remedy) == ('HOME', Level.RED, 'set HOME')

@@ -22,7 +22,7 @@ def average_precision(tmp_path):
     """Evaluate a model that sees a cat, on a picture of the first category."""
     pytest.importorskip('pycocotools', reason='pycocotools is not installed')
     from edge_perception.tooling.gate.average_precision import evaluate
-    from edge_perception.tooling.gate.average_precision import read_dataset
+    from edge_perception.tooling.gate.coco_annotations import read_dataset
 
     def call(labels: tuple[str, ...], categories: dict[str, int]) -> float:
         first = next(iter(categories.values()))

@@ -12,7 +12,6 @@ import json
 import os
 from pathlib import Path
 import subprocess
-import sys
 from tempfile import TemporaryDirectory
 import time
 from typing import Any
@@ -34,6 +33,8 @@ from edge_perception.simulation.playback import find_peak
 from edge_perception.simulation.playback import performance
 from edge_perception.simulation.playback import PREFIX
 from edge_perception.simulation.playback import Shown
+from edge_perception.tooling.child_process import child_environment
+from edge_perception.tooling.child_process import module_command
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.progress import result_console
 from edge_perception.tooling.progress import Step
@@ -162,8 +163,8 @@ class _Runs:
         """Run the camera, and return whether it came to its end in time."""
         try:
             camera = subprocess.run(
-                [sys.executable, '-m', CAMERA, *flags],
-                env=for_camera({**os.environ, **self.environment}),
+                [*module_command(CAMERA), *flags],
+                env=child_environment(for_camera({**os.environ, **self.environment})),
                 capture_output=True,
                 text=True,
                 timeout=self._patience_s,

@@ -16,6 +16,8 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.assignments import parse_assignments
 from edge_perception.tooling.frame_sources import be_quiet
 from edge_perception.tooling.gate import average_precision
+from edge_perception.tooling.gate.coco_annotations import Dataset
+from edge_perception.tooling.gate.coco_annotations import read_dataset
 from edge_perception.tooling.offline import offline_model
 from edge_perception.tooling.progress import counted
 from edge_perception.tooling.progress import result_console
@@ -50,7 +52,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """Measure the average precision of MODEL on every engine and in every precision."""
     be_quiet()
     host = PluginHost()
-    dataset = average_precision.read_dataset(given['dataset'], given['images'])
+    dataset = read_dataset(given['dataset'], given['images'])
     model = offline_model(host, given['model'], given['manifest'])
     engine, files = given['engine'], given['artifacts']
     options = parse_assignments(given['assignments'], host.engines, chosen=engine)
@@ -68,9 +70,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     ctx.exit(0 if any(row.figures for row in rows) else FAILED)
 
 
-def _fill(
-    host: PluginHost, row: VariantFigures, dataset: average_precision.Dataset, step: Step
-) -> None:
+def _fill(host: PluginHost, row: VariantFigures, dataset: Dataset, step: Step) -> None:
     name = f'{row.variant.engine} {row.variant.shown}'
     advance = counted(step, name, of=len(dataset.images), then='average precision')
     try:

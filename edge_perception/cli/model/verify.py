@@ -20,8 +20,8 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.assignments import parse_assignments
 from edge_perception.tooling.building import sidecars
 from edge_perception.tooling.frame_sources import be_quiet
-from edge_perception.tooling.gate.average_precision import Dataset
-from edge_perception.tooling.gate.average_precision import read_dataset
+from edge_perception.tooling.gate.coco_annotations import Dataset
+from edge_perception.tooling.gate.coco_annotations import read_dataset
 from edge_perception.tooling.gate.gate_limits import standard_limits
 from edge_perception.tooling.notes import tell
 from edge_perception.tooling.offline import engine_for

@@ -25,10 +25,14 @@ def report(error: Exception) -> int | None:
     if package in PACKAGES:
         say('missing_package', f'the package {package} is missing, {PACKAGES[package]}')
         return WRONG
+    from edge_perception.contract import ConfigurationError
     from edge_perception.contract import DecodeError
     from edge_perception.contract import EdgePerceptionError
     from edge_perception.contract import InferenceError
 
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        say(ConfigurationError.code, f'{error.filename}: {error.strerror}')
+        return WRONG
     if not isinstance(error, EdgePerceptionError):
         return None
     for code, sentence in error.sentences():

@@ -28,8 +28,8 @@ from edge_perception.models.artifacts import ARTIFACTS_FOLDER
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.artifacts import GOLDEN_FOLDER
 from edge_perception.models.artifacts import PRECISIONS
+from edge_perception.models.digests import artifact_sha256
 from edge_perception.models.drafting import draft_file
-from edge_perception.models.external_data import artifact_sha256
 from edge_perception.models.finding import draft_command
 from edge_perception.models.finding import find_model
 from edge_perception.models.finding import Model

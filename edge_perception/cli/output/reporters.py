@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import json
 from statistics import median
-import sys
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from edge_perception.cli.arguments import print_json
+from edge_perception.cli.arguments import results
 from edge_perception.cli.output.tables import perception_tables
 from edge_perception.cli.output.tables import Summary
 from edge_perception.contract import ModelManifest
@@ -19,7 +19,6 @@ from edge_perception.models.records import record
 from edge_perception.runtime.pipeline import Result
 from edge_perception.tooling.frame_run import Reporter
 from edge_perception.tooling.frame_sources import Source
-from edge_perception.tooling.notes import tell
 from edge_perception.tooling.progress import result_console
 
 
@@ -28,12 +27,12 @@ class JsonLines(Reporter):
 
     def __init__(self, manifest: ModelManifest) -> None:
         self._manifest = manifest
-        self.bar_console = None if sys.stdout.isatty() else Console(stderr=True)
+        self.bar_console = None if results().isatty() else Console(stderr=True)
 
     def add(self, result: Result, *, source: Source, index: int) -> None:
         """Print one frame."""
         values = record(result, source=source.name, index=index, manifest=self._manifest)
-        tell(json.dumps(values, ensure_ascii=False))
+        print_json(values, indent=None)
 
 
 class Tables(Reporter):

@@ -13,11 +13,12 @@ from rich.text import Text
 from edge_perception.cli import arguments
 from edge_perception.cli.output.failures import FAILED
 from edge_perception.cli.output.tables import new_table
-from edge_perception.models.plugin_host import PluginHost
+from edge_perception.cli.perception.ros_trial import ros_checks
 from edge_perception.runtime.findings import Check
 from edge_perception.runtime.findings import Level
 from edge_perception.tooling.machine_checks import examine
 from edge_perception.tooling.machine_checks import machine_checks
+from edge_perception.tooling.plugin_survey import survey
 from edge_perception.tooling.progress import result_console
 
 EXAMPLES = """\b
@@ -38,22 +39,12 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
     Each line is green, yellow or red; yellow and red ones say how to fix them. Nothing is changed.
     """
-    report = [*examine(machine_checks(PluginHost())), *_ros_checks()]
+    report = [*examine(machine_checks(survey())), *ros_checks()]
     if as_json:
         arguments.print_json([{**asdict(check), 'level': check.level.value} for check in report])
     else:
         _print(result_console(), report)
     ctx.exit(FAILED if any(check.level is Level.RED for check in report) else 0)
-
-
-def _ros_checks() -> list[Check]:
-    try:
-        from edge_perception.ros.system import ros_checks as doctor
-    except ImportError as error:
-        found = f'{error.name or error} cannot be imported: the node does not run here'
-        remedy = 'source a ROS 2 distribution; commands without the node work as they are'
-        return [Check('ROS', Level.YELLOW, found, remedy)]
-    return examine([doctor.settings, doctor.graph])
 
 
 def _print(console: Console, report: list[Check]) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 import json
 from typing import Any
 
@@ -14,11 +13,7 @@ from rich.text import Text
 
 from edge_perception.cli import arguments
 from edge_perception.cli.output.tables import new_table
-from edge_perception.contract import EngineType
-from edge_perception.contract import option_specs
-from edge_perception.models.plugin_host import PluginEntry
-from edge_perception.models.plugin_host import PluginHost
-from edge_perception.models.plugin_host import probe
+from edge_perception.tooling.plugin_survey import survey
 from edge_perception.tooling.progress import result_console
 
 EXAMPLES = """\b
@@ -34,42 +29,14 @@ def command(as_json: bool) -> None:
     """
     List every plugin with what it offers, and every engine with what it lacks on this machine.
 
-    A plugin that cannot be used is listed with the reason and with what to do about it.
+    A plugin that cannot be used is listed with the reason and with what to do about it, also one
+    that crashes or hangs.
     """
-    host = PluginHost()
-    plugins = [as_values(host, entry) for entry in host.plugins]
+    plugins = survey()
     if as_json:
         arguments.print_json(plugins)
     else:
         _print(result_console(), plugins)
-
-
-def as_values(host: PluginHost, entry: PluginEntry) -> dict[str, Any]:
-    """Return a plugin and its engines as JSON has them."""
-    engines = [offer.removeprefix('engine ') for offer in entry.offers if 'engine ' in offer]
-    return {
-        **asdict(entry),
-        'usable': entry.usable,
-        'engines': [_engine(host.engines[name]) for name in engines],
-    }
-
-
-def _engine(engine_type: EngineType) -> dict[str, Any]:
-    return {
-        'name': engine_type.name,
-        **asdict(probe(engine_type)),
-        'artifact_suffixes': list(engine_type.artifact_suffixes),
-        **asdict(engine_type.capabilities),
-        'options': [
-            {
-                'name': spec.name,
-                'default': spec.default,
-                'expected': spec.expected(),
-                'description': spec.description,
-            }
-            for spec in option_specs(engine_type.options_type)
-        ],
-    }
 
 
 def _print(console: Console, plugins: list[dict[str, Any]]) -> None:
@@ -101,7 +68,7 @@ def _print(console: Console, plugins: list[dict[str, Any]]) -> None:
 
 def _yaml(value: object) -> str:
     """Return a default as the files of parameters have it."""
-    return json.dumps(value) if isinstance(value, (bool, tuple)) else str(value)
+    return json.dumps(value) if isinstance(value, (bool, list, tuple)) else str(value)
 
 
 def _lack(thing: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ A pipe would block the process, a device or a link to ``/dev/zero`` would fill i
 from __future__ import annotations
 
 import errno
+from mmap import mmap
 import os
 from pathlib import Path
 import stat
@@ -20,6 +21,9 @@ from edge_perception.contract.errors import ArtifactError
 MOST_ARTIFACT_BYTES = 2 << 30
 # Labels of 20 000 classes take 300 kB.
 MOST_TEXT_BYTES = 4 << 20
+# Files that are whole models or words for people, never a part of the artifact beside them.
+APART = ('.onnx', '.tflite', '.xml', '.plan', '.engine', '.blob', '.html', '.md')
+PROOF_SUFFIX = '.proof.json'
 EXPORT_AGAIN = 'copy the file again, or export the model again'
 LFS_POINTER = b'version https://git-lfs.github.com'
 
@@ -58,6 +62,25 @@ def read_regular(path: Path, *, most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f'it grows beyond {most_bytes} bytes', str(path))
     return content
+
+
+def second_files(artifact: Path, content: bytes | mmap) -> tuple[Path, ...]:
+    """
+    Return the files beside an artifact that an engine may load with it, by name.
+
+    They have its stem, as the weights of OpenVINO and ncnn have, or the artifact names them.
+
+    :param content: of the artifact.
+    :raises OSError: the folder cannot be read.
+    """
+    found = []
+    for path in sorted(artifact.parent.iterdir()):
+        if path.name == artifact.name or path.name.endswith(PROOF_SUFFIX) or not path.is_file():
+            continue
+        of_its_stem = path.name.startswith(f'{artifact.stem}.') and path.suffix not in APART
+        if of_its_stem or ('.' in path.name and content.find(os.fsencode(path.name)) >= 0):
+            found.append(path)
+    return tuple(found)
 
 
 def read_artifact(artifact: Path, *, again: str = EXPORT_AGAIN) -> bytes:

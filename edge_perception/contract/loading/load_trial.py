@@ -29,6 +29,7 @@ from typing import Any
 from edge_perception.contract.errors import ArtifactError
 from edge_perception.contract.errors import EngineUnavailableError
 from edge_perception.contract.loading.artifact_files import EXPORT_AGAIN
+from edge_perception.contract.loading.artifact_files import second_files
 from edge_perception.contract.user_files import cache_folder
 
 CHILD = Path(__file__).with_name('trial_child.py')
@@ -161,25 +162,19 @@ def load_error(outcome: LoadOutcome, trial: LoadTrial, artifact: Path) -> Artifa
 
 def _key(trial: LoadTrial, artifact: Path, content: bytes) -> str:
     """Return what a trial depends on; weights in other files count by their size and time."""
-    beside = [
-        (each.name, (status := each.stat()).st_size, status.st_mtime_ns)
-        for each in _siblings(artifact)
-        if each.name.encode() in content or (each.suffix == '.bin' and each.stem == artifact.stem)
-    ]
+    beside: list[tuple[str, int, int]] = []
+    with suppress(OSError):
+        beside = [
+            (each.name, (status := each.stat()).st_size, status.st_mtime_ns)
+            for each in second_files(artifact, content)
+        ]
     values = [
         hashlib.sha256(content).hexdigest(),
-        *(sorted(beside), trial.runtime, trial.script.parent.name, dict(trial.request)),
+        *(beside, trial.runtime, trial.script.parent.name, dict(trial.request)),
         # A home may be shared by computers that differ.
         *(platform.machine(), platform.node(), platform.python_version()),
     ]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _siblings(artifact: Path) -> list[Path]:
-    try:
-        return [each for each in artifact.parent.iterdir() if each != artifact and each.is_file()]
-    except OSError:
-        return []
 
 
 def _run(trial: LoadTrial, artifact: Path, content: bytes) -> LoadOutcome:
@@ -210,9 +205,9 @@ def _run(trial: LoadTrial, artifact: Path, content: bytes) -> LoadOutcome:
         if outcome.stage == 'library':
             raise _cannot_try(trial, ' '.join(outcome.error.split()))
         return outcome
-    name = _ending(done.returncode)
+    name = ending(done.returncode)
     if name not in (*CRASHES, CPU_TIME):
-        raise _cannot_try(trial, f'it ended with {name}: {_last_line(done.stderr)}')
+        raise _cannot_try(trial, f'it ended with {name}: {last_line(done.stderr)}')
     return LoadOutcome('model', name)
 
 
@@ -224,13 +219,15 @@ def _cannot_try(trial: LoadTrial, reason: str) -> EngineUnavailableError:
     )
 
 
-def _ending(status: int) -> str:
+def ending(status: int) -> str:
+    """Return how a process ended: the name of its signal, or its status."""
     try:
         return signal.Signals(-status).name
     except ValueError:
         return f'status {status}'
 
 
-def _last_line(output: bytes) -> str:
+def last_line(output: bytes) -> str:
+    """Return the last line of what a process printed, for messages."""
     lines = output.decode(errors='replace').split('\n')
     return next((line.strip() for line in reversed(lines) if line.strip()), 'it said nothing')

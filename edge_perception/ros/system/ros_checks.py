@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 import os
@@ -76,8 +78,21 @@ def settings(environ: Mapping[str, str] = os.environ) -> list[Check]:
     return report
 
 
+def start() -> None:
+    """Start a node and end it; raises, or ends the process, where a setting does not allow it."""
+    with _a_node():
+        pass
+
+
 def graph() -> list[Check]:
     """Look for cameras and for nodes of ours, for some seconds, and change nothing."""
+    with _a_node() as node:
+        reports = _discover(node)
+        return [*_cameras(node), *_nodes(node), *_told(node, reports)]
+
+
+@contextmanager
+def _a_node() -> Iterator[Node]:
     context = rclpy.Context()
     context.init()
     try:
@@ -88,8 +103,7 @@ def graph() -> list[Check]:
             enable_rosout=False,
         )
         try:
-            reports = _discover(node)
-            return [*_cameras(node), *_nodes(node), *_told(node, reports)]
+            yield node
         finally:
             node.destroy_node()
     finally:

@@ -11,28 +11,34 @@ and in the end what came out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 import json
 import os
 from pathlib import Path
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 from edge_perception.contract import dump_manifest
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import parse_manifest
+from edge_perception.contract.loading.load_trial import ending
+from edge_perception.contract.loading.load_trial import last_line
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.benchmark.engine_benchmark import EngineTimes
 from edge_perception.tooling.benchmark.engine_benchmark import figures
 from edge_perception.tooling.benchmark.engine_benchmark import measure
+from edge_perception.tooling.child_process import child_environment
+from edge_perception.tooling.child_process import module_command
 from edge_perception.tooling.variants import load
 from edge_perception.tooling.variants import told
 from edge_perception.tooling.variants import Variant
 from edge_perception.tooling.variants import VariantFigures
 
-CHILD = (sys.executable, '-m', 'edge_perception.tooling.benchmark.benchmark_child')
+CHILD = module_command('edge_perception.tooling.benchmark.benchmark_child')
 
 
 def run(row: VariantFigures, frames: int, advance: Callable[[float], object]) -> None:
@@ -55,21 +61,28 @@ def run(row: VariantFigures, frames: int, advance: Callable[[float], object]) ->
     }
     answer: dict[str, Any] = {}
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        CHILD, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
-    ) as child:
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            CHILD, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=child_environment()
+        ) as child,
+    ):
         assert child.stdin is not None and child.stdout is not None
         try:
-            child.stdin.write(json.dumps(order))
-            child.stdin.close()
+            with suppress(BrokenPipeError):  # it died before; how is said below
+                child.stdin.write(json.dumps(order))
+                child.stdin.close()
             for line in child.stdout:
                 answer = json.loads(line)
                 advance(answer.get('done', frames) / frames)
         except BaseException:
             child.kill()
             raise
-    if child.returncode or 'done' in answer or not answer:
-        row.trouble = f'its process ended with {child.returncode}'
+        status = child.wait()
+        errors.seek(0)
+        said = last_line(errors.read())
+    if status or 'done' in answer or not answer:
+        row.trouble = f'its process ended with {ending(status)}: {said}'
         return
     row.trouble = answer.pop('trouble', '')
     if not row.trouble:

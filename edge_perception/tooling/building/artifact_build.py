@@ -121,7 +121,7 @@ class BuildRequest:
 
     def ingredients(self) -> Mapping[str, Any]:
         """
-        Return everything that artifact and gate depend on beside the model, weights and input.
+        Return everything that artifact and gate depend on beside what ``ModelDigest`` holds.
 
         :raises EdgePerceptionError: the builder cannot say.
         """
@@ -139,7 +139,7 @@ class BuildRequest:
             'calibration': self.calibration.digest if calibrated and self.calibration else '',
             'options': asdict(self.options),
             'full_int8': self.full_int8,
-            **{name: manifest.get(name) for name in ('decoder', 'labels', 'selection')},
+            'selection': manifest.get('selection'),
             'limits': limits_for(self.model.manifest, self.precision),
         }
 

@@ -26,11 +26,14 @@ import tempfile
 from typing import Any
 
 from edge_perception.contract import BuildError
+from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.user_files import write_whole
 from edge_perception.models.artifact_directories import current_entries
+from edge_perception.models.artifact_directories import current_name
 from edge_perception.models.artifact_directories import CURRENT_SUFFIX
 from edge_perception.models.artifact_directories import ENTRY_FILE
-from edge_perception.models.external_data import artifact_sha256
+from edge_perception.models.artifact_directories import MOST_ENTRY_BYTES
+from edge_perception.models.digests import artifact_sha256
 
 BUILDING = '.building'
 LOCK = '.lock'
@@ -178,7 +181,7 @@ def make_current(directory: Path, name: str) -> None:
     :raises BuildError: the disk is full, or the folder cannot be written.
     """
     pointer = _pointer(directory, name)
-    if _named_by(pointer) == name:
+    if current_name(pointer) == name:
         return
     # In the entry, where prune finds what a killed process leaves; no other one works on it.
     with os_errors_as_build_errors(directory):
@@ -190,16 +193,9 @@ def _pointer(directory: Path, name: str) -> Path:
     return directory / f'{name.rpartition("-")[0]}{CURRENT_SUFFIX}'
 
 
-def _named_by(pointer: Path) -> str:
-    try:
-        return pointer.read_text(encoding='utf-8').strip()
-    except (OSError, ValueError):  # none yet, or damaged
-        return ''
-
-
 def _has_current(directory: Path, name: str) -> bool:
     """Tell whether an entry that has passed is the current one."""
-    current = _named_by(_pointer(directory, name))
+    current = current_name(_pointer(directory, name))
     entry = read_entry(directory / current) if current else None
     return entry is not None and bool(entry.values.get('passed'))
 
@@ -207,7 +203,7 @@ def _has_current(directory: Path, name: str) -> bool:
 def read_entry(folder: Path) -> Entry | None:
     """Return an entry that is whole; None for every other."""
     try:
-        values = json.loads((folder / ENTRY_FILE).read_text(encoding='utf-8'))
+        values = json.loads(read_regular(folder / ENTRY_FILE, most_bytes=MOST_ENTRY_BYTES))
         artifact = folder / values['artifact']
         if artifact_sha256(artifact) != values['sha256']:
             return None

@@ -18,7 +18,7 @@ from edge_perception.contract import ImageError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
-from edge_perception.models.proofs import file_sha256
+from edge_perception.models.digests import file_sha256
 from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.tooling import frame_sources
 

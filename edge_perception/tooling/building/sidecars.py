@@ -10,6 +10,7 @@ from datetime import timezone
 from pathlib import Path
 from types import MappingProxyType
 
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import EngineType
 from edge_perception.contract import Options
@@ -18,13 +19,14 @@ from edge_perception.contract.loading.processor import computes_float16
 from edge_perception.contract.loading.processor import machine_in_words
 from edge_perception.contract.user_files import write_whole
 from edge_perception.contract.user_files import writing
-from edge_perception.models.external_data import artifact_sha256
-from edge_perception.models.external_data import model_sha256
+from edge_perception.models.artifacts import given_options
+from edge_perception.models.digests import artifact_sha256
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import proof_path
+from edge_perception.models.proofs import read_proof
 from edge_perception.models.proofs import write_proof
 from edge_perception.tooling.building.precision import precision_of
 from edge_perception.tooling.gate.comparison import GateVerdict
@@ -32,6 +34,10 @@ from edge_perception.tooling.gate.gate_report import gate_page
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.variants import REFERENCE_ENGINE
 from edge_perception.tooling.variants import Variant
+
+# Of a proof: what was compared, and how.
+_SUBJECTS = ('artifact_sha256', 'model_digest')
+_CONDITIONS = ('options', 'computed', 'device', 'precision')
 
 
 def precision_to_prove(engine_type: EngineType, variant: Variant) -> str:
@@ -55,20 +61,35 @@ def prove(
     """
     Write the proof of what passed, or remove that of what did not; return its path if written.
 
+    A proof that was made with other options of the engine, or by the limits of another precision,
+    and that still holds, stays: what was rejected now says nothing of it.
+
     :param reference: what it was compared with, in words.
     :raises ConfigurationError: it cannot be written or removed.
     """
     engine_type = host.engines[candidate.engine]
     path = proof_path(candidate.path, candidate.engine)
     with writing(path):
+        options = _parsed(engine_type, candidate)
+        proof = proof_of(candidate, engine_type, verdict, reference=reference, options=options)
         if verdict.passed:
-            options = _parsed(engine_type, candidate)
-            proof = proof_of(candidate, engine_type, verdict, reference=reference, options=options)
             return write_proof(candidate.path, proof)
-        if path.exists():
+        if path.exists() and not _says_nothing_of(candidate, proof):
             path.unlink()
             note(f'{path} is removed, the artifact does not pass any more')
     return None
+
+
+def _says_nothing_of(candidate: Variant, rejected: Proof) -> bool:
+    """Tell whether the proof beside an artifact holds, and is for something else."""
+    try:
+        proof = read_proof(candidate.path, candidate.engine)
+    except ArtifactError:
+        return False
+    if proof is None:
+        return False
+    holds = all(getattr(proof, each) == getattr(rejected, each) for each in _SUBJECTS)
+    return holds and any(getattr(proof, each) != getattr(rejected, each) for each in _CONDITIONS)
 
 
 def _parsed(engine_type: EngineType, variant: Variant) -> Options:
@@ -104,7 +125,7 @@ def proof_of(
     """
     return Proof(
         artifact_sha256=artifact_sha256(candidate.path),
-        model_sha256=model_sha256(candidate.model.source),
+        model_digest=candidate.model.digest(),
         engine=engine_type.name,
         precision=verdict.precision,
         reference=reference or reference_in_words(candidate.model),
@@ -116,6 +137,7 @@ def proof_of(
         computed=engine_type.precision(options),
         machine=machine_in_words(),
         native_float16=computes_float16(),
+        options=given_options(options),
     )
 
 

@@ -16,7 +16,7 @@ import warnings
 from edge_perception.contract import BuildError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.errors import in_words
-from edge_perception.models.external_data import external_files
+from edge_perception.models.digests import external_files
 
 # What TensorRT 8.6 to 11 and OpenVINO 2022.3 read alike.
 OPSET = 17

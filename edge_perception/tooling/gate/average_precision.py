@@ -8,10 +8,8 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from dataclasses import replace
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -26,89 +24,18 @@ from edge_perception.contract.errors import in_words
 from edge_perception.models.assembly import Assembled
 from edge_perception.tooling.building.simplify import library
 from edge_perception.tooling.frame_sources import read_image
+from edge_perception.tooling.gate.coco_annotations import Dataset
+from edge_perception.tooling.notes import note
 
 # As COCO's own evaluation wants it: nearly everything that the model says.
 LEAST_SCORE = 0.001
 # Networks of several labels for a box are evaluated with a gentler suppression than a robot uses.
 IOU_THRESHOLD = 0.65
 MOST_DETECTIONS = 300  # in an image; of these the evaluation takes the best 100 of each class
+MOST_NAMED = 5  # classes in one sentence
 FIGURES = ('AP', 'AP50', 'AP75')
-COCO_KEYPOINTS = 17  # of a body; pycocotools knows how exactly people mark each
 
 See = Callable[[Frame], Perception]
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """
-    Labeled images.
-
-    :param coco: the parsed annotations.
-    :param images: path by the id of the image.
-    :param kind: bbox or keypoints.
-    :param categories: id by name.
-    :param sigmas: of keypoints: how far each may be off, over the root of the object's area.
-    """
-
-    coco: Any
-    images: Mapping[int, Path]
-    kind: str
-    categories: Mapping[str, int]
-    sigmas: Any = None
-
-
-def read_dataset(annotations: Path, images: Path) -> Dataset:
-    """
-    Read annotations in COCO's format.
-
-    :raises ConfigurationError: they are not, or an image is missing.
-    """
-    coco_module = library('pycocotools.coco')
-    try:
-        values = json.loads(annotations.read_text(encoding='utf-8'))
-        rows = {each['id']: images / each['file_name'] for each in values['images']}
-        categories = {each['name']: each['id'] for each in values['categories']}
-        keypoints = any('keypoints' in each for each in values['annotations'])
-        coco = coco_module.COCO()
-        coco.dataset = values
-        with redirect_stdout(io.StringIO()):
-            coco.createIndex()
-    except OSError as error:
-        problem = f'cannot be read: {error.strerror}; give COCO annotations'
-        raise ConfigurationError(str(annotations), [problem]) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        lacks = f'lacks {error}' if isinstance(error, KeyError) else ' '.join(str(error).split())
-        problem = f'is not a file of COCO annotations ({lacks}), expected images, categories'
-        raise ConfigurationError(str(annotations), [f'{problem} and annotations']) from error
-    missing = [path.name for path in rows.values() if not path.is_file()]
-    if not rows:
-        raise ConfigurationError(str(annotations), ['lists no image, expected some'])
-    if missing:
-        problem = f'lacks {len(missing)} of {len(rows)} images, e.g. {missing[0]}'
-        raise ConfigurationError(str(images), [problem])
-    if not keypoints:
-        return Dataset(coco, rows, 'bbox', categories)
-    return Dataset(coco, rows, 'keypoints', categories, _sigmas(values))
-
-
-def _sigmas(values: Any) -> Any:
-    """
-    Return how far each keypoint may be off: what a category says, else what COCO says of bodies.
-
-    :raises ConfigurationError: the keypoints are others than COCO's and nothing is said of them.
-    """
-    counts = {len(each.get('keypoints', ())) // 3 for each in values['annotations']}
-    said = [each['sigmas'] for each in values['categories'] if 'sigmas' in each]
-    if said and counts == {len(said[0])}:
-        return np.asarray(said[0], float)
-    if not said and counts == {COCO_KEYPOINTS}:
-        return library('pycocotools.cocoeval').Params(iouType='keypoints').kpt_oks_sigmas
-    problem = (
-        f'has objects of {", ".join(map(str, sorted(counts)))} keypoints, and OKS needs a spread '
-        f'for each; COCO has those of its {COCO_KEYPOINTS}, for others add "sigmas": [...] to the '
-        'category'
-    )
-    raise ConfigurationError('--dataset', [problem])
 
 
 def evaluate(
@@ -118,7 +45,8 @@ def evaluate(
     Return AP, AP50 and AP75 of a model; OKS decides over keypoints, IoU over boxes.
 
     :param advance: called after each image.
-    :raises ConfigurationError: the model and the dataset have nothing in common.
+    :raises ConfigurationError: the model and the dataset have nothing in common, or an image has
+        another size than its annotations.
     :raises ImageError: an image cannot be read.
     :raises EdgePerceptionError: the model failed.
     """
@@ -131,14 +59,42 @@ def evaluate(
     if dataset.kind == 'keypoints' and 'keypoints' not in assembled.pipeline.tasks:
         raise ConfigurationError('--dataset', ['has keypoints, and the model gives none'])
     categories = _categories(assembled.model.manifest.labels, dataset)
+    _tell_what_is_judged(dataset, set(categories.values()))
     results: list[dict[str, Any]] = []
     for image_id, path in dataset.images.items():
         frame = Frame(image=read_image(path))
+        _refuse_another_size(frame, path, dataset.sizes.get(image_id))
         perception = assembled.pipeline.process(frame, selection=selection).perception
         make = _keypoint_results if dataset.kind == 'keypoints' else _box_results
         results += make(perception, image_id, categories)
         advance()
     return _figures(dataset, results, list(categories.values()))
+
+
+def _refuse_another_size(frame: Frame, path: Path, stated: tuple[int, int] | None) -> None:
+    found = frame.width, frame.height
+    if stated is not None and stated != found:
+        sizes = '{}x{}, its annotations are for {}x{}'.format(*found, *stated)
+        problem = f'{path.name} has {sizes}; give the images that were labeled'
+        raise ConfigurationError('--dataset', [problem])
+
+
+def _tell_what_is_judged(dataset: Dataset, judged: set[int]) -> None:
+    """
+    Say which labeled classes the model does not know, so that no figure is of them.
+
+    :raises ConfigurationError: there is nothing to judge.
+    """
+    if not any(dataset.objects.get(each) for each in judged):
+        problem = 'has no object of the classes of the model, so there is nothing to judge'
+        raise ConfigurationError('--dataset', [problem])
+    labeled = [name for name, each in dataset.categories.items() if dataset.objects.get(each)]
+    left_out = [name for name in labeled if dataset.categories[name] not in judged]
+    if left_out:
+        first = ', '.join(map(repr, left_out[:MOST_NAMED]))
+        more = f' and {len(left_out) - MOST_NAMED} more' if len(left_out) > MOST_NAMED else ''
+        share = f'{len(labeled) - len(left_out)} of {len(labeled)} labeled classes'
+        note(f'the figures are of {share}; the model does not know {first}{more}')
 
 
 def _categories(labels: LabelMap, dataset: Dataset) -> dict[int, int]:
@@ -219,4 +175,7 @@ def _figures(
     except Exception as error:
         words = in_words(error)
         raise BuildError(f'pycocotools cannot evaluate the results: {words}') from error
-    return {name: round(float(value), 4) for name, value in zip(FIGURES, judged.stats)}
+    figures = {name: round(float(value), 4) for name, value in zip(FIGURES, judged.stats)}
+    if min(figures.values()) < 0:  # -1, where no object counts
+        raise ConfigurationError('--dataset', ['has no object that counts for the evaluation'])
+    return figures

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Find the files beside a model that hold its weights, and make a digest over all of them.
+Digest models and artifacts, with all the files that belong to them.
 
 The node needs the digest and has no library for ONNX, so of such a file this walks the fields that
 lead to weights, and nothing else. The numbers are those of onnx.proto3 (ONNX 1.23).
@@ -10,14 +10,23 @@ lead to weights, and nothing else. The numbers are those of onnx.proto3 (ONNX 1.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
 import hashlib
+from itertools import count
+import json
 import mmap
 import os
 from pathlib import Path
 from typing import Any
+from typing import NewType
 
 from edge_perception.contract import ArtifactError
-from edge_perception.models.proofs import file_sha256
+from edge_perception.contract import dump_manifest
+from edge_perception.contract import ModelManifest
+from edge_perception.contract.loading.artifact_files import open_regular
+from edge_perception.contract.loading.artifact_files import second_files
+from edge_perception.contract.loading.artifact_files import unreadable
 
 # From each message: the fields that lead on, and to which message.
 _PATHS = {
@@ -32,8 +41,16 @@ _PATHS = {
 _KEY, _VALUE = 1, 2  # of an entry
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 EXPORT_AGAIN = 'export the model again, best into one file'
+# Weights and videos; a limit at all is for what never ends.
+MOST_FILE_BYTES = 1 << 40
+# An ONNX of 1000 layers has 50 thousand; a second is enough for a million.
+MOST_FIELDS = 2_000_000
+# Those parts of a manifest by which an image becomes other results.
+DECISIVE = ('input', 'decoder', 'labels')
 
 Buffer = Any  # bytes, or a mapped file
+# Hex digest of everything that decides what a model sees.
+ModelDigest = NewType('ModelDigest', str)
 
 
 def external_files(source: Path) -> tuple[Path, ...]:
@@ -44,51 +61,97 @@ def external_files(source: Path) -> tuple[Path, ...]:
     """
     try:
         names = _names(source)
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, RecursionError) as error:
         reason = getattr(error, 'strerror', None) or 'is not an ONNX file, or is damaged'
         raise ArtifactError(source, reason=str(reason), remedy=EXPORT_AGAIN) from error
     return tuple(_inside(source, name) for name in names)
 
 
-def model_sha256(source: Path) -> str:
+def model_digest(source: Path, manifest: ModelManifest) -> ModelDigest:
     """
-    Return the hex digest of a model: of the file, and of the files with its weights.
+    Digest what decides what a model sees: its file, its weights, input, decoder and labels.
 
-    Of a file that is no ONNX it is the digest of the file; its engine says what is wrong.
+    Comments, license, golden images, artifacts and proofs do not count.
 
     :raises ArtifactError: a file is missing or cannot be read.
     """
-    digest = file_sha256(source)
+    values = dump_manifest(manifest)
+    parts = [source_sha256(source), {name: values.get(name) for name in DECISIVE}]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return ModelDigest(hashlib.sha256(text.encode()).hexdigest())
+
+
+def file_sha256(path: Path) -> str:
+    """
+    Return the hex digest of a regular file.
+
+    :raises ArtifactError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with open_regular(path, most_bytes=MOST_FILE_BYTES) as file:
+            for block in iter(lambda: file.read(1 << 20), b''):
+                digest.update(block)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return digest.hexdigest()
+
+
+def source_sha256(source: Path) -> str:
+    """
+    Return the hex digest of a model file, and of the files with its weights.
+
+    Where there are no such files it is as ``file_sha256`` has it. So it is of a file that is no
+    ONNX; its engine says what is wrong.
+
+    :raises ArtifactError: a file is missing or cannot be read.
+    """
     try:
         names = _names(source) if source.suffix == '.onnx' else []
-    except (ValueError, IndexError):
+    except (OSError, ValueError, IndexError, RecursionError):
         names = []
-    if not names:
-        return digest
-    files = [_inside(source, name) for name in names]
-    parts = [digest, *(f'{file.name} {file_sha256(file)}' for file in files)]
-    return hashlib.sha256('\n'.join(parts).encode()).hexdigest()
+    return _together(source, [_inside(source, name) for name in names])
 
 
 def artifact_sha256(artifact: Path) -> str:
     """
-    Return the hex digest of an artifact: of the file, and of the files with its weights.
+    Return the hex digest of an artifact, and of all files that are loaded with it.
 
-    Those are the ones that an ONNX names, and beside all others a ``.bin`` of the same name, where
-    OpenVINO and ncnn look. A file without such is as ``file_sha256`` has it.
+    Those are the ones that an ONNX names, and beside all others what ``second_files`` finds. A
+    file without such is as ``file_sha256`` has it.
 
     :raises ArtifactError: a file is missing or cannot be read.
     """
-    digest, weights = model_sha256(artifact), artifact.with_suffix('.bin')
-    if artifact.suffix == '.onnx' or weights == artifact or not weights.is_file():
+    if artifact.suffix == '.onnx':
+        return source_sha256(artifact)
+    try:
+        with _mapped(artifact) as content:
+            beside = second_files(artifact, content)
+    except (OSError, ValueError):  # mmap raises ValueError for an empty file
+        beside = ()
+    return _together(artifact, beside)
+
+
+def _together(first: Path, others: Sequence[Path]) -> str:
+    digest = file_sha256(first)
+    if not others:
         return digest
-    parts = [digest, f'{weights.suffix} {file_sha256(weights)}']
+    parts = [digest, *(f'{file.name} {file_sha256(file)}' for file in others)]
     return hashlib.sha256('\n'.join(parts).encode()).hexdigest()
 
 
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap]:
+    with (
+        open_regular(path, most_bytes=MOST_FILE_BYTES) as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view,
+    ):
+        yield view
+
+
 def _names(source: Path) -> list[str]:
-    with source.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return sorted(set(_locations(view, 'model', 0, len(view))))
+    with _mapped(source) as view:
+        return sorted(set(_locations(view, 'model', 0, len(view), count(1))))
 
 
 def _inside(source: Path, name: str) -> Path:
@@ -109,16 +172,20 @@ def _inside(source: Path, name: str) -> Path:
     return path
 
 
-def _locations(data: Buffer, message: str, start: int, end: int) -> Iterator[str]:
+def _locations(
+    data: Buffer, message: str, start: int, end: int, counter: Iterator[int]
+) -> Iterator[str]:
     if message == 'entry':
         fields = {field: data[first:last] for field, first, last in _fields(data, start, end)}
         if fields.get(_KEY) == b'location':
             yield fields.get(_VALUE, b'').decode('utf-8')
         return
     for field, first, last in _fields(data, start, end):
+        if next(counter) > MOST_FIELDS:
+            raise ValueError(f'it has more than {MOST_FIELDS} fields')
         inner = _PATHS[message].get(field)
         if inner:
-            yield from _locations(data, inner, first, last)
+            yield from _locations(data, inner, first, last, counter)
 
 
 def _fields(data: Buffer, place: int, end: int) -> Iterator[tuple[int, int, int]]:
