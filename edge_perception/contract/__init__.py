@@ -51,6 +51,8 @@ from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.loading.load_trial import LoadOutcome
 from edge_perception.contract.loading.load_trial import LoadTrial
 from edge_perception.contract.loading.load_trial import try_load
+from edge_perception.contract.loading.vendor_library import explained
+from edge_perception.contract.loading.vendor_library import vendor_import
 from edge_perception.contract.manifest import InputRecipe
 from edge_perception.contract.manifest import MANIFEST_NAME
 from edge_perception.contract.manifest import MANIFEST_VERSION
@@ -159,6 +161,7 @@ __all__ = [
     'check_input',
     'check_only_input',
     'dump_manifest',
+    'explained',
     'hookimpl',
     'iou',
     'load_manifest',
@@ -172,4 +175,5 @@ __all__ = [
     'select',
     'suppress',
     'try_load',
+    'vendor_import',
 ]

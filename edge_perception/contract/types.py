@@ -3,9 +3,8 @@
 """
 The values that pass between engines, decoders and the host.
 
-Values are frozen. Arrays inside them belong to whoever made the value; nobody writes into them
-afterwards. A result has the shape of a struct of arrays: one array for each property, one row for
-each object.
+Values are frozen. Arrays inside them belong to the code that made the value, and are not written
+afterwards. Results are structs of arrays: one array for each property, one row for each object.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Frame:
     One camera image. (A coordinate frame is always called ``frame_id``.)
 
     :param image: pixels, uint8, shape (height, width, 3), or (height, width) for ``mono8``;
-        C-contiguous; read only for everybody who gets the frame.
+        C-contiguous; read only.
     :param encoding: one of ``FRAME_ENCODINGS``.
     :param stamp_ns: capture time in nanoseconds of the clock of the camera.
     :param frame_id: the optical frame of the camera (REP-103).
@@ -59,7 +58,7 @@ class Frame:
 @dataclass(frozen=True, slots=True)
 class Quantization:
     """
-    How whole numbers stand for real ones: ``real = (stored - zero_point) * scale``.
+    Scale and zero point of quantized values: ``real = (stored - zero_point) * scale``.
 
     :param scale: above 0.
     """
@@ -75,8 +74,7 @@ class TensorSpec:
 
     :param shape: -1 stands for a dimension that is only known at run time; without any dimension,
         nothing is known of the shape, or it is a scalar.
-    :param quantization: of a tensor of whole numbers that stand for real ones; None where the
-        numbers mean themselves.
+    :param quantization: of a quantized tensor; None where the stored numbers are the values.
     """
 
     name: str
@@ -98,7 +96,7 @@ class TensorSpec:
         )
 
     def real(self) -> TensorSpec:
-        """Return what decoders see: the same in float32 where whole numbers stand for real."""
+        """Return the tensor as decoders get it: in float32 where it is quantized."""
         if self.quantization is None:
             return self
         return TensorSpec(self.name, self.shape, np.dtype(np.float32))
@@ -107,7 +105,7 @@ class TensorSpec:
 @dataclass(frozen=True, slots=True)
 class ImageTransform:
     """
-    How the source image was laid into the input of the network, and the way back.
+    Map points of the model input back to the source image.
 
     The source image is turned clockwise by ``rotation`` degrees, resized by ``scale_x`` and
     ``scale_y``, and placed with its upper left corner at ``offset_x``, ``offset_y``. Coordinates
@@ -190,7 +188,7 @@ class Detections:
 
     @classmethod
     def empty(cls) -> Detections:
-        """Return no objects: the network looked and saw nothing."""
+        """Return no objects: the model ran and found nothing."""
         return cls(
             xyxy=np.zeros((0, 4), np.float32),
             score=np.zeros(0, np.float32),
@@ -224,7 +222,7 @@ class Keypoints:
 @dataclass(frozen=True, slots=True)
 class Classes:
     """
-    What a classifier says of the whole frame, best score first.
+    Classes of the whole frame, best score first.
 
     :param class_id: int32 (N,).
     :param score: float32 (N,), 0 to 1.
@@ -265,7 +263,7 @@ class ObjectPose:
 @dataclass(frozen=True, slots=True)
 class Perception:
     """
-    Everything that was perceived in one frame; None stands for "this model does not say".
+    Everything that was perceived in one frame; None where the model does not give it.
 
     :param mask: uint8, class of each pixel, of the size of the source image.
     :param poses: one for each instance whose pose could be found.
@@ -287,11 +285,11 @@ class Perception:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
-    Which objects a user wants to see; may change between two frames.
+    Thresholds and classes that a user selected; may change between two frames.
 
     :param score_threshold: objects with a lower score are left out.
     :param iou_threshold: of two boxes of one class that overlap more, the weaker is left out.
-    :param max_detections: at most so many objects, the best ones.
+    :param max_detections: largest number of objects, the best ones.
     :param class_ids: only these classes; None stands for all.
     """
 
@@ -344,7 +342,7 @@ class Availability:
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
     """
-    What an artifact says of itself, without running it.
+    Tensors and metadata of an artifact, read without running it.
 
     :param metadata: the key-value pairs that the training tool left in the file.
     """

@@ -54,7 +54,7 @@ class Intrinsics:
     :param distortion: coefficients in the order of CameraInfo; empty for rectified images.
     :param model: name of the distortion model as in CameraInfo.
     :param shift: meters to add to a point of the frame of the image's header, to have it in the
-        frame of this camera: the fourth column of P. It is zero but for the second camera of a
+        frame of this camera: the fourth column of P. It is zero except for the second camera of a
         stereo pair, whose images carry the frame of the first one.
     """
 
@@ -144,14 +144,14 @@ class Intrinsics:
         left, top, part_width, part_height = roi
         part_width, part_height = part_width or self.width, part_height or self.height
         binning = part_width / width
-        # Binning rounds an odd size; more than that is another picture.
+        # Binning rounds an odd size; more than that is another image.
         if abs(part_height / binning - height) >= 1:
             raise IntrinsicsError(
                 f'camera_info: got {part_width}x{part_height} for an image of {width}x{height}, '
                 'expected the same shape; publish the camera_info that belongs to this image'
             )
         matrix = self.matrix.copy()
-        # The half pixel: scaling keeps the corner of the picture, not the center of its pixel.
+        # The half pixel: scaling keeps the corner of the image, not the center of its pixel.
         matrix[:2, 2] = (matrix[:2, 2] + 0.5 - (left, top)) / binning - 0.5
         matrix[0, :2] /= binning
         matrix[1, 1] /= binning

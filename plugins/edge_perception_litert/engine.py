@@ -59,7 +59,7 @@ class LiteRtEngineType(EngineType):
     def precision(self, options: Options) -> str:
         """Return fp16 for delegates, which compute in it where they have it, else fp32."""
         assert isinstance(options, LiteRtOptions)
-        # Files for an Edge TPU are in 8 bits, and proven on it.
+        # Files for an Edge TPU are in INT8, and proven on it.
         return 'fp16' if options.delegate and options.device == 'cpu' else 'fp32'
 
     def device_key(self, options: Options) -> str:

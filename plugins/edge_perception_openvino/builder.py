@@ -4,8 +4,8 @@
 ONNX files for OpenVINO 2022.3 to 2026.
 
 Not its own format: 2022.3 cannot read what 2026 writes, and an ONNX is one file where that format
-is two. 8 bits come from NNCF, which corrects the biases: with all but its head in 8 bits
-YOLOX-nano keeps 74 of its 76 objects on 20 photographs.
+is two. INT8 comes from NNCF, which corrects the biases: with all but its head in INT8 YOLOX-nano
+keeps 74 of its 76 objects on 20 photographs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
 from importlib.util import find_spec
 import io
 import logging
 from pathlib import Path
-import shutil
 from typing import Any
 
 from edge_perception.contract import Availability
@@ -30,10 +27,11 @@ from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
-from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception.contract import Tensors
+from edge_perception.contract.builder import package_version
+from edge_perception_openvino.engine import OpenVinoEngineType
 from edge_perception_openvino.library import ENGINE
 from edge_perception_openvino.library import load_library
 from edge_perception_openvino.library import release
@@ -58,7 +56,7 @@ class OpenVinoBuilderOptions(Options):
 
 
 class OpenVinoBuilder(Builder):
-    """ONNX in float32 or float16, or with 8 bits by NNCF."""
+    """ONNX in float32 or float16, or in INT8 by NNCF."""
 
     name = ENGINE
     suffix = '.onnx'
@@ -68,21 +66,17 @@ class OpenVinoBuilder(Builder):
 
     def probe(self) -> Availability:
         """Tell whether OpenVINO is here."""
-        try:
-            library = load_library()
-        except EngineUnavailableError as error:
-            return Availability(available=False, reason=error.reason, remedy=error.remedy)
-        return Availability(available=True, runtime=runtime_version(library))
+        return OpenVinoEngineType().probe()
 
     def source_form(self, precision: str) -> str:
-        """Return float32 also for 8 bits, which NNCF makes of it."""
+        """Return float32 also for INT8, which NNCF makes from it."""
         return FORMS[precision]
 
     def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
         """Return the versions; an ONNX runs on any device."""
         marks = {'builder': VERSION, 'openvino': self.probe().runtime, 'device': 'any'}
         if plan.precision == 'int8':
-            marks['nncf'] = _version('nncf') or 'missing'
+            marks['nncf'] = package_version('nncf') or 'missing'
         return marks
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
@@ -90,15 +84,16 @@ class OpenVinoBuilder(Builder):
         artifact = workspace / f'{plan.manifest.name}_{plan.precision}{self.suffix}'
         versions = {'openvino': self.probe().runtime}
         if plan.precision != 'int8':
-            _copy(plan.source, artifact)
-            return BuildReport(artifact, versions)
+            return BuildReport(plan.copy_source(artifact), versions)
         _quantize(plan, artifact)
-        versions['nncf'] = _version('nncf')
+        versions['nncf'] = package_version('nncf')
         notes: tuple[str, ...] = ()
         if plan.head:
             notes = (f'{len(plan.head)} operators behind the last convolutions stay in float',)
         if plan.keep_float:
-            notes += (f'{len(plan.keep_float)} operators that 8 bits did not carry stay in float',)
+            notes += (
+                f'{len(plan.keep_float)} operators that lost too much in INT8 stay in float',
+            )
         return BuildReport(artifact, versions, notes)
 
 
@@ -129,18 +124,9 @@ class MyriadBuilder(Builder):
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
         """Take the source as it was prepared."""
         artifact = workspace / f'{plan.manifest.name}_myriad{self.suffix}'
-        _copy(plan.source, artifact)
         note = 'it was proven on the CPU; verify it once more with the stick: -o device=MYRIAD'
-        return BuildReport(artifact, {'openvino': self.probe().runtime}, (note,))
-
-
-def _copy(source: Path, artifact: Path) -> None:
-    try:
-        shutil.copyfile(source, artifact)
-    except OSError as error:
-        raise BuildError(
-            f'{source}: cannot be copied: {error.strerror}; check the file and the disk'
-        ) from error
+        versions = {'openvino': self.probe().runtime}
+        return BuildReport(plan.copy_source(artifact), versions, (note,))
 
 
 def _quantize(plan: BuildPlan, artifact: Path) -> None:
@@ -151,7 +137,7 @@ def _quantize(plan: BuildPlan, artifact: Path) -> None:
     library = load_library()  # first, because it hides the package that reports to its vendor
     if release(library) < NNCF_NEEDS:
         raise BuildError(
-            f'8 bits are made by NNCF, which needs OpenVINO 2023.1 or newer, and this is '
+            f'INT8 needs NNCF, which needs OpenVINO 2023.1 or newer, and this is '
             f'{runtime_version(library)}; build on a machine with a newer one, or take '
             '--precision fp16'
         )
@@ -179,7 +165,7 @@ def _quantize(plan: BuildPlan, artifact: Path) -> None:
 
 
 class _Samples:
-    """Calibration pictures as NNCF takes them: as often as it likes, one at a time."""
+    """Calibration images as NNCF takes them: one at a time, and several times over."""
 
     def __init__(self, samples: Callable[[], Iterator[Tensors]]) -> None:
         self._samples = samples
@@ -203,10 +189,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ''

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Networks of OpenVINO: read, described, given their size, compiled."""
+"""Read, describe, resize and compile models with OpenVINO."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def tensor_specs(
     """
     Describe inputs and outputs.
 
-    :raises ArtifactError: one is no tensor of numbers, or stands for numbers that are not known.
+    :raises ArtifactError: one is no tensor of numbers, or quantized with an unknown scale.
     """
     outputs = list(_specs(artifact, model.outputs, 'output', taken=()))
     # 2022.3 gives an input that goes straight through the name of the output as well.
@@ -82,8 +82,7 @@ def tensor_specs(
         if artifact.suffix == '.tflite' and spec.dtype.itemsize == 1 and spec.dtype != bool:
             raise ArtifactError(
                 artifact,
-                reason=f'gives {spec.name!r} in 8 bits, and OpenVINO does not tell what they '
-                'stand for',
+                reason=f'has the quantized output {spec.name!r} without its scale',
                 remedy='use the engine litert',
             )
     return tuple(inputs), tuple(outputs)
@@ -154,7 +153,7 @@ def compile_model(
 
 
 def metadata(model: Any) -> dict[str, str]:
-    """Return what the training tool left in the file; 2022.3 reads none from ONNX files."""
+    """Return the metadata of the training tool; 2022.3 reads none from ONNX files."""
     found: dict[str, str] = {}
     # properties of an ONNX file, and what Ultralytics and others write into an IR
     for section in ('framework', 'model_info'):

@@ -123,7 +123,7 @@ class OpenVinoEngine(Engine):
             self._loaded = self._load()
         self._request = self._loaded.compiled.create_infer_request()
         if self._loaded.static and self.device == 'CPU':
-            # Since 2023; before, infer() always copies the outputs, for which we have no use.
+            # Since 2023; before, infer() always copies the outputs, which is not needed.
             known = signature(self._request.infer).parameters
             settings = {'share_outputs': True} if 'share_outputs' in known else {}
             self._infer_here = partial(self._request.infer, **settings)
@@ -135,7 +135,7 @@ class OpenVinoEngine(Engine):
         self._loaded = None
 
     def _input_buffers(self) -> Mapping[str, Tensor]:
-        # Anew for each frame: a device may give the request other memory.
+        # For each frame: a device may give the request other memory.
         self._buffers = {self.inputs[0].name: self._request.get_input_tensor(0).data}
         return self._buffers
 

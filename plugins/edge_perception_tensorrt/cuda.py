@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The few calls of the CUDA driver that the engine needs, from whichever binding is installed."""
+"""Call the CUDA driver through pycuda or cuda-python, as far as the engine needs it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Driver(ABC):
 
     @abstractmethod
     def release(self, context: Any) -> None:
-        """Count it once less; any thread may do so, and on none it may be current."""
+        """Release it once; any thread may do so, and it may be current on none."""
 
     @abstractmethod
     def push(self, context: Any) -> None: ...

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The vendor library: imported late, its log kept to explain what fails."""
+"""Import the vendor library late, and keep its log to explain failures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import vendor_import
 from edge_perception_tensorrt.cuda import ENGINE
 
 # The first with the named-tensor API, which is the only one of TensorRT 10.
@@ -27,20 +28,15 @@ def load_library() -> str:
 
     :raises EngineUnavailableError: it is missing, broken or too old.
     """
-    try:
+    with vendor_import(
+        ENGINE,
+        'tensorrt',
+        install=_install(),
+        # E.g. libcublas.so.11 comes in a package of its own.
+        repair='install the libraries of CUDA and TensorRT of the same version as the Python '
+        f'package, or install it again: {_install()}',
+    ):
         import tensorrt
-    except ModuleNotFoundError as error:
-        raise EngineUnavailableError(
-            ENGINE, reason=f'the Python package {error.name} is not installed', remedy=_install()
-        ) from error
-    except Exception as error:
-        # E.g. libcublas.so.11, which comes in a package of its own, is missing.
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'tensorrt cannot be imported: {" ".join(str(error).split())}',
-            remedy='install the libraries of CUDA and TensorRT of the same version as the Python '
-            f'package, or install it anew: {_install()}',
-        ) from error
     version = str(tensorrt.__version__)
     if version_numbers(version) < OLDEST:
         raise EngineUnavailableError(

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Plans that are loaded, and what they say of their tensors."""
+"""Load plans, and describe their tensors."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The network of a build: parsed from ONNX, its input closed, its precision declared."""
+"""Parse the ONNX of a build, and check its input and its quantization."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
 from edge_perception.contract.loading import load_trial
 from edge_perception.models.proofs import read_proof
-from test.support.lite_networks import LiteOperator
-from test.support.lite_networks import LiteTensor
-from test.support.lite_networks import save
-from test.support.lite_networks import save_unary
+from test.plugins.lite_networks import LiteOperator
+from test.plugins.lite_networks import LiteTensor
+from test.plugins.lite_networks import save
+from test.plugins.lite_networks import save_unary
 from test.support.networks import save as save_onnx
 from test.support.networks import SHAPE
 from test.support.networks import tensor
@@ -376,7 +376,7 @@ def test_another_delegate_may_bring_operators_of_its_own(tmp_path, library):
     ('delegate', 'options', 'message'),
     [
         ('libnothing.so', (), 'delegate libnothing.so cannot be loaded: .*correct the option'),
-        ('libm.so.6', (), 'libm.so.6 is no delegate library; correct the option delegate'),
+        ('libm.so.6', (), 'libm.so.6 is not a delegate library; correct the option delegate'),
         ('libnothing.so', ('fast',), "delegate_options: got 'fast', expected name=value"),
     ],
 )

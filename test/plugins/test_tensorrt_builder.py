@@ -132,14 +132,16 @@ def test_a_timing_cache_is_begun_read_and_replaced(tmp_path, machine):
     assert cache.read_bytes() == b'measured' * 2
     cache.write_bytes(b'foreign')
     (note,) = build(source, timing_cache=str(cache)).notes
-    assert 'is of another GPU or TensorRT, and was begun anew' in note
+    assert 'is of another GPU or TensorRT' in note
     assert cache.read_bytes() == b'measured'
     assert sorted(path.name for path in tmp_path.iterdir()) == ['cache', 'net.onnx', 'workspace']
 
 
 def test_a_timing_cache_that_cannot_be_written_is_a_note(tmp_path, machine):
-    report = build(save_conv(tmp_path / 'net.onnx'), timing_cache=str(tmp_path / 'no' / 'cache'))
-    assert 'cannot be written: No such file' in report.notes[0]
+    report = build(
+        save_conv(tmp_path / 'net.onnx'), timing_cache=str(tmp_path / 'net.onnx' / 'cache')
+    )
+    assert 'cannot be written: ' in report.notes[0]
     assert report.artifact.exists()
 
 

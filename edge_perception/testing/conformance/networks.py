@@ -144,7 +144,7 @@ def check_parity(
     network: TinyNetwork, image: Float32Array, outputs: Tensors, *, tolerance: float
 ) -> None:
     """
-    Demand that outputs are those of the network.
+    Assert that outputs are those of the network.
 
     :param outputs: real numbers; told apart by their shape.
     :param tolerance: the greatest difference, as a share of the greatest expected number.

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tiny networks as ONNX files, in float32, in float16, and quantized to 8 bits."""
+"""Save the tiny networks as ONNX files, in float32, float16 and INT8."""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ from typing import Any
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import TensorSpec
+from edge_perception.contract import vendor_import
 
 ENGINE = 'opencv_dnn'
-PACKAGES = {'cv2': 'opencv-python-headless', 'onnx': 'onnx'}
+PACKAGES = 'opencv-python-headless onnx'
 # Backend and target, by the value of the option device.
 DEVICES = {
     'cpu': ('DNN_BACKEND_OPENCV', 'DNN_TARGET_CPU'),
@@ -33,23 +34,14 @@ def load_libraries() -> tuple[Any, Any]:
 
     :raises EngineUnavailableError: one is missing or broken.
     """
-    try:
+    with vendor_import(
+        ENGINE,
+        'cv2 or onnx',
+        install=f'install both with: pip install {PACKAGES}',
+        repair=f'install them again: pip install --force-reinstall {PACKAGES}',
+    ):
         import cv2
         import onnx
-    except ModuleNotFoundError as error:
-        name = str(error.name).partition('.')[0]
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'the Python package {name} is not installed',
-            remedy=f'install it with: pip install {PACKAGES.get(name, name)}',
-        ) from error
-    except Exception as error:
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'cv2 or onnx cannot be imported: {one_line(error)}',
-            remedy='install them again: pip install --force-reinstall '
-            + ' '.join(PACKAGES.values()),
-        ) from error
     return cv2, onnx
 
 
