@@ -30,6 +30,7 @@ from edge_perception.contract.errors import EngineError
 from edge_perception.contract.errors import EngineStateError
 from edge_perception.contract.errors import EngineUnavailableError
 from edge_perception.contract.errors import ImageError
+from edge_perception.contract.errors import in_words
 from edge_perception.contract.errors import InferenceError
 from edge_perception.contract.errors import IntrinsicsError
 from edge_perception.contract.errors import ManifestError
@@ -163,6 +164,7 @@ __all__ = [
     'dump_manifest',
     'explained',
     'hookimpl',
+    'in_words',
     'iou',
     'load_manifest',
     'open_regular',

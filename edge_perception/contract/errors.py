@@ -59,8 +59,8 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """Return an exception in one line, with its type where the text alone says too little."""
-    words = ' '.join(str(error).split())
+    """Return an exception in one line without full stop, with its type where needed."""
+    words = ' '.join(str(error).split()).rstrip('.')
     return named(error) if not words or isinstance(error, KeyError) else words
 
 

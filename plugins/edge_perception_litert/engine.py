@@ -13,6 +13,7 @@ from edge_perception.contract import check_only_input
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import in_words
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
@@ -221,7 +222,7 @@ class LiteRtEngine(Engine):
             hint = '; see that the Edge TPU is still there' if is_edge_tpu(self._delegate) else ''
             raise InferenceError(
                 f'{self._artifact}: {self._session.library.runtime} failed: '
-                f'{" ".join(str(error).split())}{hint}'
+                f'{in_words(error)}{hint}'
             ) from error
         if self._shares_memory:
             return self._memory(self._output_indices)

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import gc
 import os
-from pathlib import Path
 import weakref
 
 from edge_perception_litert.engine import LiteRtEngineType
-from edge_perception_litert.options import LiteRtOptions
 import numpy as np
 import pytest
 
@@ -18,6 +16,7 @@ from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Quantization
 from edge_perception.contract import TensorSpec
+from test.plugins.engine_cases import CASES
 from test.plugins.lite_networks import LiteOperator
 from test.plugins.lite_networks import LiteTensor
 from test.plugins.lite_networks import save
@@ -36,10 +35,7 @@ def manifest_for(shape=SHAPE, layout='nhwc', **recipe) -> ModelManifest:
     return any_manifest_for(shape, layout=layout, **recipe)
 
 
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return LiteRtEngineType().create(
-        manifest or manifest_for(), path, LiteRtOptions(**{'threads': 1, **options})
-    )
+create = CASES['litert'].create
 
 
 def image(dtype='float32', shape=SHAPE) -> np.ndarray:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 import weakref
 
 from edge_perception_onnxruntime import inference_session
@@ -19,18 +18,14 @@ import onnxruntime
 import pytest
 
 from edge_perception.contract import InferenceError
-from edge_perception.contract import ModelManifest
+from test.plugins.engine_cases import CASES
 from test.support.networks import manifest_for
 from test.support.networks import save
 from test.support.networks import save_conv
 from test.support.networks import SHAPE
 from test.support.networks import tensor
 
-
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return OnnxRuntimeEngineType().create(
-        manifest or manifest_for(), path, OnnxRuntimeOptions(threads=1, **options)
-    )
+create = CASES['onnxruntime'].create
 
 
 def test_an_output_of_unknown_rank_has_the_shape_that_comes(tmp_path):

@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 import weakref
 
 import cv2
-from edge_perception_openvino.engine import OpenVinoEngineType
 from edge_perception_openvino.library import load_library
-from edge_perception_openvino.options import OpenVinoOptions
 import numpy as np
 from onnx import helper
 from onnx import numpy_helper
@@ -17,7 +14,7 @@ from onnx import TensorProto
 import pytest
 
 from edge_perception.contract import InferenceError
-from edge_perception.contract import ModelManifest
+from test.plugins.engine_cases import CASES
 from test.support.networks import manifest_for
 from test.support.networks import save
 from test.support.networks import save_conv
@@ -27,10 +24,7 @@ from test.support.networks import tensor
 pytest.importorskip('openvino', reason='OpenVINO (openvino) is not installed')
 
 
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return OpenVinoEngineType().create(
-        manifest or manifest_for(), path, OpenVinoOptions(threads=1, **options)
-    )
+create = CASES['openvino'].create
 
 
 def image(dtype='float32', shape=SHAPE) -> np.ndarray:

@@ -174,7 +174,7 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path, machine):
 
 
 def test_int8_wants_a_quantized_source(tmp_path, machine):
-    with pytest.raises(BuildError, match='got an ONNX without QuantizeLinear, expected one'):
+    with pytest.raises(BuildError, match='QuantizeLinear'):
         build(save_conv(tmp_path / 'net.onnx'), 'int8')
 
 
@@ -186,6 +186,6 @@ def test_a_manifest_that_does_not_fit_is_refused(tmp_path, machine):
 def test_a_dla_computes_no_fp32(tmp_path, monkeypatch):
     with (
         nvidia_machine(monkeypatch, dla_cores=2, integrated=True),
-        pytest.raises(BuildError, match='got precision fp32, expected fp16 or int8'),
+        pytest.raises(BuildError, match='fp32, expected fp16 or int8'),
     ):
         build(save_conv(tmp_path / 'net.onnx'), device='dla0')

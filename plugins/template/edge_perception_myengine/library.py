@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import in_words
 from edge_perception.contract import TensorSpec
 from edge_perception.contract import vendor_import
 
@@ -57,7 +58,7 @@ def open_network(artifact: Path, *, threads: int = 0) -> Any:
         return library.InferenceSession(content, settings, providers=['CPUExecutionProvider'])
     except Exception as error:
         raise ArtifactError(
-            artifact, reason=f'cannot be loaded: {one_line(error)}', remedy='export it again'
+            artifact, reason=f'cannot be loaded: {in_words(error)}', remedy='export it again'
         ) from error
 
 
@@ -71,8 +72,3 @@ def tensor_specs(nodes: Any) -> tuple[TensorSpec, ...]:
         )
         for node in nodes
     )
-
-
-def one_line(error: Exception) -> str:
-    """Return what the library says, fit for one line of a log."""
-    return ' '.join(str(error).split()).rstrip('.') or type(error).__name__

@@ -13,6 +13,7 @@ from typing import Any
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import in_words
 from edge_perception.contract import TensorSpec
 from edge_perception.contract import vendor_import
 
@@ -79,7 +80,7 @@ def open_network(artifact: Path, device: str) -> Any:
     except cv2.error as error:
         raise ArtifactError(
             artifact,
-            reason=f'cannot be loaded by OpenCV {cv2.__version__}: {one_line(error)}',
+            reason=f'cannot be loaded by OpenCV {cv2.__version__}: {in_words(error)}',
             remedy='export it with a lower opset, or use the engine onnxruntime',
         ) from error
     return network
@@ -103,7 +104,7 @@ def read_specs(artifact: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec
     except Exception as error:
         raise ArtifactError(
             artifact,
-            reason=f'is not an ONNX file that can be read: {one_line(error)}',
+            reason=f'is not an ONNX file that can be read: {in_words(error)}',
             remedy='correct the path, or export the model again',
         ) from error
 
@@ -117,8 +118,3 @@ def _specs(onnx: Any, values: Any) -> tuple[TensorSpec, ...]:
         )
         for value in values
     )
-
-
-def one_line(error: Exception) -> str:
-    """Return what a library says, fit for one line of a log."""
-    return ' '.join(str(error).split()).rstrip('.') or type(error).__name__
