@@ -3,7 +3,7 @@
 """
 Engines: tensors in, tensors out, nothing else.
 
-``EngineType`` is the cheap descriptor that a plugin registers, ``Engine`` a loaded network. Public
+``EngineType`` is the cheap descriptor that a plugin registers, ``Engine`` a loaded model. Public
 methods check and guard; authors override the methods with a leading underscore.
 
 ::
@@ -70,7 +70,7 @@ class Engine(ABC):
     All methods are called from one thread at a time; a second thread that comes while the first is
     inside gets ``EngineStateError``. Any thread may be the one.
 
-    :param inputs: what the network takes, in its own order.
+    :param inputs: what the model takes, in its own order.
     :param outputs: what it gives, in its own order.
     :param device: what it really computes on, for people, e.g. ``cpu`` or ``GPU.0``; empty when
         there is nothing to choose.
@@ -332,7 +332,7 @@ class EngineType(ABC):
 
 def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
     """
-    Return the image input of a network, with every size known; for authors of ``create``.
+    Return the image input of a model, with every size known; for authors of ``create``.
 
     :param inputs: what the artifact says of itself; its layout and its float may be others than
         those of the manifest, and it may be quantized.
@@ -354,7 +354,7 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
         raise TensorMismatchError(
             spec.name,
             got=f'{wanted.describe()} from the manifest',
-            expected=f'{spec.describe()}, which the network takes',
+            expected=f'{spec.describe()}, which the model takes',
             remedy='correct input.width, input.height, input.layout, input.color or input.dtype '
             'of the manifest',
         )
@@ -368,7 +368,7 @@ def check_only_input(
     Return the image input as ``check_input`` does, for engines that fill no other.
 
     :raises TensorMismatchError: it is not what the manifest says.
-    :raises ArtifactError: the network has another input beside it.
+    :raises ArtifactError: the model has another input beside it.
     """
     image = check_input(manifest, inputs)
     for spec in inputs:

@@ -216,7 +216,7 @@ class DecoderError(EdgePerceptionError):
 
 
 class DecoderMismatchError(DecoderError):
-    """A decoder does not fit the outputs of the network; found when it is created."""
+    """A decoder does not fit the outputs of the model; found when it is created."""
 
     code = 'decoder_mismatch'
 

@@ -38,7 +38,7 @@ class InputRecipe:
     """
     How an image becomes the input tensor: resize, then ``(value * scale - mean) / std``.
 
-    :param name: name of the input tensor; empty when the network has a single input.
+    :param name: name of the input tensor; empty when the model has a single input.
     :param width: width of the input in pixels.
     :param mean: one float for each channel, in the order of ``color``.
     :param std: as ``mean``.

@@ -108,7 +108,7 @@ class StageInputs:
     Input of a stage for one frame; a stage changes none of it.
 
     :param perception: what the decoder and the stages before gave.
-    :param transform: from the source image to the input of the network.
+    :param transform: from the source image to the input of the model.
     :param calibration: None until a CameraInfo has come, or where no stage declares it.
     :param images: those that have come, by the names of ``Reads.images``.
     :param candidates: None where no stage declares them, or the decoder gives no detections.

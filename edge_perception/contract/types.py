@@ -70,7 +70,7 @@ class Quantization:
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """
-    Name, shape and dtype of one input or output of a network.
+    Name, shape and dtype of one input or output of a model.
 
     :param shape: -1 stands for a dimension that is only known at run time; without any dimension,
         nothing is known of the shape, or it is a scalar.
@@ -112,7 +112,7 @@ class ImageTransform:
     are continuous: the center of the upper left pixel is at (0.5, 0.5).
 
     :param source_width: width of the image as it came from the camera, before rotation.
-    :param input_width: width of the input of the network in pixels.
+    :param input_width: width of the input of the model in pixels.
     :param rotation: 0, 90, 180 or 270.
     """
 
@@ -128,7 +128,7 @@ class ImageTransform:
 
     def points_to_source(self, points: npt.NDArray[np.floating[Any]]) -> Float32Array:
         """
-        Map points from the input of the network to the source image.
+        Map points from the input of the model to the source image.
 
         :param points: shape (..., 2), x and y in pixels of the input.
         :return: a new float32 array of the same shape, in pixels of the source image, not clipped.
@@ -145,7 +145,7 @@ class ImageTransform:
 
     def boxes_to_source(self, xyxy: npt.NDArray[np.floating[Any]]) -> Float32Array:
         """
-        Map boxes from the input of the network to the source image.
+        Map boxes from the input of the model to the source image.
 
         :param xyxy: shape (N, 4), two opposite corners in pixels of the input.
         :return: a new float32 array (N, 4) in pixels of the source image, not clipped, with the
@@ -269,7 +269,7 @@ class Perception:
     :param poses: one for each instance whose pose could be found.
     :param extras: what stages publish besides, by the topic that they declare; without one where
         there is nothing to publish.
-    :param not_finite: share of the cells of the network whose scores are not finite, 0 to 1; they
+    :param not_finite: share of the cells of the model whose scores are not finite, 0 to 1; they
         are no detections.
     """
 

@@ -100,7 +100,7 @@ class PlanarPoseEstimator:
 
     :param object_points: float64 (K, 3), meters, in the frame of the object; z is 0 for all.
     :param keypoint_sigma: standard deviation in x and in y of a keypoint with score 1 as the
-        network gives it, in pixels of the network's input.
+        model gives it, in pixels of the model's input.
     :param refine: the keypoints are saddle points of a pattern: look for them in the image.
     :param refined_sigma: standard deviation in pixels of a refined keypoint.
     :param pattern: what is printed on the object, see ``PoseRecipe``; empty where not known.
@@ -140,7 +140,7 @@ class PlanarPoseEstimator:
 
         :param xy: (K, 2), pixels of the contract; NaN where unseen.
         :param score: (K,), 0 where unseen.
-        :param scale: pixels of the image for one pixel of the network's input.
+        :param scale: pixels of the image for one pixel of the model's input.
         :param gray: the image, uint8 (height, width); needed for refinement.
         :return: None when too few keypoints agree with one plane, or when too few of them are
             confirmed by the image although they should.

@@ -93,7 +93,7 @@ class LiteRtEngineType(EngineType):
         return ModelDescription(inputs=model.inputs, outputs=outputs, metadata=metadata)
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Load a network; where its input is open, it becomes that of the manifest."""
+        """Load a model; where its input is open, it becomes that of the manifest."""
         assert isinstance(options, LiteRtOptions)
         delegate = choose_delegate(options)
         session, model = _read(artifact, options)
@@ -161,7 +161,7 @@ class LiteRtEngine(Engine):
     """
     One interpreter, whose own memory is written and read.
 
-    A network whose outputs have an open shape may move its memory while it runs; its inputs and
+    A model whose outputs have an open shape may move its memory while it runs; its inputs and
     outputs are copied.
 
     :param interpreter: of the session and the delegate; used by the first activation.

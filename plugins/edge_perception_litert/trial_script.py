@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Load a network and run it once on zeros; runs in the child process of ``LoadTrial``."""
+"""Load a model and run it once on zeros; runs in the child process of ``LoadTrial``."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class OnnxRuntimeEngineType(EngineType):
         )
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Load a network; where its input is open, it becomes that of the manifest."""
+        """Load a model; where its input is open, it becomes that of the manifest."""
         assert isinstance(options, OnnxRuntimeOptions)
         session = open_session(artifact, options, manifest.input.shape)
         inputs = tensor_specs(artifact, session.get_inputs(), {})

@@ -52,7 +52,7 @@ def configure(library: Any, core: Any, options: OpenVinoOptions) -> None:
     silently ignore, what is meant for the devices below them.
 
     :raises EngineUnavailableError: there is no device with the number that is named.
-    :raises OptionError: the folder for compiled networks is of no use.
+    :raises OptionError: the folder for compiled models cannot be used.
     :raises RuntimeError: of the vendor, a device refuses a value.
     """
     if options.cache_dir:
@@ -177,7 +177,7 @@ def _cache_folder(options: OpenVinoOptions) -> Path:
     if folder.is_relative_to(temporary):
         raise OptionError(
             f'engine {ENGINE!r}: cache_dir: got {options.cache_dir!r}, expected a folder of your '
-            f'own: in {temporary} others can replace a network, and it is emptied'
+            f'own: in {temporary} others can replace a model, and it is emptied'
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

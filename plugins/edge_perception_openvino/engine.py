@@ -70,14 +70,14 @@ class OpenVinoEngineType(EngineType):
         )
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Load and compile a network; where its input is open, it becomes that of the manifest."""
+        """Load and compile a model; where its input is open, it becomes that of the manifest."""
         assert isinstance(options, OpenVinoOptions)
         return OpenVinoEngine(artifact, partial(_load, manifest, artifact, options))
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    core: Any  # 2022.3 forgets properties of a network whose core is gone
+    core: Any  # 2022.3 forgets properties of a model whose core is gone
     compiled: Any
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -105,7 +105,7 @@ class OpenVinoEngine(Engine):
     """
     One infer request, in whose own memory inputs are written and outputs are read.
 
-    :param load: compiles the network; called now and at every activation but the first.
+    :param load: compiles the model; called now and at every activation but the first.
     """
 
     def __init__(self, artifact: Path, load: Callable[[], _Loaded]) -> None:

@@ -63,7 +63,7 @@ class PlanSession:
 
     @property
     def engine(self) -> trt.ICudaEngine:
-        """The network; raises ValueError when closed."""
+        """The model; raises ValueError when closed."""
         if self._engine is None:
             raise ValueError('the session is closed')
         return self._engine

@@ -27,7 +27,7 @@ ALIGNMENT = 256
 
 class FixedTensor:
     """
-    A tensor whose shape is known before the network runs.
+    A tensor whose shape is known before the model runs.
 
     On an integrated GPU the array itself is what the GPU reads and writes: nothing is copied.
 
@@ -98,7 +98,7 @@ class OpenTensor:
         return self._aligned(alignment)
 
     def array(self) -> Tensor:
-        """Return the tensor, after the network has run; valid until it runs again."""
+        """Return the tensor, after the model has run; valid until it runs again."""
         size = prod(self.shape) * self._dtype.itemsize
         if self._memory is not None:
             if self._host is None or self._host.array.size < self._size:

@@ -188,7 +188,7 @@ class BuilderConformance(Conformance):
         As when the source cannot be read. What a damaged one gives, the engine refuses.
         """
         outside.watch(plan)
-        plan.source.write_bytes(b'this is not a network\n' * 50)
+        plan.source.write_bytes(b'this is not a model\n' * 50)
         with outside.as_it_is(), pytest.raises((BuildError, ArtifactError)):
             report = self.builder.build(plan, outside.empty_workspace('damaged'))
             assert self.engine_type is not None, 'a damaged source was built'

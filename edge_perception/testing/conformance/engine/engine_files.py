@@ -60,7 +60,7 @@ class EngineFileClauses(EngineSubject):
             'empty': b'',
             'half': whole[: len(whole) // 2],
             'foreign': FOREIGN,
-            'text': b'this is not a network\n' * 50,
+            'text': b'this is not a model\n' * 50,
             'git_lfs': POINTER,
         }
         if how == 'folder':

@@ -46,7 +46,7 @@ class EngineSubject(Conformance):
     limits: ClassVar[Mapping[str, str]] = {}
 
     def make_artifact(self, network: TinyNetwork, precision: str, path: Path) -> None:
-        """Write a network in the format of the engine; override it for formats but ONNX."""
+        """Write a model in the format of the engine; override it for formats but ONNX."""
         if path.suffix != '.onnx':
             raise NotImplementedError(
                 f'override make_artifact: it has to write a TinyNetwork as a {path.suffix} file'
@@ -86,7 +86,7 @@ class EngineSubject(Conformance):
         return Artifacts(self, folder)
 
     def create(self, network: TinyNetwork, artifact: Path) -> Engine:
-        """Return an engine for a network that was saved as a file."""
+        """Return an engine for a model that was saved as a file."""
         engine = self.engine_type.create(network.manifest, artifact, self.parsed_options)
         self.facts['device'] = engine.device
         return engine
@@ -116,7 +116,7 @@ class Artifacts:
 
     def of(self, network: TinyNetwork, precision: str = '') -> Path:
         """
-        Return the file of a network.
+        Return the file of a model.
 
         :param precision: empty stands for the first that the engine declares.
         """

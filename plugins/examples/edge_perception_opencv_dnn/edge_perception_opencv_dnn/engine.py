@@ -59,7 +59,7 @@ class OpenCvEngineType(EngineType):
         return ModelDescription(inputs=inputs, outputs=outputs)
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Load a network with one input and outputs in float32."""
+        """Load a model with one input and outputs in float32."""
         assert isinstance(options, OpenCvOptions)
         inputs, outputs = read_specs(artifact)
         image = check_input(manifest, inputs)
@@ -77,7 +77,7 @@ class OpenCvEngineType(EngineType):
 
 class OpenCvEngine(Engine):
     """
-    One network of OpenCV.
+    One model of OpenCV.
 
     :param network: loaded already; used by the first activation.
     """

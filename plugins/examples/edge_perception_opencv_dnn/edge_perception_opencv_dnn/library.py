@@ -3,7 +3,7 @@
 """
 OpenCV, which computes, and onnx, which reads what a file says of itself.
 
-OpenCV alone does not know names and shapes of the inputs of a network.
+OpenCV alone does not know names and shapes of the inputs of a model.
 """
 
 from __future__ import annotations
