@@ -122,13 +122,7 @@ class Intrinsics:
         matrix = _checked_matrix('k', k, (3, 3), (width, height))
         check_center('k', matrix, (width, height), center_limit)
         camera = cls(width, height, matrix, *_checked_distortion(d, model))
-        # Half-way to the corners: further out some good calibrations mean nothing.
-        pixels = np.array([[1, 1], [3, 1], [1, 3], [3, 3]]) / 4 * (width, height)
-        if not np.abs(camera.pixels(_at_unit_depth(camera.rays(pixels))) - pixels).max() < 1:
-            raise IntrinsicsError(
-                f'camera_info.d: got {list(d)}, expected a lens that maps each pixel to one ray; '
-                'calibrate the camera'
-            )
+        _check_one_ray(camera, d)
         return camera
 
     def fitted(
@@ -277,6 +271,17 @@ def _checked_distortion(numbers: Sequence[float], given: str) -> tuple[Floats, s
     padded = np.zeros(count)
     padded[:needed] = distortion[:needed]
     return padded, model
+
+
+def _check_one_ray(camera: Intrinsics, d: Sequence[float]) -> None:
+    """Refuse a lens whose pixels have no ray or several, half-way to the corners."""
+    # Further out some good calibrations mean nothing.
+    pixels = np.array([[1, 1], [3, 1], [1, 3], [3, 3]]) / 4 * (camera.width, camera.height)
+    if not np.abs(camera.pixels(_at_unit_depth(camera.rays(pixels))) - pixels).max() < 1:
+        raise IntrinsicsError(
+            f'camera_info.d: got {list(d)}, expected a lens that maps each pixel to one ray; '
+            'calibrate the camera'
+        )
 
 
 def _solved(slopes: Floats, offsets: Floats) -> Floats:

@@ -21,6 +21,7 @@ import io
 import logging
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 
 from edge_perception.contract import Availability
 from edge_perception.contract import Builder
@@ -60,8 +61,8 @@ class OpenVinoBuilder(Builder):
 
     name = ENGINE
     suffix = '.onnx'
-    precisions = ('fp32', 'fp16', 'int8')
-    options_type = OpenVinoBuilderOptions
+    precisions: ClassVar[tuple[str, ...]] = ('fp32', 'fp16', 'int8')
+    options_type: ClassVar[type[Options]] = OpenVinoBuilderOptions
     keeps_float = True
 
     def probe(self) -> Availability:
@@ -97,29 +98,23 @@ class OpenVinoBuilder(Builder):
         return BuildReport(artifact, versions, notes)
 
 
-class MyriadBuilder(Builder):
+class MyriadBuilder(OpenVinoBuilder):
     """
-    ONNX in float16 for a Myriad stick, which OpenVINO 2022.3 is the last to drive.
+    ONNX in float16 for a Myriad stick; OpenVINO 2022.3 is the last version that supports it.
 
-    The opset to which the host brings every source is one that 2022.3 reads.
+    The opset to which the host brings every source is one that 2022.3 reads. The build needs
+    OpenVINO to prove the file, and no stick, which compiles the file for itself.
     """
 
     name = 'myriad'
-    suffix = '.onnx'
     precisions = ('fp16',)
     engine = ENGINE
-
-    def probe(self) -> Availability:
-        """Tell whether OpenVINO is here, to prove the file; the stick itself is not needed."""
-        return OpenVinoBuilder().probe()
+    options_type = Options
+    keeps_float = False
 
     def source_form(self, precision: str) -> str:
         """Return float16, the only thing that the stick computes in."""
         return 'float16'
-
-    def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
-        """Return the versions; the stick compiles the file for itself."""
-        return {'builder': VERSION, 'openvino': self.probe().runtime, 'device': 'any'}
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
         """Take the source as it was prepared."""

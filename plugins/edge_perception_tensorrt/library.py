@@ -63,24 +63,15 @@ def version_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r'\d+', version)[:2])
 
 
-class LoggedErrors:
-    """The last errors that TensorRT logged; TensorRT tells reasons nowhere else."""
-
-    def __init__(self) -> None:
-        self._errors: deque[str] = deque(maxlen=8)
-
-    def add(self, text: str) -> None:
-        self._errors.append(' '.join(text.split()))
-
-    def clear(self) -> None:
-        self._errors.clear()
+class LoggedErrors(deque[str]):
+    """The last errors that TensorRT logged; TensorRT gives reasons nowhere else."""
 
     def text(self) -> str:
         """Return the errors since ``clear``, the oldest first, which is the cause."""
-        return '; '.join(self._errors) or 'it gives no reason'
+        return '; '.join(self) or 'it gives no reason'
 
 
-logged_errors = LoggedErrors()
+logged_errors = LoggedErrors(maxlen=8)
 
 
 @functools.cache
@@ -94,7 +85,7 @@ def vendor_logger() -> Any:
 
         def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
             if severity in (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR):
-                logged_errors.add(msg)
+                logged_errors.append(' '.join(msg.split()))
             elif severity == trt.ILogger.Severity.WARNING:
                 _logger.warning('TensorRT: %s', ' '.join(msg.split()))
 
