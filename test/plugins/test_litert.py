@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import os
+from pathlib import Path
 import weakref
 
 from edge_perception_litert.engine import LiteRtEngineType

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import weakref
 
 from edge_perception_onnxruntime import inference_session
