@@ -30,6 +30,7 @@ from edge_perception.contract.errors import EngineError
 from edge_perception.contract.errors import EngineStateError
 from edge_perception.contract.errors import EngineUnavailableError
 from edge_perception.contract.errors import ImageError
+from edge_perception.contract.errors import in_words
 from edge_perception.contract.errors import InferenceError
 from edge_perception.contract.errors import IntrinsicsError
 from edge_perception.contract.errors import ManifestError
@@ -51,6 +52,8 @@ from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.loading.load_trial import LoadOutcome
 from edge_perception.contract.loading.load_trial import LoadTrial
 from edge_perception.contract.loading.load_trial import try_load
+from edge_perception.contract.loading.vendor_library import explained
+from edge_perception.contract.loading.vendor_library import vendor_import
 from edge_perception.contract.manifest import InputRecipe
 from edge_perception.contract.manifest import MANIFEST_NAME
 from edge_perception.contract.manifest import MANIFEST_VERSION
@@ -159,7 +162,9 @@ __all__ = [
     'check_input',
     'check_only_input',
     'dump_manifest',
+    'explained',
     'hookimpl',
+    'in_words',
     'iou',
     'load_manifest',
     'open_regular',
@@ -172,4 +177,5 @@ __all__ = [
     'select',
     'suppress',
     'try_load',
+    'vendor_import',
 ]

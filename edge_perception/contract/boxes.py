@@ -29,7 +29,7 @@ Indices = npt.NDArray[np.intp]
 MAX_CANDIDATES = 3000
 
 MAX_CLASS_ID = 2**31 - 1
-# How far beyond 0 and 1 rounding may carry a score: half a step of 8 bits is 0.02 where a head has
+# How far beyond 0 and 1 rounding may carry a score: half a step of INT8 is 0.02 where a head has
 # scores and logarithms of sizes in one tensor, -4.2 to 5.8. Logits go much farther.
 SCORE_TOLERANCE = 0.05
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Builders: ONNX to the artifact of one engine, inside a workspace that the host owns."""
+"""Builders: convert an ONNX file to the artifact of one engine, in a workspace of the host."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version
 from pathlib import Path
+import shutil
 from typing import Any
 from typing import ClassVar
 
+from edge_perception.contract.errors import BuildError
 from edge_perception.contract.manifest import ModelManifest
 from edge_perception.contract.options import Options
 from edge_perception.contract.types import Availability
@@ -29,16 +33,16 @@ SOURCE_FORMS = ('float32', 'float16', 'qdq_unsigned', 'qdq_symmetric')
 @dataclass(frozen=True, slots=True)
 class BuildPlan:
     """
-    Everything that decides what an artifact will be.
+    Input of a build: everything that decides the content of the artifact.
 
     :param source: the ONNX file in the form that the builder wants, with its weights inside.
     :param precision: fp32, fp16 or int8.
-    :param calibration: pictures for int8, in a fixed order; empty otherwise.
+    :param calibration: images for int8, in a fixed order; empty otherwise.
     :param options: an instance of the builder's ``options_type``.
-    :param samples: gives the inputs of ``source`` for each of these pictures, from the first on at
-        each call; each is valid until the next one. None unless there are pictures.
-    :param head: names of the nodes of ``source`` that had better stay in float: those behind the
-        last convolutions, because one scale for boxes and scores makes all scores zero.
+    :param samples: yields the inputs of ``source`` for each of these images, starting over at each
+        call; each is valid until the next one. None where there are no images.
+    :param head: names of the nodes of ``source`` to keep in float: those behind the last
+        convolutions, because one scale for boxes and scores makes all scores zero.
     :param keep_float: names of nodes of other layers to keep in float, because INT8 lost too much.
     """
 
@@ -51,14 +55,36 @@ class BuildPlan:
     head: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()
 
+    def copy_source(self, target: Path) -> Path:
+        """
+        Copy ``source``, and return the path of the copy.
+
+        :raises BuildError: it cannot be read, or the copy cannot be written.
+        """
+        try:
+            return Path(shutil.copyfile(self.source, target))
+        except OSError as error:
+            raise BuildError(
+                f'{self.source}: cannot be copied to {target.parent}: {error.strerror or error}; '
+                'check the disk and the permissions of both'
+            ) from error
+
+
+def package_version(name: str) -> str:
+    """Return the version of a Python package; empty where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ''
+
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
     """
-    What came out of a build.
+    Result of a build.
 
     :param artifact: path inside the workspace; the host moves it into place.
-    :param versions: the tools that took part, by name.
+    :param versions: versions of the tools that were used, by name.
     :param notes: sentences for the user, e.g. layers that stayed in float.
     """
 
@@ -69,7 +95,7 @@ class BuildReport:
 
 class Builder(ABC):
     """
-    Makes artifacts for one engine. The instance is what a plugin registers; stateless and cheap.
+    Make artifacts for one engine. A plugin registers an instance; it is stateless and cheap.
 
     :param name: what users write after ``--target``.
     :param suffix: of the artifacts that it makes, with the dot.
@@ -87,7 +113,7 @@ class Builder(ABC):
 
     @abstractmethod
     def probe(self) -> Availability:
-        """Tell whether the tools are here: quick, and never raises."""
+        """Tell whether the tools are installed; quick, and never raises."""
 
     def source_form(self, precision: str) -> str:
         """Return which of ``SOURCE_FORMS`` the builder wants for a precision."""

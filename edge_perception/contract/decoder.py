@@ -29,13 +29,13 @@ from edge_perception.contract.types import Selection
 from edge_perception.contract.types import Tensors
 from edge_perception.contract.types import TensorSpec
 
-# What a decoder may say; the names of the fields of ``Perception``.
+# What a decoder may fill; the names of the fields of ``Perception``.
 TASKS = ('detections', 'keypoints', 'classes', 'mask')
 
 
 class Decoder(ABC):
     """
-    Reads the outputs of one model family. The class itself is what a plugin registers.
+    Decode the outputs of one model family. A plugin registers the class itself.
 
     A decoder knows no engine: the tensors are float32 or integers as the model gives them. It is
     made once, in ``configure``, and called from one thread.

@@ -3,7 +3,7 @@
 """
 Engines: tensors in, tensors out, nothing else.
 
-``EngineType`` is the cheap descriptor that a plugin registers, ``Engine`` a loaded network. Public
+``EngineType`` is the cheap descriptor that a plugin registers, ``Engine`` a loaded model. Public
 methods check and guard; authors override the methods with a leading underscore.
 
 ::
@@ -65,12 +65,12 @@ class Capabilities:
 
 class Engine(ABC):
     """
-    One network, loaded and ready to run.
+    One model, loaded and ready to run.
 
     All methods are called from one thread at a time; a second thread that comes while the first is
     inside gets ``EngineStateError``. Any thread may be the one.
 
-    :param inputs: what the network takes, in its own order.
+    :param inputs: what the model takes, in its own order.
     :param outputs: what it gives, in its own order.
     :param device: what it really computes on, for people, e.g. ``cpu`` or ``GPU.0``; empty when
         there is nothing to choose.
@@ -100,7 +100,7 @@ class Engine(ABC):
         """
         Take memory and devices. Does nothing when active already.
 
-        :raises EngineError: the device or its memory is not to be had; the engine stays inactive.
+        :raises EngineError: the device or its memory cannot be taken; the engine stays inactive.
         """
         with self._one_thread('activate'):
             if self._active:
@@ -108,7 +108,7 @@ class Engine(ABC):
             try:
                 self._activate()
             except BaseException as error:
-                # What cannot be given back now must not hide why it could not be taken.
+                # A failure to release must not hide why activation failed.
                 with suppress(Exception):
                     self._deactivate()
                 if isinstance(error, EngineError) or not isinstance(error, Exception):
@@ -120,7 +120,7 @@ class Engine(ABC):
     @final
     def deactivate(self) -> None:
         """
-        Give everything back that ``activate`` took. Does nothing when inactive.
+        Release everything that ``activate`` took. Does nothing when inactive.
 
         :raises InferenceError: the runtime failed; the engine is inactive all the same.
         """
@@ -136,7 +136,7 @@ class Engine(ABC):
         """
         Return the arrays into which the next frame is written.
 
-        They belong to the engine and are valid until the next ``infer`` returns. Take them anew
+        They belong to the engine and are valid until the next ``infer`` returns. Take them again
         for each frame and never keep them: an engine may move its memory between two frames.
 
         :return: a writable C-contiguous array for each input, content undefined.
@@ -150,7 +150,7 @@ class Engine(ABC):
     @final
     def infer(self, tensors: Tensors) -> Tensors:
         """
-        Run the network once.
+        Run the model once.
 
         :param tensors: one array for each input, not changed; best those of ``input_buffers``,
             because others are copied.
@@ -186,7 +186,7 @@ class Engine(ABC):
     @final
     def warm_up(self, runs: int = 3) -> None:
         """
-        Run the network on zeros, so that the first real frame is not slower than the others.
+        Run the model on zeros, so that the first real frame is not slower than the others.
 
         :raises InferenceError: the runtime failed.
         """
@@ -205,7 +205,7 @@ class Engine(ABC):
         """Run once; the tensors were checked already. No logging, no memory that grows."""
 
     def _deactivate(self) -> None:
-        """Give back what ``_activate`` took; also called after an ``_activate`` that failed."""
+        """Release what ``_activate`` took; also called after an ``_activate`` that failed."""
 
     def _input_buffers(self) -> Mapping[str, Tensor]:
         """Return input memory; override it where the runtime owns memory that can be written."""
@@ -228,7 +228,7 @@ class Engine(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # What ended the block must not be hidden by what cannot be given back.
+        # A failure to release must not hide what ended the block.
         with suppress(EngineError) if error else nullcontext():
             self.deactivate()
 
@@ -267,7 +267,7 @@ def _described(tensor: Tensor | None) -> str:
 
 class EngineType(ABC):
     """
-    What a plugin registers: describes an engine and makes instances of it.
+    Describe an engine and make instances of it; this is what a plugin registers.
 
     Instances are stateless and cheap: making one, and importing the module, imports no vendor
     library. Methods may be called from any thread.
@@ -306,7 +306,7 @@ class EngineType(ABC):
 
     @abstractmethod
     def probe(self) -> Availability:
-        """Tell whether the engine can work on this machine: quick, and never raises."""
+        """Tell whether the engine can work on this machine; quick, and never raises."""
 
     @abstractmethod
     def describe(self, artifact: Path) -> ModelDescription:
@@ -332,7 +332,7 @@ class EngineType(ABC):
 
 def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
     """
-    Return the image input of a network, with every size known; for authors of ``create``.
+    Return the image input of a model, with every size known; for authors of ``create``.
 
     :param inputs: what the artifact says of itself; its layout and its float may be others than
         those of the manifest, and it may be quantized.
@@ -354,7 +354,7 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
         raise TensorMismatchError(
             spec.name,
             got=f'{wanted.describe()} from the manifest',
-            expected=f'{spec.describe()}, which the network takes',
+            expected=f'{spec.describe()}, which the model takes',
             remedy='correct input.width, input.height, input.layout, input.color or input.dtype '
             'of the manifest',
         )
@@ -368,7 +368,7 @@ def check_only_input(
     Return the image input as ``check_input`` does, for engines that fill no other.
 
     :raises TensorMismatchError: it is not what the manifest says.
-    :raises ArtifactError: the network has another input beside it.
+    :raises ArtifactError: the model has another input beside it.
     """
     image = check_input(manifest, inputs)
     for spec in inputs:

@@ -26,11 +26,11 @@ Every error that a user can meet, with a stable code.
     ├── IntrinsicsError          intrinsics_unusable
     └── BuildError               build_failed
 
-Whoever catches ``EdgePerceptionError`` catches everything that has a remedy. A mistake in our own
-code is a plain Python exception and is not in this tree.
+To catch ``EdgePerceptionError`` is to catch everything that has a remedy. A fault in our own code
+is a plain Python exception and is not in this tree.
 
-A message is one sentence: subject, what came, what was expected, what to do. The code is stable:
-it is an anchor in the documentation and a value in diagnostics.
+A message is one sentence: where, got, expected, remedy. The code is stable: it is an anchor in the
+documentation and a value in diagnostics.
 """
 
 from __future__ import annotations
@@ -59,11 +59,9 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """Return an exception in one line, with its type where the text alone says too little."""
-    words = ' '.join(str(error).split())
-    if not words or isinstance(error, KeyError):
-        return ': '.join(part for part in (type(error).__name__, words) if part)
-    return words
+    """Return an exception in one line without full stop, with its type where needed."""
+    words = ' '.join(str(error).split()).rstrip('.')
+    return named(error) if not words or isinstance(error, KeyError) else words
 
 
 class EdgePerceptionError(Exception):
@@ -218,7 +216,7 @@ class DecoderError(EdgePerceptionError):
 
 
 class DecoderMismatchError(DecoderError):
-    """A decoder does not fit the outputs of the network; found when it is created."""
+    """A decoder does not fit the outputs of the model; found when it is created."""
 
     code = 'decoder_mismatch'
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a mapping key by key and collects every problem instead of stopping at the first."""
+"""Read a mapping key by key, and collect every problem instead of stopping at the first."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ class Fields:
         return self._values.get(key)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Return a text; without a default the key is required."""
+        """Return a string; without a default the key is required."""
         value = self.raw(key)
         if value is None and default is not None:
             return default
         if not isinstance(value, str) or not value:
-            self.problem(key, value, 'a text')
+            self.problem(key, value, 'a string')
             return default or ''
         return value
 
@@ -129,7 +129,7 @@ class Fields:
     def integer(
         self, key: str, default: int | None = None, *, minimum: int, maximum: int | None = None
     ) -> int:
-        """Return a whole number within bounds, the bounds included."""
+        """Return an integer within bounds, the bounds included."""
         value = self.raw(key)
         if value is None and default is not None:
             return default
@@ -138,24 +138,24 @@ class Fields:
             bounds = (
                 f'of at least {minimum}' if maximum is None else f'from {minimum} to {maximum}'
             )
-            self.problem(key, value, f'a whole number {bounds}')
+            self.problem(key, value, f'an integer {bounds}')
             return minimum if default is None else default
         return int(value)
 
     def number(
         self, key: str, default: float, *, minimum: float = -1e9, maximum: float = 1e9
     ) -> float:
-        """Return a number within bounds, the bounds included."""
+        """Return a float within bounds, the bounds included."""
         value = self.raw(key)
         if value is None:
             return default
         if not _is_number(value) or not minimum <= value <= maximum:
-            self.problem(key, value, f'a number from {minimum:g} to {maximum:g}')
+            self.problem(key, value, f'a float from {minimum:g} to {maximum:g}')
             return default
         return float(value)
 
     def numbers(self, key: str, count: int, default: float) -> tuple[float, ...]:
-        """Return so many numbers; one number stands for all of them."""
+        """Return ``count`` floats; one stands for all of them."""
         value = self.raw(key)
         if value is None:
             return (default,) * count
@@ -163,22 +163,22 @@ class Fields:
             return (float(value),) * count
         if isinstance(value, list) and len(value) == count and all(map(_is_number, value)):
             return tuple(float(item) for item in value)
-        self.problem(key, value, f'one number or a list of {count} numbers')
+        self.problem(key, value, f'one float or a list of {count} floats')
         return (default,) * count
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts, empty when absent; numbers become texts."""
+        """Return a list of strings, empty when absent; numbers become strings."""
         value = self.raw(key)
         if value is None:
             return ()
         if not isinstance(value, list):
-            self.problem(key, value, 'a list of texts')
+            self.problem(key, value, 'a list of strings')
             return ()
         for item in value:
             # Without quotes YAML makes a boolean of on, off, yes and no, and a day of 2020-01-01.
             if not isinstance(item, str) and not _is_number(item):
                 advice = '; put quotes around words that YAML reads as something else'
-                self.problem(key, item, f'a list of texts{advice}')
+                self.problem(key, item, f'a list of strings{advice}')
                 return ()
         return self.short(key, tuple(str(item) for item in value))
 
@@ -191,7 +191,7 @@ class Fields:
         return names
 
     def rows(self, key: str, width: int) -> tuple[tuple[float, ...], ...]:
-        """Return a list of equally long rows of numbers, empty when absent."""
+        """Return a list of rows of ``width`` floats, empty when absent."""
         value = self.raw(key)
         if value is None:
             return ()
@@ -199,12 +199,12 @@ class Fields:
             isinstance(row, list) and len(row) == width and all(map(_is_number, row))
             for row in value
         ):
-            self.problem(key, value, f'a list of rows of {width} numbers')
+            self.problem(key, value, f'a list of rows of {width} floats')
             return ()
         return tuple(tuple(float(item) for item in row) for row in value)
 
     def finish(self) -> None:
-        """Record a problem for every key that nobody asked for."""
+        """Record a problem for every key that was not read."""
         known = set(self._known)
         unknown = [key for key in self._values if key not in known]
         for key in unknown[:MOST_UNKNOWN]:

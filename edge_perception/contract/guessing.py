@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a model file says of itself, and what a decoder makes of it: ``Decoder.guess``."""
+"""Input and result of ``Decoder.guess``: facts of a model file, and how to read it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNANSWERED = '?'
 @dataclass(frozen=True, slots=True)
 class FileFacts:
     """
-    What a model file says of itself, as far as its metadata could be read.
+    Tensors and metadata of a model file, as far as they could be read.
 
     :param description: tensors, and all of the metadata as it is.
     :param suffix: of the file, with its dot.

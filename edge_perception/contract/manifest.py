@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a model folder says: how a network sees and how to read its outputs."""
+"""Manifests: how an image becomes the input of a model, and how its outputs are read."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class InputRecipe:
     """
     How an image becomes the input tensor: resize, then ``(value * scale - mean) / std``.
 
-    :param name: name of the input tensor; empty when the network has a single input.
+    :param name: name of the input tensor; empty when the model has a single input.
     :param width: width of the input in pixels.
-    :param mean: one number for each channel, in the order of ``color``.
+    :param mean: one float for each channel, in the order of ``color``.
     :param std: as ``mean``.
     :param fill: value of the pixels beside a letterboxed image, 0 to 255, before normalization.
     """
@@ -115,14 +115,14 @@ class PoseRecipe:
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
     """
-    A model folder in words.
+    The content of ``model.yaml``.
 
     :param source: file name of the ONNX (or other) source, relative to the folder.
     :param sha256: hex digest of the source; empty when the author gave none.
     :param decoder: name under which a decoder was registered.
     :param decoder_options: options of the decoder; checked against its own list when it is made.
     :param keypoint_names: in the order of the rows of ``Keypoints``.
-    :param skeleton: pairs of keypoint indices that a picture joins by a line.
+    :param skeleton: pairs of keypoint indices that are joined by a line where they are drawn.
     :param object_points: meters, one row x, y, z for each keypoint, in the frame of the object;
         with them and a CameraInfo the object's pose is found.
     :param selection: what the author recommends; users override it.

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Reads and writes ``model.yaml``.
+Read and write ``model.yaml``.
 
 All problems of a file are reported together. Unknown keys are errors, because a misspelled key
 that is silently ignored gives wrong boxes.
@@ -113,7 +113,7 @@ def load_manifest(path: Path) -> ModelManifest:
     :param path: the file, or a model folder with a ``model.yaml``.
     :raises ManifestError: with every problem of the file.
     """
-    if os.path.isdir(path):  # that of Path raises where nobody may look
+    if os.path.isdir(path):  # Path.is_dir raises without permission
         path = path / MANIFEST_NAME
     try:
         text = read_regular(path, most_bytes=MOST_MANIFEST_BYTES).decode('utf-8')
@@ -254,7 +254,7 @@ def _pattern(fields: Fields) -> tuple[str, ...]:
     rows = fields.texts('pattern')
     square = len(rows) >= _SMALLEST_PATTERN and all(len(row) == len(rows) for row in rows)
     if rows and not (square and set(''.join(rows)) == {'#', '.'}):
-        expected = f"a square of '#' and '.', {_SMALLEST_PATTERN} rows or more, each a text"
+        expected = f"a square of '#' and '.', {_SMALLEST_PATTERN} rows or more, each a string"
         fields.problem('pattern', list(rows), expected)
         return ()
     return rows
@@ -277,7 +277,7 @@ def _name(fields: Fields) -> str:
     """Return a name that files can have."""
     name = fields.text('name')
     if name.startswith('.') or any(each in '/\\' or category(each) == 'Cc' for each in name):
-        expected = 'a text without /, \\ and control characters, and no dot in front'
+        expected = 'a string without /, \\ and control characters, and no dot in front'
         fields.problem('name', name, expected)
     fields.short('name', (name,))
     return name

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Options of engines and decoders, declared as data.
+Declare the options of engines, decoders, builders and stages as data.
 
 An option is a field of a frozen dataclass, made by ``option``. From that one declaration the host
 checks values, the node declares parameters, and the command line prints help.

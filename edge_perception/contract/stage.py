@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Stages: what follows the decoder, such as pose, tracking or depth; they know no ROS."""
+"""Stages: processing after the decoder, such as pose, tracking or depth, without ROS."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ class Reads:
 @dataclass(frozen=True, slots=True)
 class StageInputs:
     """
-    What is known of one frame. A stage changes none of it.
+    Input of a stage for one frame; a stage changes none of it.
 
     :param perception: what the decoder and the stages before gave.
-    :param transform: from the source image to the input of the network.
+    :param transform: from the source image to the input of the model.
     :param calibration: None until a CameraInfo has come, or where no stage declares it.
     :param images: those that have come, by the names of ``Reads.images``.
     :param candidates: None where no stage declares them, or the decoder gives no detections.
@@ -124,7 +124,7 @@ class StageInputs:
 
 class Stage(ABC):
     """
-    Completes what the decoder perceived. The class itself is what a plugin registers.
+    Complete the result of the decoder. A plugin registers the class itself.
 
     Each camera has its own instance, made in ``configure`` and called from one thread.
 

@@ -3,9 +3,8 @@
 """
 The values that pass between engines, decoders and the host.
 
-Values are frozen. Arrays inside them belong to whoever made the value; nobody writes into them
-afterwards. A result has the shape of a struct of arrays: one array for each property, one row for
-each object.
+Values are frozen. Arrays inside them belong to the code that made the value, and are not written
+afterwards. Results are structs of arrays: one array for each property, one row for each object.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Frame:
     One camera image. (A coordinate frame is always called ``frame_id``.)
 
     :param image: pixels, uint8, shape (height, width, 3), or (height, width) for ``mono8``;
-        C-contiguous; read only for everybody who gets the frame.
+        C-contiguous; read only.
     :param encoding: one of ``FRAME_ENCODINGS``.
     :param stamp_ns: capture time in nanoseconds of the clock of the camera.
     :param frame_id: the optical frame of the camera (REP-103).
@@ -59,7 +58,7 @@ class Frame:
 @dataclass(frozen=True, slots=True)
 class Quantization:
     """
-    How whole numbers stand for real ones: ``real = (stored - zero_point) * scale``.
+    Scale and zero point of quantized values: ``real = (stored - zero_point) * scale``.
 
     :param scale: above 0.
     """
@@ -71,12 +70,11 @@ class Quantization:
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """
-    Name, shape and dtype of one input or output of a network.
+    Name, shape and dtype of one input or output of a model.
 
     :param shape: -1 stands for a dimension that is only known at run time; without any dimension,
         nothing is known of the shape, or it is a scalar.
-    :param quantization: of a tensor of whole numbers that stand for real ones; None where the
-        numbers mean themselves.
+    :param quantization: of a quantized tensor; None where the stored numbers are the values.
     """
 
     name: str
@@ -98,7 +96,7 @@ class TensorSpec:
         )
 
     def real(self) -> TensorSpec:
-        """Return what decoders see: the same in float32 where whole numbers stand for real."""
+        """Return the tensor as decoders get it: in float32 where it is quantized."""
         if self.quantization is None:
             return self
         return TensorSpec(self.name, self.shape, np.dtype(np.float32))
@@ -107,14 +105,14 @@ class TensorSpec:
 @dataclass(frozen=True, slots=True)
 class ImageTransform:
     """
-    How the source image was laid into the input of the network, and the way back.
+    Map points of the model input back to the source image.
 
     The source image is turned clockwise by ``rotation`` degrees, resized by ``scale_x`` and
     ``scale_y``, and placed with its upper left corner at ``offset_x``, ``offset_y``. Coordinates
     are continuous: the center of the upper left pixel is at (0.5, 0.5).
 
     :param source_width: width of the image as it came from the camera, before rotation.
-    :param input_width: width of the input of the network in pixels.
+    :param input_width: width of the input of the model in pixels.
     :param rotation: 0, 90, 180 or 270.
     """
 
@@ -130,7 +128,7 @@ class ImageTransform:
 
     def points_to_source(self, points: npt.NDArray[np.floating[Any]]) -> Float32Array:
         """
-        Map points from the input of the network to the source image.
+        Map points from the input of the model to the source image.
 
         :param points: shape (..., 2), x and y in pixels of the input.
         :return: a new float32 array of the same shape, in pixels of the source image, not clipped.
@@ -147,7 +145,7 @@ class ImageTransform:
 
     def boxes_to_source(self, xyxy: npt.NDArray[np.floating[Any]]) -> Float32Array:
         """
-        Map boxes from the input of the network to the source image.
+        Map boxes from the input of the model to the source image.
 
         :param xyxy: shape (N, 4), two opposite corners in pixels of the input.
         :return: a new float32 array (N, 4) in pixels of the source image, not clipped, with the
@@ -190,7 +188,7 @@ class Detections:
 
     @classmethod
     def empty(cls) -> Detections:
-        """Return no objects: the network looked and saw nothing."""
+        """Return no objects: the model ran and found nothing."""
         return cls(
             xyxy=np.zeros((0, 4), np.float32),
             score=np.zeros(0, np.float32),
@@ -224,7 +222,7 @@ class Keypoints:
 @dataclass(frozen=True, slots=True)
 class Classes:
     """
-    What a classifier says of the whole frame, best score first.
+    Classes of the whole frame, best score first.
 
     :param class_id: int32 (N,).
     :param score: float32 (N,), 0 to 1.
@@ -265,13 +263,13 @@ class ObjectPose:
 @dataclass(frozen=True, slots=True)
 class Perception:
     """
-    Everything that was perceived in one frame; None stands for "this model does not say".
+    Everything that was perceived in one frame; None where the model does not give it.
 
     :param mask: uint8, class of each pixel, of the size of the source image.
     :param poses: one for each instance whose pose could be found.
     :param extras: what stages publish besides, by the topic that they declare; without one where
         there is nothing to publish.
-    :param not_finite: share of the cells of the network whose scores are not finite, 0 to 1; they
+    :param not_finite: share of the cells of the model whose scores are not finite, 0 to 1; they
         are no detections.
     """
 
@@ -287,11 +285,11 @@ class Perception:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
-    Which objects a user wants to see; may change between two frames.
+    Thresholds and classes that a user selected; may change between two frames.
 
     :param score_threshold: objects with a lower score are left out.
     :param iou_threshold: of two boxes of one class that overlap more, the weaker is left out.
-    :param max_detections: at most so many objects, the best ones.
+    :param max_detections: largest number of objects, the best ones.
     :param class_ids: only these classes; None stands for all.
     """
 
@@ -344,7 +342,7 @@ class Availability:
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
     """
-    What an artifact says of itself, without running it.
+    Tensors and metadata of an artifact, read without running it.
 
     :param metadata: the key-value pairs that the training tool left in the file.
     """

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where data and caches of the user lie, and how files are written whole or not at all."""
+"""Find the folders of the user for data and caches, and write files whole or not at all."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_whole(path: Path, data: str | bytes, *, beside: Path | None = None) ->
     """
     Write a file whole or not at all, with the folders above it, and return its path.
 
-    :param beside: a path on the same disk, in whose folder the temporary file lies; else ``path``.
+    :param beside: a path on the same disk, in whose folder the temporary file is; else ``path``.
     :raises OSError: the folder cannot be written, or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

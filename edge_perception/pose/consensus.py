@@ -24,8 +24,8 @@ _WIDEST_RAY = 20.0
 _CHOICES = 3
 # Keypoints that are farther off, in standard deviations, contradict a pose.
 _OUTLIER = 3.5
-# From a pose of an earlier round: farther off than so many times the median; and the share that
-# has to agree in the end, or else the search begins anew.
+# From a pose of an earlier round: outliers are farther off than this multiple of the median; and
+# the share that has to agree in the end, or else the search starts again.
 _FAR, _ALMOST_ALL = 3.0, 0.8
 
 

@@ -4,9 +4,9 @@
 Keypoints of a flat object to its pose.
 
 A homography that most keypoints agree with starts it; the two poses that a plane can have for one
-picture come from IPPE, and both are polished by Gauss-Newton on pixels. The better one is the
+image come from IPPE, and both are polished by Gauss-Newton on pixels. The better one is the
 answer. Its covariance is that of first order, and grows by the difference to the other pose where
-the picture does not tell the two apart.
+the image does not tell the two apart.
 
 Source: Collins and Bartoli, Infinitesimal Plane-Based Pose Estimation, IJCV 2014, as
 ``cv2.SOLVEPNP_IPPE``.
@@ -39,7 +39,7 @@ from edge_perception.pose.solver import Pose
 from edge_perception.pose.solver import quaternion
 from edge_perception.pose.solver import residuals
 
-# So many saddle points within a fraction of a pixel of where one pose puts them are no chance; an
+# This number of saddle points within a fraction of a pixel of one pose is no chance; an
 # object that should have them and does not is something else, or seen too badly for a pose.
 MINIMUM_REFINED = 6
 # Of those that the image should show; things in the way hide some.
@@ -47,7 +47,7 @@ MINIMUM_REFINED_SHARE = 0.5
 # A round that loses more of the saddle points than this leaves is not an improvement.
 _KEPT = 0.7
 # Correlation with the printed pattern, where the saddle points say yes and where they do not.
-# On rendered pictures with seeds of their own the right poses had 0.97 in the median and 98 % of
+# On rendered images with seeds of their own the right poses had 0.97 in the median and 98 % of
 # them 0.73 and more; where there was no pad the best of 50 poses but one had 0.48.
 _AGREEMENT_WITH_CORNERS, _AGREEMENT = 0.3, 0.65
 # How far to look, as a share of the way to the next keypoint: far at first; from the better pose
@@ -62,7 +62,7 @@ class PoseEstimate:
     A pose and what it rests on.
 
     :param alternative: the other pose of the plane, None where there is only one.
-    :param ambiguous: the picture does not tell the two apart; the covariance covers both.
+    :param ambiguous: the image does not tell the two apart; the covariance covers both.
     :param used: bool (K,), keypoints that agree with the pose.
     :param points: float64 (K, 2), pixels, the positions that the pose rests on; NaN if unused.
     :param refined: bool (K,), keypoints whose position was found to a part of a pixel.
@@ -100,7 +100,7 @@ class PlanarPoseEstimator:
 
     :param object_points: float64 (K, 3), meters, in the frame of the object; z is 0 for all.
     :param keypoint_sigma: standard deviation in x and in y of a keypoint with score 1 as the
-        network gives it, in pixels of the network's input.
+        model gives it, in pixels of the model's input.
     :param refine: the keypoints are saddle points of a pattern: look for them in the image.
     :param refined_sigma: standard deviation in pixels of a refined keypoint.
     :param pattern: what is printed on the object, see ``PoseRecipe``; empty where not known.
@@ -140,7 +140,7 @@ class PlanarPoseEstimator:
 
         :param xy: (K, 2), pixels of the contract; NaN where unseen.
         :param score: (K,), 0 where unseen.
-        :param scale: pixels of the image for one pixel of the network's input.
+        :param scale: pixels of the image for one pixel of the model's input.
         :param gray: the image, uint8 (height, width); needed for refinement.
         :return: None when too few keypoints agree with one plane, or when too few of them are
             confirmed by the image although they should.
@@ -212,7 +212,7 @@ class PlanarPoseEstimator:
         reach: float,
         blur: float,
     ) -> _Fit | None:
-        """Look for every keypoint where the pose says that it is, and solve anew."""
+        """Look for every keypoint where the pose predicts it, and solve again."""
         expected = intrinsics.pixels(fit.pose.transform(self._points))
         spacing = _nearest(expected)
         found, good, tried = saddles.refine(gray, expected, spacing=spacing, reach=reach)

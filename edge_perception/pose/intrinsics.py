@@ -54,7 +54,7 @@ class Intrinsics:
     :param distortion: coefficients in the order of CameraInfo; empty for rectified images.
     :param model: name of the distortion model as in CameraInfo.
     :param shift: meters to add to a point of the frame of the image's header, to have it in the
-        frame of this camera: the fourth column of P. It is zero but for the second camera of a
+        frame of this camera: the fourth column of P. It is zero except for the second camera of a
         stereo pair, whose images carry the frame of the first one.
     """
 
@@ -122,13 +122,7 @@ class Intrinsics:
         matrix = _checked_matrix('k', k, (3, 3), (width, height))
         check_center('k', matrix, (width, height), center_limit)
         camera = cls(width, height, matrix, *_checked_distortion(d, model))
-        # Half-way to the corners: further out some good calibrations mean nothing.
-        pixels = np.array([[1, 1], [3, 1], [1, 3], [3, 3]]) / 4 * (width, height)
-        if not np.abs(camera.pixels(_at_unit_depth(camera.rays(pixels))) - pixels).max() < 1:
-            raise IntrinsicsError(
-                f'camera_info.d: got {list(d)}, expected a lens that maps each pixel to one ray; '
-                'calibrate the camera'
-            )
+        _check_one_ray(camera, d)
         return camera
 
     def fitted(
@@ -144,14 +138,14 @@ class Intrinsics:
         left, top, part_width, part_height = roi
         part_width, part_height = part_width or self.width, part_height or self.height
         binning = part_width / width
-        # Binning rounds an odd size; more than that is another picture.
+        # Binning rounds an odd size; more than that is another image.
         if abs(part_height / binning - height) >= 1:
             raise IntrinsicsError(
                 f'camera_info: got {part_width}x{part_height} for an image of {width}x{height}, '
                 'expected the same shape; publish the camera_info that belongs to this image'
             )
         matrix = self.matrix.copy()
-        # The half pixel: scaling keeps the corner of the picture, not the center of its pixel.
+        # The half pixel: scaling keeps the corner of the image, not the center of its pixel.
         matrix[:2, 2] = (matrix[:2, 2] + 0.5 - (left, top)) / binning - 0.5
         matrix[0, :2] /= binning
         matrix[1, 1] /= binning
@@ -277,6 +271,17 @@ def _checked_distortion(numbers: Sequence[float], given: str) -> tuple[Floats, s
     padded = np.zeros(count)
     padded[:needed] = distortion[:needed]
     return padded, model
+
+
+def _check_one_ray(camera: Intrinsics, d: Sequence[float]) -> None:
+    """Refuse a lens whose pixels have no ray or several, half-way to the corners."""
+    # Further out some good calibrations mean nothing.
+    pixels = np.array([[1, 1], [3, 1], [1, 3], [3, 3]]) / 4 * (camera.width, camera.height)
+    if not np.abs(camera.pixels(_at_unit_depth(camera.rays(pixels))) - pixels).max() < 1:
+        raise IntrinsicsError(
+            f'camera_info.d: got {list(d)}, expected a lens that maps each pixel to one ray; '
+            'calibrate the camera'
+        )
 
 
 def _solved(slopes: Floats, offsets: Floats) -> Floats:

@@ -23,8 +23,8 @@ from edge_perception.pose.solver import Pose
 
 # Cells between the two of a pair: the next one, and the next but one, which blur reaches less.
 _STEPS = (1, 2)
-# Differences above so many times the usual one count as that: an edge of something bright that
-# lies on the object is not more wrong than a wrong cell.
+# Differences above this multiple of the usual one are clipped to it: an edge of something bright
+# that covers the object is not more wrong than a wrong cell.
 _CLIP = 1.5
 # Fewer pairs inside of the image may agree by chance.
 _MINIMUM_PAIRS = 20
@@ -35,7 +35,7 @@ class Pattern:
     A square of dark and bright cells around the origin of an object.
 
     :param rows: '#' for dark, '.' for bright, all of one length, as many as that; the first row
-        lies at the greatest x, the first column at the greatest y.
+        is at the greatest x, the first column at the greatest y.
     :param cell: meters, side of a cell.
     """
 
@@ -86,7 +86,7 @@ def _correlation(seen: Floats, printed: Floats) -> float:
     if not lengths.min() > 0:
         return 0.0
     correlations = printed @ seen / lengths
-    # A pattern that has a symmetry fits just as well then, but for rounding.
+    # A pattern that has a symmetry fits just as well then, except for rounding.
     return float(correlations[0]) if correlations[0] > correlations.max() - 1e-9 else 0.0
 
 

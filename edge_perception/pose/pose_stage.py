@@ -39,7 +39,7 @@ class PlanarObjectStage(Stage):
     """
     Confirms instances by their geometry, boxes them, and finds their poses.
 
-    An instance whose keypoints do not lie as on the object is not reported at all. A camera that
+    An instance whose keypoints do not match the object is not reported. A camera that
     is not calibrated gets no poses; a guess of its lens then serves to confirm and box instances,
     which depends little on it.
     """
@@ -109,9 +109,9 @@ class PlanarObjectStage(Stage):
         )
 
     def _look(self, inputs: StageInputs, keypoints: Keypoints, camera: _Camera) -> list[_Instance]:
-        """Return the instances whose keypoints lie as on the object."""
+        """Return the instances whose keypoints match the object."""
         gray, transform = self._gray(inputs.frame), inputs.transform
-        # Stretched pictures: the side on which a pixel of the network's is larger.
+        # Stretched images: the side on which a pixel of the model input is larger.
         scale = 1 / min(transform.scale_x, transform.scale_y)
         found: list[_Instance] = []
         for row, (xy, score) in enumerate(zip(keypoints.xy, keypoints.score)):

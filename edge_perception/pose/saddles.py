@@ -34,7 +34,7 @@ def refine(
     :param spacing: (N,), pixels from each point to the nearest other corner of the pattern.
     :param reach: half side of a window as a share of that: up to 0.4 it holds no other corner.
     :return: new positions (N, 2); whether a saddle point was found there, within the window, and
-        darker and brighter crosswise; whether the image could tell, because the point lies inside
+        darker and brighter crosswise; whether the image could tell, because the point is inside
         and its neighbors not too near.
     """
     moved, windows = points.copy(), _windows(spacing * reach)

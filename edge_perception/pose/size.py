@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""How large a model takes its object for, and where it lies in its own frame."""
+"""Return the size of the object of a model, and its place in its own frame."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def object_box(manifest: ModelManifest) -> tuple[Floats, Floats]:
     """
     Return center and size of the object in its own frame, float64 (3,) each, meters.
 
-    The box holds the printed pattern, which lies around the origin, or all keypoints where there
+    The box holds the printed pattern, which is around the origin, or all keypoints where there
     is none; size 0 without any.
     """
     if manifest.object_points and manifest.pose.pattern:

@@ -147,7 +147,7 @@ def _upright(observed: Observations) -> Floats:
 
 
 def _same(pose: Pose, other: Pose) -> bool:
-    """Tell whether two starts ended in one minimum, as they do where the picture is clear."""
+    """Tell whether two starts ended in one minimum, as they do in a clear image."""
     return bool(np.vdot(pose.rotation, other.rotation) > 1 + 2 * np.cos(_EQUAL))
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a ``FakeEngine`` does with a frame: answer, take time, fail, hang, or these in turn."""
+"""Behaviors of a ``FakeEngine`` for a frame: answer, take time, fail, hang, or these in turn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Behavior = Callable[[], object]
 
 
 def answers(**outputs: Tensor | None) -> Behavior:
-    """Give these arrays as the outputs of the frame; None stands for one that is missing."""
+    """Return these arrays as the outputs of the frame; None stands for one that is missing."""
     return lambda: outputs
 
 
@@ -34,7 +34,7 @@ def fails(error: Exception) -> Behavior:
 
 class Hangs:
     """
-    Keeps the frame inside until somebody calls ``release``; then frames pass.
+    Keep the frame inside until ``release`` is called; then frames pass.
 
     :param entered: set when a frame is inside.
     """

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-ins for what a test cannot have: time that obeys, engines that fail or hang on demand."""
+"""Fakes for tests: a clock that a test moves, engines that fail or hang on demand."""
 
 from __future__ import annotations
 

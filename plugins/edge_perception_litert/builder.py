@@ -1,17 +1,15 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-TFLite files, from ONNX by onnx2tf in an environment of its own, in 8 bits by ai-edge-quantizer.
+Build TFLite files: onnx2tf, in its own environment, converts; ai-edge-quantizer quantizes.
 
-onnx2tf quantizes as well, but LiteRT refuses the files that 2.6.9 makes so.
+onnx2tf quantizes as well, but LiteRT refuses the files that 2.6.9 quantizes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 import re
@@ -26,9 +24,10 @@ from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
+from edge_perception.contract.builder import package_version
 from edge_perception.contract.user_files import data_folder
-from edge_perception_litert.eight_bits import put_into_8_bits
-from edge_perception_litert.eight_bits import quiet_quantizer
+from edge_perception_litert.int8_quantizer import quantize_int8
+from edge_perception_litert.int8_quantizer import quiet_quantizer
 from edge_perception_litert.tflite_graph import head_tensors
 from edge_perception_litert.tflite_graph import layer_tensors
 from edge_perception_litert.tflite_graph import read_model
@@ -40,7 +39,7 @@ INSTALL = 'run: edge-perception toolchain install tflite'
 
 
 class TfliteBuilder(Builder):
-    """TFLite in float32, in float16 weights, or in 8 bits with a head in float."""
+    """TFLite in float32, with float16 weights, or in INT8 with the head in float."""
 
     name = 'tflite'
     suffix = '.tflite'
@@ -60,7 +59,7 @@ class TfliteBuilder(Builder):
         """Return the versions; a TFLite file runs on any device."""
         marks = {'builder': VERSION, 'converter': _requirement() or 'missing', 'device': 'any'}
         if plan.precision != 'fp32':
-            marks['quantizer'] = _version('ai-edge-quantizer') or 'missing'
+            marks['quantizer'] = package_version('ai-edge-quantizer') or 'missing'
         return marks
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
@@ -70,7 +69,7 @@ class TfliteBuilder(Builder):
         versions = {'converter': _requirement()}
         if plan.precision != 'fp32':
             notes += quantize(plan, artifact)
-            versions['ai-edge-quantizer'] = _version('ai-edge-quantizer')
+            versions['ai-edge-quantizer'] = package_version('ai-edge-quantizer')
         return BuildReport(artifact, versions, tuple(notes))
 
 
@@ -87,13 +86,8 @@ def convert(plan: BuildPlan, artifact: Path) -> list[str]:
     """
     made = artifact.parent / 'converted'
     made.mkdir(exist_ok=True)
-    try:
-        # A copy, because the converter writes its simplified version over what it is given.
-        source = shutil.copyfile(plan.source, made / 'source.onnx')
-    except OSError as error:
-        raise BuildError(
-            f'{plan.source}: cannot be copied: {error.strerror}; check the file and the disk'
-        ) from error
+    # A copy, because the converter writes its simplified version over what it is given.
+    source = plan.copy_source(made / 'source.onnx')
     command = [converter(), '-i', source, '-o', made, '-n']
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, check=False, cwd=artifact.parent
@@ -113,7 +107,7 @@ def convert(plan: BuildPlan, artifact: Path) -> list[str]:
 
 def quantize(plan: BuildPlan, artifact: Path) -> tuple[str, ...]:
     """
-    Put the weights of a TFLite into float16, or all into 8 bits; say what stayed in float32.
+    Convert the weights of a TFLite to float16, or all of it to INT8; return notes for the user.
 
     :raises BuildError: the quantizer is missing or fails.
     """
@@ -130,22 +124,22 @@ def quantize(plan: BuildPlan, artifact: Path) -> tuple[str, ...]:
         return ('weights are in float16; LiteRT computes with them in float32',)
     samples = list(_channels_last(plan))
     try:
-        notes = put_into_8_bits(artifact, samples=samples, in_float=[*head, *kept])
+        notes = quantize_int8(artifact, samples=samples, in_float=[*head, *kept])
     except BuildError as error:
         raise _failed(plan, str(error)) from error
-    more = f', and {len(kept)} that 8 bits did not carry' if kept else ''
+    more = f', and {len(kept)} that lost too much in INT8' if kept else ''
     return (f'{len(head)} operators behind the last convolutions stay in float{more}', *notes)
 
 
 def _failed(plan: BuildPlan, words: str) -> BuildError:
     return BuildError(
         f'ai-edge-quantizer cannot quantize {plan.manifest.name}: {words}; take --precision fp16, '
-        'or another target in 8 bits'
+        'or INT8 of another target'
     )
 
 
 def _half(plan: BuildPlan, artifact: Path) -> None:
-    """Put weights into float16. What onnx2tf calls float16 has operators that LiteRT lacks."""
+    """Convert weights to float16; the float16 of onnx2tf has operators that LiteRT lacks."""
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer import quantizer
     from ai_edge_quantizer import recipe
@@ -173,7 +167,7 @@ def _half(plan: BuildPlan, artifact: Path) -> None:
 
 
 def _channels_last(plan: BuildPlan) -> Iterator[dict[str, Any]]:
-    """Give the samples as the converted network takes them."""
+    """Yield the samples in the layout of the converted model."""
     assert plan.samples is not None
     for sample in plan.samples():
         yield {
@@ -204,11 +198,4 @@ def _requirement() -> str:
     try:
         return ' '.join((converter().parents[1] / 'requirements.txt').read_text().split())
     except OSError:
-        return ''
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
         return ''

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Delegates: libraries through which LiteRT computes on other accelerators."""
+"""Load delegates: libraries through which LiteRT computes on other accelerators."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def delegate_error(
         reason = f'delegate {delegate.library} cannot be loaded: {words}'
         remedy = 'correct the option delegate, or install what it needs'
     elif 'tflite_plugin_create_delegate' in words:
-        reason = f'{delegate.library} is no delegate library'
+        reason = f'{delegate.library} is not a delegate library'
         remedy = 'correct the option delegate'
     return EngineUnavailableError(ENGINE, reason=reason, remedy=remedy)
 

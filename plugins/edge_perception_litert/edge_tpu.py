@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Coral Edge TPU: names of its devices, what is plugged in, and what is missing.
+Find Coral Edge TPUs: names of devices, what is plugged in, and what is missing.
 
 An Edge TPU runs files that edgetpu_compiler made. What it computes is one custom operator in
 them; operators that stayed beside it run on the CPU.
@@ -150,7 +150,7 @@ def delegate_error(
             f'newer runtime than TensorFlow Lite 2.11 {REBUILT}',
         )
     if 'tflite_plugin_create_delegate' in outcome.error:
-        return _unavailable(f'{library} is no delegate library', f'install {REBUILT}')
+        return _unavailable(f'{library} is not a delegate library', f'install {REBUILT}')
     sticks = find_sticks()
     if not sticks:
         reason = 'no Coral Edge TPU is plugged in, on USB or PCIe'

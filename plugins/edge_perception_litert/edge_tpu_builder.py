@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files for the Coral Edge TPU: TFLite in 8 bits, compiled by Google's edgetpu_compiler."""
+"""Build files for the Coral Edge TPU: TFLite in INT8, compiled by Google's edgetpu_compiler."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EdgeTpuBuilderOptions(Options):
 
 
 class EdgeTpuBuilder(Builder):
-    """The TFLite of the target tflite in 8 bits, compiled."""
+    """The INT8 file of the target tflite, compiled for the Edge TPU."""
 
     name = 'edgetpu'
     suffix = '.tflite'

@@ -13,6 +13,7 @@ from edge_perception.contract import check_only_input
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import in_words
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
@@ -59,7 +60,7 @@ class LiteRtEngineType(EngineType):
     def precision(self, options: Options) -> str:
         """Return fp16 for delegates, which compute in it where they have it, else fp32."""
         assert isinstance(options, LiteRtOptions)
-        # Files for an Edge TPU are in 8 bits, and proven on it.
+        # Files for an Edge TPU are in INT8, and proven on it.
         return 'fp16' if options.delegate and options.device == 'cpu' else 'fp32'
 
     def device_key(self, options: Options) -> str:
@@ -92,7 +93,7 @@ class LiteRtEngineType(EngineType):
         return ModelDescription(inputs=model.inputs, outputs=outputs, metadata=metadata)
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Load a network; where its input is open, it becomes that of the manifest."""
+        """Load a model; where its input is open, it becomes that of the manifest."""
         assert isinstance(options, LiteRtOptions)
         delegate = choose_delegate(options)
         session, model = _read(artifact, options)
@@ -160,7 +161,7 @@ class LiteRtEngine(Engine):
     """
     One interpreter, whose own memory is written and read.
 
-    A network whose outputs have an open shape may move its memory while it runs; its inputs and
+    A model whose outputs have an open shape may move its memory while it runs; its inputs and
     outputs are copied.
 
     :param interpreter: of the session and the delegate; used by the first activation.
@@ -221,7 +222,7 @@ class LiteRtEngine(Engine):
             hint = '; see that the Edge TPU is still there' if is_edge_tpu(self._delegate) else ''
             raise InferenceError(
                 f'{self._artifact}: {self._session.library.runtime} failed: '
-                f'{" ".join(str(error).split())}{hint}'
+                f'{in_words(error)}{hint}'
             ) from error
         if self._shares_memory:
             return self._memory(self._output_indices)

@@ -1,13 +1,13 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of LiteRT in one sentence each."""
+"""Explain errors of LiteRT in one sentence each."""
 
 from __future__ import annotations
 
 from pathlib import Path
-import re
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import explained
 
 EXPORT_AGAIN = 'copy the file again, or convert the model again'
 OTHER_OPERATOR = (
@@ -55,9 +55,6 @@ def damaged(artifact: Path) -> ArtifactError:
 def artifact_error(artifact: Path, text: str, *, runtime: str) -> ArtifactError:
     """Return the error for a file that the runtime refused with these words."""
     text = ' '.join(text.split())
-    for pattern, reason, remedy in _EXPLANATIONS:
-        found = re.search(pattern, text)
-        if found:
-            details = [detail or 'unnamed' for detail in found.groups()]
-            return ArtifactError(artifact, reason=reason.format(*details), remedy=remedy)
-    return ArtifactError(artifact, reason=f'{runtime} cannot load it: {text}', remedy=EXPORT_AGAIN)
+    otherwise = f'{runtime} cannot load it: {text}', EXPORT_AGAIN
+    reason, remedy = explained(text, _EXPLANATIONS) or otherwise
+    return ArtifactError(artifact, reason=reason, remedy=remedy)

@@ -56,7 +56,7 @@ class InterpreterSession:
         """
         Make an interpreter with memory for its tensors.
 
-        :raises Exception: whatever the runtime raises.
+        :raises Exception: of any kind, as the runtime raises it.
         """
         resolvers = self.library.module.OpResolverType
         interpreter = self.library.module.Interpreter(
@@ -132,8 +132,8 @@ class SharedMemory:
     """
     The memory of one tensor, for NumPy.
 
-    The arrays of the interpreter itself hold a reference by which ``invoke`` finds out that
-    somebody looks at its memory, and then refuses to run, because the memory might move. That of
+    The arrays of the interpreter itself hold a reference by which ``invoke`` finds out that its
+    memory is in use, and then refuses to run, because the memory might move. That of
     a tensor whose shape is fixed stays where it is. Such arrays keep the interpreter alive, so
     that one that is kept too long shows old numbers and nothing worse.
 

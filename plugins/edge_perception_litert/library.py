@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The vendor library: imported late, under whichever of its three names it is installed."""
+"""Import the vendor library late, under any of its three names."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def load_library() -> Library:
                 broken.append(f'{distribution} needs the Python package {error.name}')
         except Exception as error:  # e.g. a library of the system is missing
             broken.append(f'{distribution} cannot be imported: {" ".join(str(error).split())}')
-    reason = '; '.join(broken) or 'neither ai-edge-litert, tflite-runtime nor tensorflow is here'
+    reason = '; '.join(broken) or 'ai-edge-litert is not installed, nor an older package'
     raise EngineUnavailableError(ENGINE, reason=reason, remedy=INSTALL)
 
 
 def _runtime(package: str, distribution: str) -> str:
     try:
         return f'{distribution} {metadata.version(distribution)}'
-    except metadata.PackageNotFoundError:  # a build of somebody else, e.g. tensorflow-cpu
+    except metadata.PackageNotFoundError:  # another distribution, e.g. tensorflow-cpu
         return f'{distribution} {getattr(import_module(package), "__version__", "")}'.strip()

@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Metadata of TFLite files as texts: that of TensorFlow Lite, and that of Ultralytics.
+Read the metadata of TFLite files as strings: that of TensorFlow Lite, and of Ultralytics.
 
 TensorFlow Lite keeps a FlatBuffer ``TFLITE_METADATA`` in the model and the files that it names in
-a zip behind it. It is handed on as one JSON text under ``tflite_metadata``, with the lines of
+a zip behind it. It is returned as one JSON string under ``tflite_metadata``, with the lines of
 these files in it. Ultralytics writes a file with its own keys into that zip; they are handed on as
 in its exports to ONNX.
 
@@ -53,7 +53,7 @@ GROUP_NAME, GROUP_TENSORS = range(2)
 
 def read_metadata(entries: Mapping[str, bytes], content: bytes) -> dict[str, str]:
     """
-    Return what a file says of itself.
+    Return the metadata of a file.
 
     Metadata that cannot be read does not keep a model from being used: the reason is a value
     under ``metadata_problem``.
@@ -101,7 +101,7 @@ def _ultralytics(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _numbered(value: object) -> object:
-    """Return a mapping with the numbers as keys that JSON made texts of."""
+    """Return a mapping with integer keys where JSON turned them into strings."""
     if isinstance(value, dict) and all(str(key).isdecimal() for key in value):
         return {int(key): item for key, item in value.items()}
     return value

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Read what a TFLite file says of itself, without the runtime, which a damaged file can crash.
+Read the tensors of a TFLite file without the runtime, which a damaged file can crash.
 
 Tables of its FlatBuffers are read by the number of a field, on the official runtime: of the two
 schemas, the model and its metadata, a few fields each. Classes generated from them would be ten
@@ -190,7 +190,7 @@ def _spec(artifact: Path, tensor: Table, name: str) -> TensorSpec:
     if number not in DTYPES:
         raise ArtifactError(
             artifact,
-            reason=f'{name!r} is a tensor of type {number}, expected one of numbers',
+            reason=f'{name!r} is a tensor of type {number}, expected a tensor of numbers',
             remedy='convert the model with plain tensors as its inputs and outputs',
         )
     dtype = np.dtype(DTYPES[number])
@@ -200,7 +200,7 @@ def _spec(artifact: Path, tensor: Table, name: str) -> TensorSpec:
 
 
 def _quantization(tensor: Table, dtype: np.dtype[np.generic]) -> Quantization | None:
-    """Return how whole numbers stand for real ones; None also where channels differ in that."""
+    """Return scale and zero point; None also where channels have different ones."""
     parameters = tensor.table(TENSOR_QUANTIZATION)
     if parameters is None or dtype.kind not in 'iu':
         return None
@@ -215,7 +215,7 @@ class Table:
     """
     One table. A field that is absent is empty, 0 or None, as in every FlatBuffer.
 
-    Methods raise whatever the runtime raises where offsets lead out of the data: ValueError,
+    Methods raise what the runtime raises where offsets lead out of the data: ValueError,
     TypeError, IndexError or struct.error.
 
     :param position: of the table in the data.
@@ -231,7 +231,7 @@ class Table:
         return cls(data, int.from_bytes(data[:4], 'little'))
 
     def text(self, field: int) -> str:
-        """Return a text; bytes that are not UTF-8 are replaced."""
+        """Return a string; bytes that are not UTF-8 are replaced."""
         offset = self._offset(field)
         if not offset:
             return ''
@@ -267,7 +267,7 @@ class Table:
             yield Table(self._data, self._table.Indirect(start + 4 * index))
 
     def texts(self, field: int) -> list[str]:
-        """Return a vector of texts."""
+        """Return a vector of strings."""
         start, count = self._vector(field, 4)
         found = (self._table.String(start + 4 * index) for index in range(count))
         return [text.decode('utf-8', errors='replace') for text in found]

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Puts operators into 8 bits that LiteRT computes so, but that ai-edge-quantizer cannot quantize.
+Quantize operators that LiteRT computes in INT8 and ai-edge-quantizer cannot quantize.
 
 It does not know LEAKY_RELU, and fails on the constant of a PADV2. Left in float they stand between
 a DEQUANTIZE and a QUANTIZE, at each of the 48 activations of NanoDet.
@@ -19,9 +19,9 @@ from edge_perception_litert.tflite_graph import load_schema
 from edge_perception_litert.tflite_graph import operator_names
 from edge_perception_litert.tflite_graph import tensor_name
 
-# Since which of its versions an operator is there in signed 8 bits.
+# First version of each operator that takes INT8.
 FOLDED: Mapping[str, int] = {'LEAKY_RELU': 2, 'PADV2': 2}
-LOWEST, HIGHEST = -128, 127  # of signed 8 bits
+LOWEST, HIGHEST = -128, 127  # of INT8
 
 
 def padded_tensors(model: Any) -> dict[str, str]:
@@ -35,7 +35,7 @@ def padded_tensors(model: Any) -> dict[str, str]:
 
 
 def fold_operators(model: Any) -> None:
-    """Put into 8 bits what stands between 8 bits."""
+    """Quantize float operators that stand between INT8 operators."""
     graph, kinds = model.subgraphs[0], operator_names(model)
     # Backwards, because a padding hands its QUANTIZE to what is before it.
     for operator in reversed(list(graph.operators)):
@@ -83,7 +83,7 @@ def _pad_in_8_bits(model: Any, operator: Any, quantize: Any) -> None:
 
 
 def _constant(model: Any, index: int, quantization: Any) -> Any:
-    """Return a tensor of one number as 8 bits hold it."""
+    """Return a constant of one number, quantized to INT8."""
     schema = load_schema()
     old = model.subgraphs[0].tensors[index]
     (value,) = np.frombuffer(bytes(model.buffers[old.buffer].data), np.float32)

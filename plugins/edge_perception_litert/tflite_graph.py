@@ -90,7 +90,7 @@ def output_names(model: Any) -> list[str]:
 
 
 def rename_outputs(model: Any, names: Sequence[str]) -> None:
-    """Give the outputs the names that decoders ask for; who had one before gets another."""
+    """Give the outputs the names that decoders use; rename other tensors that have these names."""
     graph = model.subgraphs[0]
     outputs = [graph.tensors[int(index)] for index in graph.outputs]
     for tensor in graph.tensors:

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Load a network and run it once on zeros; runs in the child process of ``LoadTrial``."""
+"""Load a model and run it once on zeros; runs in the child process of ``LoadTrial``."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def load(request: dict[str, Any], artifact: str, content: bytes) -> Iterator[str
             interpreter.resize_tensor_input(details['index'], shape)
     interpreter.allocate_tensors()
     for details in inputs:
-        # What lies in fresh memory is anything, also an index that leads nowhere.
+        # Fresh memory has any content, also an index out of range.
         interpreter.tensor(details['index'])().fill(0)
     interpreter.invoke()

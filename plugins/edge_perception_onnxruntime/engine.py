@@ -69,7 +69,7 @@ class OnnxRuntimeEngineType(EngineType):
         )
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Load a network; where its input is open, it becomes that of the manifest."""
+        """Load a model; where its input is open, it becomes that of the manifest."""
         assert isinstance(options, OnnxRuntimeOptions)
         session = open_session(artifact, options, manifest.input.shape)
         inputs = tensor_specs(artifact, session.get_inputs(), {})
@@ -148,10 +148,10 @@ class OnnxRuntimeEngine(Engine):
         for name, buffer in self._buffers.items():
             if tensors[name] is not buffer:
                 np.copyto(buffer, tensors[name])
-            # Anew for each frame: binding is what copies the input to a GPU.
+            # For each frame: binding is what copies the input to a GPU.
             self._binding.bind_ortvalue_input(name, self._input_values[name])
         for name in self._open_outputs:
-            # Anew for each frame: the memory of the last one would be taken, whatever its size.
+            # For each frame: the memory of the last one would be taken, whatever its size.
             self._binding.bind_output(name)
         try:
             self._session.run_with_iobinding(self._binding)

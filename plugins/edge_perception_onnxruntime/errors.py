@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of ONNX Runtime in one sentence each."""
+"""Explain errors of ONNX Runtime in one sentence each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import explained
 from edge_perception.contract.loading.artifact_files import EXPORT_AGAIN
 from edge_perception_onnxruntime.library import ENGINE
 from edge_perception_onnxruntime.library import short_name
@@ -83,16 +84,13 @@ _EXPLANATIONS = (
 def artifact_error(artifact: Path, error: Exception, *, runtime: str) -> ArtifactError:
     """Return the error for a file that the runtime refused."""
     text = one_line(error)
-    for pattern, reason, remedy in _EXPLANATIONS:
-        found = re.search(pattern, text)
-        if found:
-            details = [detail for detail in found.groups() if detail is not None]
-            return ArtifactError(artifact, reason=reason.format(*details), remedy=remedy)
-    return ArtifactError(artifact, reason=f'{runtime} cannot load it: {text}', remedy=EXPORT_AGAIN)
+    otherwise = f'{runtime} cannot load it: {text}', EXPORT_AGAIN
+    reason, remedy = explained(text, _EXPLANATIONS) or otherwise
+    return ArtifactError(artifact, reason=reason, remedy=remedy)
 
 
 def gpu_error(error: Exception, options: OnnxRuntimeOptions) -> EngineUnavailableError | None:
-    """Return the error for a GPU that is not to be had; None when the file is to blame."""
+    """Return the error for a GPU that is missing or full; None for an error of the file."""
     found = GPU_FAULT.search(one_line(error))
     if found is None or short_name(options.provider) not in READERS['device_id']:
         return None

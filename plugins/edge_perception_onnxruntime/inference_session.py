@@ -57,7 +57,7 @@ def open_session(
     artifact: Path, options: OnnxRuntimeOptions, image_shape: tuple[int, ...] | None = None
 ) -> Any:
     """
-    Load a network on the provider that was asked for, and on no other.
+    Load a model on the provider that was asked for, and on no other.
 
     :param image_shape: with which a trial on the CPU runs it once; None only loads it.
     :raises EngineUnavailableError: the library, the provider or its GPU is missing.

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The vendor library: imported late, kept quiet, asked for its execution providers."""
+"""Import the vendor library late, keep it quiet, and list its execution providers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import os
 from typing import Any
 
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import vendor_import
 
 ENGINE = 'onnxruntime'
 SUFFIX = 'ExecutionProvider'
 CPU_PROVIDER = 'CPUExecutionProvider'
-# Azure computes on somebody else's computer: no camera image leaves the robot.
+# Azure computes on another computer, and no camera image leaves the robot.
 REMOTE_PROVIDERS = ('AzureExecutionProvider',)
 # Builds of ONNX Runtime on PyPI; only one of them may be installed at a time.
 PACKAGES = {
@@ -33,25 +34,18 @@ def load_library() -> Any:
     """
     # Merely importing 1.31 stores an identifier and an event for its vendor, unless this is set.
     os.environ['ORT_DISABLE_TELEMETRY'] = '1'
-    try:
+    with vendor_import(
+        ENGINE,
+        'onnxruntime',
+        install='install it with: pip install onnxruntime',
+        # Two builds of it conflict.
+        repair='remove all its builds and install one: pip uninstall onnxruntime '
+        'onnxruntime-gpu, then pip install onnxruntime',
+    ):
         import onnxruntime
 
         onnxruntime.disable_telemetry_events()
         onnxruntime.set_default_logger_severity(LOG_ERRORS)
-    except ModuleNotFoundError as error:
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'the Python package {error.name} is not installed',
-            remedy='install it with: pip install onnxruntime',
-        ) from error
-    except Exception as error:
-        # E.g. a library of the system is missing, or two builds lie over each other.
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'onnxruntime cannot be imported: {" ".join(str(error).split())}',
-            remedy='remove all its builds and install one: pip uninstall onnxruntime '
-            'onnxruntime-gpu, then pip install onnxruntime',
-        ) from error
     return onnxruntime
 
 
@@ -76,7 +70,7 @@ def find_provider(library: Any, wanted: str) -> str:
     ONNX Runtime itself only warns of a name that it does not have, and computes on the CPU.
 
     :param wanted: short or full name, in any case.
-    :raises EngineUnavailableError: this build does not have it, or nobody does.
+    :raises EngineUnavailableError: this build, or every build, lacks it.
     """
     here = providers(library)
     name = short_name(wanted)

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What each execution provider is told, and what it really took."""
+"""Set the options of execution providers, and tell which of them compute."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READERS = {
 
 def check_options(options: OnnxRuntimeOptions) -> None:
     """
-    Refuse what the provider does not read: who sets it believes that another one computes.
+    Refuse options that the provider does not read: the user expects another provider.
 
     :raises OptionError: an option for another provider was set.
     """
@@ -116,7 +116,7 @@ def devices_taken(session: Any, provider: str, options: OnnxRuntimeOptions) -> s
         raise EngineUnavailableError(
             ENGINE,
             reason=f'provider {name!r} took none of the {sum(taken.values())} operators of the '
-            f'network, which would run on {", ".join(map(short_name, taken))}',
+            f'model, which would run on {", ".join(map(short_name, taken))}',
             remedy="correct the options of the provider, or set the option provider to 'cpu'",
         )
     others = [

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Load a network, and run it once on zeros; runs in the child process of ``LoadTrial``.
+Load a model, and run it once on zeros; runs in the child process of ``LoadTrial``.
 
 An endless ``Loop`` and a ``ConstantOfShape`` of 40 GB load in a moment and show when they run.
 """

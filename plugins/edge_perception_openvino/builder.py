@@ -4,8 +4,8 @@
 ONNX files for OpenVINO 2022.3 to 2026.
 
 Not its own format: 2022.3 cannot read what 2026 writes, and an ONNX is one file where that format
-is two. 8 bits come from NNCF, which corrects the biases: with all but its head in 8 bits
-YOLOX-nano keeps 74 of its 76 objects on 20 photographs.
+is two. INT8 comes from NNCF, which corrects the biases: with all but its head in INT8 YOLOX-nano
+keeps 74 of its 76 objects on 20 photographs.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
 from importlib.util import find_spec
 import io
 import logging
 from pathlib import Path
-import shutil
 from typing import Any
+from typing import ClassVar
 
 from edge_perception.contract import Availability
 from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
-from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception.contract import Tensors
+from edge_perception.contract.builder import package_version
+from edge_perception_openvino.engine import OpenVinoEngineType
 from edge_perception_openvino.library import ENGINE
 from edge_perception_openvino.library import load_library
 from edge_perception_openvino.library import release
@@ -58,31 +57,27 @@ class OpenVinoBuilderOptions(Options):
 
 
 class OpenVinoBuilder(Builder):
-    """ONNX in float32 or float16, or with 8 bits by NNCF."""
+    """ONNX in float32 or float16, or in INT8 by NNCF."""
 
     name = ENGINE
     suffix = '.onnx'
-    precisions = ('fp32', 'fp16', 'int8')
-    options_type = OpenVinoBuilderOptions
+    precisions: ClassVar[tuple[str, ...]] = ('fp32', 'fp16', 'int8')
+    options_type: ClassVar[type[Options]] = OpenVinoBuilderOptions
     keeps_float = True
 
     def probe(self) -> Availability:
         """Tell whether OpenVINO is here."""
-        try:
-            library = load_library()
-        except EngineUnavailableError as error:
-            return Availability(available=False, reason=error.reason, remedy=error.remedy)
-        return Availability(available=True, runtime=runtime_version(library))
+        return OpenVinoEngineType().probe()
 
     def source_form(self, precision: str) -> str:
-        """Return float32 also for 8 bits, which NNCF makes of it."""
+        """Return float32 also for INT8, which NNCF makes from it."""
         return FORMS[precision]
 
     def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
         """Return the versions; an ONNX runs on any device."""
         marks = {'builder': VERSION, 'openvino': self.probe().runtime, 'device': 'any'}
         if plan.precision == 'int8':
-            marks['nncf'] = _version('nncf') or 'missing'
+            marks['nncf'] = package_version('nncf') or 'missing'
         return marks
 
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
@@ -90,57 +85,43 @@ class OpenVinoBuilder(Builder):
         artifact = workspace / f'{plan.manifest.name}_{plan.precision}{self.suffix}'
         versions = {'openvino': self.probe().runtime}
         if plan.precision != 'int8':
-            _copy(plan.source, artifact)
-            return BuildReport(artifact, versions)
+            return BuildReport(plan.copy_source(artifact), versions)
         _quantize(plan, artifact)
-        versions['nncf'] = _version('nncf')
+        versions['nncf'] = package_version('nncf')
         notes: tuple[str, ...] = ()
         if plan.head:
             notes = (f'{len(plan.head)} operators behind the last convolutions stay in float',)
         if plan.keep_float:
-            notes += (f'{len(plan.keep_float)} operators that 8 bits did not carry stay in float',)
+            notes += (
+                f'{len(plan.keep_float)} operators that lost too much in INT8 stay in float',
+            )
         return BuildReport(artifact, versions, notes)
 
 
-class MyriadBuilder(Builder):
+class MyriadBuilder(OpenVinoBuilder):
     """
-    ONNX in float16 for a Myriad stick, which OpenVINO 2022.3 is the last to drive.
+    ONNX in float16 for a Myriad stick; OpenVINO 2022.3 is the last version that supports it.
 
-    The opset to which the host brings every source is one that 2022.3 reads.
+    The opset to which the host brings every source is one that 2022.3 reads. The build needs
+    OpenVINO to prove the file, and no stick, which compiles the file for itself.
     """
 
     name = 'myriad'
-    suffix = '.onnx'
     precisions = ('fp16',)
     engine = ENGINE
-
-    def probe(self) -> Availability:
-        """Tell whether OpenVINO is here, to prove the file; the stick itself is not needed."""
-        return OpenVinoBuilder().probe()
+    options_type = Options
+    keeps_float = False
 
     def source_form(self, precision: str) -> str:
         """Return float16, the only thing that the stick computes in."""
         return 'float16'
 
-    def fingerprint(self, plan: BuildPlan) -> Mapping[str, str]:
-        """Return the versions; the stick compiles the file for itself."""
-        return {'builder': VERSION, 'openvino': self.probe().runtime, 'device': 'any'}
-
     def build(self, plan: BuildPlan, workspace: Path) -> BuildReport:
         """Take the source as it was prepared."""
         artifact = workspace / f'{plan.manifest.name}_myriad{self.suffix}'
-        _copy(plan.source, artifact)
         note = 'it was proven on the CPU; verify it once more with the stick: -o device=MYRIAD'
-        return BuildReport(artifact, {'openvino': self.probe().runtime}, (note,))
-
-
-def _copy(source: Path, artifact: Path) -> None:
-    try:
-        shutil.copyfile(source, artifact)
-    except OSError as error:
-        raise BuildError(
-            f'{source}: cannot be copied: {error.strerror}; check the file and the disk'
-        ) from error
+        versions = {'openvino': self.probe().runtime}
+        return BuildReport(plan.copy_source(artifact), versions, (note,))
 
 
 def _quantize(plan: BuildPlan, artifact: Path) -> None:
@@ -151,7 +132,7 @@ def _quantize(plan: BuildPlan, artifact: Path) -> None:
     library = load_library()  # first, because it hides the package that reports to its vendor
     if release(library) < NNCF_NEEDS:
         raise BuildError(
-            f'8 bits are made by NNCF, which needs OpenVINO 2023.1 or newer, and this is '
+            f'INT8 needs NNCF, which needs OpenVINO 2023.1 or newer, and this is '
             f'{runtime_version(library)}; build on a machine with a newer one, or take '
             '--precision fp16'
         )
@@ -179,7 +160,7 @@ def _quantize(plan: BuildPlan, artifact: Path) -> None:
 
 
 class _Samples:
-    """Calibration pictures as NNCF takes them: as often as it likes, one at a time."""
+    """Calibration images as NNCF takes them: one at a time, and several times over."""
 
     def __init__(self, samples: Callable[[], Iterator[Tensors]]) -> None:
         self._samples = samples
@@ -203,10 +184,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ''

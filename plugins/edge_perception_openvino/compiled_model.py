@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Networks of OpenVINO: read, described, given their size, compiled."""
+"""Read, describe, resize and compile models with OpenVINO."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ RESULT_SUFFIX = '/sink_port_0'
 
 def read_model(library: Any, core: Any, artifact: Path) -> Any:
     """
-    Read a network.
+    Read a model.
 
     :raises ArtifactError: the file cannot be read.
     :raises EngineUnavailableError: there is no child process in which it can be tried first.
     """
     content = read_artifact(artifact)
     weights = artifact.with_suffix('.bin')
-    # A network without weights has an empty one.
+    # A model without weights has an empty one.
     if artifact.suffix == '.xml' and weights.exists() and not _is_empty(weights):
         read_artifact(weights)
     runtime = runtime_version(library)
@@ -72,7 +72,7 @@ def tensor_specs(
     """
     Describe inputs and outputs.
 
-    :raises ArtifactError: one is no tensor of numbers, or stands for numbers that are not known.
+    :raises ArtifactError: one is no tensor of numbers, or quantized with an unknown scale.
     """
     outputs = list(_specs(artifact, model.outputs, 'output', taken=()))
     # 2022.3 gives an input that goes straight through the name of the output as well.
@@ -82,8 +82,7 @@ def tensor_specs(
         if artifact.suffix == '.tflite' and spec.dtype.itemsize == 1 and spec.dtype != bool:
             raise ArtifactError(
                 artifact,
-                reason=f'gives {spec.name!r} in 8 bits, and OpenVINO does not tell what they '
-                'stand for',
+                reason=f'has the quantized output {spec.name!r} without its scale',
                 remedy='use the engine litert',
             )
     return tuple(inputs), tuple(outputs)
@@ -91,9 +90,9 @@ def tensor_specs(
 
 def set_image_shape(artifact: Path, model: Any, shape: tuple[int, ...]) -> None:
     """
-    Give the only input of a network its size; sizes of outputs follow.
+    Give the only input of a model its size; sizes of outputs follow.
 
-    :raises TensorMismatchError: the network cannot take it.
+    :raises TensorMismatchError: the model cannot take it.
     """
     port = model.inputs[0]
     if port.get_partial_shape().is_static:
@@ -104,13 +103,13 @@ def set_image_shape(artifact: Path, model: Any, shape: tuple[int, ...]) -> None:
         raise TensorMismatchError(
             next(iter(port.get_names()), 'input'),
             got='x'.join(map(str, shape)) + ' from the manifest',
-            expected=f'a size that the network takes: {one_line(str(error))}',
+            expected=f'a size that the model takes: {one_line(str(error))}',
             remedy='correct input.width and input.height of the manifest',
         ) from error
 
 
 def is_static(model: Any) -> bool:
-    """Tell whether every size in the network is known, and none follows from the image."""
+    """Tell whether every size in the model is known, and none follows from the image."""
     return all(
         port.get_partial_shape().is_static for node in model.get_ops() for port in node.outputs()
     )
@@ -120,11 +119,11 @@ def compile_model(
     library: Any, core: Any, model: Any, *, artifact: Path, options: OpenVinoOptions
 ) -> Any:
     """
-    Compile a network for the device that was asked for, and for no other.
+    Compile a model for the device that was asked for, and for no other.
 
     :raises EngineUnavailableError: the device is missing, or cannot do what the options say.
-    :raises OptionError: the folder for compiled networks is of no use.
-    :raises ArtifactError: the device cannot compute the network.
+    :raises OptionError: the folder for compiled models cannot be used.
+    :raises ArtifactError: the device cannot compute the model.
     """
     device = devices.device_string(options)
     runtime = runtime_version(library)
@@ -154,7 +153,7 @@ def compile_model(
 
 
 def metadata(model: Any) -> dict[str, str]:
-    """Return what the training tool left in the file; 2022.3 reads none from ONNX files."""
+    """Return the metadata of the training tool; 2022.3 reads none from ONNX files."""
     found: dict[str, str] = {}
     # properties of an ONNX file, and what Ultralytics and others write into an IR
     for section in ('framework', 'model_info'):

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Device strings of OpenVINO, and the settings that each device understands."""
+"""Parse device strings of OpenVINO, and set what each device supports."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from edge_perception_openvino.options import OpenVinoOptions
 
 # They compute in float16 whatever the hint says.
 HALF_PRECISION_DEVICES = ('NPU', 'MYRIAD')
-# In 8 bits, 2022.3.2, 2023.0.2 and 2023.3.0 put the keypoints of MoveNet anywhere, and say
-# nothing; 2024.6.0 and 2026.4.1 put them where ONNX Runtime does.
-TRUSTED_8_BITS = (2024, 6)
+# In INT8, 2022.3.2, 2023.0.2 and 2023.3.0 give wrong keypoints of MoveNet without an
+# error; 2024.6.0 and 2026.4.1 give those of ONNX Runtime.
+TRUSTED_INT8 = (2024, 6)
 # What stands for several devices.
 MODES = ('AUTO', 'MULTI', 'HETERO', 'BATCH')
 PRECISIONS = {'f32': 'fp32', 'bf16': 'bf16', 'f16': 'fp16'}
@@ -52,7 +52,7 @@ def configure(library: Any, core: Any, options: OpenVinoOptions) -> None:
     silently ignore, what is meant for the devices below them.
 
     :raises EngineUnavailableError: there is no device with the number that is named.
-    :raises OptionError: the folder for compiled networks is of no use.
+    :raises OptionError: the folder for compiled models cannot be used.
     :raises RuntimeError: of the vendor, a device refuses a value.
     """
     if options.cache_dir:
@@ -75,7 +75,7 @@ def configure(library: Any, core: Any, options: OpenVinoOptions) -> None:
         if _half_precision([device]):
             known.discard('INFERENCE_PRECISION_HINT')
         core.set_property(device, {name: wanted[name] for name in wanted if name in known})
-        if device == 'CPU' and release(library) < TRUSTED_8_BITS:
+        if device == 'CPU' and release(library) < TRUSTED_INT8:
             # Computes quantized operators in float32.
             core.set_property(device, {'LP_TRANSFORMS_MODE': False})
 
@@ -177,7 +177,7 @@ def _cache_folder(options: OpenVinoOptions) -> Path:
     if folder.is_relative_to(temporary):
         raise OptionError(
             f'engine {ENGINE!r}: cache_dir: got {options.cache_dir!r}, expected a folder of your '
-            f'own: in {temporary} others can replace a network, and it is emptied'
+            f'own: in {temporary} others can replace a model, and it is emptied'
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

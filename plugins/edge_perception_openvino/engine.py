@@ -70,14 +70,14 @@ class OpenVinoEngineType(EngineType):
         )
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Load and compile a network; where its input is open, it becomes that of the manifest."""
+        """Load and compile a model; where its input is open, it becomes that of the manifest."""
         assert isinstance(options, OpenVinoOptions)
         return OpenVinoEngine(artifact, partial(_load, manifest, artifact, options))
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    core: Any  # 2022.3 forgets properties of a network whose core is gone
+    core: Any  # 2022.3 forgets properties of a model whose core is gone
     compiled: Any
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -105,7 +105,7 @@ class OpenVinoEngine(Engine):
     """
     One infer request, in whose own memory inputs are written and outputs are read.
 
-    :param load: compiles the network; called now and at every activation but the first.
+    :param load: compiles the model; called now and at every activation but the first.
     """
 
     def __init__(self, artifact: Path, load: Callable[[], _Loaded]) -> None:
@@ -123,7 +123,7 @@ class OpenVinoEngine(Engine):
             self._loaded = self._load()
         self._request = self._loaded.compiled.create_infer_request()
         if self._loaded.static and self.device == 'CPU':
-            # Since 2023; before, infer() always copies the outputs, for which we have no use.
+            # Since 2023; before, infer() always copies the outputs, which is not needed.
             known = signature(self._request.infer).parameters
             settings = {'share_outputs': True} if 'share_outputs' in known else {}
             self._infer_here = partial(self._request.infer, **settings)
@@ -135,7 +135,7 @@ class OpenVinoEngine(Engine):
         self._loaded = None
 
     def _input_buffers(self) -> Mapping[str, Tensor]:
-        # Anew for each frame: a device may give the request other memory.
+        # For each frame: a device may give the request other memory.
         self._buffers = {self.inputs[0].name: self._request.get_input_tensor(0).data}
         return self._buffers
 

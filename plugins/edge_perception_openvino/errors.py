@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of OpenVINO in one sentence each."""
+"""Explain errors of OpenVINO in one sentence each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import explained
 from edge_perception.contract.loading.artifact_files import EXPORT_AGAIN
 from edge_perception_openvino.library import ENGINE
 
@@ -63,13 +64,13 @@ _DEVICES = (
     ),
     (
         r'Device with "([^"]*)" name is not registered',
-        'device {0!r} is not in this build, which finds {{found}}',
+        'device {0!r} is not in this build, which finds {found}',
         'correct the option device',
     ),
     (
         r'no supported devices can be used|was not assigned on any pointed device'
         r'|Unexpected node type found in model',
-        'none of the devices that are named can be used, and there are {{found}}',
+        'none of the devices that are named can be used, and there are {found}',
         'correct the option device',
     ),
 )
@@ -84,9 +85,13 @@ _FILES = (
         OTHER_OPERATOR,
     ),
     (
-        r'Cannot create (\w+) layer .* from unsupported opset: (\w+)'
-        r"|Opset (\w+) doesn't contain the operation with type: (\w+)",
+        r'Cannot create (\w+) layer .* from unsupported opset: (\w+)',
         'uses the operator {0} of {1}, which this runtime does not know',
+        OTHER_VERSION,
+    ),
+    (
+        r"Opset (\w+) doesn't contain the operation with type: (\w+)",
+        'uses the operator {1} of {0}, which this runtime does not know',
         OTHER_VERSION,
     ),
     (
@@ -131,41 +136,29 @@ _FILES = (
 def artifact_error(artifact: Path, text: str, *, runtime: str) -> ArtifactError:
     """Return the error for a file that the runtime refused with this text."""
     line = one_line(text)
-    for pattern, reason, remedy in _FILES:
-        found = re.search(pattern, line)
-        if found:
-            return ArtifactError(
-                artifact, reason=f'{reason.format(*_details(found))} ({runtime})', remedy=remedy
-            )
-    return ArtifactError(artifact, reason=f'{runtime} cannot load it: {line}', remedy=EXPORT_AGAIN)
+    found = explained(line, _FILES)
+    if found is None:
+        reason = f'{runtime} cannot load it: {line}'
+        return ArtifactError(artifact, reason=reason, remedy=EXPORT_AGAIN)
+    return ArtifactError(artifact, reason=f'{found[0]} ({runtime})', remedy=found[1])
 
 
 def device_error(
     device: str, text: str, *, runtime: str, found: list[str]
 ) -> EngineUnavailableError | None:
     """
-    Return the error for a device that is not to be had; None when the text is about another thing.
+    Return the error for a device that cannot be used; None when the text is about something else.
 
     :param found: the devices that are here.
     """
-    line = one_line(text)
-    for pattern, reason, remedy in _DEVICES:
-        match = re.search(pattern, line)
-        if match:
-            words = reason.format(*_details(match)).format(found=', '.join(found) or 'none')
-            return EngineUnavailableError(
-                ENGINE, reason=f'device {device!r} with {runtime}: {words}', remedy=remedy
-            )
-    return None
+    reasons = explained(one_line(text), _DEVICES, found=', '.join(found) or 'none')
+    if reasons is None:
+        return None
+    reason = f'device {device!r} with {runtime}: {reasons[0]}'
+    return EngineUnavailableError(ENGINE, reason=reason, remedy=reasons[1])
 
 
 def one_line(text: str) -> str:
     """Return a message of the vendor without its places in the source and line breaks."""
     line = re.sub(r"Exception from \S+:\d+:|Check '.*?' failed at \S+:\d+:", '', text)
     return ' '.join(line.split())
-
-
-def _details(found: re.Match[str]) -> list[str]:
-    details = [detail for detail in found.groups() if detail is not None]
-    # "Opset X doesn't contain Y" says it the other way round.
-    return details[::-1] if found[0].startswith('Opset ') else details

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The vendor library: imported late, under either of its names, without its telemetry."""
+"""Import the vendor library late, under either of its names, without its telemetry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import importlib
 import sys
 from typing import Any
 
-from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import vendor_import
 
 ENGINE = 'openvino'
 TELEMETRY = 'openvino_telemetry'
@@ -22,26 +22,21 @@ def load_library() -> Any:
 
     :raises EngineUnavailableError: it is missing or broken.
     """
-    try:
-        with _without_telemetry():
-            library = importlib.import_module('openvino')
-            if not hasattr(library, 'Core'):
-                library = importlib.import_module('openvino.runtime')
-        library.Core  # noqa: B018  a folder of the same name is importable as well
-    except ModuleNotFoundError as error:
-        raise EngineUnavailableError(
+    with (
+        vendor_import(
             ENGINE,
-            reason=f'the Python package {error.name} is not installed',
-            remedy='install it with: pip install openvino',
-        ) from error
-    except Exception as error:
-        # E.g. wheel and setupvars.sh of different versions, or an ABI of Python that does not fit.
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'openvino cannot be imported: {" ".join(str(error).split())}',
-            remedy='have one OpenVINO only: either its pip package, or the setupvars.sh of its '
+            'openvino',
+            install='install it with: pip install openvino',
+            # Wheel and setupvars.sh may be of different versions, or for another Python.
+            repair='have one OpenVINO only: either its pip package, or the setupvars.sh of its '
             'archive, for this version of Python',
-        ) from error
+        ),
+        _without_telemetry(),
+    ):
+        library = importlib.import_module('openvino')
+        if not hasattr(library, 'Core'):
+            library = importlib.import_module('openvino.runtime')
+        library.Core  # noqa: B018  a folder of the same name is importable as well
     return library
 
 
@@ -61,7 +56,7 @@ def _without_telemetry() -> Iterator[None]:
     Hide the package that reports to its vendor.
 
     Merely importing OpenVINO 2026.4 sends an event to www.google-analytics.com and leaves an
-    identifier in ~/intel, unless somebody opted out. Where the package is missing, OpenVINO takes
+    identifier in ~/intel, unless the user opted out. Where the package is missing, OpenVINO takes
     a stand-in that does nothing. It stays hidden, also from what is imported later.
     """
     modules: dict[str, Any] = sys.modules

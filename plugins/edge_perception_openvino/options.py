@@ -28,7 +28,7 @@ class OpenVinoOptions(Options):
     # f32, because what OpenVINO takes by itself depends on the processor.
     precision: str = option(
         'f32',
-        'in what a network in float32 is computed; bf16 and f16 are faster where the device has '
+        'in what a model in float32 is computed; bf16 and f16 are faster where the device has '
         'them, and less exact; NPU and MYRIAD always compute in f16',
         choices=('f32', 'bf16', 'f16'),
     )
@@ -39,6 +39,6 @@ class OpenVinoOptions(Options):
     )
     cache_dir: str = option(
         '',
-        'folder in which compiled networks are kept, so that the next start is faster; empty '
+        'folder in which compiled models are kept, so that the next start is faster; empty '
         'keeps none; not in a folder for temporary files, where others could put theirs',
     )

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Read a network; runs in the child process of ``LoadTrial``.
+Read a model; runs in the child process of ``LoadTrial``.
 
 A convolution without weights, for one, is a segmentation fault in 2022.3.2 and in 2026.4.1.
 """

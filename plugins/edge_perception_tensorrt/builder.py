@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-import os
 from pathlib import Path
 from typing import Any
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from edge_perception.contract import EngineError
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import Options
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.user_files import write_whole
 from edge_perception_tensorrt.cuda import CudaError
 from edge_perception_tensorrt.cuda import ENGINE
 from edge_perception_tensorrt.device import Device
@@ -227,18 +227,15 @@ class _Build:
             ) from error
         cache = config.create_timing_cache(content)
         if not config.set_timing_cache(cache, ignore_mismatch=False):
-            self._notes.append(f'{path} is of another GPU or TensorRT, and was begun anew')
+            self._notes.append(f'{path} is of another GPU or TensorRT, and was started again')
             cache = config.create_timing_cache(b'')
             config.set_timing_cache(cache, ignore_mismatch=False)
         return cache
 
     def _write_timing_cache(self, config: trt.IBuilderConfig) -> None:
-        """Replace the file at once, so that a build beside this one reads a whole one."""
+        """Replace the file as a whole, because another build may read it at the same time."""
         path = Path(self._options.timing_cache).expanduser()
-        beside = path.with_name(f'{path.name}.{os.getpid()}')
         try:
-            beside.write_bytes(bytes(config.get_timing_cache().serialize()))
-            beside.replace(path)
+            write_whole(path, bytes(config.get_timing_cache().serialize()))
         except OSError as error:
-            beside.unlink(missing_ok=True)
             self._notes.append(f'timing cache {path}: cannot be written: {error.strerror}')

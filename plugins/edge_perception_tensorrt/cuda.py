@@ -1,14 +1,13 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The few calls of the CUDA driver that the engine needs, from whichever binding is installed."""
+"""Call the CUDA driver through pycuda or cuda-python, as far as the engine needs it."""
 
 from __future__ import annotations
 
-from abc import ABC
-from abc import abstractmethod
 from dataclasses import dataclass
 import functools
 from typing import Any
+from typing import Protocol
 
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import Tensor
@@ -57,7 +56,7 @@ class GpuFacts:
     integrated: bool
 
 
-class Driver(ABC):
+class Driver(Protocol):
     """
     Calls of the CUDA driver; each raises ``CudaError``.
 
@@ -67,61 +66,45 @@ class Driver(ABC):
 
     name: str
 
-    @abstractmethod
     def count(self) -> int:
         """Return how many GPUs this process may use."""
 
-    @abstractmethod
     def facts(self, index: int) -> GpuFacts: ...
 
-    @abstractmethod
     def retain(self, index: int) -> Any:
         """Return the primary context of a GPU, counted once more, not made current."""
 
-    @abstractmethod
     def release(self, context: Any) -> None:
-        """Count it once less; any thread may do so, and on none it may be current."""
+        """Release it once; any thread may do so, and it may be current on none."""
 
-    @abstractmethod
     def push(self, context: Any) -> None: ...
 
-    @abstractmethod
     def pop(self) -> None: ...
 
-    @abstractmethod
     def make_stream(self) -> tuple[Any, int]:
         """Return a stream that does not wait for the default stream: handle and address."""
 
-    @abstractmethod
     def destroy_stream(self, stream: Any) -> None: ...
 
-    @abstractmethod
     def allocate(self, size: int) -> tuple[Any, int]:
         """Return handle and address of memory of the GPU, aligned to 256 bytes."""
 
-    @abstractmethod
     def free(self, memory: Any) -> None: ...
 
-    @abstractmethod
     def allocate_host(self, size: int) -> tuple[Any, int, int]:
         """Return page-locked memory: handle, address, address as the GPU sees it."""
 
-    @abstractmethod
     def free_host(self, memory: Any) -> None: ...
 
-    @abstractmethod
     def copy_to_gpu(self, address: int, array: Tensor, stream: Any) -> None:
         """Begin to copy a C-contiguous page-locked array."""
 
-    @abstractmethod
     def copy_to_host(self, array: Tensor, address: int, stream: Any) -> None:
         """Begin to copy into a C-contiguous page-locked array."""
 
-    @abstractmethod
     def synchronize(self, stream: Any) -> None:
         """Wait until all that was begun is done; raises what failed meanwhile."""
 
-    @abstractmethod
     def memory_info(self) -> tuple[int, int]:
         """Return how many bytes of the GPU are free, and how many there are."""
 

@@ -19,7 +19,7 @@ from edge_perception_tensorrt.cuda import NO_DEVICE
 from edge_perception_tensorrt.cuda import NON_BLOCKING_STREAM
 from edge_perception_tensorrt.cuda import OUT_OF_MEMORY
 
-# pycuda tells only the texts of cuGetErrorString.
+# pycuda gives only the strings of cuGetErrorString.
 _CODES = {
     'out of memory': OUT_OF_MEMORY,
     'no CUDA-capable device is detected': NO_DEVICE,

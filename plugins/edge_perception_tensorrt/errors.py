@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What TensorRT logs when it fails, in one sentence each."""
+"""Explain what TensorRT logs when it fails, in one sentence each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import explained
 from edge_perception_tensorrt.cuda import CudaError
 from edge_perception_tensorrt.cuda import ENGINE
 from edge_perception_tensorrt.cuda import OUT_OF_MEMORY
@@ -61,14 +62,9 @@ def plan_refused(artifact: Path, text: str, *, version: str) -> EngineError:
     """
     if _OUT_OF_MEMORY.search(text):
         return out_of_memory(artifact, text)
-    for pattern, reason, remedy in _EXPLANATIONS:
-        found = re.search(pattern, text)
-        if found:
-            reason = reason.format(*found.groups(), version=version)
-            return ArtifactError(artifact, reason=reason, remedy=remedy)
-    return ArtifactError(
-        artifact, reason=f'TensorRT {version} cannot load it: {text}', remedy=BUILD_AGAIN
-    )
+    otherwise = f'TensorRT {version} cannot load it: {text}', BUILD_AGAIN
+    reason, remedy = explained(text, _EXPLANATIONS, version=version) or otherwise
+    return ArtifactError(artifact, reason=reason, remedy=remedy)
 
 
 def runtime_failed(text: str) -> EngineUnavailableError:

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The vendor library: imported late, its log kept to explain what fails."""
+"""Import the vendor library late, and keep its log to explain failures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import vendor_import
 from edge_perception_tensorrt.cuda import ENGINE
 
 # The first with the named-tensor API, which is the only one of TensorRT 10.
@@ -27,20 +28,15 @@ def load_library() -> str:
 
     :raises EngineUnavailableError: it is missing, broken or too old.
     """
-    try:
+    with vendor_import(
+        ENGINE,
+        'tensorrt',
+        install=_install(),
+        # E.g. libcublas.so.11 comes in a package of its own.
+        repair='install the libraries of CUDA and TensorRT of the same version as the Python '
+        f'package, or install it again: {_install()}',
+    ):
         import tensorrt
-    except ModuleNotFoundError as error:
-        raise EngineUnavailableError(
-            ENGINE, reason=f'the Python package {error.name} is not installed', remedy=_install()
-        ) from error
-    except Exception as error:
-        # E.g. libcublas.so.11, which comes in a package of its own, is missing.
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'tensorrt cannot be imported: {" ".join(str(error).split())}',
-            remedy='install the libraries of CUDA and TensorRT of the same version as the Python '
-            f'package, or install it anew: {_install()}',
-        ) from error
     version = str(tensorrt.__version__)
     if version_numbers(version) < OLDEST:
         raise EngineUnavailableError(
@@ -67,24 +63,15 @@ def version_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r'\d+', version)[:2])
 
 
-class LoggedErrors:
-    """The last errors that TensorRT logged; TensorRT tells reasons nowhere else."""
-
-    def __init__(self) -> None:
-        self._errors: deque[str] = deque(maxlen=8)
-
-    def add(self, text: str) -> None:
-        self._errors.append(' '.join(text.split()))
-
-    def clear(self) -> None:
-        self._errors.clear()
+class LoggedErrors(deque[str]):
+    """The last errors that TensorRT logged; TensorRT gives reasons nowhere else."""
 
     def text(self) -> str:
         """Return the errors since ``clear``, the oldest first, which is the cause."""
-        return '; '.join(self._errors) or 'it gives no reason'
+        return '; '.join(self) or 'it gives no reason'
 
 
-logged_errors = LoggedErrors()
+logged_errors = LoggedErrors(maxlen=8)
 
 
 @functools.cache
@@ -98,7 +85,7 @@ def vendor_logger() -> Any:
 
         def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
             if severity in (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR):
-                logged_errors.add(msg)
+                logged_errors.append(' '.join(msg.split()))
             elif severity == trt.ILogger.Severity.WARNING:
                 _logger.warning('TensorRT: %s', ' '.join(msg.split()))
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Plans that are loaded, and what they say of their tensors."""
+"""Load plans, and describe their tensors."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class PlanSession:
 
     @property
     def engine(self) -> trt.ICudaEngine:
-        """The network; raises ValueError when closed."""
+        """The model; raises ValueError when closed."""
         if self._engine is None:
             raise ValueError('the session is closed')
         return self._engine

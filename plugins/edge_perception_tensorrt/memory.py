@@ -174,4 +174,4 @@ def _release(driver: Driver, context: Any) -> None:
 
 def _log(error: CudaError) -> None:
     # After e.g. an illegal address every call fails; the end of the process frees everything.
-    _logger.warning('something of the GPU was not given back: %s', str(error))
+    _logger.warning('memory or stream of the GPU was not released: %s', str(error))

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The network of a build: parsed from ONNX, its input closed, its precision declared."""
+"""Parse the ONNX of a build, and check its input and its quantization."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge_perception_tensorrt.loaded_plan import DTYPES
 if TYPE_CHECKING:
     import tensorrt as trt
 
-# From here on the flags for precision are deprecated, and gone in 11: a network is computed in the
+# From here on the flags for precision are deprecated, and gone in 11: a model is computed in the
 # types that its ONNX has.
 STRONGLY_TYPED_SINCE = (10, 12)
 SHOWN_ERRORS = 3
@@ -37,7 +37,7 @@ def parse_network(
     """
     Read an ONNX file and its external data.
 
-    :return: the network, and the parser, which owns its weights.
+    :return: the model, and the parser, which owns its weights.
     :raises BuildError: TensorRT cannot read it.
     """
     import tensorrt as trt
@@ -61,7 +61,7 @@ def _creation_flags(version: str) -> int:
         # TensorRT 11 knows no other networks, and may forget the flag.
         wanted = getattr(flags, 'STRONGLY_TYPED', None)
     else:
-        # Before TensorRT 10 a network had an implicit batch unless told otherwise.
+        # Before TensorRT 10 a model had an implicit batch unless told otherwise.
         wanted = (
             getattr(flags, 'EXPLICIT_BATCH', None) if version_numbers(version) < (10,) else None
         )
@@ -78,7 +78,7 @@ def _parser_errors(parser: trt.OnnxParser) -> str:
 
 def image_input(network: trt.INetworkDefinition, manifest: ModelManifest) -> TensorSpec:
     """
-    Return the only input of a network, with every size known.
+    Return the only input of a model, with every size known.
 
     :raises BuildError: it is not what the manifest says, or there are others.
     """
@@ -111,7 +111,7 @@ def open_inputs(network: trt.INetworkDefinition) -> bool:
 
 
 def has_quantized_layers(network: trt.INetworkDefinition) -> bool:
-    """Tell whether a network says itself what is computed in int8."""
+    """Tell whether a model says itself what is computed in int8."""
     import tensorrt as trt
 
     layers = (network.get_layer(index) for index in range(network.num_layers))

@@ -36,7 +36,7 @@ class TensorRtBuilderOptions(Options):
     )
     tf32: bool = option(
         False,
-        'let float32 be multiplied with 10 bits of mantissa, as TensorRT does by default on GPUs '
+        'multiply float32 with 10 bits of mantissa, as TensorRT does by default on GPUs '
         'since Ampere',
     )
     timing_cache: str = option(

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Plan files, read without TensorRT, which may crash on those that it does not know."""
+"""Read plan files without TensorRT, which may crash on unknown ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_perception_tensorrt.library import version_numbers
 MAGIC = b'ftrt'
 VERSION_AT = 24
 HEADER_SIZE = 28
-# Ultralytics writes the length of a JSON text as four bytes, the text, and then the plan.
+# Ultralytics writes the length of a JSON string as four bytes, the string, and then the plan.
 LENGTH_SIZE = 4
 LONGEST_METADATA = 1 << 24
 BUILD_AGAIN = 'build it again on this machine from its ONNX'
@@ -95,8 +95,8 @@ def _prefix(content: bytes) -> tuple[int, Mapping[str, str]]:
 
 
 def _as_text(value: object) -> str:
-    """Return a value as Ultralytics writes it into ONNX files: Python's text of it."""
+    """Return a value as Ultralytics writes it into ONNX files: its ``str``."""
     if isinstance(value, dict):
-        # JSON has no numbers as keys, so the index of a class has become a text.
+        # JSON has no numbers as keys, so the index of a class has become a string.
         value = {int(key) if key.isdecimal() else key: each for key, each in value.items()}
     return str(value)

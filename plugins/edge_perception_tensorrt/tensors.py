@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Inputs and outputs of a network that runs: an array on the host, and memory of the GPU."""
+"""Inputs and outputs of a model: an array on the host, and memory of the GPU."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALIGNMENT = 256
 
 class FixedTensor:
     """
-    A tensor whose shape is known before the network runs.
+    A tensor whose shape is known before the model runs.
 
     On an integrated GPU the array itself is what the GPU reads and writes: nothing is copied.
 
@@ -53,7 +53,7 @@ class FixedTensor:
             self._gpu.download(self.array, self._memory)
 
     def free(self) -> None:
-        """Give the memory of the GPU back; the array stays as long as somebody has it."""
+        """Release the memory of the GPU; the array lives as long as it is referenced."""
         if self._memory is not None:
             self._memory.free()
 
@@ -76,7 +76,7 @@ class OpenTensor:
 
     def reserve(self, size: int, alignment: int) -> int:
         """
-        Return an address for so many bytes; 0 when the memory is full.
+        Return an address for ``size`` bytes; 0 when the memory is full.
 
         Called by TensorRT, through which no exception may pass.
         """
@@ -98,7 +98,7 @@ class OpenTensor:
         return self._aligned(alignment)
 
     def array(self) -> Tensor:
-        """Return the tensor, after the network has run; valid until it runs again."""
+        """Return the tensor, after the model has run; valid until it runs again."""
         size = prod(self.shape) * self._dtype.itemsize
         if self._memory is not None:
             if self._host is None or self._host.array.size < self._size:
@@ -111,7 +111,7 @@ class OpenTensor:
         return self._host.array[start : start + size].view(self._dtype).reshape(self.shape)
 
     def free(self) -> None:
-        """Give the memory back; arrays stay as long as somebody has them."""
+        """Release the memory; arrays live as long as they are referenced."""
         if self._memory is not None:
             self._memory.free()
         self._memory = self._host = None

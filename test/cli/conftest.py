@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from edge_perception.cli.main import main
-from test.support.build_rig import MANIFEST
+from test.cli.build_rig import MANIFEST
 from test.support.networks import save_conv
 from tools.model_folders import model_folder
 

@@ -17,9 +17,9 @@ import yaml
 
 from edge_perception.models.artifact_directories import build_command
 from edge_perception.models.proofs import read_proof
-from test.support.build_rig import build
-from test.support.build_rig import MANIFEST
-from test.support.build_rig import refused
+from test.cli.build_rig import build
+from test.cli.build_rig import MANIFEST
+from test.cli.build_rig import refused
 from test.support.networks import tensor
 
 

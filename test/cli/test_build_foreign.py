@@ -20,8 +20,8 @@ from edge_perception.contract import option
 from edge_perception.contract import Options
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.proofs import read_proof
-from test.support.build_rig import build
-from test.support.build_rig import refused
+from test.cli.build_rig import build
+from test.cli.build_rig import refused
 
 
 @pytest.fixture

@@ -383,7 +383,7 @@ def test_an_output_of_which_nothing_is_known_may_have_any_shape():
             {'width': 8, 'dtype': 'uint8'},
             (IMAGE,),
             "tensor 'images': got 1x3x4x8 uint8 from the manifest, "
-            'expected 1x3x4x6 float32, which the network takes; correct input.width, '
+            'expected 1x3x4x6 float32, which the model takes; correct input.width, '
             'input.height, input.layout, input.color or input.dtype of the manifest',
         ),
     ],

@@ -85,15 +85,15 @@ def test_every_problem_is_reported_at_once():
         parse(values)
     assert set(raised.value.problems) == {
         'manifest_version: got 2, expected 1; update edge_perception',
-        'name: got nothing, expected a text',
+        'name: got nothing, expected a string',
         "source.sha256: got 'abc', expected 64 hexadecimal digits",
-        'input.width: got 0, expected a whole number from 1 to 16384',
+        'input.width: got 0, expected an integer from 1 to 16384',
         "input.layout: got 'chw', expected one of nchw, nhwc",
         'input.std: got [0.0, 0.0, 0.0], expected numbers other than 0',
         'decoder.options: got [1], expected a mapping',
-        'selection.score_threshold: got 1.5, expected a number from 0 to 1',
+        'selection.score_threshold: got 1.5, expected a float from 0 to 1',
         'skeleton: got [0, 1], expected indices of two of the 0 keypoints',
-        'object_points: got [[0, 0]], expected a list of rows of 3 numbers',
+        'object_points: got [[0, 0]], expected a list of rows of 3 floats',
         "keypoint: unknown key, did you mean 'keypoints'?",
     }
     assert len(raised.value.sentences()) == 11
@@ -127,11 +127,11 @@ def test_unknown_keys_are_errors_with_a_proposal(values, problem):
     [
         (changed(manifest_version=None), 'manifest_version: got nothing, expected 1'),
         (changed(manifest_version=True), 'manifest_version: got True, expected 1'),
-        (changed(name=3), 'name: got 3, expected a text'),
+        (changed(name=3), 'name: got 3, expected a string'),
         *(
             (
                 changed(name=name),
-                f'name: got {name!r}, expected a text without /, \\ and control characters, and '
+                f'name: got {name!r}, expected a string without /, \\ and control characters, and '
                 'no dot in front',
             )
             for name in ('ultralytics/yolov8n', '../x', 'a\\b', 'a\nb', '.hidden')
@@ -140,39 +140,39 @@ def test_unknown_keys_are_errors_with_a_proposal(values, problem):
         (changed(gate={'int8': 0.1}), 'gate.int8: got 0.1, expected a mapping of limits'),
         (
             changed(input__width=True),
-            'input.width: got True, expected a whole number from 1 to 16384',
+            'input.width: got True, expected an integer from 1 to 16384',
         ),
         (
             changed(input__height=320.0),
-            'input.height: got 320.0, expected a whole number from 1 to 16384',
+            'input.height: got 320.0, expected an integer from 1 to 16384',
         ),
         (
             changed(input__mean=[1, 2]),
-            'input.mean: got [1, 2], expected one number or a list of 3 numbers',
+            'input.mean: got [1, 2], expected one float or a list of 3 floats',
         ),
         (
             changed(input__mean=float('nan')),
-            'input.mean: got nan, expected one number or a list of 3 numbers',
+            'input.mean: got nan, expected one float or a list of 3 floats',
         ),
         (
             changed(input__std=[1, 1, float('inf')]),
-            'input.std: got [1, 1, inf], expected one number or a list of 3 numbers',
+            'input.std: got [1, 1, inf], expected one float or a list of 3 floats',
         ),
         (
             changed(input__fill=114.5),
-            'input.fill: got 114.5, expected a whole number from 0 to 255',
+            'input.fill: got 114.5, expected an integer from 0 to 255',
         ),
-        (changed(input__fill=256), 'input.fill: got 256, expected a whole number from 0 to 255'),
+        (changed(input__fill=256), 'input.fill: got 256, expected an integer from 0 to 255'),
         (
             changed(selection__max_detections=0),
-            'selection.max_detections: got 0, expected a whole number of at least 1',
+            'selection.max_detections: got 0, expected an integer of at least 1',
         ),
         (changed(pose__refine=1), 'pose.refine: got 1, expected true or false'),
         (
             changed(pose__keypoint_sigma=0),
-            'pose.keypoint_sigma: got 0, expected a number from 0.01 to 100',
+            'pose.keypoint_sigma: got 0, expected a float from 0.01 to 100',
         ),
-        (changed(labels={'a': 1}), "labels: got {'a': 1}, expected a list of texts"),
+        (changed(labels={'a': 1}), "labels: got {'a': 1}, expected a list of strings"),
         (
             changed(keypoints=['a'], skeleton=[[0, 0.5]]),
             'skeleton: got [0, 0.5], expected indices of two of the 1 keypoints',
@@ -212,7 +212,7 @@ def test_a_label_that_yaml_takes_for_something_else_is_refused(word):
     values = {**SMALLEST, 'labels': yaml.safe_load(f'[person, {word}]')}
     (problem,) = problems(values)
     assert problem.endswith(
-        'expected a list of texts; put quotes around words that YAML reads as something else'
+        'expected a list of strings; put quotes around words that YAML reads as something else'
     )
 
 

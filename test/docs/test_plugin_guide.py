@@ -53,6 +53,6 @@ def test_every_field_of_a_perception_has_its_dtype_and_shape() -> None:
 
 def test_every_field_of_a_plan_and_every_source_form_is_explained() -> None:
     text = section(GUIDE, 'Builder')
-    forms, _, plan = text.partition('The plan says everything else')
+    forms, _, plan = text.partition('The fields of the plan')
     assert set(rows(plan)) == {each.name for each in fields(BuildPlan)}
     assert set(SOURCE_FORMS) == set(rows(re.sub('^ +', '', forms, flags=re.M)))

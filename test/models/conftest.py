@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from edge_perception.models.plugin_host import PluginHost
-from test.support.assembly_rig import Picky
-from test.support.assembly_rig import Rude
-from test.support.assembly_rig import Tunable
-from test.support.assembly_rig import Unplugged
+from test.models.assembly_rig import Picky
+from test.models.assembly_rig import Rude
+from test.models.assembly_rig import Tunable
+from test.models.assembly_rig import Unplugged
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
 from edge_perception.testing import FakeClock
-from test.support.assembly_rig import DecoderOptions
-from test.support.assembly_rig import EngineOptions
-from test.support.assembly_rig import sentences
+from test.models.assembly_rig import DecoderOptions
+from test.models.assembly_rig import EngineOptions
+from test.models.assembly_rig import sentences
 from test.support.stage_rig import stage_type
 
 

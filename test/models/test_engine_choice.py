@@ -19,7 +19,7 @@ from edge_perception.models.assembly import assemble
 from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.request import Request
 from edge_perception.testing import FakeEngine
-from test.support.assembly_rig import Tunable
+from test.models.assembly_rig import Tunable
 
 
 class Acme(Tunable):

@@ -15,8 +15,8 @@ from edge_perception.models.plugin_host import PluginEntry
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.testing import FakeEngineType
-from test.support.plugin_shelf import GOOD
-from test.support.plugin_shelf import Shelf
+from test.models.plugin_shelf import GOOD
+from test.models.plugin_shelf import Shelf
 
 
 @pytest.fixture

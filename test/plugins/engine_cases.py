@@ -15,6 +15,7 @@ from edge_perception_litert.engine import LiteRtEngineType
 from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 from edge_perception_openvino.engine import OpenVinoEngineType
 from edge_perception_tensorrt.engine import TensorRtEngineType
+import numpy as np
 import onnx
 import pytest
 
@@ -22,7 +23,7 @@ from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_options
-from test.support import lite_networks
+from test.plugins import lite_networks
 from test.support import networks
 from test.support.tensorrt_stubs import nvidia_machine
 from test.support.tensorrt_stubs.behavior import plan_of
@@ -52,11 +53,13 @@ class EngineCase:
         shape = networks.SHAPE if self.layout == 'nchw' else lite_networks.SHAPE
         return networks.manifest_for(shape, layout=self.layout, **recipe)
 
-    def save_identity(self, folder: Path) -> Path:
+    def save_identity(self, folder: Path, *, dtype: str = 'float32', shape=()) -> Path:
         """Return an artifact that copies its input."""
+        shape = shape or self.manifest().input.shape
         if self.save_onnx is None:
-            return lite_networks.save_identity(folder / 'net.tflite')
-        return self.save_onnx(networks.save_identity(folder / 'net.onnx'))
+            return lite_networks.save_identity(folder / 'net.tflite', shape, dtype)
+        kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.save_onnx(networks.save_identity(folder / 'net.onnx', kind, shape))
 
     def create(self, path: Path, manifest: ModelManifest | None = None, **options) -> Engine:
         kind = self.engine_type.options_type

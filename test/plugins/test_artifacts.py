@@ -27,13 +27,13 @@ from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract.loading import load_trial
+from test.plugins import lite_networks as lite
 from test.plugins.engine_cases import case_of
 from test.plugins.engine_cases import CASES
 from test.plugins.engine_cases import EngineCase
 from test.plugins.engine_cases import TRIED
-from test.support import lite_networks as lite
-from test.support.lite_networks import LiteOperator
-from test.support.lite_networks import LiteTensor
+from test.plugins.lite_networks import LiteOperator
+from test.plugins.lite_networks import LiteTensor
 from test.support.networks import FLOAT
 from test.support.networks import save
 from test.support.networks import save_conv

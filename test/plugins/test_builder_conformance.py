@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from edge_perception_litert.builder import TfliteBuilder
 from edge_perception_litert.engine import LiteRtEngineType
-from edge_perception_onnxruntime.builder import OnnxRuntimeBuilder
-from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 from edge_perception_openvino.builder import MyriadBuilder
 from edge_perception_openvino.builder import OpenVinoBuilder
 from edge_perception_openvino.engine import OpenVinoEngineType
@@ -27,14 +25,6 @@ def needs(builder):
     return pytest.mark.skipif(
         not availability.available, reason=f'{availability.reason}; {availability.remedy}'
     )
-
-
-@needs(OnnxRuntimeBuilder())
-class TestOnnxRuntime(BuilderConformance):
-    builder = OnnxRuntimeBuilder()
-    engine_type = OnnxRuntimeEngineType()
-    vendor_modules = ('onnxruntime',)
-    parity = PARITY
 
 
 def is_old() -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 import weakref
 
 from edge_perception_litert.engine import LiteRtEngineType
-from edge_perception_litert.options import LiteRtOptions
 import numpy as np
 import pytest
 
@@ -18,13 +17,14 @@ from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Quantization
 from edge_perception.contract import TensorSpec
-from test.support.lite_networks import LiteOperator
-from test.support.lite_networks import LiteTensor
-from test.support.lite_networks import save
-from test.support.lite_networks import save_identity
-from test.support.lite_networks import save_unary
-from test.support.lite_networks import save_where
-from test.support.lite_networks import SHAPE
+from test.plugins.engine_cases import CASES
+from test.plugins.lite_networks import LiteOperator
+from test.plugins.lite_networks import LiteTensor
+from test.plugins.lite_networks import save
+from test.plugins.lite_networks import save_identity
+from test.plugins.lite_networks import save_unary
+from test.plugins.lite_networks import save_where
+from test.plugins.lite_networks import SHAPE
 from test.support.networks import manifest_for as any_manifest_for
 
 interpreters = pytest.importorskip(
@@ -36,28 +36,11 @@ def manifest_for(shape=SHAPE, layout='nhwc', **recipe) -> ModelManifest:
     return any_manifest_for(shape, layout=layout, **recipe)
 
 
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return LiteRtEngineType().create(
-        manifest or manifest_for(), path, LiteRtOptions(**{'threads': 1, **options})
-    )
+create = CASES['litert'].create
 
 
 def image(dtype='float32', shape=SHAPE) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 100, shape).astype(dtype)
-
-
-@pytest.mark.parametrize('layout', ['nchw', 'nhwc'])
-@pytest.mark.parametrize('dtype', ['float32', 'float16', 'uint8', 'int8'])
-def test_tensors_pass_through_in_every_dtype_and_layout(tmp_path, dtype, layout):
-    shape = SHAPE if layout == 'nhwc' else (1, 3, 4, 6)
-    path = save_identity(tmp_path / 'net.tflite', shape, dtype)
-    with create(path, manifest_for(shape, dtype=dtype, layout=layout)) as engine:
-        assert engine.inputs == (TensorSpec('image', shape, np.dtype(dtype)),)
-        engine.warm_up()
-        engine.input_buffers()['image'][:] = image(dtype, shape)
-        result = engine.infer(engine.input_buffers())['result']
-        np.testing.assert_array_equal(result, image(dtype, shape))
-        assert engine.outputs[0].admits(result)
 
 
 def test_a_file_in_another_layout_than_the_manifest_is_taken_as_it_is(tmp_path):

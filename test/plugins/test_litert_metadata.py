@@ -16,7 +16,7 @@ from edge_perception_litert.model_file import parse_model
 import numpy as np
 import pytest
 
-from test.support.lite_networks import save_unary
+from test.plugins.lite_networks import save_unary
 
 pytest.importorskip(
     'ai_edge_litert.interpreter', reason='LiteRT (ai-edge-litert) is not installed'

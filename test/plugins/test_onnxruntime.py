@@ -19,61 +19,14 @@ import onnxruntime
 import pytest
 
 from edge_perception.contract import InferenceError
-from edge_perception.contract import ModelManifest
+from test.plugins.engine_cases import CASES
 from test.support.networks import manifest_for
 from test.support.networks import save
 from test.support.networks import save_conv
-from test.support.networks import save_identity
 from test.support.networks import SHAPE
 from test.support.networks import tensor
 
-
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return OnnxRuntimeEngineType().create(
-        manifest or manifest_for(), path, OnnxRuntimeOptions(threads=1, **options)
-    )
-
-
-def image(dtype='float32', shape=SHAPE) -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 100, shape).astype(dtype)
-
-
-@pytest.mark.parametrize('layout', ['nchw', 'nhwc'])
-@pytest.mark.parametrize('dtype', ['float32', 'float16', 'uint8', 'int8'])
-def test_tensors_pass_through_in_every_dtype(tmp_path, dtype, layout):
-    shape = SHAPE if layout == 'nchw' else (1, 4, 6, 3)
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    path = save_identity(tmp_path / 'net.onnx', kind, shape)
-    with create(path, manifest_for(shape, dtype=dtype, layout=layout)) as engine:
-        engine.warm_up()
-        buffer = engine.input_buffers()['image']
-        buffer[:] = image(dtype, shape)
-        result = engine.infer(engine.input_buffers())['result']
-        np.testing.assert_array_equal(result, image(dtype, shape))
-        assert engine.outputs[0].admits(result)
-
-
-def test_outputs_may_change_their_size_and_stand_beside_fixed_ones(tmp_path):
-    nodes = [
-        helper.make_node('NonZero', ['image'], ['where']),
-        helper.make_node('Neg', ['image'], ['negative']),
-        helper.make_node('ReduceSum', ['image'], ['sum'], keepdims=0),
-    ]
-    outputs = [
-        tensor('where', (4, 'found'), TensorProto.INT64),
-        tensor('negative', SHAPE),
-        tensor('sum', ()),
-    ]
-    path = save(tmp_path / 'net.onnx', nodes, [tensor('image', SHAPE)], outputs)
-    with create(path) as engine:
-        assert [spec.shape for spec in engine.outputs] == [(4, -1), SHAPE, ()]
-        for count in (0, 5, 2, 72):
-            frame = np.zeros(SHAPE, np.float32)
-            frame.ravel()[:count] = 1
-            results = engine.infer({'image': frame})
-            assert results['where'].shape == (4, count)
-            assert results['sum'] == count
-            np.testing.assert_array_equal(results['negative'], -frame)
+create = CASES['onnxruntime'].create
 
 
 def test_an_output_of_unknown_rank_has_the_shape_that_comes(tmp_path):

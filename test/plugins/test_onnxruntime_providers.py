@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
 from edge_perception_onnxruntime.providers import devices_taken
 from edge_perception_onnxruntime.providers import provider_list
@@ -15,18 +14,13 @@ import pytest
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
-from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
-from test.support.networks import manifest_for
+from test.plugins.engine_cases import CASES
 from test.support.networks import save_conv
 from test.support.networks import save_identity
 from test.support.networks import SHAPE
 
-
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return OnnxRuntimeEngineType().create(
-        manifest or manifest_for(), path, OnnxRuntimeOptions(threads=1, **options)
-    )
+create = CASES['onnxruntime'].create
 
 
 @pytest.mark.parametrize('name', ['cpu', 'CPU', 'CPUExecutionProvider'])
@@ -40,7 +34,7 @@ def test_a_provider_is_found_by_short_and_full_name(tmp_path, name):
     ('name', 'message'),
     [
         ('cdua', r"provider 'cdua' is not in onnxruntime [\d.]+, which has .*did you mean 'cuda'"),
-        ('rknpu', 'which has .*cpu.*; install a build of it that has this provider'),
+        ('rknpu', 'which has .*cpu'),
         ('azure', "provider 'azure' is not in onnxruntime"),
         ('', 'correct the option provider'),
     ],
@@ -168,9 +162,7 @@ def test_what_the_provider_really_took_is_told():
     both = devices_taken(AssignedSession(CUDA=7, CPU=3), cuda, options)
     assert both == 'cuda:1, 3 of 10 operators on cpu'
     assert devices_taken(object(), cuda, options) == 'cuda:1'  # before ONNX Runtime 1.24
-    with pytest.raises(
-        EngineUnavailableError, match=r"provider 'cuda' took none of the 3 op.* would run on cpu"
-    ):
+    with pytest.raises(EngineUnavailableError, match="'cuda' took none of the 3"):
         devices_taken(AssignedSession(CPU=3), cuda, options)
 
 

@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 import weakref
 
 import cv2
-from edge_perception_openvino.engine import OpenVinoEngineType
 from edge_perception_openvino.library import load_library
-from edge_perception_openvino.options import OpenVinoOptions
 import numpy as np
 from onnx import helper
 from onnx import numpy_helper
@@ -17,40 +14,21 @@ from onnx import TensorProto
 import pytest
 
 from edge_perception.contract import InferenceError
-from edge_perception.contract import ModelManifest
+from test.plugins.engine_cases import CASES
 from test.support.networks import manifest_for
 from test.support.networks import save
 from test.support.networks import save_conv
-from test.support.networks import save_identity
 from test.support.networks import SHAPE
 from test.support.networks import tensor
 
 pytest.importorskip('openvino', reason='OpenVINO (openvino) is not installed')
 
 
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return OpenVinoEngineType().create(
-        manifest or manifest_for(), path, OpenVinoOptions(threads=1, **options)
-    )
+create = CASES['openvino'].create
 
 
 def image(dtype='float32', shape=SHAPE) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 100, shape).astype(dtype)
-
-
-@pytest.mark.parametrize('layout', ['nchw', 'nhwc'])
-@pytest.mark.parametrize('dtype', ['float32', 'float16', 'uint8', 'int8'])
-def test_tensors_pass_through_in_every_dtype(tmp_path, dtype, layout):
-    shape = SHAPE if layout == 'nchw' else (1, 4, 6, 3)
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    path = save_identity(tmp_path / 'net.onnx', kind, shape)
-    with create(path, manifest_for(shape, dtype=dtype, layout=layout)) as engine:
-        engine.warm_up()
-        buffer = engine.input_buffers()['image']
-        buffer[:] = image(dtype, shape)
-        result = engine.infer(engine.input_buffers())['result']
-        np.testing.assert_array_equal(result, image(dtype, shape))
-        assert engine.outputs[0].admits(result)
 
 
 def test_the_frame_is_written_into_memory_of_the_runtime(tmp_path):
@@ -58,29 +36,6 @@ def test_the_frame_is_written_into_memory_of_the_runtime(tmp_path):
         buffer = engine.input_buffers()['image']
         assert np.shares_memory(buffer, engine._request.get_input_tensor(0).data)
         assert buffer.flags.c_contiguous and buffer.flags.writeable
-
-
-def test_outputs_may_change_their_size_and_stand_beside_fixed_ones(tmp_path):
-    nodes = [
-        helper.make_node('NonZero', ['image'], ['where']),
-        helper.make_node('Neg', ['image'], ['negative']),
-        helper.make_node('ReduceSum', ['image'], ['sum'], keepdims=0),
-    ]
-    outputs = [
-        tensor('where', (4, 'found'), TensorProto.INT64),
-        tensor('negative', SHAPE),
-        tensor('sum', ()),
-    ]
-    path = save(tmp_path / 'net.onnx', nodes, [tensor('image', SHAPE)], outputs)
-    with create(path) as engine:
-        assert [spec.shape for spec in engine.outputs] == [(4, -1), SHAPE, ()]
-        for count in (0, 5, 2, 72):
-            frame = np.zeros(SHAPE, np.float32)
-            frame.ravel()[:count] = 1
-            results = engine.infer({'image': frame})
-            assert results['where'].shape == (4, count)
-            assert results['sum'] == count
-            np.testing.assert_array_equal(results['negative'], -frame)
 
 
 def test_outputs_that_are_one_tensor_keep_their_own_names(tmp_path):

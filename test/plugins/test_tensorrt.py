@@ -12,9 +12,7 @@ import threading
 import weakref
 
 from edge_perception_tensorrt.cuda import load_driver
-from edge_perception_tensorrt.engine import TensorRtEngineType
 from edge_perception_tensorrt.memory import Gpu
-from edge_perception_tensorrt.options import TensorRtOptions
 import numpy as np
 import onnx
 from onnx import helper
@@ -23,9 +21,9 @@ import pytest
 
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract import InferenceError
-from edge_perception.contract import ModelManifest
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
+from test.plugins.engine_cases import CASES
 from test.support.fake_cuda import ILLEGAL_ADDRESS
 from test.support.fake_cuda import OUT_OF_MEMORY
 from test.support.networks import manifest_for
@@ -52,10 +50,7 @@ def plan(path: Path, version: str = '10.3.0.26', **profile) -> Path:
     return plan_path
 
 
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return TensorRtEngineType().create(
-        manifest or manifest_for(), path, TensorRtOptions(**options)
-    )
+create = CASES['tensorrt'].create
 
 
 def image(dtype='float32', shape=SHAPE) -> np.ndarray:

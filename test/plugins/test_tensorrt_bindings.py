@@ -33,12 +33,12 @@ from test.support.networks import manifest_for
 from test.support.networks import save
 from test.support.networks import tensor
 from test.support.tensorrt_stubs import nvidia_machine
-from test.support.tensorrt_stubs.libraries import BINDINGS
-from test.support.tensorrt_stubs.libraries import bindings
-from test.support.tensorrt_stubs.libraries import stub_libraries
 from test.support.tensorrt_stubs.recording import recorded
 from test.support.tensorrt_stubs.recording import surface
+from test.support.tensorrt_stubs.wheels import BINDINGS
+from test.support.tensorrt_stubs.wheels import bindings
 from test.support.tensorrt_stubs.wheels import run_child
+from test.support.tensorrt_stubs.wheels import stub_libraries
 
 
 def run_program(

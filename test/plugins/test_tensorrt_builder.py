@@ -132,14 +132,16 @@ def test_a_timing_cache_is_begun_read_and_replaced(tmp_path, machine):
     assert cache.read_bytes() == b'measured' * 2
     cache.write_bytes(b'foreign')
     (note,) = build(source, timing_cache=str(cache)).notes
-    assert 'is of another GPU or TensorRT, and was begun anew' in note
+    assert 'is of another GPU or TensorRT' in note
     assert cache.read_bytes() == b'measured'
     assert sorted(path.name for path in tmp_path.iterdir()) == ['cache', 'net.onnx', 'workspace']
 
 
 def test_a_timing_cache_that_cannot_be_written_is_a_note(tmp_path, machine):
-    report = build(save_conv(tmp_path / 'net.onnx'), timing_cache=str(tmp_path / 'no' / 'cache'))
-    assert 'cannot be written: No such file' in report.notes[0]
+    report = build(
+        save_conv(tmp_path / 'net.onnx'), timing_cache=str(tmp_path / 'net.onnx' / 'cache')
+    )
+    assert 'cannot be written: ' in report.notes[0]
     assert report.artifact.exists()
 
 
@@ -172,7 +174,7 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path, machine):
 
 
 def test_int8_wants_a_quantized_source(tmp_path, machine):
-    with pytest.raises(BuildError, match='got an ONNX without QuantizeLinear, expected one'):
+    with pytest.raises(BuildError, match='QuantizeLinear'):
         build(save_conv(tmp_path / 'net.onnx'), 'int8')
 
 
@@ -184,6 +186,6 @@ def test_a_manifest_that_does_not_fit_is_refused(tmp_path, machine):
 def test_a_dla_computes_no_fp32(tmp_path, monkeypatch):
     with (
         nvidia_machine(monkeypatch, dla_cores=2, integrated=True),
-        pytest.raises(BuildError, match='got precision fp32, expected fp16 or int8'),
+        pytest.raises(BuildError, match='fp32, expected fp16 or int8'),
     ):
         build(save_conv(tmp_path / 'net.onnx'), device='dla0')

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 from edge_perception_tensorrt.engine import TensorRtEngineType
-from edge_perception_tensorrt.options import TensorRtOptions
 import numpy as np
 import onnx
 from onnx import helper
@@ -16,10 +15,8 @@ import pytest
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
-from edge_perception.contract import ModelManifest
-from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
-from test.support.networks import manifest_for
+from test.plugins.engine_cases import CASES
 from test.support.networks import save
 from test.support.networks import save_identity
 from test.support.networks import SHAPE
@@ -44,10 +41,7 @@ def plan(folder: Path, version: str = '10.3.0.26', *, prefix: bytes = b'') -> Pa
     return path
 
 
-def create(path: Path, manifest: ModelManifest | None = None, **options):
-    return TensorRtEngineType().create(
-        manifest or manifest_for(), path, TensorRtOptions(**options)
-    )
+create = CASES['tensorrt'].create
 
 
 def metadata_prefix(metadata: dict) -> bytes:
@@ -98,9 +92,6 @@ def test_a_plan_of_another_version_is_refused_before_tensorrt_reads_it(
 @pytest.mark.parametrize(
     ('content', 'reason'),
     [
-        (None, 'does not exist; correct the path'),
-        (b'', 'is empty; copy the file again'),
-        (b'version https://git-lfs.github.com/spec/v1', 'is a pointer of Git LFS'),
         (b'\x08\x08\x12\x07pytorch and an ONNX file', 'is not a TensorRT plan; build it again'),
         (b'ftrt\0\0\0\0', 'ends within its header; copy the file again'),
         (metadata_prefix(METADATA), 'is not a TensorRT plan'),
@@ -110,17 +101,10 @@ def test_a_plan_of_another_version_is_refused_before_tensorrt_reads_it(
 )
 def test_a_file_that_is_no_plan_never_reaches_tensorrt(tmp_path, machine, content, reason):
     path = tmp_path / 'net.engine'
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     machine.failures['deserialize'] = 'must not be reached'
     with pytest.raises(ArtifactError, match=reason):
         create(path)
-
-
-def test_a_file_that_may_not_be_read_is_said(tmp_path, machine):
-    (tmp_path / 'net.engine').mkdir()
-    with pytest.raises(ArtifactError, match='cannot be read: Is a directory'):
-        create(tmp_path / 'net.engine')
 
 
 # As TensorRT 8.5 to 10 log them; the sources are in errors.py.
@@ -169,24 +153,6 @@ def test_a_plan_that_does_not_fit_is_no_fault_of_the_file(tmp_path, machine):
     machine.failures['deserialize'] = 'Error Code 2: OutOfMemory (no further information)'
     with pytest.raises(EngineUnavailableError, match='does not fit into the memory of the GPU'):
         create(plan(tmp_path))
-
-
-def test_a_manifest_that_does_not_fit_is_refused(tmp_path, machine):
-    with pytest.raises(TensorMismatchError, match=r'got 1x3x8x8 float32 .* expected 1x3x4x6'):
-        create(plan(tmp_path), manifest_for((1, 3, 8, 8)))
-
-
-def test_a_second_input_is_refused(tmp_path, machine):
-    network = save(
-        tmp_path / 'net.onnx',
-        [helper.make_node('Mul', ['image', 'factor'], ['result'])],
-        [tensor('image', SHAPE), tensor('factor', (1,))],
-        [tensor('result', SHAPE)],
-    )
-    path = tmp_path / 'net.engine'
-    path.write_bytes(plan_of(onnx.load(network)))
-    with pytest.raises(ArtifactError, match=r"has the input 'factor' \(1 float32\) beside"):
-        create(path, manifest_for(name='image'))
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ import pytest
 
 from edge_perception.runtime.accounts import DROP_REASONS
 from edge_perception.runtime.accounts import FrameAccounts
-from test.support.worker_rig import Gate
-from test.support.worker_rig import Message
-from test.support.worker_rig import raising
-from test.support.worker_rig import Rig
+from test.runtime.worker_rig import Gate
+from test.runtime.worker_rig import Message
+from test.runtime.worker_rig import raising
+from test.runtime.worker_rig import Rig
 
 MAX_FAILURES = 2
 

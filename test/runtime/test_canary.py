@@ -24,9 +24,9 @@ from edge_perception.runtime.preprocessing import Preprocessor
 from edge_perception.testing import FakeClock
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngine
-from test.support.worker_rig import MANIFEST
-from test.support.worker_rig import raising
-from test.support.worker_rig import Rig
+from test.runtime.worker_rig import MANIFEST
+from test.runtime.worker_rig import raising
+from test.runtime.worker_rig import Rig
 
 PERIOD_NS = 10_000_000_000
 IMAGE = Frame(np.full((8, 8, 3), 250, np.uint8))

@@ -15,8 +15,8 @@ from edge_perception.contract import Selection
 from edge_perception.contract import TensorMismatchError
 from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.testing import FakeClock
-from test.support.worker_rig import raising
-from test.support.worker_rig import scripted_pipeline
+from test.runtime.worker_rig import raising
+from test.runtime.worker_rig import scripted_pipeline
 
 PIXELS = np.zeros((8, 16, 3), np.uint8)
 

@@ -10,10 +10,10 @@ import pytest
 
 from edge_perception.contract import Selection
 from edge_perception.runtime.camera_channel import CameraPolicy
-from test.support.worker_rig import Gate
-from test.support.worker_rig import Message
-from test.support.worker_rig import raising
-from test.support.worker_rig import Rig
+from test.runtime.worker_rig import Gate
+from test.runtime.worker_rig import Message
+from test.runtime.worker_rig import raising
+from test.runtime.worker_rig import Rig
 
 
 def test_a_result_is_delivered_with_its_message_frame_and_age():

@@ -10,9 +10,9 @@ import pytest
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import InferenceError
-from test.support.worker_rig import Message
-from test.support.worker_rig import raising
-from test.support.worker_rig import Rig
+from test.runtime.worker_rig import Message
+from test.runtime.worker_rig import raising
+from test.runtime.worker_rig import Rig
 
 FAILING = Message(infer=raising(RuntimeError('out of memory')))
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import pytest
 
 from edge_perception.runtime.camera_channel import CameraPolicy
-from test.support.traffic import Shot
-from test.support.traffic import Traffic
-from test.support.traffic import View
+from test.runtime.traffic import Shot
+from test.runtime.traffic import Traffic
+from test.runtime.traffic import View
 
 LATE = CameraPolicy(publish_late=True)
 

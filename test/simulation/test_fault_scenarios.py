@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 import queue
 from typing import Any
 
+from edge_perception_onnxruntime.engine import OnnxRuntimeEngineType
 import pytest
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo
@@ -23,6 +25,10 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection3DArray
 
+from edge_perception.contract import Engine
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import Options
+from edge_perception.contract import Tensors
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose.solver import quaternion
 from edge_perception.ros.input.raw_images import stamp_ns
@@ -38,7 +44,6 @@ from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW
 from edge_perception.testing import FakeClock
-from edge_perception.testing.faulty_engine import FaultyEngineType
 from test.support.graph import PATIENCE_S
 from test.support.graph import Spinner
 from test.support.graph import Tester
@@ -61,6 +66,27 @@ def pictures() -> list[tuple[Any, Any]]:
     return [(view, render(view)) for view in views]
 
 
+class FaultyEngineType(OnnxRuntimeEngineType):
+    """ONNX Runtime with a behavior before each inference, once it is armed."""
+
+    def __init__(self, behavior: Callable[[], object]) -> None:
+        self._behavior = behavior
+        # Set when the node is active: until then the engine is warmed up.
+        self.armed = False
+
+    def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
+        engine = super().create(manifest, artifact, options)
+        infer = engine._infer
+
+        def faulty(tensors: Tensors) -> Tensors:
+            if self.armed:
+                self._behavior()
+            return infer(tensors)
+
+        engine._infer = faulty  # type: ignore[method-assign]
+        return engine
+
+
 class Rig:
     """Camera, injector and node; remembers what the node said about each image."""
 
@@ -69,7 +95,7 @@ class Rig:
         self.clock = FakeClock()
         self.engine: Callable[[], object] = lambda: None
         host = PluginHost()
-        self._engine_type = FaultyEngineType(host.engines['onnxruntime'], lambda: self.engine())
+        self._engine_type = FaultyEngineType(lambda: self.engine())
         host.engines['onnxruntime'] = self._engine_type
         self._spinners = [Spinner(), Spinner(), Spinner()]
         self.node: PerceptionNode = self._spinners[0].add(

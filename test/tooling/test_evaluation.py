@@ -9,10 +9,10 @@ import json
 import cv2
 import pytest
 
-from test.support.gate_rig import cells
-from test.support.gate_rig import FRAME
-from test.support.gate_rig import giving
-from test.support.gate_rig import manifest_of
+from test.tooling.gate_rig import cells
+from test.tooling.gate_rig import FRAME
+from test.tooling.gate_rig import giving
+from test.tooling.gate_rig import manifest_of
 
 CAT = (60, (48, 32, 40, 30, 0.9, 0.1))
 

@@ -10,10 +10,10 @@ import pytest
 from edge_perception.contract import ConfigurationError
 from edge_perception.tooling.gate.comparison import with_labels
 from edge_perception.tooling.gate.gate_limits import limits_for
-from test.support.gate_rig import cells
-from test.support.gate_rig import giving
-from test.support.gate_rig import judged
-from test.support.gate_rig import manifest_of
+from test.tooling.gate_rig import cells
+from test.tooling.gate_rig import giving
+from test.tooling.gate_rig import judged
+from test.tooling.gate_rig import manifest_of
 
 BODY = manifest_of('movenet', keypoint_names=tuple(f'k{index}' for index in range(17)))
 FLAT = np.array([(x, y, 0) for x in (-0.5, 0.1, 0.5) for y in (-0.5, 0.0, 0.5)])

@@ -11,8 +11,8 @@ from edge_perception.contract import TensorSpec
 from edge_perception.tooling.quantization.output_groups import GroupMeter
 from edge_perception.tooling.quantization.output_groups import groups_of
 from edge_perception.tooling.quantization.output_groups import pair_outputs
-from test.support.gate_rig import CELLS
-from test.support.gate_rig import manifest_of
+from test.tooling.gate_rig import CELLS
+from test.tooling.gate_rig import manifest_of
 
 FACE = ('left', 'right', 'nose', 'mouth')
 

@@ -110,7 +110,7 @@ def read_artifact(artifact: Path, *, again: str = EXPORT_AGAIN) -> bytes:
 
 
 def unreadable(artifact: Path, error: OSError) -> ArtifactError:
-    """Return the error for an artifact that the operating system does not give."""
+    """Return the error for an artifact that the operating system cannot read."""
     if isinstance(error, FileNotFoundError):
         return ArtifactError(artifact, reason='does not exist', remedy='correct the path')
     return ArtifactError(

@@ -36,7 +36,7 @@ CHILD = Path(__file__).with_name('trial_child.py')
 # Neither the folder of the child nor the working folder may stand for modules of other people.
 START = 'import sys; sys.path = [*filter(None, sys.path)]; exec(open(sys.argv.pop(1)).read())'
 WAIT_S = 120.0  # a Coral stick alone takes ten seconds when it is new to the machine
-# A network takes some times the size of its file, and the runtime a few hundred MiB.
+# A model takes some times the size of its file, and the runtime a few hundred MiB.
 MEMORY_BYTES, MEMORY_FACTOR = 3 << 30, 8
 TIMEOUT, MEMORY, CPU_TIME = 'timeout', 'MemoryError', 'SIGXCPU'
 # Signals by which a process ends for its own faults; others come from outside.

@@ -32,15 +32,13 @@ from edge_perception.contract import EngineType
 from edge_perception.contract import parse_options
 from edge_perception.contract import Tensors
 from edge_perception.models.plugin_host import probe
-from edge_perception.testing.conformance.child import load_in_child
 from edge_perception.testing.conformance.clauses import check_options
 from edge_perception.testing.conformance.clauses import check_sentence
 from edge_perception.testing.conformance.clauses import Conformance
 from edge_perception.testing.conformance.clauses import NAME
 from edge_perception.testing.conformance.clauses import not_applicable
 from edge_perception.testing.conformance.engine.engine_type import PRECISIONS
-from edge_perception.testing.conformance.interruption import calls_of
-from edge_perception.testing.conformance.interruption import interrupted
+from edge_perception.testing.conformance.interruption import run_until
 from edge_perception.testing.conformance.networks import BASIC
 from edge_perception.testing.conformance.networks import check_parity
 from edge_perception.testing.conformance.networks import run
@@ -51,7 +49,7 @@ import pickle, sys
 builder, plan = pickle.load(open(sys.argv[1], 'rb'))
 pickle.dump(dict(builder.fingerprint(plan)), open(sys.argv[2], 'wb'))
 """
-PICTURES = 4
+IMAGES = 4
 GRACE_S = 5.0
 
 
@@ -66,8 +64,6 @@ class BuilderConformance(Conformance):
             engine_type = MyEngineType()
             parity = {'fp32': 1e-5, 'int8': 0.05}
 
-    :param plugin_module: as the entry point names it; empty stands for the package of the type.
-    :param vendor_modules: what the plugin imports to build.
     :param options: values for the options, by name; others keep their default.
     :param engine_type: an engine that loads what is built.
     :param parity: for each precision of the builder, how far the results may be from the
@@ -76,20 +72,9 @@ class BuilderConformance(Conformance):
 
     _needed = ('builder',)
     builder: ClassVar[Builder]
-    plugin_module: ClassVar[str] = ''
-    vendor_modules: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, Any]] = {}
     engine_type: ClassVar[EngineType | None] = None
     parity: ClassVar[Mapping[str, float]] = {'fp32': 1e-5}
-
-    def subject(self) -> str:
-        """Return the name of the builder."""
-        return f'builder {self.builder.name}'
-
-    @property
-    def module(self) -> str:
-        """Module that the entry point of the plugin names."""
-        return self.plugin_module or type(self.builder).__module__.partition('.')[0]
 
     @pytest.fixture
     def plan(self, tmp_path: Path) -> BuildPlan:
@@ -107,19 +92,17 @@ class BuilderConformance(Conformance):
         folder.mkdir()
         source = folder / BASIC.manifest.source
         save_onnx(BASIC, source, precision=self.builder.source_form(precision))
-        pictures = tuple(folder / f'{seed}.png' for seed in range(PICTURES))
-        for seed, path in enumerate(pictures):
-            # A picture has blue first.
+        images = tuple(folder / f'{seed}.png' for seed in range(IMAGES))
+        for seed, path in enumerate(images):
+            # An image file has blue first.
             cv2.imwrite(str(path), BASIC.image(seed)[0, ::-1].transpose(1, 2, 0) * 255)
         options = parse_options(self.builder.options_type, self.options, owner=self.subject())
         plan = BuildPlan(BASIC.manifest, source, precision=precision, options=options)
-        return (
-            plan if precision != 'int8' else replace(plan, calibration=pictures, samples=samples)
-        )
+        return plan if precision != 'int8' else replace(plan, calibration=images, samples=samples)
 
     @pytest.fixture
     def outside(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outside:
-        """Return the places into which a builder must not write."""
+        """Return the folders into which a builder must not write."""
         return Outside(tmp_path, monkeypatch)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -130,30 +113,12 @@ class BuilderConformance(Conformance):
 
     def test_b01_the_host_takes_it_without_its_tools(self) -> None:
         """Importing and registering a builder imports none of its tools."""
-        loaded = load_in_child(
-            self.module,
-            kind='builder',
-            name=self.builder.name,
-            vendor_modules=self.vendor_modules,
-        )
-        assert not loaded.trouble
-        assert loaded.imported == ()
+        self._check_registered_without_vendor()
 
     @pytest.mark.parametrize('how', ['missing', 'broken'])
     def test_b02_probe_explains_tools_that_cannot_be_imported(self, how: str) -> None:
         """``probe`` does not raise where its tools are missing or broken; it says what to do."""
-        if not self.vendor_modules:
-            not_applicable('no vendor_modules are declared')
-        found = load_in_child(
-            self.module,
-            kind='builder',
-            name=self.builder.name,
-            vendor_modules=self.vendor_modules,
-            how=how,
-        ).probe
-        assert 'raised' not in found, found
-        assert found['available'] is False
-        assert found['reason'] and found['remedy']
+        self._check_probe_without_vendor(how)
 
     def test_b03_what_it_declares(self) -> None:
         """It has a name, a suffix with a dot, precisions, parity for each, described options."""
@@ -165,7 +130,7 @@ class BuilderConformance(Conformance):
 
     def test_b04_fingerprints_are_stable(self, plan: BuildPlan, tmp_path: Path) -> None:
         """
-        ``fingerprint`` is texts by name, with the version of each tool.
+        ``fingerprint`` is strings by name, with the version of each tool.
 
         Equal plans have equal ones, also in another process.
         """
@@ -191,11 +156,12 @@ class BuilderConformance(Conformance):
         assert report.artifact.is_file()
         assert report.artifact.suffix == self.builder.suffix
         assert report.artifact.resolve().is_relative_to(outside.workspace.resolve())
-        self._check_report(report)
+        assert report.versions and all(report.versions.values()), 'expected versions of tools'
+        assert all('\n' not in note for note in report.notes)
         if self.engine_type is None:
             not_applicable('no engine_type is declared to load the artifact')
         with self._load(plan, report) as engine:
-            # What a picture in 8 bits can hold.
+            # Values that an image of 8 bits per channel can hold.
             image = np.rint(BASIC.image() * 255).astype(np.float32) / np.float32(255)
             outputs = run(engine, BASIC, image)
             check_parity(BASIC, image, outputs, tolerance=self.parity[precision])
@@ -222,7 +188,7 @@ class BuilderConformance(Conformance):
         As when the source cannot be read. What a damaged one gives, the engine refuses.
         """
         outside.watch(plan)
-        plan.source.write_bytes(b'this is not a network\n' * 50)
+        plan.source.write_bytes(b'this is not a model\n' * 50)
         with outside.as_it_is(), pytest.raises((BuildError, ArtifactError)):
             report = self.builder.build(plan, outside.empty_workspace('damaged'))
             assert self.engine_type is not None, 'a damaged source was built'
@@ -244,11 +210,12 @@ class BuilderConformance(Conformance):
 
         build()  # what is done once for each process
         before = _children()
-        moment = int(share * calls_of(build))
+        calls, _ = run_until(build)
+        moment = int(share * calls)
         outside.watch(plan)
         # Python swallows what comes while it collects garbage.
-        tries = (interrupted(build, after_calls=moment + late) for late in range(3))
-        assert any(tries), 'the build took no notice of Ctrl-C'
+        tries = (run_until(build, calls=moment + late) for late in range(3))
+        assert any(interrupted for _, interrupted in tries), 'the build ignored Ctrl-C'
         outside.check()
         deadline = time.monotonic() + GRACE_S
         while (left := _children() - before) and time.monotonic() < deadline:
@@ -273,14 +240,10 @@ class BuilderConformance(Conformance):
         )
         return self.engine_type.create(BASIC.manifest, report.artifact, options)
 
-    def _check_report(self, report: BuildReport) -> None:
-        assert report.versions and all(report.versions.values()), 'expected versions of tools'
-        assert all('\n' not in note for note in report.notes)
-
 
 def samples() -> Iterator[Tensors]:
-    """Give the pictures of a plan as inputs of its source."""
-    for seed in range(PICTURES):
+    """Yield the images of a plan as inputs of its source."""
+    for seed in range(IMAGES):
         yield {'image': BASIC.image(seed)}
 
 
@@ -316,13 +279,13 @@ class Outside:
 
     @contextmanager
     def as_it_is(self) -> Iterator[None]:
-        """Demand that a block changes nothing."""
+        """Assert that a block changes nothing."""
         self._before = self._files()
         yield
         self.check()
 
     def check(self) -> None:
-        """Demand that nothing is new, gone or changed since then."""
+        """Assert that nothing is new, gone or changed since then."""
         after = self._files()
         changed = {path for path, content in self._before.items() if after.get(path) != content}
         assert {*(after.keys() - self._before.keys()), *changed} == set()

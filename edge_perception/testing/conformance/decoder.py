@@ -25,7 +25,6 @@ from edge_perception.contract import TASKS
 from edge_perception.contract import Tensor
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
-from edge_perception.testing.conformance.child import load_in_child
 from edge_perception.testing.conformance.clauses import check_options
 from edge_perception.testing.conformance.clauses import check_sentence
 from edge_perception.testing.conformance.clauses import Conformance
@@ -56,8 +55,6 @@ class DecoderConformance(Conformance):
             unseen = {'boxes': ..., 'scores': ...}
 
     :param manifest: with the options and the names that the decoder needs.
-    :param plugin_module: as the entry point names it; empty stands for the package of the type.
-    :param vendor_modules: libraries that must not be imported with the plugin.
     :param seen: outputs with at least two objects (or classes, or one instance of keypoints)
         whose scores are all above ``selection.score_threshold``.
     :param unseen: outputs in which there is nothing.
@@ -70,23 +67,16 @@ class DecoderConformance(Conformance):
     _needed = ('decoder_type', 'manifest', 'seen', 'unseen')
     decoder_type: ClassVar[type[Decoder]]
     manifest: ClassVar[ModelManifest]
-    plugin_module: ClassVar[str] = ''
     vendor_modules: ClassVar[tuple[str, ...]] = VENDORS
     seen: ClassVar[Mapping[str, Tensor]]
     unseen: ClassVar[Mapping[str, Tensor]]
     selection: ClassVar[Selection] = Selection(score_threshold=0.1)
     expected: ClassVar[Perception | None] = None
 
-    def subject(self) -> str:
-        """Return the name of the decoder."""
-        return f'decoder {self.decoder_type.name}'
-
     def make(self, outputs: Sequence[TensorSpec] | None = None) -> Decoder:
         """Return the decoder, bound to the outputs of ``seen`` or to others."""
         if outputs is None:
-            outputs = [
-                TensorSpec(name, each.shape, each.dtype) for name, each in self.seen.items()
-            ]
+            outputs = _specs(self.seen)
         kind = self.decoder_type
         values = self.manifest.decoder_options
         options = parse_options(kind.options_type, values, owner=self.subject())
@@ -110,14 +100,7 @@ class DecoderConformance(Conformance):
 
     def test_d01_the_host_takes_it(self) -> None:
         """The host takes the decoder; importing it imports no library of an engine's vendor."""
-        loaded = load_in_child(
-            self.plugin_module or self.decoder_type.__module__.partition('.')[0],
-            kind='decoder',
-            name=self.decoder_type.name,
-            vendor_modules=self.vendor_modules,
-        )
-        assert not loaded.trouble
-        assert loaded.imported == ()
+        self._check_registered_without_vendor()
 
     def test_d02_name_tasks_and_options(self) -> None:
         """It has a name, tasks of those that there are, and options that are described."""
@@ -296,7 +279,7 @@ def _specs(tensors: Tensors) -> list[TensorSpec]:
 
 
 def _with_one_nan(tensors: Tensors, names: Sequence[str]) -> Iterator[Tensors]:
-    """Give the tensors with one number after the other replaced by NaN, those that are not 0."""
+    """Yield the tensors with one number replaced by NaN, for each number that is not 0."""
     for name in names:
         places = np.flatnonzero(tensors[name])
         step = -(-len(places) // MOST_REPLACED) or 1

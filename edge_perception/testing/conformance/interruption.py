@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C at a chosen moment, the same in each run."""
+"""Press Ctrl-C at a chosen moment, the same in each run."""
 
 from __future__ import annotations
 
@@ -9,34 +9,19 @@ import sys
 from types import FrameType
 
 
-def calls_of(function: Callable[[], object]) -> int:
-    """Return how many Python functions a function calls."""
-    count = 0
+def run_until(function: Callable[[], object], *, calls: float = float('inf')) -> tuple[int, bool]:
+    """
+    Run a function, and press Ctrl-C when it has called a number of Python functions.
+
+    :param calls: the number; infinity lets it run to its end.
+    :return: how many functions it has called, and whether it raised ``KeyboardInterrupt``.
+    """
+    made = 0
 
     def look(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal count
-        count += event == 'call'
-
-    sys.setprofile(look)
-    try:
-        function()
-    finally:
-        sys.setprofile(None)
-    return count
-
-
-def interrupted(function: Callable[[], object], *, after_calls: int) -> bool:
-    """
-    Run a function and press Ctrl-C when it has called so many others.
-
-    :return: whether the interruption came out.
-    """
-    left = after_calls
-
-    def look(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal left
-        left -= event == 'call'
-        if left < 0:
+        nonlocal made
+        made += event == 'call'
+        if made > calls:
             sys.setprofile(None)
             raise KeyboardInterrupt
 
@@ -44,7 +29,7 @@ def interrupted(function: Callable[[], object], *, after_calls: int) -> bool:
     try:
         function()
     except KeyboardInterrupt:
-        return True
+        return made, True
     finally:
         sys.setprofile(None)
-    return False
+    return made, False

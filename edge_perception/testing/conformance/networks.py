@@ -47,7 +47,7 @@ class Weights:
 @dataclass(frozen=True, slots=True)
 class TinyNetwork:
     """
-    A network with the input ``image`` (1, 3, height, width) and two outputs.
+    A model with the input ``image`` (1, 3, height, width) and two outputs.
 
     ``mixed`` is (1, channels, height, width), ``scores`` is (1, classes); both float32. Images
     are 0 to 1. A converted file may have the other layout and other names.
@@ -83,7 +83,7 @@ class TinyNetwork:
         return np.random.default_rng(seed).random(shape, np.float32)
 
     def compute(self, image: Float32Array) -> dict[str, Float32Array]:
-        """Return what the network gives, computed in float64."""
+        """Return what the model gives, computed in float64."""
         weights = self.weights
         mixed = np.einsum('oc,nchw->nohw', weights.mix.astype(np.float64), image)
         mixed = np.maximum(mixed + weights.mix_bias[:, None, None], 0)
@@ -144,7 +144,7 @@ def check_parity(
     network: TinyNetwork, image: Float32Array, outputs: Tensors, *, tolerance: float
 ) -> None:
     """
-    Demand that outputs are those of the network.
+    Assert that outputs are those of the model.
 
     :param outputs: real numbers; told apart by their shape.
     :param tolerance: the greatest difference, as a share of the greatest expected number.

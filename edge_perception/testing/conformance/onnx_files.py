@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tiny networks as ONNX files, in float32, in float16, and quantized to 8 bits."""
+"""Save the tiny networks as ONNX files, in float32, float16 and INT8."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPSET, IR_VERSION = 13, 8
 
 def save_onnx(network: TinyNetwork, path: Path, *, precision: str = 'fp32') -> None:
     """
-    Write a network. Needs the package ``onnx``.
+    Write a model. Needs the package ``onnx``.
 
     :param precision: fp32; fp16 with tensors in float16; int8 in QDQ form with unsigned bytes
         inside and tensors in float32; or one of the forms that builders ask for.
@@ -31,7 +31,7 @@ def save_onnx(network: TinyNetwork, path: Path, *, precision: str = 'fp32') -> N
 
 
 def save_from_the_future(network: TinyNetwork, path: Path) -> None:
-    """Write a network in a version of ONNX that no runtime has."""
+    """Write a model in a version of ONNX that no runtime has."""
     import onnx
 
     model = _model(network, PRECISIONS['fp32'])
@@ -43,7 +43,7 @@ def save_from_the_future(network: TinyNetwork, path: Path) -> None:
 @dataclass(frozen=True, slots=True)
 class _Style:
     """
-    How a network is written.
+    How a model is written.
 
     :param inside: dtype of weights and layers.
     :param outside: dtype of input and outputs.
@@ -90,7 +90,7 @@ def _model(network: TinyNetwork, style: _Style) -> Any:
 
 
 class _Graph:
-    """Nodes and constants of a network."""
+    """Nodes and constants of a model."""
 
     def __init__(self, network: TinyNetwork, style: _Style) -> None:
         self._style = style
@@ -140,7 +140,7 @@ class _Graph:
         return name
 
     def _quantized(self, name: str, *, most: float) -> str:
-        """Send a tensor through bytes where the network is quantized; return its new name."""
+        """Send a tensor through bytes where the model is quantized; return its new name."""
         if not self._style.stored:
             return name
         dtype = np.dtype(self._style.stored)

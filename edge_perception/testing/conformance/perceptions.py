@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the clauses of decoders demand of a ``Perception``."""
+"""Assertions on a ``Perception`` for the clauses of decoders."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def arrays_of(value: object) -> Iterator[Tensor]:
 
 
 def check_shapes(perception: Perception, manifest: ModelManifest, *, decoder: Decoder) -> None:
-    """Demand the dtypes and shapes of the contract; relations between sizes are its own check."""
+    """Assert the dtypes and shapes of the contract; relations between sizes are its own check."""
     detections, keypoints = perception.detections, perception.keypoints
     for part in (detections, perception.classes):
         if part is not None:
@@ -68,7 +68,7 @@ def _check_scores(score: Tensor) -> None:
 
 
 def check_empty(perception: Perception) -> None:
-    """Demand that nothing was seen; a mask shows its first class everywhere."""
+    """Assert that nothing was seen; a mask shows its first class everywhere."""
     for part in (perception.detections, perception.keypoints):
         if part is not None:
             assert len(part) == 0
@@ -91,7 +91,7 @@ def in_source(perception: Perception, transform: ImageTransform) -> Perception:
 
 def check_same(got: Perception, expected: Perception, *, mask: bool = True) -> None:
     """
-    Demand the same result, coordinates to a hundredth of a pixel.
+    Assert the same result, coordinates to a hundredth of a pixel.
 
     :param mask: compare masks as well.
     """
@@ -104,7 +104,7 @@ def check_same(got: Perception, expected: Perception, *, mask: bool = True) -> N
 
 
 def check_expected(got: Perception, expected: Perception) -> None:
-    """Demand what is expected: coordinates to .05 px, scores to .001; other parts may be there."""
+    """Assert what is expected: coordinates to .05 px, scores to .001; other parts may be there."""
     for part, names in PARTS.items():
         wanted = getattr(expected, part)
         if wanted is None:

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Threads, file handles and memory of this process, and what a block of code leaves behind."""
+"""Count threads, file handles and memory of this process, before and after a block of code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Resources:
 
 
 def _give_back_free_memory() -> None:
-    """Let the C library return what nobody uses, in which a leak could hide or seem to be."""
+    """Let the C library return unused memory, which could hide a leak or look like one."""
     trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)  # of glibc
     if trim is not None:
         trim(0)
@@ -54,7 +54,7 @@ def check_growth(
     repeated: Callable[[], object], *, times: int, settle: int, memory: float = float('inf')
 ) -> None:
     """
-    Demand that something repeated leaves nothing behind.
+    Assert that something repeated leaves nothing behind.
 
     Half as many threads and files as repetitions may come, because others in this process make
     some as well; one that stays each time would be twice that.

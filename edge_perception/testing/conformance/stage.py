@@ -23,7 +23,6 @@ from edge_perception.contract import Perception
 from edge_perception.contract import Stage
 from edge_perception.contract import STAGE_TASKS
 from edge_perception.contract import StageInputs
-from edge_perception.testing.conformance.child import load_in_child
 from edge_perception.testing.conformance.clauses import check_options
 from edge_perception.testing.conformance.clauses import check_sentence
 from edge_perception.testing.conformance.clauses import Conformance
@@ -60,8 +59,6 @@ class StageConformance(Conformance):
             unseen = StageInputs(...)
 
     :param manifest: of a model to which the stage applies with ``options``.
-    :param plugin_module: as the entry point names it; empty stands for the package of the type.
-    :param vendor_modules: libraries that must not be imported with the plugin.
     :param frames: two or more of one camera, in which it finds something.
     :param unseen: what it needs is there, and holds nothing.
     """
@@ -70,14 +67,9 @@ class StageConformance(Conformance):
     stage_type: ClassVar[type[Stage]]
     manifest: ClassVar[ModelManifest]
     options: ClassVar[Mapping[str, Any]] = {}
-    plugin_module: ClassVar[str] = ''
     vendor_modules: ClassVar[tuple[str, ...]] = VENDORS
     frames: ClassVar[list[StageInputs]]
     unseen: ClassVar[StageInputs]
-
-    def subject(self) -> str:
-        """Return the name of the stage."""
-        return f'stage {self.stage_type.name}'
 
     def make(self) -> Stage:
         """Return the stage as a camera gets it."""
@@ -93,14 +85,7 @@ class StageConformance(Conformance):
 
     def test_s01_the_host_takes_it(self) -> None:
         """The host takes the stage; importing it imports no library of an engine's vendor."""
-        loaded = load_in_child(
-            self.plugin_module or self.stage_type.__module__.partition('.')[0],
-            kind='stage',
-            name=self.stage_type.name,
-            vendor_modules=self.vendor_modules,
-        )
-        assert not loaded.trouble
-        assert loaded.imported == ()
+        self._check_registered_without_vendor()
 
     def test_s02_it_declares_what_there_is(self) -> None:
         """Tasks and needs are fields of ``Perception``, outputs are of the known kinds."""

@@ -59,7 +59,7 @@ class MyEngineType(EngineType):
 
 class MyEngine(Engine):
     """
-    One network.
+    One model.
 
     :param network: loaded already; used by the first activation.
     """

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Everything that is said to the library of the vendor.
+Call the library of the vendor.
 
 ONNX Runtime stands in for it, so that the plugin works before you change anything.
 """
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from edge_perception.contract import ArtifactError
-from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import in_words
 from edge_perception.contract import TensorSpec
+from edge_perception.contract import vendor_import
 
 DTYPES = {
     'tensor(float)': np.float32,
@@ -34,14 +35,9 @@ def load_library() -> Any:
 
     :raises EngineUnavailableError: it is missing or broken.
     """
-    try:
+    install = 'install it with: pip install onnxruntime'
+    with vendor_import('myengine', 'onnxruntime', install=install, repair=install):
         import onnxruntime
-    except Exception as error:
-        raise EngineUnavailableError(
-            'myengine',
-            reason=f'onnxruntime cannot be imported: {one_line(error)}',
-            remedy='install it with: pip install onnxruntime',
-        ) from error
     return onnxruntime
 
 
@@ -62,7 +58,7 @@ def open_network(artifact: Path, *, threads: int = 0) -> Any:
         return library.InferenceSession(content, settings, providers=['CPUExecutionProvider'])
     except Exception as error:
         raise ArtifactError(
-            artifact, reason=f'cannot be loaded: {one_line(error)}', remedy='export it again'
+            artifact, reason=f'cannot be loaded: {in_words(error)}', remedy='export it again'
         ) from error
 
 
@@ -76,8 +72,3 @@ def tensor_specs(nodes: Any) -> tuple[TensorSpec, ...]:
         )
         for node in nodes
     )
-
-
-def one_line(error: Exception) -> str:
-    """Return what the library says, fit for one line of a log."""
-    return ' '.join(str(error).split()).rstrip('.') or type(error).__name__

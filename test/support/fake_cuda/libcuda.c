@@ -57,7 +57,6 @@ static int fails(const char *call) {
     return INVALID_CONTEXT;                                      \
   }                                                              \
   Context *context = stack[depth - 1];                           \
-  (void)context;
 
 // --- for tests ---
 
@@ -85,7 +84,6 @@ int fake_cuda_live(int kind) {
 int fake_cuda_retained(int device) { return contexts[device].count; }
 int fake_cuda_depth(void) { return depth; }
 int fake_cuda_current(void) { return depth && stack[depth - 1]->count ? stack[depth - 1]->device : -1; }
-int fake_cuda_violations(void) { return violations; }
 const char *fake_cuda_first_violation(void) { return first_violation; }
 void fake_cuda_violation(const char *what) { violation(what); }
 
@@ -139,7 +137,6 @@ static CUresult give(Kind kind, void *at, Context *context) {
 }
 
 CUresult cuInit(unsigned flags) {
-  (void)flags;
   const char *code = getenv("FAKE_CUDA_INIT");
   if (!initialized) fake_cuda_reset(devices ? devices : 1, integrated);
   if (code && atoi(code)) return atoi(code);
@@ -161,13 +158,11 @@ CUresult cuDeviceGetName(char *name, int length, int device) {
 }
 CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
   ENTER("cuDeviceGetAttribute")
-  (void)device;
   *value = attribute == 75 ? 8 : attribute == 76 ? 7 : attribute == 18 ? integrated : 1;
   return OK;
 }
 CUresult cuDeviceComputeCapability(int *major, int *minor, int device) {
   ENTER("cuDeviceComputeCapability")
-  (void)device;
   *major = 8;
   *minor = 7;
   return OK;
@@ -224,7 +219,6 @@ CUresult cuMemAlloc_v2(CUdeviceptr *at, size_t size) {
 CUresult cuMemFree_v2(CUdeviceptr at) { CURRENT("cuMemFree") return give(DEVICE, (void *)at, context); }
 CUresult cuMemHostAlloc(void **at, size_t size, unsigned flags) {
   CURRENT("cuMemHostAlloc")
-  (void)flags;
   if (!size) return INVALID_VALUE;
   *at = take(HOST, size, context);
   return *at ? OK : OUT_OF_MEMORY;
@@ -232,13 +226,11 @@ CUresult cuMemHostAlloc(void **at, size_t size, unsigned flags) {
 CUresult cuMemFreeHost(void *at) { CURRENT("cuMemFreeHost") return give(HOST, at, context); }
 CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr *seen, void *at, unsigned flags) {
   CURRENT("cuMemHostGetDevicePointer")
-  (void)flags;
   *seen = (CUdeviceptr)at;
   return known(HOST, at, 1) ? OK : INVALID_VALUE;
 }
 CUresult cuStreamCreate(Stream **stream, unsigned flags) {
   CURRENT("cuStreamCreate")
-  (void)flags;
   *stream = take(STREAM, sizeof(Stream), context);
   if (!*stream) return OUT_OF_MEMORY;
   (*stream)->context = context;

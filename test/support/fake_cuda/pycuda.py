@@ -11,235 +11,196 @@ its context is current.
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from types import ModuleType
 from types import SimpleNamespace
 
 import numpy as np
 
-from test.support.fake_cuda import OUT_OF_MEMORY
+from test.support.fake_cuda import compiled
+
+device_attribute = SimpleNamespace(INTEGRATED=18)
+host_alloc_flags = SimpleNamespace(DEVICEMAP=2)
 
 
 class Error(Exception):
     pass
 
 
-class LogicError(Error):
-    pass
+class _Contexts(threading.local):
+    """The contexts that pycuda has made current on a thread."""
+
+    def __init__(self) -> None:
+        self.stack: list[Context] = []
 
 
-class PycudaMemoryError(Error, MemoryError):
-    pass
+_contexts = _Contexts()
 
 
-def pycuda_modules(library: ctypes.CDLL) -> dict[str, ModuleType]:
+def pycuda_modules() -> dict[str, ModuleType]:
     """Return ``pycuda`` and ``pycuda.driver``, to be put into ``sys.modules``."""
-    package, driver = ModuleType('pycuda'), ModuleType('pycuda.driver')
+    global _contexts
+    _contexts = _Contexts()
+    package, driver = ModuleType('pycuda'), sys.modules[__name__]
     package.driver = driver  # type: ignore[attr-defined]
-    for name, value in vars(_Driver(library)).items():
-        setattr(driver, name, value)
     return {'pycuda': package, 'pycuda.driver': driver}
 
 
-class _Caller:
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
-        self.stacks = threading.local()
-
-    def __call__(self, name: str, *arguments) -> None:
-        symbol = name if hasattr(self._library, name) else f'{name}_v2'
-        code = getattr(self._library, symbol)(*arguments)
-        if code:
-            text = ctypes.c_char_p()
-            self._library.cuGetErrorString(code, ctypes.byref(text))
-            kind = PycudaMemoryError if code == OUT_OF_MEMORY else LogicError
-            raise kind(f'{name} failed: {text.value.decode()}')
-
-    @property
-    def stack(self) -> list:
-        if not hasattr(self.stacks, 'contexts'):
-            self.stacks.contexts = []
-        return self.stacks.contexts
-
-    def may_free(self, context) -> bool:
-        """Tell whether an object of a context would be freed here, as pycuda decides it."""
-        current = self.stack[-1] if self.stack else None
-        return current is context or context.thread == threading.get_ident()
+def call(name: str, *arguments) -> None:
+    library = ctypes.CDLL(str(compiled()))
+    code = getattr(library, name if hasattr(library, name) else f'{name}_v2')(*arguments)
+    if code:
+        text = ctypes.c_char_p()
+        library.cuGetErrorString(code, ctypes.byref(text))
+        raise Error(f'{name} failed: {text.value.decode()}')
 
 
-class _Driver:
-    """Its attributes become those of the module."""
-
-    def __init__(self, library: ctypes.CDLL) -> None:
-        call = _Caller(library)
-        self.Error, self.LogicError, self.MemoryError = Error, LogicError, PycudaMemoryError
-        self.device_attribute = SimpleNamespace(INTEGRATED=18)
-        self.host_alloc_flags = SimpleNamespace(DEVICEMAP=2)
-        self.init = lambda: call('cuInit', 0)
-        self.get_driver_version = lambda: _number(call, 'cuDriverGetVersion')
-        self.Device = _device_class(call)
-        self.Context = _context_class(call)
-        self.Stream = _stream_class(call)
-        self.mem_alloc = lambda size: _Allocation(call, size)
-        self.mem_get_info = lambda: _memory_info(call)
-        self.pagelocked_empty = lambda shape, dtype, mem_flags=0: np.asarray(
-            _HostAllocation(call, shape, np.dtype(dtype), mem_flags)
-        )
-        self.memcpy_htod_async = lambda to, source, stream: call(
-            'cuMemcpyHtoDAsync_v2',
-            ctypes.c_uint64(to),
-            ctypes.c_void_p(source.ctypes.data),
-            ctypes.c_size_t(source.nbytes),
-            stream.pointer,
-        )
-        self.memcpy_dtoh_async = lambda to, source, stream: call(
-            'cuMemcpyDtoHAsync_v2',
-            ctypes.c_void_p(to.ctypes.data),
-            ctypes.c_uint64(source),
-            ctypes.c_size_t(to.nbytes),
-            stream.pointer,
-        )
-
-
-def _number(call: _Caller, name: str, *arguments) -> int:
+def _number(name: str, *arguments) -> int:
     value = ctypes.c_int()
     call(name, ctypes.byref(value), *arguments)
     return value.value
 
 
-def _memory_info(call: _Caller) -> tuple[int, int]:
+def _may_free(context: Context) -> bool:
+    """Tell whether an object of a context would be freed here, as pycuda decides it."""
+    current = _contexts.stack[-1] if _contexts.stack else None
+    return current is context or context.thread == threading.get_ident()
+
+
+def init() -> None:
+    call('cuInit', 0)
+
+
+def get_driver_version() -> int:
+    return _number('cuDriverGetVersion')
+
+
+def mem_get_info() -> tuple[int, int]:
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
     call('cuMemGetInfo', ctypes.byref(free), ctypes.byref(total))
     return free.value, total.value
 
 
-def _context_class(call: _Caller):
-    class Context:
-        def __init__(self, index: int) -> None:
-            self.pointer = ctypes.c_void_p()
-            call('cuDevicePrimaryCtxRetain', ctypes.byref(self.pointer), index)
-            self.index = index
-            self.thread = threading.get_ident()
+def memcpy_htod_async(to: int, source: np.ndarray, stream: Stream) -> None:
+    ends = ctypes.c_uint64(to), ctypes.c_void_p(source.ctypes.data)
+    call('cuMemcpyHtoDAsync', *ends, ctypes.c_size_t(source.nbytes), stream.pointer)
 
-        def push(self) -> None:
-            if call.stack:
-                call('cuCtxPopCurrent', None)
-            call('cuCtxPushCurrent', self.pointer)
-            call.stack.append(self)
 
-        @staticmethod
-        def pop() -> None:
+def memcpy_dtoh_async(to: np.ndarray, source: int, stream: Stream) -> None:
+    ends = ctypes.c_void_p(to.ctypes.data), ctypes.c_uint64(source)
+    call('cuMemcpyDtoHAsync', *ends, ctypes.c_size_t(to.nbytes), stream.pointer)
+
+
+class Context:
+    def __init__(self, index: int) -> None:
+        self.pointer = ctypes.c_void_p()
+        call('cuDevicePrimaryCtxRetain', ctypes.byref(self.pointer), index)
+        self.index, self.thread = index, threading.get_ident()
+
+    def push(self) -> None:
+        if _contexts.stack:
             call('cuCtxPopCurrent', None)
-            call.stack.pop()
-            if call.stack:
-                call('cuCtxPushCurrent', call.stack[-1].pointer)
+        call('cuCtxPushCurrent', self.pointer)
+        _contexts.stack.append(self)
 
-        def detach(self) -> None:
-            current = call.stack and call.stack[-1] is self
-            if not current and self.thread == threading.get_ident():
-                call('cuCtxPushCurrent', self.pointer)
-            if current or self.thread == threading.get_ident():
-                call('cuDevicePrimaryCtxRelease', self.index)
-            if current:
-                call.stack.pop()
+    @staticmethod
+    def pop() -> None:
+        call('cuCtxPopCurrent', None)
+        _contexts.stack.pop()
+        if _contexts.stack:
+            call('cuCtxPushCurrent', _contexts.stack[-1].pointer)
 
-    return Context
-
-
-def _device_class(call: _Caller):
-    context_class = _context_class(call)
-
-    class Device:
-        def __init__(self, index: int) -> None:
-            self.index = _number(call, 'cuDeviceGet', index)
-
-        @staticmethod
-        def count() -> int:
-            return _number(call, 'cuDeviceGetCount')
-
-        def name(self) -> str:
-            text = ctypes.create_string_buffer(256)
-            call('cuDeviceGetName', text, 256, self.index)
-            return text.value.decode()
-
-        def compute_capability(self) -> tuple[int, int]:
-            return (
-                _number(call, 'cuDeviceGetAttribute', 75, self.index),
-                _number(call, 'cuDeviceGetAttribute', 76, self.index),
-            )
-
-        def get_attribute(self, which: int) -> int:
-            return _number(call, 'cuDeviceGetAttribute', which, self.index)
-
-        def retain_primary_context(self):
-            return context_class(self.index)
-
-    return Device
+    def detach(self) -> None:
+        current = _contexts.stack and _contexts.stack[-1] is self
+        if not current and self.thread == threading.get_ident():
+            call('cuCtxPushCurrent', self.pointer)
+        if current or self.thread == threading.get_ident():
+            call('cuDevicePrimaryCtxRelease', self.index)
+        if current:
+            _contexts.stack.pop()
 
 
-def _stream_class(call: _Caller):
-    class Stream:
-        def __init__(self, flags: int = 0) -> None:
-            self.pointer = ctypes.c_void_p()
-            call('cuStreamCreate', ctypes.byref(self.pointer), flags)
-            self._context = call.stack[-1]
+class Device:
+    def __init__(self, index: int) -> None:
+        self.index = _number('cuDeviceGet', index)
 
-        @property
-        def handle(self) -> int:
-            return self.pointer.value
+    @staticmethod
+    def count() -> int:
+        return _number('cuDeviceGetCount')
 
-        def synchronize(self) -> None:
-            call('cuStreamSynchronize', self.pointer)
+    def name(self) -> str:
+        text = ctypes.create_string_buffer(256)
+        call('cuDeviceGetName', text, 256, self.index)
+        return text.value.decode()
 
-        def __del__(self) -> None:
-            if self.pointer and call.may_free(self._context):
-                call('cuStreamDestroy', self.pointer)
+    def compute_capability(self) -> tuple[int, int]:
+        return self.get_attribute(75), self.get_attribute(76)
 
-    return Stream
+    def get_attribute(self, which: int) -> int:
+        return _number('cuDeviceGetAttribute', which, self.index)
+
+    def retain_primary_context(self) -> Context:
+        return Context(self.index)
+
+
+class Stream:
+    def __init__(self, flags: int = 0) -> None:
+        self.pointer = ctypes.c_void_p()
+        call('cuStreamCreate', ctypes.byref(self.pointer), flags)
+        self._context = _contexts.stack[-1]
+
+    @property
+    def handle(self) -> int:
+        return self.pointer.value
+
+    def synchronize(self) -> None:
+        call('cuStreamSynchronize', self.pointer)
+
+    def __del__(self) -> None:
+        if self.pointer and _may_free(self._context):
+            call('cuStreamDestroy', self.pointer)
 
 
 class _Memory:
     """Memory that knows the context that was current when it was made."""
 
-    def __init__(self, call: _Caller, free: str) -> None:
-        self._call, self._free = call, free
-        self._context = call.stack[-1] if call.stack else None
-        self.pointer: ctypes.c_void_p | ctypes.c_uint64 | None = None
-
-    def free(self) -> None:
-        pointer, self.pointer = self.pointer, None
-        if pointer is None:
-            raise LogicError('freed twice')
-        if self._call.may_free(self._context):
-            self._call(self._free, pointer)
-
-
-class _Allocation(_Memory):
-    def __init__(self, call: _Caller, size: int) -> None:
-        super().__init__(call, 'cuMemFree')
-        pointer = ctypes.c_uint64()
-        call('cuMemAlloc', ctypes.byref(pointer), ctypes.c_size_t(size))
-        self.pointer = pointer
+    def __init__(self, kind: type, allocate: str, free: str, size: int, *flags: int) -> None:
+        self.pointer, self._free = kind(), free
+        self._context = _contexts.stack[-1] if _contexts.stack else None
+        call(allocate, ctypes.byref(self.pointer), ctypes.c_size_t(size), *flags)
 
     def __int__(self) -> int:
         return self.pointer.value
 
+    def free(self) -> None:
+        pointer, self.pointer = self.pointer, None
+        if pointer is None:
+            raise Error('freed twice')
+        if _may_free(self._context):
+            call(self._free, pointer)
 
-class _HostAllocation(_Memory):
-    def __init__(self, call: _Caller, shape, dtype: np.dtype, flags: int) -> None:
-        super().__init__(call, 'cuMemFreeHost')
-        size = int(np.prod(shape)) * dtype.itemsize
-        pointer = ctypes.c_void_p()
-        call('cuMemHostAlloc', ctypes.byref(pointer), ctypes.c_size_t(size), flags)
-        self.pointer = pointer
+
+class _HostMemory(_Memory):
+    def __init__(self, size: int, dtype: np.dtype, flags: int) -> None:
+        nbytes = size * np.dtype(dtype).itemsize
+        super().__init__(ctypes.c_void_p, 'cuMemHostAlloc', 'cuMemFreeHost', nbytes, flags)
         self.__array_interface__ = {
             'version': 3,
-            'shape': (shape,) if isinstance(shape, int) else tuple(shape),
-            'typestr': dtype.str,
-            'data': (pointer.value, False),
+            'shape': (size,),
+            'typestr': np.dtype(dtype).str,
+            'data': (int(self), False),
         }
 
     def get_device_pointer(self) -> int:
         seen = ctypes.c_uint64()
-        self._call('cuMemHostGetDevicePointer', ctypes.byref(seen), self.pointer, 0)
+        call('cuMemHostGetDevicePointer', ctypes.byref(seen), self.pointer, 0)
         return seen.value
+
+
+def mem_alloc(size: int) -> _Memory:
+    return _Memory(ctypes.c_uint64, 'cuMemAlloc', 'cuMemFree', size)
+
+
+def pagelocked_empty(size: int, dtype: np.dtype, mem_flags: int = 0) -> np.ndarray:
+    return np.asarray(_HostMemory(size, dtype, mem_flags))

@@ -38,7 +38,7 @@ def nvidia_machine(
     behavior = Behavior(cuda, version=version, dla_cores=dla_cores)
     binding = os.environ.get(BINDING_VARIABLE)
     if binding != 'pycuda':
-        for name, module in pycuda_modules(cuda.library).items():
+        for name, module in pycuda_modules().items():
             monkeypatch.setitem(sys.modules, name, None if binding else module)
     monkeypatch.setitem(sys.modules, 'tensorrt', fake_tensorrt(behavior))
     forget()
@@ -53,7 +53,7 @@ def nvidia_machine(
 
 
 def forget() -> None:
-    """Let the plugin look anew for what it keeps for the life of a process."""
+    """Let the plugin forget what it keeps for the life of a process."""
     load_driver.cache_clear()
     vendor_logger.cache_clear()
     logged_errors.clear()

@@ -19,44 +19,46 @@ from test.support.tensorrt_stubs.fake_building import Builder
 from test.support.tensorrt_stubs.fake_building import OnnxParser
 from test.support.tensorrt_stubs.fake_runtime import Runtime
 
-# Members that differ between versions: name, first and last (major, minor) that have it.
-FLAGS = {
-    'BuilderFlag': [
-        ('FP16', (8, 0), (10, 99)),
-        ('INT8', (8, 0), (10, 99)),
-        ('GPU_FALLBACK', (8, 0), (99, 0)),
-        ('TF32', (8, 0), (99, 0)),
-    ],
-    'NetworkDefinitionCreationFlag': [
-        ('EXPLICIT_BATCH', (8, 0), (10, 99)),
-        ('STRONGLY_TYPED', (10, 0), (99, 0)),
-    ],
-    'DataType': [
-        *((name, (8, 0), (99, 0)) for name in ('FLOAT', 'HALF', 'INT8', 'INT32', 'BOOL', 'UINT8')),
-        ('FP8', (8, 6), (99, 0)),
-        ('INT64', (10, 0), (99, 0)),
-        ('BF16', (10, 0), (99, 0)),
-    ],
-    'TensorIOMode': [
-        ('NONE', (8, 0), (99, 0)),
-        ('INPUT', (8, 0), (99, 0)),
-        ('OUTPUT', (8, 0), (99, 0)),
-    ],
-    'TensorLocation': [('DEVICE', (8, 0), (99, 0)), ('HOST', (8, 0), (99, 0))],
-    'TensorFormat': [('LINEAR', (8, 0), (99, 0)), ('CHW32', (8, 0), (99, 0))],
-    'MemoryPoolType': [('WORKSPACE', (8, 0), (99, 0))],
-    'DeviceType': [('GPU', (8, 0), (99, 0)), ('DLA', (8, 0), (99, 0))],
-    'LayerType': [('CONVOLUTION', (8, 0), (99, 0)), ('QUANTIZE', (8, 0), (99, 0))],
+# First and last (major, minor) that have a member of an enum, where not every version has it.
+EVER = (8, 0), (99, 0)
+LIMITS = {
+    'BuilderFlag.FP16': ((8, 0), (10, 99)),
+    'BuilderFlag.INT8': ((8, 0), (10, 99)),
+    'NetworkDefinitionCreationFlag.EXPLICIT_BATCH': ((8, 0), (10, 99)),
+    'NetworkDefinitionCreationFlag.STRONGLY_TYPED': ((10, 0), (99, 0)),
+    'DataType.FP8': ((8, 6), (99, 0)),
+    'DataType.INT64': ((10, 0), (99, 0)),
+    'DataType.BF16': ((10, 0), (99, 0)),
 }
+FLAGS = {
+    'BuilderFlag': 'FP16 INT8 GPU_FALLBACK TF32',
+    'NetworkDefinitionCreationFlag': 'EXPLICIT_BATCH STRONGLY_TYPED',
+    'DataType': 'FLOAT HALF INT8 INT32 BOOL UINT8 FP8 INT64 BF16',
+    'TensorIOMode': 'NONE INPUT OUTPUT',
+    'TensorLocation': 'DEVICE HOST',
+    'TensorFormat': 'LINEAR CHW32',
+    'MemoryPoolType': 'WORKSPACE',
+    'DeviceType': 'GPU DLA',
+    'LayerType': 'CONVOLUTION QUANTIZE',
+}
+
+
+def flags_of(numbers: tuple[int, int]) -> dict[str, list[str]]:
+    """Return the members of each enum in a version of TensorRT."""
+    found: dict[str, list[str]] = {kind: [] for kind in FLAGS}
+    for kind, names in FLAGS.items():
+        for name in names.split():
+            first, last = LIMITS.get(f'{kind}.{name}', EVER)
+            found[kind] += [name] if first <= numbers <= last else []
+    return found
 
 
 def fake_tensorrt(behavior: Behavior) -> ModuleType:
     """Return a module to be put into ``sys.modules`` as ``tensorrt``."""
     module = ModuleType('tensorrt')
     module.__version__ = behavior.version
-    for name, members in FLAGS.items():
-        here = [member for member, first, last in members if first <= behavior.numbers <= last]
-        setattr(module, name, enum.IntEnum(name, here, start=0))
+    for name, members in flags_of(behavior.numbers).items():
+        setattr(module, name, enum.IntEnum(name, members, start=0))
     for kind in (ILogger, IOutputAllocator):
         setattr(module, kind.__name__, kind)
     module.init_libnvinfer_plugins = lambda logger, namespace: True

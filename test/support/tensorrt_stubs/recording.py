@@ -15,7 +15,7 @@ import pytest
 
 from test.support.tensorrt_stubs import fake_building
 from test.support.tensorrt_stubs import fake_runtime
-from test.support.tensorrt_stubs.fake import FLAGS
+from test.support.tensorrt_stubs.fake import flags_of
 
 FAKES = fake_building.__name__.rpartition('.')[0]
 PLUGIN = 'edge_perception_tensorrt'
@@ -66,10 +66,7 @@ def _by_plugin() -> bool:
 
 def surface(numbers: tuple[int, int]) -> dict[str, list[str]]:
     """Return the members of all classes and enums that the fake has in a version."""
-    members = {
-        name: [each for each, first, last in flags if first <= numbers <= last]
-        for name, flags in FLAGS.items()
-    }
+    members = flags_of(numbers)
     for module in (fake_building, fake_runtime):
         for name, kind in inspect.getmembers(module, inspect.isclass):
             if kind.__module__ == module.__name__ and not name.startswith('_Host'):

@@ -1,11 +1,18 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Wheels that are tested against, not installed: downloaded once, unpacked below ``build/``."""
+"""
+Wheels of vendors, downloaded once and unpacked below ``build/``, and stubs of their libraries.
+
+The real bindings of TensorRT run over stub libraries, which are compiled when a test needs them.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
+import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +22,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 SHELF = ROOT / 'build' / 'wheels'
+SOURCE = Path(__file__).with_name('nvinfer.cpp')
+MAJORS = (8, 10, 11)
+# One of each that changed something for us, and the last.
+BINDINGS = (
+    'tensorrt-bindings==8.6.1',
+    'tensorrt-cu12-bindings==10.3.0',
+    'tensorrt-cu12-bindings==10.13.3.9',
+    'tensorrt-cu12-bindings==10.16.1.11',
+    'tensorrt-cu12-bindings==11.4.0.106',
+)
 
 
 def unpacked(requirement: str) -> Path:
@@ -65,3 +82,33 @@ def run_child(
         text=True,
         check=False,
     )
+
+
+@functools.cache
+def stub_libraries() -> Path:
+    """Return a folder with libnvinfer and its kin; skips where that cannot be."""
+    if platform.machine() != 'x86_64':
+        pytest.skip('the stub libraries of TensorRT know the calls of x86-64 only')
+    compiler = shutil.which('c++') or shutil.which('g++')
+    if compiler is None:
+        pytest.skip('no C++ compiler to make the stub libraries of TensorRT')
+    folder = Path(tempfile.mkdtemp(prefix='tensorrt_stubs_'))
+    flags = ['-std=c++17', '-O1', '-shared', '-fPIC']
+    for major in MAJORS:
+        for name in ('nvinfer', 'nvonnxparser', 'nvparsers', 'nvinfer_plugin'):
+            library = f'lib{name}.so.{major}'
+            # The first has all symbols; for the others it is enough to be there.
+            source = SOURCE if name == 'nvinfer' else '/dev/null'
+            named = [f'-DTENSORRT_MAJOR={major}', '-x', 'c++', source, f'-Wl,-soname,{library}']
+            subprocess.run([compiler, *flags, *named, '-o', folder / library], check=True)
+    return folder
+
+
+@functools.cache
+def bindings(requirement: str) -> Path:
+    """Return a folder in which the wheel's module is called ``tensorrt``, as where it is used."""
+    wheel = unpacked(requirement)
+    (wheel / 'tensorrt.py').write_text(
+        "import sys\nimport tensorrt_bindings\nsys.modules['tensorrt'] = tensorrt_bindings\n"
+    )
+    return wheel

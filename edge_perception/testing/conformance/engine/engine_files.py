@@ -60,7 +60,7 @@ class EngineFileClauses(EngineSubject):
             'empty': b'',
             'half': whole[: len(whole) // 2],
             'foreign': FOREIGN,
-            'text': b'this is not a network\n' * 50,
+            'text': b'this is not a model\n' * 50,
             'git_lfs': POINTER,
         }
         if how == 'folder':
@@ -113,7 +113,7 @@ class EngineFileClauses(EngineSubject):
         working.mkdir()
         folder.mkdir()
         monkeypatch.chdir(working)
-        # Not the files of other clauses, beside which the same may lie already.
+        # Not the files of other clauses, beside which a cache may already exist.
         path = artifacts.in_folder(folder).of(BASIC)
         before = {each: each.read_bytes() for each in path.parent.rglob('*')}
         with self.create(BASIC, path) as engine:
@@ -131,7 +131,7 @@ class EngineFileClauses(EngineSubject):
 
 
 def check_artifact_error(error: EngineError, path: Path) -> None:
-    """Demand one line that names the file and says what to do."""
+    """Assert one line that names the file and says what to do."""
     check_sentence(error)
     assert isinstance(error, (ArtifactError, EngineUnavailableError))
     assert str(path) in str(error), error

@@ -54,7 +54,7 @@ class EngineFrameClauses(EngineSubject):
         """
         ``input_buffers`` gives one array for each input: its shape and dtype, writable, C order.
 
-        What is written there before ``infer`` is what is computed, each frame anew.
+        What is written there before ``infer`` is what is computed, for each frame.
         """
         with self.active(BASIC, artifacts) as engine:
             for seed in range(3):

@@ -31,8 +31,6 @@ class EngineSubject(Conformance):
     The engine under test.
 
     :param engine_type: an instance, as the plugin registers it.
-    :param plugin_module: as the entry point names it; empty stands for the package of the type.
-    :param vendor_modules: what the plugin imports of its vendor, all that it can do with.
     :param options: values for the options, by name; others keep their default.
     :param parity: for each precision that the engine declares, how far its results may be from
         the reference, as a share of the greatest number. Rounding gives 1e-5 in fp32, 5e-3 in
@@ -43,14 +41,12 @@ class EngineSubject(Conformance):
 
     _needed = ('engine_type',)
     engine_type: ClassVar[EngineType]
-    plugin_module: ClassVar[str] = ''
-    vendor_modules: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[Mapping[str, Any]] = {}
     parity: ClassVar[Mapping[str, float]] = {'fp32': 1e-5}
     limits: ClassVar[Mapping[str, str]] = {}
 
     def make_artifact(self, network: TinyNetwork, precision: str, path: Path) -> None:
-        """Write a network in the format of the engine; override it for formats but ONNX."""
+        """Write a model in the format of the engine; override it for formats but ONNX."""
         if path.suffix != '.onnx':
             raise NotImplementedError(
                 f'override make_artifact: it has to write a TinyNetwork as a {path.suffix} file'
@@ -69,15 +65,6 @@ class EngineSubject(Conformance):
         path = folder / f'stale{suffix}'
         save_from_the_future(BASIC, path)
         return path
-
-    def subject(self) -> str:
-        """Return the name of the engine."""
-        return f'engine {self.engine_type.name}'
-
-    @property
-    def module(self) -> str:
-        """Module that the entry point of the plugin names."""
-        return self.plugin_module or type(self.engine_type).__module__.partition('.')[0]
 
     @property
     def parsed_options(self) -> Options:
@@ -99,7 +86,7 @@ class EngineSubject(Conformance):
         return Artifacts(self, folder)
 
     def create(self, network: TinyNetwork, artifact: Path) -> Engine:
-        """Return an engine for a network that lies in a file."""
+        """Return an engine for a model that was saved as a file."""
         engine = self.engine_type.create(network.manifest, artifact, self.parsed_options)
         self.facts['device'] = engine.device
         return engine
@@ -129,7 +116,7 @@ class Artifacts:
 
     def of(self, network: TinyNetwork, precision: str = '') -> Path:
         """
-        Return the file of a network.
+        Return the file of a model.
 
         :param precision: empty stands for the first that the engine declares.
         """

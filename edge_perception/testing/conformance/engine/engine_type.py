@@ -14,11 +14,8 @@ from edge_perception.contract import option_specs
 from edge_perception.contract import OptionError
 from edge_perception.contract import parse_options
 from edge_perception.models.plugin_host import PluginHost
-from edge_perception.testing.conformance.child import load_in_child
 from edge_perception.testing.conformance.clauses import check_options
 from edge_perception.testing.conformance.clauses import NAME
-from edge_perception.testing.conformance.clauses import not_applicable
-from edge_perception.testing.conformance.clauses import other_value
 from edge_perception.testing.conformance.engine.engine_subject import EngineSubject
 
 PRECISIONS = ('fp32', 'fp16', 'int8')
@@ -35,12 +32,7 @@ class EngineTypeClauses(EngineSubject):
 
         The host takes it on a machine without that library, so that it can be listed there.
         """
-        name = self.engine_type.name
-        loaded = load_in_child(
-            self.module, kind='engine', name=name, vendor_modules=self.vendor_modules
-        )
-        assert not loaded.trouble
-        assert loaded.imported == ()
+        self._check_registered_without_vendor()
 
     @pytest.mark.parametrize('how', ['missing', 'broken'])
     def test_e02_probe_explains_a_vendor_that_cannot_be_imported(self, how: str) -> None:
@@ -49,19 +41,7 @@ class EngineTypeClauses(EngineSubject):
 
         It says that the engine is not available, why, and what to do.
         """
-        if not self.vendor_modules:
-            not_applicable('no vendor_modules are declared')
-        probe = load_in_child(
-            self.module,
-            kind='engine',
-            name=self.engine_type.name,
-            vendor_modules=self.vendor_modules,
-            how=how,
-        ).probe
-        assert 'raised' not in probe, probe
-        assert probe['available'] is False
-        assert probe['reason'] and probe['remedy']
-        assert '\n' not in probe['reason'] + probe['remedy']
+        self._check_probe_without_vendor(how)
 
     def test_e03_probe_is_complete_and_says_the_same_again(self) -> None:
         """``probe`` names runtime and version, or reason and remedy; twice gives the same."""
@@ -84,7 +64,7 @@ class EngineTypeClauses(EngineSubject):
             parse_options(self.engine_type.options_type, {'no_such_option': 1}, owner='it')
         for spec in option_specs(self.engine_type.options_type):
             with pytest.raises(OptionError, match=spec.name):
-                wrong = {spec.name: other_value(spec)}
+                wrong = {spec.name: 'no number' if spec.kind is not str else 7}
                 parse_options(self.engine_type.options_type, wrong, owner='it')
 
     def test_e05_names_are_those_that_users_can_write(self) -> None:

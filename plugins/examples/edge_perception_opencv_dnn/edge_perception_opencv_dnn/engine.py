@@ -14,6 +14,7 @@ from edge_perception.contract import check_input
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import in_words
 from edge_perception.contract import InferenceError
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
@@ -23,7 +24,6 @@ from edge_perception.contract import TensorSpec
 from edge_perception_opencv_dnn.library import devices
 from edge_perception_opencv_dnn.library import ENGINE
 from edge_perception_opencv_dnn.library import load_libraries
-from edge_perception_opencv_dnn.library import one_line
 from edge_perception_opencv_dnn.library import open_network
 from edge_perception_opencv_dnn.library import read_specs
 from edge_perception_opencv_dnn.options import OpenCvOptions
@@ -59,7 +59,7 @@ class OpenCvEngineType(EngineType):
         return ModelDescription(inputs=inputs, outputs=outputs)
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
-        """Load a network with one input and outputs in float32."""
+        """Load a model with one input and outputs in float32."""
         assert isinstance(options, OpenCvOptions)
         inputs, outputs = read_specs(artifact)
         image = check_input(manifest, inputs)
@@ -77,7 +77,7 @@ class OpenCvEngineType(EngineType):
 
 class OpenCvEngine(Engine):
     """
-    One network of OpenCV.
+    One model of OpenCV.
 
     :param network: loaded already; used by the first activation.
     """
@@ -111,5 +111,5 @@ class OpenCvEngine(Engine):
             self._network.setInput(np.ascontiguousarray(tensors[image.name]), image.name)
             results = self._network.forward(names)
         except cv2.error as error:
-            raise InferenceError(f'{self._artifact}: opencv failed: {one_line(error)}') from error
+            raise InferenceError(f'{self._artifact}: opencv failed: {in_words(error)}') from error
         return dict(zip(names, results))

@@ -3,7 +3,7 @@
 """
 OpenCV, which computes, and onnx, which reads what a file says of itself.
 
-OpenCV alone does not know names and shapes of the inputs of a network.
+OpenCV alone does not know names and shapes of the inputs of a model.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Any
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import in_words
 from edge_perception.contract import TensorSpec
+from edge_perception.contract import vendor_import
 
 ENGINE = 'opencv_dnn'
-PACKAGES = {'cv2': 'opencv-python-headless', 'onnx': 'onnx'}
+PACKAGES = 'opencv-python-headless onnx'
 # Backend and target, by the value of the option device.
 DEVICES = {
     'cpu': ('DNN_BACKEND_OPENCV', 'DNN_TARGET_CPU'),
@@ -33,23 +35,14 @@ def load_libraries() -> tuple[Any, Any]:
 
     :raises EngineUnavailableError: one is missing or broken.
     """
-    try:
+    with vendor_import(
+        ENGINE,
+        'cv2 or onnx',
+        install=f'install both with: pip install {PACKAGES}',
+        repair=f'install them again: pip install --force-reinstall {PACKAGES}',
+    ):
         import cv2
         import onnx
-    except ModuleNotFoundError as error:
-        name = str(error.name).partition('.')[0]
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'the Python package {name} is not installed',
-            remedy=f'install it with: pip install {PACKAGES.get(name, name)}',
-        ) from error
-    except Exception as error:
-        raise EngineUnavailableError(
-            ENGINE,
-            reason=f'cv2 or onnx cannot be imported: {one_line(error)}',
-            remedy='install them again: pip install --force-reinstall '
-            + ' '.join(PACKAGES.values()),
-        ) from error
     return cv2, onnx
 
 
@@ -87,7 +80,7 @@ def open_network(artifact: Path, device: str) -> Any:
     except cv2.error as error:
         raise ArtifactError(
             artifact,
-            reason=f'cannot be loaded by OpenCV {cv2.__version__}: {one_line(error)}',
+            reason=f'cannot be loaded by OpenCV {cv2.__version__}: {in_words(error)}',
             remedy='export it with a lower opset, or use the engine onnxruntime',
         ) from error
     return network
@@ -111,7 +104,7 @@ def read_specs(artifact: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec
     except Exception as error:
         raise ArtifactError(
             artifact,
-            reason=f'is not an ONNX file that can be read: {one_line(error)}',
+            reason=f'is not an ONNX file that can be read: {in_words(error)}',
             remedy='correct the path, or export the model again',
         ) from error
 
@@ -125,8 +118,3 @@ def _specs(onnx: Any, values: Any) -> tuple[TensorSpec, ...]:
         )
         for value in values
     )
-
-
-def one_line(error: Exception) -> str:
-    """Return what a library says, fit for one line of a log."""
-    return ' '.join(str(error).split()).rstrip('.') or type(error).__name__

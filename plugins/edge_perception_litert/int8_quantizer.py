@@ -1,12 +1,12 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-TFLite in 8 bits by ai-edge-quantizer, where it alone would lose too much or fail.
+Quantize TFLite files to INT8 by ai-edge-quantizer, also where it alone loses too much or fails.
 
-It follows the range of each tensor by a moving average in which a picture counts for a twentieth,
-so what few pictures show is cut off: with the same 18 of 113 layers in float the light person
-detector loses 3 of its 19 objects so, and none where the whole range counts, as here. And it fails
-on some operators, which then stay in float, or are put into 8 bits afterwards.
+It follows the range of each tensor by a moving average in which an image counts for a twentieth,
+so values that few images have are clipped: with the same 18 of 113 layers in float the light
+person detector misses 3 of its 19 objects, and none with the whole range, as here. It also fails
+on some operators, which then stay in float, or are quantized afterwards.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from edge_perception_litert.tflite_graph import write_model
 SIGNATURE = 'serving_default'
 
 
-def put_into_8_bits(
+def quantize_int8(
     artifact: Path, *, samples: Sequence[dict[str, Any]], in_float: Sequence[str]
 ) -> tuple[str, ...]:
     """
-    Quantize weights and activations of a TFLite in place, and return what is to be said of it.
+    Quantize weights and activations of a TFLite in place, and return notes for the user.
 
     :param samples: inputs by name, as the file takes them.
     :param in_float: names of the tensors whose operators stay in float.
-    :raises BuildError: the quantizer fails, whatever stays in float.
+    :raises BuildError: the quantizer fails with convolutions alone, too.
     """
     model = read_model(artifact)
     with quiet_quantizer():
@@ -57,7 +57,7 @@ def put_into_8_bits(
         try:
             content = _quantized(artifact, ranges, kept)
         except Exception as error:
-            notes = (f'only convolutions are in 8 bits; beyond them it fails: {_words(error)}',)
+            notes = (f'only convolutions are in INT8; other operators fail: {_words(error)}',)
             kept = [*in_float, *tensors_of_kinds(model, lambda kind: kind not in HEAVY)]
             try:
                 content = _quantized(artifact, ranges, kept)
@@ -104,7 +104,7 @@ def _quantized(artifact: Path, ranges: dict[str, Any], kept: Sequence[str]) -> b
 
 def _recipe(kept: Sequence[str]) -> Any:
     """
-    Return static 8 bits for all but some operators.
+    Return static INT8 quantization for all operators except some.
 
     :param kept: names of the tensors that these give.
     """
