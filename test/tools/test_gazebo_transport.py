@@ -13,6 +13,7 @@ import threading
 from google.protobuf import descriptor_pb2
 import pytest
 
+from edge_perception.simulation.nodes.processes import Process
 from tools.gazebo import __main__ as gazebo_main
 from tools.gazebo import folder
 from tools.gazebo.folder import GazeboError
@@ -21,7 +22,6 @@ from tools.gazebo.simulator import free_port
 from tools.gazebo.simulator import wait_for
 from tools.gazebo.transport import Client
 from tools.gazebo.transport import MessageTypes
-from tools.processes import Process
 
 PATIENCE_S = 30.0
 TOPIC = '/gazebo/landing/pose'
@@ -165,11 +165,11 @@ def test_a_process_that_does_not_listen_to_ctrl_c_is_killed_with_its_children(tm
     )
     process = start(tmp_path, code)
     pause = threading.Event()
-    while not process.words.strip():
+    while not process.output().strip():
         pause.wait(0.02)
     process.kill()
-    assert process.status is not None
-    status = Path('/proc', process.words.strip(), 'status')
+    assert process.status() is not None
+    status = Path('/proc', process.output().strip(), 'status')
     for _ in range(500):
         if not status.exists() or 'State:\tZ' in status.read_text():
             return

@@ -18,7 +18,7 @@ import subprocess
 from tempfile import TemporaryDirectory
 import time
 
-from tools.processes import Process
+from edge_perception.simulation.nodes.processes import Process
 
 HERE = Path(__file__).resolve().parent
 RELEASE = 'bullseye'
@@ -127,7 +127,7 @@ def _run(command: Sequence[str], *, log: Path, patience_s: float) -> None:
     if status is None:
         raise GazeboError(f'debootstrap did not end in {patience_s:g} s')
     if status != 0:
-        last = process.words.strip().splitlines()[-1:]
+        last = process.output().strip().splitlines()[-1:]
         raise GazeboError(last[0] if last else f'debootstrap ended with status {status}')
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Photographs, frames of videos and images of recordings: everything in a folder without a pad."""
+"""Read photographs, videos and recordings without a pad from a folder."""
 
 from __future__ import annotations
 
@@ -12,57 +12,42 @@ import cv2
 import numpy as np
 
 from edge_perception.simulation.rendering.textures import Picture
+from edge_perception.tooling.frame_sources import is_shown
+from edge_perception.tooling.frame_sources import source_of
 
-PICTURES = ('.jpg', '.jpeg', '.png', '.bmp')
-VIDEOS = ('.mp4',)
-# Of a video every so many frames; neighbors are all but equal.
+# Every n-th frame of a video; neighbors are nearly equal.
 FRAME_STEP = 3
 LARGEST_SIDE = 1280
 
 
 def photographs(folder: Path) -> Iterator[tuple[str, Picture]]:
     """
-    Yield every picture below a folder.
+    Yield every image below a folder.
 
-    :return: kind of the source, and uint8 (height, width, 3), BGR. Each still picture comes in two
+    :return: kind of the source, and uint8 (height, width, 3), BGR. Each still image comes in two
         sizes, whole and as its center, turned over.
+    :raises ImageError: a file cannot be read.
     """
-    for path in sorted(folder.rglob('*')):
-        if path.suffix.lower() in PICTURES:
-            picture: Any = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if picture is None:
-                raise SystemExit(f'{path}: cannot be read as a picture')
-            picture = np.asarray(picture, np.uint8)
-            yield 'photographs', _bounded(picture)
-            height, width = picture.shape[:2]
-            center = picture[height // 4 : -height // 4, width // 4 : -width // 4]
+    for path in filter(is_shown, sorted(folder.rglob('*'))):
+        source = source_of(path)
+        for _, frame in source.frames(every=FRAME_STEP, limit=None):
+            if source.moving:
+                yield 'videos', frame.image
+                continue
+            yield 'photographs', _bounded(frame.image)
+            rows, columns = frame.height // 4, frame.width // 4
+            center = frame.image[rows:-rows, columns:-columns]
             yield 'photographs', np.ascontiguousarray(center[::-1, ::-1])
-        elif path.suffix.lower() in VIDEOS:
-            yield from _video(path)
     for bag in sorted({path.parent for path in folder.rglob('metadata.yaml')}):
         yield from _bag(bag)
 
 
-def _bounded(picture: Picture) -> Picture:
-    scale = LARGEST_SIDE / max(picture.shape[:2])
+def _bounded(image: Picture) -> Picture:
+    scale = LARGEST_SIDE / max(image.shape[:2])
     if scale >= 1:
-        return picture
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return image
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
-
-
-def _video(path: Path) -> Iterator[tuple[str, Picture]]:
-    capture = cv2.VideoCapture(str(path))
-    index = 0
-    while True:
-        more, frame = capture.read()
-        if not more:
-            break
-        if index % FRAME_STEP == 0:
-            yield 'videos', np.asarray(frame, np.uint8)
-        index += 1
-    if index == 0:
-        raise SystemExit(f'{path}: cannot be read as a video')
 
 
 def _bag(folder: Path) -> Iterator[tuple[str, Picture]]:
@@ -74,6 +59,6 @@ def _bag(folder: Path) -> Iterator[tuple[str, Picture]]:
         for connection, _, data in reader.messages():
             if connection.msgtype == 'sensor_msgs/msg/CompressedImage':
                 message: Any = reader.deserialize(data, connection.msgtype)
-                picture = cv2.imdecode(np.asarray(message.data), cv2.IMREAD_COLOR)
-                if picture is not None:
-                    yield 'recordings', _bounded(np.asarray(picture, np.uint8))
+                image = cv2.imdecode(np.asarray(message.data), cv2.IMREAD_COLOR)
+                if image is not None:
+                    yield 'recordings', _bounded(np.asarray(image, np.uint8))

@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_perception.contract import Calibration
+
 Floats = npt.NDArray[np.float64]
 FloatMap = npt.NDArray[np.float32]
 
@@ -60,6 +62,12 @@ class PinholeCamera:
         """Return K, 3 x 3, with pixel centers at whole numbers."""
         x, y = (self.width - 1) / 2, (self.height - 1) / 2
         return np.array([[self.focal, 0, x], [0, self.focal, y], [0, 0, 1]], np.float64)
+
+    @property
+    def calibration(self) -> Calibration:
+        """Return what its CameraInfo says."""
+        k = tuple(self.matrix.ravel().tolist())
+        return Calibration(self.width, self.height, k, self.distortion)
 
     def project(self, points: Floats, *, rotation: Floats, position: Floats) -> Floats:
         """
