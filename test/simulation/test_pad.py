@@ -31,11 +31,6 @@ def test_the_pad_is_not_its_mirror_image():
         assert float((upright * mirrored).sum()) < 0.7
 
 
-def test_cells_cover_the_drawing_once():
-    area = sum(cell.size**2 for cell in pad.cells())
-    assert area == pytest.approx(1.0)
-
-
 @pytest.mark.parametrize('point', pad.KEYPOINTS, ids=lambda point: point.name)
 def test_black_and_white_meet_crosswise_at_every_keypoint(point):
     image = pad.raster(480)

@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Flies a simulated camera down to the pad, as a node.
+Fly a simulated camera down to the pad, as a node.
 
 For Gazebo from Fortress on, whose vehicle is steered by velocities; in Gazebo Classic the world
-itself holds the way. Takes ``ground_truth/odometry``, gives ``carrier/velocity``.
+itself holds the way. Subscribes to ``ground_truth/odometry``, publishes ``carrier/velocity``.
 """
 
 from __future__ import annotations
@@ -58,14 +58,5 @@ class ApproachPilot(Node):
         self._velocities.publish(velocity)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """
-    Run the node until it is shut down.
-
-    :return: exit status.
-    """
-    return run_until_shutdown(ApproachPilot, arguments)
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_until_shutdown(ApproachPilot, None))

@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Where the landing pad is in the picture of a simulated camera: ``python -m ...ros.pad_truth``.
+Publish the true pose of the landing pad in the images of a simulated camera, as a node.
 
-Simulators tell where the vehicle is. For every image, known by its CameraInfo, this node says
-where the pad is in the optical frame of the camera: a ``PoseStamped`` with the image's stamp.
+Simulators publish the pose of the vehicle. For every image, known by its CameraInfo, this node
+publishes the pose of the pad in the optical frame of the camera, with the stamp of the image.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PadTruth(Node):
     """
     Topics: ``ground_truth/odometry`` and ``camera/camera_info`` in, ``ground_truth/pose`` out.
 
-    A place with the very stamp of the image is taken as it is, else the two around it are mixed.
+    A pose with the exact stamp of the image is taken as it is, else it is interpolated.
     """
 
     def __init__(self, **node_arguments: Any) -> None:
@@ -60,7 +60,7 @@ class PadTruth(Node):
         orientation = np.array([turned.x, turned.y, turned.z, turned.w])
         stamp = stamp_ns(message.header)
         if self._places and stamp < self._places[-1][0]:
-            self._places.clear()  # the simulation began anew
+            self._places.clear()  # the simulation was started again
         self._places.append((stamp, position, orientation))
         while self._waiting and stamp_ns(self._waiting[0].header) <= stamp:
             self._answer(self._waiting.popleft())
@@ -109,14 +109,5 @@ def pad_in_picture(position: Floats, orientation: Floats) -> tuple[Floats, Float
     return np.asarray(to_optical @ offset), np.asarray(quaternion(to_optical))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """
-    Run the node until it is shut down.
-
-    :return: exit status.
-    """
-    return run_until_shutdown(PadTruth, arguments)
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_until_shutdown(PadTruth, None))

@@ -1,16 +1,16 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The landing pad for printing, to scale: black rectangles, and SVG; ``pad_drawing`` makes the rest.
+Draw the landing pad to scale: black rectangles, and SVG; ``pad_drawing`` draws PDF and PNG.
 
-The drawing is surrounded by nothing: whatever it lies on is its margin.
+The drawing has no margin: the ground around the pad is its margin.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 import math
+import re
 
 from edge_perception.simulation.pad import landing_pad as pad
 
@@ -29,18 +29,13 @@ class Bar:
 
 def bars() -> tuple[Bar, ...]:
     """Return the drawing as black rectangles: neighboring cells of a row are one."""
-    found = []
-    black = [cell for cell in pad.cells() if cell.black]
-    black.sort(key=lambda cell: (cell.size, round(cell.top, 6), cell.left))
-    for (size, top), row in groupby(black, key=lambda cell: (cell.size, round(cell.top, 6))):
-        run: list[float] = []
-        for cell in row:
-            if run and not math.isclose(run[-1] + size, cell.left):
-                found.append(Bar(run[0], top, run[-1] + size - run[0], size))
-                run = []
-            run.append(cell.left)
-        found.append(Bar(run[0], top, run[-1] + size - run[0], size))
-    return tuple(found)
+    parts = ((pad.FINE, pad.FINE_CELL, pad.FINE_ORIGIN), (pad.COARSE, pad.COARSE_CELL, 0.0))
+    return tuple(
+        Bar(origin + run.start() * size, origin + row * size, len(run[0]) * size, size)
+        for rows, size, origin in parts
+        for row, marks in enumerate(rows)
+        for run in re.finditer('#+', marks)
+    )
 
 
 def svg(side: float) -> str:
