@@ -11,8 +11,10 @@ then fixed rates.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+import time
 
 import numpy as np
 
@@ -103,3 +105,19 @@ def _rate(moments_ns: Sequence[int]) -> float:
     """Return events in a second, counted as ros2_benchmark does: all of them, over the span."""
     span_s = (moments_ns[-1] - moments_ns[0]) / 1e9
     return len(moments_ns) / span_s if span_s > 0 else 0.0
+
+
+def paced(count: int, *, rate_hz: float) -> Iterator[int]:
+    """
+    Count up from 0, a number at a time, in step with the clock.
+
+    A turn that takes too long delays those that follow, instead of making them come in a burst.
+    """
+    period_ns = int(1e9 / rate_hz)
+    due_ns = time.monotonic_ns()
+    for number in range(count):
+        now_ns = time.monotonic_ns()
+        if now_ns < due_ns:
+            time.sleep((due_ns - now_ns) / 1e9)
+        due_ns = max(due_ns, now_ns) + period_ns
+        yield number

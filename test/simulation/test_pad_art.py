@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.pad.pad_art import svg
 from edge_perception.tooling.pad_drawing import PAPER
 from edge_perception.tooling.pad_drawing import pdf
 from edge_perception.tooling.pad_drawing import png
 from edge_perception.tooling.pad_drawing import sheets
+from edge_perception.tooling.pad_drawing import svg
 from test.support.pdf_pages import page_rectangles
 from test.support.pdf_pages import page_sizes
 

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from edge_perception.simulation.pace import paced
+from edge_perception.simulation.playback import paced
 from edge_perception.simulation.playback import Shown
 from tools.benchmark import __main__ as command
 from tools.benchmark import rounds

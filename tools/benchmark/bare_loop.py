@@ -29,7 +29,7 @@ from edge_perception.contract import Frame
 from edge_perception.models.assembly import assemble
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
-from edge_perception.simulation.pace import paced
+from edge_perception.simulation.playback import paced
 from tools.benchmark.subjects import ENGINE
 from tools.benchmark.subjects import frames_in
 from tools.benchmark.subjects import LENS

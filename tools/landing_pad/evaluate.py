@@ -19,12 +19,12 @@ from itertools import repeat
 import math
 from pathlib import Path
 import time
+from typing import Any
 
 import cv2
 from finder import Finder
 from finder import Finding
 import numpy as np
-from photographs import photographs
 from report import ALTERED
 from report import write_report
 
@@ -38,12 +38,17 @@ from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.scenes import Rendered
 from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.views import View
+from edge_perception.tooling.frame_sources import is_shown
+from edge_perception.tooling.frame_sources import source_of
 from tools.rendered_pads import rendered_views
 
 SEED = 900_000
 IMAGES_PER_LENS = 10
 GROUNDS_PER_FAMILY = 6
-NAN = float('nan')
+NAN = math.nan
+# Every n-th frame of a video; neighbors are nearly equal.
+FRAME_STEP = 3
+LARGEST_SIDE = 1280
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,50 @@ def evaluate_negatives(finder: Finder, count: int, data: Path | None) -> dict[st
         size = {'width': width, 'height': height}
         look(source, image, PinholeCamera.from_field_of_view(views.FIELD_OF_VIEW, **size))
     return result
+
+
+def photographs(folder: Path) -> Iterator[tuple[str, Picture]]:
+    """
+    Yield every image below a folder.
+
+    :return: kind of the source, and uint8 (height, width, 3), BGR. Each still image comes in two
+        sizes, whole and as its center, turned over.
+    :raises ImageError: a file cannot be read.
+    """
+    for path in filter(is_shown, sorted(folder.rglob('*'))):
+        source = source_of(path)
+        for _, frame in source.frames(every=FRAME_STEP, limit=None):
+            if source.moving:
+                yield 'videos', frame.image
+                continue
+            yield 'photographs', _bounded(frame.image)
+            rows, columns = frame.height // 4, frame.width // 4
+            center = frame.image[rows:-rows, columns:-columns]
+            yield 'photographs', np.ascontiguousarray(center[::-1, ::-1])
+    for bag in sorted({path.parent for path in folder.rglob('metadata.yaml')}):
+        yield from _bag(bag)
+
+
+def _bounded(image: Picture) -> Picture:
+    scale = LARGEST_SIDE / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def _bag(folder: Path) -> Iterator[tuple[str, Picture]]:
+    from rosbags.highlevel import AnyReader
+    from rosbags.typesys import get_typestore
+    from rosbags.typesys import Stores
+
+    with AnyReader([folder], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
+        for connection, _, data in reader.messages():
+            if connection.msgtype == 'sensor_msgs/msg/CompressedImage':
+                message: Any = reader.deserialize(data, connection.msgtype)
+                image = cv2.imdecode(np.asarray(message.data), cv2.IMREAD_COLOR)
+                if image is not None:
+                    yield 'recordings', _bounded(np.asarray(image, np.uint8))
 
 
 def main() -> None:

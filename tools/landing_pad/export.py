@@ -22,7 +22,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import Selection
 from edge_perception.contract.manifest import PoseRecipe
 from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.pad import pad_art
+from edge_perception.tooling import pad_drawing
 
 # Larger than the images of the training (320 x 240), in the last part of which pads are as
 # large as here: a network of convolutions has no fixed size. Of rendered images with seeds of
@@ -102,7 +102,7 @@ def main() -> None:
     values = dump_manifest(manifest(hashlib.sha256(source.read_bytes()).hexdigest()))
     text = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=99)
     (arguments.folder / 'model.yaml').write_text(text, encoding='utf-8')
-    (arguments.folder / 'pad.svg').write_text(pad_art.svg(1.0), encoding='utf-8')
+    (arguments.folder / 'pad.svg').write_text(pad_drawing.svg(1.0), encoding='utf-8')
 
 
 if __name__ == '__main__':

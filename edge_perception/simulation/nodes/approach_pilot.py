@@ -23,8 +23,8 @@ from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.parameters.unknown_parameters import warn_of_unknown
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.spinning import run_until_shutdown
+from edge_perception.simulation.approach import velocities
 from edge_perception.simulation.gazebo.worlds import World
-from edge_perception.simulation.pursuit import velocities
 
 
 class ApproachPilot(Node):

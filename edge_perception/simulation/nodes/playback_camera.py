@@ -38,7 +38,7 @@ from edge_perception.ros.system import qos
 from edge_perception.ros.system.rclpy_versions import informed
 from edge_perception.ros.system.spinning import Spinner
 from edge_perception.simulation.nodes.rendered_camera import camera_info_message
-from edge_perception.simulation.pace import paced
+from edge_perception.simulation.playback import paced
 from edge_perception.simulation.playback import Shown
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
 
