@@ -100,7 +100,7 @@ def parameter_schema() -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Bring the files up to date, or tell which are not."""
+    """Bring the files up to date, or print which are not."""
     return bring_up_to_date(files(), arguments)
 
 

@@ -24,7 +24,7 @@ LEAN = (14.0, 2.0)
 TURN = 60.0
 # What wind and control add: share of the height, degrees of tilt, degrees of yaw.
 BEARING_SWAY, TILT_SWAY, YAW_SWAY = 0.04, 2.5, 6.0
-# Seconds; a vehicle that hovers sways about so slowly.
+# Seconds; periods with which a hovering vehicle sways.
 SWAY_PERIODS = (2.3, 3.7, 6.1)
 Waypoint = tuple[float, Floats, Floats]
 # Seconds ahead: where the vehicle should be then decides how fast it goes now.

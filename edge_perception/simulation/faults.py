@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Faults of cameras by schedule: what comes out of a camera with a defect.
+Apply faults of a camera to its images, by a schedule.
 
 A schedule counts images, not seconds, so that a fault hits the same images on every machine.
 Knows no ROS; ``simulation.nodes.fault_injector`` puts it between a camera and a node.
@@ -52,8 +52,8 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     'freeze': Kind(
-        'the picture stands still, its stamps go on',
-        'nothing is dropped, results repeat the picture; only the truth shows it',
+        'the image stands still, its stamps go on',
+        'nothing is dropped, results repeat the image; only the truth shows it',
     ),
     'drop': Kind('no image comes', 'nothing is received and nothing published'),
     'delay': Kind(
@@ -72,26 +72,26 @@ KINDS: dict[str, Kind] = {
         'ms, negative: into the past',
         5000.0,
     ),
-    'black': Kind('pictures are black', 'empty results are published, no pose'),
-    'overexposed': Kind('pictures are white', 'empty results are published, no pose'),
+    'black': Kind('images are black', 'empty results are published, no pose'),
+    'overexposed': Kind('images are white', 'empty results are published, no pose'),
     'blur': Kind(
-        'pictures are out of focus',
+        'images are out of focus',
         'results are published, empty where nothing can be seen',
         'standard deviation in pixels',
         25.0,
     ),
     'encoding': Kind('color becomes mono8', 'results go on as before'),
     'bad_encoding': Kind(
-        'the encoding has a name that nobody knows', 'bad_image: these images are dropped'
+        'the encoding has an unknown name', 'bad_image: these images are dropped'
     ),
     'size': Kind(
-        'pictures are smaller than CameraInfo says, of the same shape',
+        'images are smaller than CameraInfo says, of the same shape',
         'results go on with poses: the intrinsics are scaled',
         'factor',
         0.75,
     ),
     'crop': Kind(
-        'pictures lack the lower part, and CameraInfo does not say so',
+        'images lack the lower part, and CameraInfo does not say so',
         'results go on without a pose, diagnostics say why',
         'share that is left',
         0.75,
@@ -160,7 +160,7 @@ def _parse(text: str) -> Fault:
         first, count = int(numbers[0]), int(numbers[1])
         amount = float(numbers[2]) if len(numbers) == 3 else KINDS[kind].usual
     except ValueError as error:
-        raise ValueError(f'{error}, expected whole numbers for FIRST and COUNT') from error
+        raise ValueError(f'{error}, expected integers for FIRST and COUNT') from error
     if first < 0 or count < 1 or not math.isfinite(amount):
         raise ValueError('expected FIRST of at least 0, COUNT of at least 1 and a finite AMOUNT')
     return Fault(kind, first, count, amount)

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How a node answers images that come at a rate, measured and named as ros2_benchmark does.
+Measure how a node answers images at a rate, with the metrics of ros2_benchmark.
 
 The names are those of the JSON that NVIDIA's ros2_benchmark writes, so that figures of both can
 be laid side by side; the method is its as well: the highest rate with few losses by bisection,
@@ -19,7 +19,7 @@ import time
 import numpy as np
 
 PREFIX = 'BasicPerformanceMetrics.'
-# Of the images that are sent, so many may stay unanswered at a rate that counts as sustained.
+# Share of the images sent that may stay unanswered at a rate that counts as sustained.
 ACCEPTABLE_LOSS = 0.05
 FIXED_RATES_HZ = (10.0, 30.0, 60.0)
 

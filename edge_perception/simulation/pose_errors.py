@@ -1,11 +1,11 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How far an estimated pose of a flat object is from the truth.
+Compute how far an estimated pose of a flat object is from the truth.
 
 The difference of two orientations is taken apart into a turn about the object's own axis and a
 tilt of that axis (swing and twist), because the two are seen differently well: a turn moves every
-point in the picture, a small tilt hardly any.
+point in the image, a small tilt hardly any.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class Threshold(Options):
         if self.from_size_px:
             words.append(f'from {self.from_size_px:g} px')
         if self.from_inside:
-            words.append(f'{100 * self.from_inside:g} % in the picture')
+            words.append(f'{100 * self.from_inside:g} % in the image')
         return ', '.join(words)
 
     @property

@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from edge_perception.contract import ConfigurationError
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.tooling.reports.plots import NO_MATPLOTLIB
 
 # Width and height in millimeters.

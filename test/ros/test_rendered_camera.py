@@ -28,10 +28,10 @@ from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.rclpy_versions import ClockType
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.nodes import camera_sources
 from edge_perception.simulation.nodes.rendered_camera import CameraConfig
 from edge_perception.simulation.nodes.rendered_camera import RenderedCamera
-from edge_perception.simulation.pad import landing_pad as pad
 from test.docs.markdown import rows
 from test.docs.markdown import section
 from test.support.graph import PATIENCE_S

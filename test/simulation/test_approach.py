@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation import views
 from edge_perception.simulation.approach import Approach
-from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 

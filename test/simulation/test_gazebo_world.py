@@ -22,6 +22,7 @@ from edge_perception.pose.solver import rotation_matrix
 from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
 from edge_perception.ros.system.process_environment import PROFILE
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.approach import place
 from edge_perception.simulation.approach import velocities
 from edge_perception.simulation.gazebo import grounds as gazebo_grounds
@@ -35,7 +36,6 @@ from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.gazebo.worlds import write_world
 from edge_perception.simulation.nodes.gazebo_launch import starts
 from edge_perception.simulation.nodes.pad_truth import pad_in_picture
-from edge_perception.simulation.pad import landing_pad as pad
 from test.support.launch_stubs import LaunchFile
 
 

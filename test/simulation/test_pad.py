@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 
 
 def drawing_at(pixels: int) -> np.ndarray:

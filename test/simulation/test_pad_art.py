@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.tooling.pad_drawing import PAPER
 from edge_perception.tooling.pad_drawing import pdf
 from edge_perception.tooling.pad_drawing import png

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import load_manifest
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation import views
-from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering import distractors
 from edge_perception.simulation.rendering import scenes
 from edge_perception.simulation.rendering import textures

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The commands behind ``make bench`` and ``make bench-latency``."""
+"""Run the benchmarks of ``make bench`` and ``make bench-latency``."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from tools.benchmark.subjects import Subject
 from tools.benchmark.vendor_loops import VENDOR_LOOPS
 
 SCHEMA_VERSION = 1
-# Reports lie in a folder below, what the processes hand over in its work/, what they print in its
-# logs/.
+# Holds a folder for each benchmark: reports, what the processes hand over in its work/, and what
+# they print in its logs/.
 BUILD = ROOT / 'build'
 INFER_MODEL = 'yolox_nano'
 

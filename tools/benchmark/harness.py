@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the node, or the echo, with cameras and whatever else a scenario needs, and watches."""
+"""Run the node, or the echo, with the cameras and other processes of a scenario."""
 
 from __future__ import annotations
 
@@ -169,36 +169,44 @@ class Harness:
 
         :param warm_up_s: before what is observed.
         :param idle_s: how long the active node is watched before any image comes.
-        :param questions: how often everything is asked of the node meanwhile.
+        :param questions: how often each kind of question is asked of the node meanwhile.
         :param echo: boxes or classes in an answer of the echo, which takes the place of the node.
         :param node: module of the node, and arguments before those of ROS.
         :raises BenchmarkError: a process failed.
         """
-        observed, begin = Observed(), self._work / 'begin'
-        for left in self._work.glob('*.json'):
-            left.unlink()
-        begin.unlink(missing_ok=True)
+        observed, begin = Observed(), self._clean() / 'begin'
         with ExitStack() as stack:
             running = stack.enter_context(self._node(subject, streams, node, echo))
             _wait_for(running, 'active, ')
             process = psutil.Process(running.pid)
             observed.idle_cpu_percent = _idle_cpu_percent(process, idle_s) if idle_s else 0.0
             helpers = [self._camera(subject, each, seconds, warm_up_s, begin) for each in streams]
-            if questions:
-                asker = {'output': self._output('asker'), 'times': questions, 'begin': begin}
-                helpers.append(self._helper('asker', target=self._target, **asker))
+            helpers += [self._asker(questions, begin)] if questions else []
             children = [stack.enter_context(helper) for helper in helpers]
             for child in children:
                 _wait_for(child, 'ready')
             begin.touch()
             observed.begun_ns = time.monotonic_ns()
             self._watch(observed, process, children, work, patience_s=warm_up_s + seconds)
+        self._collect(observed, streams, warm_up_s)
+        return observed
+
+    def _clean(self) -> Path:
+        """Remove what an earlier run handed over, and return the folder."""
+        for left in (self._work / 'begin', *self._work.glob('*.json')):
+            left.unlink(missing_ok=True)
+        return self._work
+
+    def _collect(
+        self, observed: Observed, streams: Sequence[ImageStream], warm_up_s: float
+    ) -> None:
+        """Read what the processes have written."""
         for each in streams:
             seen, warm_up = self._read(each.name), round(warm_up_s * each.rate_hz)
             observed.reports[each.name] = seen['report']
             observed.shown[each.name] = [Shown(*values) for values in seen['shown'][warm_up:]]
-        observed.answers_ms = self._read('asker') if questions else {}
-        return observed
+        if self._output('asker').exists():
+            observed.answers_ms = self._read('asker')
 
     def _watch(
         self,
@@ -248,6 +256,10 @@ class Harness:
         module = 'edge_perception.simulation.nodes.playback_camera'
         name, words = f'camera_{stream.name}', json.dumps(order, default=str)
         return self.running(name, module, words, camera=True)
+
+    def _asker(self, times: int, begin: Path) -> Running:
+        order = {'target': self._target, 'times': times, 'begin': begin}
+        return self._helper('asker', output=self._output('asker'), **order)
 
     def _helper(self, name: str, **order: object) -> Running:
         return self.running(name, 'tools.benchmark.nodes', name, json.dumps(order, default=str))

@@ -58,5 +58,5 @@ def write_report(folder: Path, date: str, values: Mapping[str, Any]) -> None:
 
 
 def say(sentence: str) -> None:
-    """Tell what is going on."""
+    """Print progress."""
     print(sentence, flush=True)

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the latency contract promises, each promise as a scenario with figures."""
+"""Define the scenarios that measure the promises of the latency contract."""
 
 from __future__ import annotations
 

@@ -8,5 +8,5 @@ The table of docs/engines.md: every target that runs here, in every precision, b
     python -m tools.engines --data ../shared/data --write
 
 builds what is not built yet, with the commands that users have, and needs a quiet machine. Models
-and pictures come from the folder of shared data; the landing pad is rendered.
+and images come from the folder of shared data; the landing pad is rendered.
 """

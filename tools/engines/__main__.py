@@ -42,7 +42,7 @@ def call(*arguments: object) -> tuple[int, Any]:
 
 
 def model_folders(data: Path, scratch: Path) -> dict[str, tuple[Path, Path]]:
-    """Return folder and pictures of each model."""
+    """Return folder and images of each model."""
     from tools.model_folders import model_folder
 
     images = data / 'coco_cc20' / 'images'

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""One flight in Gazebo: simulator, bridge, faults, perception node and score, each a process."""
+"""Fly once in Gazebo: simulator, bridge, faults, perception node and score as processes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Gazebo Classic as a process: the one of this machine, or the one in the folder."""
+"""Start Gazebo Classic as a process: the installed one, or the one in the folder."""
 
 from __future__ import annotations
 

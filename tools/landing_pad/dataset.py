@@ -18,7 +18,7 @@ import time
 import cv2
 import numpy as np
 
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.rendering import scenes
 from edge_perception.simulation.rendering import textures
 from tools.rendered_pads import rendered_views

@@ -21,7 +21,7 @@ from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Selection
 from edge_perception.contract.manifest import PoseRecipe
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.tooling import pad_drawing
 
 # Larger than the images of the training (320 x 240), in the last part of which pads are as

@@ -14,8 +14,8 @@ import click
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract.user_files import write_whole
 from edge_perception.contract.user_files import writing
-from edge_perception.simulation.pad.landing_pad import LARGEST
-from edge_perception.simulation.pad.landing_pad import SMALLEST
+from edge_perception.simulation.landing_pad import LARGEST
+from edge_perception.simulation.landing_pad import SMALLEST
 from edge_perception.tooling import pad_drawing
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.notes import tell
@@ -29,7 +29,7 @@ Examples:
 """
 SUFFIXES = ('.pdf', '.svg', '.png')
 DOTS_PER_INCH = 150
-# A picture with more pixels opens in hardly any program; PDF and SVG have no pixels.
+# An image with more pixels opens in hardly any program; PDF and SVG have no pixels.
 MAX_PIXELS = 400e6
 # Meters; what the model of the zoo takes every pad for.
 USUAL_SIZE = 1.0

@@ -22,9 +22,9 @@ from string import Template
 import cv2
 import numpy as np
 
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.gazebo import grounds as gazebo_grounds
-from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering import distractors
 from edge_perception.simulation.rendering.pinhole import Floats
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
@@ -65,7 +65,7 @@ BOXES = (
 SHADES = (((0.25, 0.1), (0.12, 3.0), 0.6), ((-1.15, 0.4), (1.5, 2.4), 0.25))
 # Meters by which they lie above the pad.
 SHADE_HEIGHT = 0.004
-# Meters of ground that its picture covers, and tiles around the middle one in each direction.
+# Meters of ground that its image covers, and tiles around the middle one in each direction.
 TILE_SIDE, TILES = 4.0, 3
 # Optical frame of the camera ``down`` in the frame of the vehicle: x right, y back, z down.
 OPTICAL_IN_BODY = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
@@ -150,7 +150,6 @@ def write_world(
     if script.is_file():
         shutil.copyfile(script, materials / 'edge_perception.material')
     media = seen_as or str(folder.resolve())
-    path = folder / 'world.sdf'
     text = _filled(
         template,
         _numbers(world),
@@ -161,8 +160,8 @@ def write_world(
         distractors=_beside(template, world.pad_size, media),
         **{**dict.fromkeys(PLUGINS, ''), **(plugins or {})},
     )
-    path.write_text(text, encoding='utf-8')
-    return path
+    (folder / 'world.sdf').write_text(text, encoding='utf-8')
+    return folder / 'world.sdf'
 
 
 def roll_pitch_yaw(rotation: Floats) -> tuple[float, float, float]:

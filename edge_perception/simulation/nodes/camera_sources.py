@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a camera without hardware shows: the rendered approach, pictures, a video, a webcam."""
+"""Open what a camera without hardware shows: rendered approach, images, video, webcam."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.views import View
 
 DEVICE = 'camera:'
-# Pictures per second that a video may claim; others do not know their rate.
+# Images per second that a video may claim; others do not know their rate.
 PLAUSIBLE_RATES = (1.0, 120.0)
 
 
@@ -71,7 +71,7 @@ def open_pictures(source: str, *, approach: Approach, seed: int) -> PictureSourc
         return PictureSource(lambda time: (_read(next(paths)), None))
     if not path.is_file():
         raise ImageError(
-            f'{source}: no such file or folder, expected a picture, a folder of pictures, a video '
+            f'{source}: no such file or folder, expected an image, a folder of images, a video '
             f'or {DEVICE}NUMBER'
         )
     if not _is_picture(path):
@@ -107,7 +107,7 @@ def _moving(what: str | int) -> PictureSource:
             video.open(what)
             read, image = video.read()
         if not read:
-            raise ImageError(f'{name}: gives no picture any more')
+            raise ImageError(f'{name}: gives no more images')
         return np.asarray(image, np.uint8), None
 
     plausible = PLAUSIBLE_RATES[0] <= rate <= PLAUSIBLE_RATES[1]

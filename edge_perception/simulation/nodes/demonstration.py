@@ -19,10 +19,10 @@ from std_srvs.srv import Trigger
 
 from edge_perception.contract import ModelManifest
 from edge_perception.pose import object_width
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.nodes.processes import Child
 from edge_perception.simulation.nodes.processes import for_camera
 from edge_perception.simulation.nodes.score_watch import ScoreWatch
-from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.scoring import Score
 
 START_SERVICE = '/rendered_camera/start'

@@ -92,7 +92,7 @@ class PadTruth(Node):
             return None  # before the first one
         (first, a, p), (last, b, q) = self._places[after - 1], self._places[after]
         share = (stamp - first) / (last - first)
-        # The two lie a step of the simulation apart: the chord is as good as the arc.
+        # The two are a step of the simulation apart: linear interpolation is exact enough.
         mixed = p * (1 - share) + q * (share if p @ q >= 0 else -share)
         return a * (1 - share) + b * share, mixed / np.linalg.norm(mixed)
 

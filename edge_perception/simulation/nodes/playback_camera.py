@@ -10,6 +10,7 @@ subscription runs. The source time stamp of DDS tells when the answer was publis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import astuple
 import json
@@ -76,6 +77,7 @@ class PlaybackCamera:
     ) -> None:
         self._clock = node.get_clock()
         self._status = status
+        self._compressed = compressed
         self._sent: dict[int, int] = {}
         self._answers: dict[int, tuple[int, int]] = {}
         self.report: dict[str, str] = {}
@@ -113,9 +115,17 @@ class PlaybackCamera:
             self._info.header.stamp = message.header.stamp
             self._infos.publish(self._info)
 
-    def wait_for_the_last(self) -> None:
-        """Wait for the last answer, and for what the node reports after it."""
+    def publish_all(self, pictures: Sequence[UInt8Array], count: int, *, rate_hz: float) -> None:
+        """Publish in step, then wait for the last answer and the report of the node after it."""
+        messages = [_message(each, compressed=self._compressed) for each in pictures]
+        for number in paced(count, rate_hz=rate_hz):
+            self.publish(messages[number % len(messages)])
         time.sleep(LAST_ANSWER_TIMEOUT_S)
+
+    def summary(self) -> dict[str, Any]:
+        """Return each image as shown, and the last reports of the node, for JSON."""
+        shown = [astuple(each) for each in self.shown()]
+        return {'shown': shown, 'report': self.report, 'engine': self.engine}
 
     def shown(self) -> list[Shown]:
         """Return what became of each image."""
@@ -140,9 +150,6 @@ class PlaybackCamera:
 
 def play(
     *,
-    topic: str,
-    results: str,
-    status: str,
     rate: float,
     frames: int,
     begin: str,
@@ -152,6 +159,7 @@ def play(
     size: tuple[int, int] = (640, 480),
     compressed: bool = False,
     focal: float = 0.0,
+    **topics: str,
 ) -> int:
     """
     Publish images in step, and write down what became of them.
@@ -162,30 +170,25 @@ def play(
     :param images: NumPy file, uint8 (N, height, width, 3), BGR; empty for one image of noise.
     :param size: width and height of that image.
     :param focal: focal length in pixels for a CameraInfo with each image (0 = none).
+    :param topics: topic, results and status of a ``PlaybackCamera``.
     :return: exit status, 1 when no node listens and answers.
     """
     pictures = np.load(images) if images else [noise(*size)]
-    messages = [_message(each, compressed=compressed) for each in pictures]
     height, width = pictures[0].shape[:2]
     lens = PinholeCamera(width, height, focal) if focal else None
-    name = f'camera_{topic.strip("/").replace("/", "_")}'
+    name = f'camera_{topics["topic"].strip("/").replace("/", "_")}'
     with closing(Spinner()) as spinner:
         node = spinner.add(lambda context: Node(name, context=context))
-        topics = {'topic': topic, 'results': results, 'status': status}
         camera = PlaybackCamera(node, **topics, compressed=compressed, lens=lens)
         if not camera.meet():
-            say(f'no node listens to {topic} and answers on {results}')
+            say('no node listens to {topic} and answers on {results}'.format(**topics))
             return 1
         say('ready')
         while not Path(begin).exists():
             time.sleep(POLL_S)
         time.sleep(phase)
-        for number in paced(frames, rate_hz=rate):
-            camera.publish(messages[number % len(messages)])
-        camera.wait_for_the_last()
-    shown = [astuple(each) for each in camera.shown()]
-    values = {'shown': shown, 'report': camera.report, 'engine': camera.engine}
-    Path(output).write_text(json.dumps(values))
+        camera.publish_all(pictures, frames, rate_hz=rate)
+    Path(output).write_text(json.dumps(camera.summary()))
     return 0
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Write what a score leaves behind: report, image, video, figures."""
+"""Write the files of a score: report with plots, image, video, figures."""
 
 from __future__ import annotations
 

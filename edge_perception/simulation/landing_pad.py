@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The landing pad: its pattern, and the points that the network looks for.
+Define the landing pad: its pattern, and the keypoints that the network finds.
 
 The pad is a chessboard of 6 x 6 cells of which two blocks are painted over, one black and one
 white, so that it looks different in every rotation, and bold even where it is 48 pixels wide. The
