@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-``config/default.yaml`` and ``config/parameters.schema.json``, from the declared parameters.
+Generate ``config/default.yaml`` and ``config/parameters.schema.json`` from the parameters.
 
 ``python -m tools.parameter_files --write`` brings them up to date; without the argument it only
 looks, and a test looks as well.

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-From image to results without ROS.
+Run a model from image to results without ROS.
 
 In step with the camera where its rate is given, because between two frames of a camera caches and
 clocks cool down, and what ROS adds is to be compared with the same network under the same

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Processes beside the node: an echo that takes its place, and one that asks it questions.
+Run processes beside the node: an echo that replaces it, and one that asks it questions.
 
 Each is ``python -m tools.benchmark.nodes NAME ORDER``, the order being arguments in JSON.
 """

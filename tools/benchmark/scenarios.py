@@ -171,7 +171,7 @@ def overhead(this: Scenario, harness: Harness, subject: Subject, lengths: Length
 
 
 def throughput(this: Scenario, harness: Harness, subject: Subject, lengths: Lengths) -> Outcome:
-    """As ``edge-perception bench --node`` measures it, which looks for the peak."""
+    """Measure peak and fixed rates with ``edge-perception bench --node``."""
     found: Figures = {}
     details: dict[str, Any] = {}
     rates = ','.join(f'{rate:g}' for rate in FIXED_RATES_HZ)

@@ -3,9 +3,9 @@
 """
 Measure where the time of a frame goes: ``python -m tools.benchmark stages``.
 
-Camera and node use the same monotonic clock, so the moments of both make one line. As a process,
-this is the node with a clock at each station of a frame's way. The stations are not part of the
-node, so that they cost nothing in use.
+Camera and node use the same monotonic clock, so that their moments can be compared. As a
+process, this is the node with a clock at each station of a frame's way. The stations are not part
+of the node, so that they cost nothing in use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The table of docs/engines.md: every target that runs here, in every precision, built and measured.
+Measure the table of docs/engines.md: every target that runs here, in every precision.
 
 ::
 

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The network of the landing pad: a gray image to a heat map for each keypoint.
+Define the network of the landing pad: a gray image to a heat map for each keypoint.
 
 A U-Net of depthwise separable convolutions. Most layers work at a sixteenth of the resolution,
 where 5 x 5 kernels see the whole image: which corner of a chessboard a corner is can only be

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""``edge-perception demo``: camera, node and spectator in three processes over real DDS."""
+"""``edge-perception demo``: run camera and node as processes, and watch them over DDS."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""``edge-perception pad``: the landing pad for printing, to scale."""
+"""``edge-perception pad``: draw the landing pad for printing, to scale."""
 
 from __future__ import annotations
 

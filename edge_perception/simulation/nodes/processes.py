@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that do not outlive the one that starts them, and their environment."""
+"""Start processes that end with the one that starts them, and choose their environment."""
 
 from __future__ import annotations
 
