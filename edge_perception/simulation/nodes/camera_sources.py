@@ -22,6 +22,10 @@ from edge_perception.simulation.views import View
 DEVICE = 'camera:'
 # Images per second that a video may claim; others do not know their rate.
 PLAUSIBLE_RATES = (1.0, 120.0)
+NO_CAMERA = (
+    'no such camera, or it is in use, or you may not read it (on Linux: be in the group video)'
+)
+NO_VIDEO = 'is not a video that OpenCV can read'
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +91,15 @@ def _moving(what: str | int) -> PictureSource:
     :param what: path of the video or number of the camera.
     """
     video: Any = cv2.VideoCapture(what)  # type: ignore[call-overload]
-    name, rate = str(what), 0.0
-    if isinstance(what, int):
-        name = f'{DEVICE}{what}'
-        problem = (
-            'no such camera, or it is in use, or you may not read it '
-            '(on Linux: be in the group video)'
-        )
-    else:
-        rate = float(video.get(cv2.CAP_PROP_FPS))
-        problem = 'is not a video that OpenCV can read'
+    live = isinstance(what, int)
+    name, problem = (f'{DEVICE}{what}', NO_CAMERA) if live else (what, NO_VIDEO)
     if not video.isOpened():
         raise ImageError(f'{name}: {problem}')
+    rate = 0.0 if live else float(video.get(cv2.CAP_PROP_FPS))
 
     def take(time: float) -> tuple[Picture, View | None]:
         read, image = video.read()
-        if not read and isinstance(what, str):
+        if not read and not live:
             # Opened again, because not every format can be wound back.
             video.open(what)
             read, image = video.read()
@@ -111,7 +108,6 @@ def _moving(what: str | int) -> PictureSource:
         return np.asarray(image, np.uint8), None
 
     plausible = PLAUSIBLE_RATES[0] <= rate <= PLAUSIBLE_RATES[1]
-    live = isinstance(what, int)
     return PictureSource(take, rate if plausible else 0.0, live, close=video.release)
 
 
