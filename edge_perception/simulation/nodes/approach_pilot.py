@@ -25,6 +25,7 @@ from edge_perception.ros.system import qos
 from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.approach import velocities
 from edge_perception.simulation.gazebo.worlds import World
+from edge_perception.simulation.nodes.readback import placement
 
 
 class ApproachPilot(Node):
@@ -45,12 +46,12 @@ class ApproachPilot(Node):
         stamp = stamp_ns(message.header)
         if self._start_ns is None or stamp < self._start_ns:
             self._start_ns = stamp
-        place, turned = message.pose.pose.position, message.pose.pose.orientation
+        place = placement(message.pose.pose)
         linear, angular = velocities(
             self._waypoints,
             (stamp - self._start_ns) / 1e9,
-            position=np.array([place.x, place.y, place.z]),
-            rotation=rotation_matrix([turned.x, turned.y, turned.z, turned.w]),
+            position=np.array(place.position),
+            rotation=rotation_matrix(place.orientation),
         )
         velocity = Twist()
         velocity.linear.x, velocity.linear.y, velocity.linear.z = linear.tolist()

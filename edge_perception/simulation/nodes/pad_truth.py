@@ -28,6 +28,8 @@ from edge_perception.ros.system import qos
 from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.gazebo.worlds import OPTICAL_IN_BODY
 from edge_perception.simulation.gazebo.worlds import PAD_HEIGHT
+from edge_perception.simulation.nodes.readback import placement
+from edge_perception.simulation.nodes.rendered_camera import truth_message
 from edge_perception.simulation.rendering.pinhole import Floats
 
 # A few seconds of a simulator that reports each of its steps.
@@ -54,14 +56,11 @@ class PadTruth(Node):
         self.create_subscription(CameraInfo, 'camera/camera_info', self._on_info, every)
 
     def _on_place(self, message: Odometry) -> None:
-        pose = message.pose.pose
-        position = np.array([pose.position.x, pose.position.y, pose.position.z])
-        turned = pose.orientation
-        orientation = np.array([turned.x, turned.y, turned.z, turned.w])
+        pose = placement(message.pose.pose)
         stamp = stamp_ns(message.header)
         if self._places and stamp < self._places[-1][0]:
             self._places.clear()  # the simulation was started again
-        self._places.append((stamp, position, orientation))
+        self._places.append((stamp, np.array(pose.position), np.array(pose.orientation)))
         while self._waiting and stamp_ns(self._waiting[0].header) <= stamp:
             self._answer(self._waiting.popleft())
 
@@ -75,12 +74,7 @@ class PadTruth(Node):
         place = self._place(stamp_ns(info.header))
         if place is None:
             return
-        truth = PoseStamped(header=info.header)
-        position, orientation = pad_in_picture(*place)
-        to, turned = truth.pose.position, truth.pose.orientation
-        to.x, to.y, to.z = position.tolist()
-        turned.x, turned.y, turned.z, turned.w = orientation.tolist()
-        self._truths.publish(truth)
+        self._truths.publish(truth_message(*pad_in_image(*place), header=info.header))
 
     def _place(self, stamp: int) -> tuple[Floats, Floats] | None:
         """Return position and orientation of the vehicle at a time that is not after the last."""
@@ -97,7 +91,7 @@ class PadTruth(Node):
         return a * (1 - share) + b * share, mixed / np.linalg.norm(mixed)
 
 
-def pad_in_picture(position: Floats, orientation: Floats) -> tuple[Floats, Floats]:
+def pad_in_image(position: Floats, orientation: Floats) -> tuple[Floats, Floats]:
     """
     Return position (3,) and orientation (4,) of the pad in the optical frame.
 

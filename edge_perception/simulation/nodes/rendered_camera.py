@@ -42,10 +42,10 @@ from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.nodes.camera_sources import open_pictures
 from edge_perception.simulation.nodes.camera_sources import PictureSource
+from edge_perception.simulation.rendering.pinhole import Floats
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.views import FIELD_OF_VIEW
-from edge_perception.simulation.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,8 @@ class RenderedCamera(Node):
         if camera is not None:
             self._infos.publish(camera_info_message(camera, header=header))
         if view is not None:
-            self._truths.publish(pose_message(view, header=header))
+            turned = quaternion(view.rotation)
+            self._truths.publish(truth_message(view.position, turned, header=header))
         self._images.publish(image_message(picture, encoding='bgr8', header=header))
         if not pictures.live:
             self._next = pictures.take(time)
@@ -211,14 +212,12 @@ def camera_info_message(camera: PinholeCamera, *, header: Header) -> CameraInfo:
     return message
 
 
-def pose_message(view: View, *, header: Header) -> PoseStamped:
-    """Return where the pad is, in the optical frame of the camera."""
-    message = PoseStamped()
-    message.header = header
-    position, orientation = message.pose.position, message.pose.orientation
-    position.x, position.y, position.z = view.position.tolist()
-    x, y, z, w = quaternion(view.rotation).tolist()
-    orientation.x, orientation.y, orientation.z, orientation.w = x, y, z, w
+def truth_message(position: Floats, orientation: Floats, *, header: Header) -> PoseStamped:
+    """Return the pose of the pad: meters (3,) and quaternion (4,) in the frame of the header."""
+    message = PoseStamped(header=header)
+    to, turned = message.pose.position, message.pose.orientation
+    to.x, to.y, to.z = position.tolist()
+    turned.x, turned.y, turned.z, turned.w = orientation.tolist()
     return message
 
 
