@@ -176,7 +176,7 @@ def play(
     pictures = np.load(images) if images else [noise(*size)]
     height, width = pictures[0].shape[:2]
     lens = PinholeCamera(width, height, focal) if focal else None
-    name = f'camera_{topics["topic"].strip("/").replace("/", "_")}'
+    name = 'camera_' + topics['topic'].strip('/').replace('/', '_')
     with closing(Spinner()) as spinner:
         node = spinner.add(lambda context: Node(name, context=context))
         camera = PlaybackCamera(node, **topics, compressed=compressed, lens=lens)
@@ -184,12 +184,16 @@ def play(
             say('no node listens to {topic} and answers on {results}'.format(**topics))
             return 1
         say('ready')
-        while not Path(begin).exists():
-            time.sleep(POLL_S)
+        _wait_for(begin)
         time.sleep(phase)
         camera.publish_all(pictures, frames, rate_hz=rate)
     Path(output).write_text(json.dumps(camera.summary()))
     return 0
+
+
+def _wait_for(begin: str) -> None:
+    while not Path(begin).exists():
+        time.sleep(POLL_S)
 
 
 def say(line: str) -> None:
