@@ -167,8 +167,7 @@ def play(
     :param begin: starts when this file appears.
     :param output: gets each image as shown, and the last report of the camera and of the engine.
     :param phase: seconds until the first image.
-    :param images: NumPy file, uint8 (N, height, width, 3), BGR; empty for one image of noise.
-    :param size: width and height of that image.
+    :param images: NumPy file, uint8 (N, height, width, 3), BGR; empty: noise of ``size``.
     :param focal: focal length in pixels for a CameraInfo with each image (0 = none).
     :param topics: topic, results and status of a ``PlaybackCamera``.
     :return: exit status, 1 when no node listens and answers.
