@@ -205,7 +205,7 @@ def test_second_start_does_nothing(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     'changed',
-    ['requirements/run.txt', 'interfaces/vision_msgs/msg/Point2D.msg', 'interfaces.py'],
+    ['requirements/run.txt', 'interfaces/vision_msgs/msg/Point2D.msg', 'build.py'],
 )
 def test_a_change_of_the_set_up_calls_for_a_new_environment(
     machine: Machine, changed: str

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-``config/default.yaml`` and ``config/parameters.schema.json``, from the declared parameters.
+Generate ``config/default.yaml`` and ``config/parameters.schema.json`` from the parameters.
 
 ``python -m tools.parameter_files --write`` brings them up to date; without the argument it only
 looks, and a test looks as well.
@@ -100,7 +100,7 @@ def parameter_schema() -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Bring the files up to date, or tell which are not."""
+    """Bring the files up to date, or print which are not."""
     return bring_up_to_date(files(), arguments)
 
 

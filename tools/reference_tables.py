@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The tables of the documentation that the code itself knows best.
+Generate tables of the documentation from the code.
 
 They stand between ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``python -m
 tools.reference_tables --write`` brings them up to date; without the argument it only looks, and a
@@ -99,7 +99,7 @@ def documents() -> Iterator[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Bring the documents up to date, or tell which are not."""
+    """Bring the documents up to date, or print which are not."""
     blocks = tables()
     new = {path: updated(path.read_text(encoding='utf-8'), blocks) for path in documents()}
     return bring_up_to_date(new, arguments)
@@ -107,7 +107,7 @@ def main(arguments: list[str]) -> int:
 
 def bring_up_to_date(files: Mapping[Path, str], arguments: list[str]) -> int:
     """
-    Write the files whose text is another one, or only name them.
+    Write the files that are out of date, or only name them.
 
     :param arguments: ``--write``, or nothing.
     :return: the exit status.

@@ -21,6 +21,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from edge_perception.contract import ModelManifest
 from edge_perception.contract import ObjectPose
 from edge_perception.pose import saddles
 from edge_perception.pose.consensus import Bools
@@ -125,6 +126,18 @@ class PlanarPoseEstimator:
         self._refine = refine
         self._refined_sigma = refined_sigma
         self._pattern = Pattern(pattern, cell=_nearest(self._points).min()) if pattern else None
+
+    @classmethod
+    def of(cls, manifest: ModelManifest) -> PlanarPoseEstimator:
+        """Return the estimator for the object of a model."""
+        recipe = manifest.pose
+        return cls(
+            np.array(manifest.object_points, np.float64),
+            keypoint_sigma=recipe.keypoint_sigma,
+            refine=recipe.refine,
+            refined_sigma=recipe.refined_sigma,
+            pattern=recipe.pattern,
+        )
 
     def estimate(
         self,

@@ -71,13 +71,7 @@ class PlanarObjectStage(Stage):
         recipe = self.manifest.pose
         self.reads = Reads(image=recipe.refine or bool(recipe.pattern), calibration=True)
         self._object_points = np.array(self.manifest.object_points, np.float64)
-        self._estimator = PlanarPoseEstimator(
-            self._object_points,
-            keypoint_sigma=recipe.keypoint_sigma,
-            refine=recipe.refine,
-            refined_sigma=recipe.refined_sigma,
-            pattern=recipe.pattern,
-        )
+        self._estimator = PlanarPoseEstimator.of(self.manifest)
         self._fitted: tuple[Calibration | None, int, int, _Camera] | None = None
 
     def _run(self, inputs: StageInputs) -> Perception:

@@ -1,5 +1,5 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""A rendered camera that looks at the landing pad; knows no ROS."""
+"""Render, score and break images of the landing pad, without ROS."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Faults of cameras by schedule: what comes out of a camera with a defect.
+Apply faults of a camera to its images, by a schedule.
 
 A schedule counts images, not seconds, so that a fault hits the same images on every machine.
 Knows no ROS; ``simulation.nodes.fault_injector`` puts it between a camera and a node.
@@ -28,7 +28,7 @@ NS_PER_MS = 1_000_000
 REORDER_GAP_NS = 50 * NS_PER_MS
 
 
-# What is sent before is lost in the middleware, and nobody can count it.
+# What is sent before is lost in the middleware, and cannot be counted.
 REUNION = 'the first one after publisher and node have found each other'
 
 
@@ -52,8 +52,8 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     'freeze': Kind(
-        'the picture stands still, its stamps go on',
-        'nothing is dropped, results repeat the picture; only the truth shows it',
+        'the image stands still, its stamps go on',
+        'nothing is dropped, results repeat the image; only the truth shows it',
     ),
     'drop': Kind('no image comes', 'nothing is received and nothing published'),
     'delay': Kind(
@@ -72,26 +72,26 @@ KINDS: dict[str, Kind] = {
         'ms, negative: into the past',
         5000.0,
     ),
-    'black': Kind('pictures are black', 'empty results are published, no pose'),
-    'overexposed': Kind('pictures are white', 'empty results are published, no pose'),
+    'black': Kind('images are black', 'empty results are published, no pose'),
+    'overexposed': Kind('images are white', 'empty results are published, no pose'),
     'blur': Kind(
-        'pictures are out of focus',
+        'images are out of focus',
         'results are published, empty where nothing can be seen',
         'standard deviation in pixels',
         25.0,
     ),
     'encoding': Kind('color becomes mono8', 'results go on as before'),
     'bad_encoding': Kind(
-        'the encoding has a name that nobody knows', 'bad_image: these images are dropped'
+        'the encoding has an unknown name', 'bad_image: these images are dropped'
     ),
     'size': Kind(
-        'pictures are smaller than CameraInfo says, of the same shape',
+        'images are smaller than CameraInfo says, of the same shape',
         'results go on with poses: the intrinsics are scaled',
         'factor',
         0.75,
     ),
     'crop': Kind(
-        'pictures lack the lower part, and CameraInfo does not say so',
+        'images lack the lower part, and CameraInfo does not say so',
         'results go on without a pose, diagnostics say why',
         'share that is left',
         0.75,
@@ -160,7 +160,7 @@ def _parse(text: str) -> Fault:
         first, count = int(numbers[0]), int(numbers[1])
         amount = float(numbers[2]) if len(numbers) == 3 else KINDS[kind].usual
     except ValueError as error:
-        raise ValueError(f'{error}, expected whole numbers for FIRST and COUNT') from error
+        raise ValueError(f'{error}, expected integers for FIRST and COUNT') from error
     if first < 0 or count < 1 or not math.isfinite(amount):
         raise ValueError('expected FIRST of at least 0, COUNT of at least 1 and a finite AMOUNT')
     return Fault(kind, first, count, amount)
@@ -182,11 +182,6 @@ class Shot:
     frame_id: str
     delay_ns: int = 0
 
-    @classmethod
-    def of(cls, frame: Frame) -> Shot:
-        """Return a frame as it came."""
-        return cls(frame.image, frame.encoding, frame.stamp_ns, frame.frame_id)
-
 
 class FaultLine:
     """
@@ -206,7 +201,7 @@ class FaultLine:
         self._index += 1
         if self.active('drop') or self.active('restart'):
             return []
-        shot = Shot.of(frame)
+        shot = Shot(frame.image, frame.encoding, frame.stamp_ns, frame.frame_id)
         if not self.active('freeze'):
             self._frozen = None
         elif self._frozen is None:
@@ -220,7 +215,7 @@ class FaultLine:
 
     def active(self, kind: str) -> bool:
         """Tell whether the last image that came is hit by a kind of fault."""
-        return any(f.kind == kind and f.hits(self._index) for f in self._faults)
+        return kind in self.kinds
 
     @property
     def kinds(self) -> set[str]:
@@ -232,62 +227,48 @@ class FaultLine:
             self._held = shot
             return []
         held, self._held = self._held, None
-        # A little later, or who keeps only the newest would never see the first of the two.
+        # A little later, or a node that keeps only the newest would miss the first of the two.
         return [shot] if held is None else [shot, replace(held, delay_ns=REORDER_GAP_NS)]
 
 
-def _black(shot: Shot, amount: float) -> Shot:
-    return replace(shot, image=np.zeros_like(shot.image))
-
-
-def _overexposed(shot: Shot, amount: float) -> Shot:
-    return replace(shot, image=np.full_like(shot.image, 255))
-
-
-def _blur(shot: Shot, amount: float) -> Shot:
-    blurred = cv2.GaussianBlur(shot.image, (0, 0), max(amount, 0.01))
-    return replace(shot, image=np.asarray(blurred, np.uint8))
-
-
-def _delay(shot: Shot, amount: float) -> Shot:
-    return replace(shot, delay_ns=max(0, round(amount * NS_PER_MS)))
-
-
-def _stamp_jump(shot: Shot, amount: float) -> Shot:
-    return replace(shot, stamp_ns=max(0, shot.stamp_ns + round(amount * NS_PER_MS)))
-
-
-def _encoding(shot: Shot, amount: float) -> Shot:
+def _gray(shot: Shot) -> Shot:
     if shot.encoding == 'mono8':
         return shot
     code = cv2.COLOR_RGB2GRAY if shot.encoding == 'rgb8' else cv2.COLOR_BGR2GRAY
-    gray = np.asarray(cv2.cvtColor(shot.image, code), np.uint8)
-    return replace(shot, image=gray, encoding='mono8')
+    return replace(shot, image=_uint8(cv2.cvtColor(shot.image, code)), encoding='mono8')
 
 
-def _bad_encoding(shot: Shot, amount: float) -> Shot:
-    return replace(shot, encoding='no_such_encoding')
+def _blurred(image: Picture, sigma: float) -> Picture:
+    return _uint8(cv2.GaussianBlur(image, (0, 0), max(sigma, 0.01)))
 
 
-def _size(shot: Shot, amount: float) -> Shot:
-    factor = min(max(amount, 0.05), 4.0)
-    resized = cv2.resize(shot.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return replace(shot, image=np.asarray(resized, np.uint8))
+def _resized(image: Picture, factor: float) -> Picture:
+    factor = min(max(factor, 0.05), 4.0)
+    resized = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return _uint8(resized)
 
 
-def _crop(shot: Shot, amount: float) -> Shot:
-    rows = max(1, round(shot.image.shape[0] * min(max(amount, 0.0), 1.0)))
-    return replace(shot, image=shot.image[:rows])
+def _cropped(image: Picture, share: float) -> Picture:
+    return image[: max(1, round(image.shape[0] * min(max(share, 0.0), 1.0)))]
 
 
+def _uint8(image: object) -> Picture:
+    return np.asarray(image, np.uint8)
+
+
+def _ns(milliseconds: float) -> int:
+    return round(milliseconds * NS_PER_MS)
+
+
+# What a fault with an amount changes in an image.
 CHANGES: dict[str, Callable[[Shot, float], Shot]] = {
-    'black': _black,
-    'overexposed': _overexposed,
-    'blur': _blur,
-    'delay': _delay,
-    'stamp_jump': _stamp_jump,
-    'encoding': _encoding,
-    'bad_encoding': _bad_encoding,
-    'size': _size,
-    'crop': _crop,
+    'black': lambda shot, _: replace(shot, image=np.zeros_like(shot.image)),
+    'overexposed': lambda shot, _: replace(shot, image=np.full_like(shot.image, 255)),
+    'blur': lambda shot, sigma: replace(shot, image=_blurred(shot.image, sigma)),
+    'delay': lambda shot, ms: replace(shot, delay_ns=max(0, _ns(ms))),
+    'stamp_jump': lambda shot, ms: replace(shot, stamp_ns=max(0, shot.stamp_ns + _ns(ms))),
+    'encoding': lambda shot, _: _gray(shot),
+    'bad_encoding': lambda shot, _: replace(shot, encoding='no_such_encoding'),
+    'size': lambda shot, factor: replace(shot, image=_resized(shot.image, factor)),
+    'crop': lambda shot, share: replace(shot, image=_cropped(shot.image, share)),
 }

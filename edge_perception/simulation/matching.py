@@ -44,7 +44,7 @@ class TrueObject:
     :param pose: None where only its box is known.
     :param box: left, top, right, bottom in pixels; None where only its pose is known.
     :param size_px: of its longer side, seen straight.
-    :param inside: share of it that is in the picture, 0 to 1.
+    :param inside: share of it that is in the image, 0 to 1.
     :param label: empty: matches any.
     """
 

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How a node answers images that come at a rate, measured and named as ros2_benchmark does.
+Measure how a node answers images at a rate, with the metrics of ros2_benchmark.
 
 The names are those of the JSON that NVIDIA's ros2_benchmark writes, so that figures of both can
 be laid side by side; the method is its as well: the highest rate with few losses by bisection,
@@ -11,13 +11,15 @@ then fixed rates.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+import time
 
 import numpy as np
 
 PREFIX = 'BasicPerformanceMetrics.'
-# Of the images that are sent, so many may stay unanswered at a rate that counts as sustained.
+# Share of the images sent that may stay unanswered at a rate that counts as sustained.
 ACCEPTABLE_LOSS = 0.05
 FIXED_RATES_HZ = (10.0, 30.0, 60.0)
 
@@ -103,3 +105,19 @@ def _rate(moments_ns: Sequence[int]) -> float:
     """Return events in a second, counted as ros2_benchmark does: all of them, over the span."""
     span_s = (moments_ns[-1] - moments_ns[0]) / 1e9
     return len(moments_ns) / span_s if span_s > 0 else 0.0
+
+
+def paced(count: int, *, rate_hz: float) -> Iterator[int]:
+    """
+    Count up from 0, a number at a time, in step with the clock.
+
+    A turn that takes too long delays those that follow, instead of making them come in a burst.
+    """
+    period_ns = int(1e9 / rate_hz)
+    due_ns = time.monotonic_ns()
+    for number in range(count):
+        now_ns = time.monotonic_ns()
+        if now_ns < due_ns:
+            time.sleep((due_ns - now_ns) / 1e9)
+        due_ns = max(due_ns, now_ns) + period_ns
+        yield number

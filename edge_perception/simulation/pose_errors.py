@@ -1,11 +1,11 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-How far an estimated pose of a flat object is from the truth.
+Compute how far an estimated pose of a flat object is from the truth.
 
 The difference of two orientations is taken apart into a turn about the object's own axis and a
 tilt of that axis (swing and twist), because the two are seen differently well: a turn moves every
-point in the picture, a small tilt hardly any.
+point in the image, a small tilt hardly any.
 """
 
 from __future__ import annotations
@@ -90,12 +90,7 @@ def _quaternion(values: npt.ArrayLike) -> Floats:
 
 def _difference(first: Floats, second: Floats) -> tuple[float, float, float, float]:
     """Return the rotation from the first to the second in the frame of the object."""
-    x1, y1, z1, w1 = (float(value) for value in first)
-    x2, y2, z2, w2 = (float(value) for value in second)
     # Hamilton product of the conjugate of the first with the second.
-    return (
-        w1 * x2 - x1 * w2 - y1 * z2 + z1 * y2,
-        w1 * y2 + x1 * z2 - y1 * w2 - z1 * x2,
-        w1 * z2 - x1 * y2 + y1 * x2 - z1 * w2,
-        w1 * w2 + x1 * x2 + y1 * y2 + z1 * z2,
-    )
+    a, b = -first[:3], second[:3]
+    x, y, z = (first[3] * b + second[3] * a + np.cross(a, b)).tolist()
+    return x, y, z, float(first[3] * second[3] - a @ b)

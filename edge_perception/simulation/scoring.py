@@ -37,21 +37,19 @@ def summary(values: Sequence[float], statistic: str) -> float:
     return float(np.percentile(values, percent))
 
 
-def _counts(match: Match, threshold: Threshold) -> bool:
-    true = match.truth
-    return (
-        true is not None
-        and true.size_px >= threshold.from_size_px
-        and true.inside >= threshold.from_inside
-    )
-
-
-def _recall(score: Score, threshold: Threshold) -> list[float]:
-    return [float(m.found is not None) for m in score.matches if _counts(m, threshold)]
+def _counted(score: Score, threshold: Threshold) -> list[Match]:
+    """Return the matches of true objects that a threshold is about."""
+    return [
+        match
+        for match in score.matches
+        if match.truth is not None
+        and match.truth.size_px >= threshold.from_size_px
+        and match.truth.inside >= threshold.from_inside
+    ]
 
 
 def _false_detections(score: Score, threshold: Threshold) -> list[float]:
-    """For each image with truth and result, how many things were found that are not there."""
+    """Return the number of false positives in each image with truth and result."""
     counts = {
         image.stamp_ns: 0.0
         for image in score.images
@@ -63,25 +61,14 @@ def _false_detections(score: Score, threshold: Threshold) -> list[float]:
     return list(counts.values())
 
 
-def _answered(score: Score, threshold: Threshold) -> list[float]:
-    return [float(image.found is not None) for image in score.images]
-
-
 def _errors(read: Callable[[PoseError], float]) -> Callable[[Score, Threshold], list[float]]:
-    def figure(score: Score, threshold: Threshold) -> list[float]:
-        counted = [match for match in score.matches if _counts(match, threshold)]
-        return [read(match.error) for match in counted if match.error is not None]
-
-    return figure
-
-
-def _overlap(score: Score, threshold: Threshold) -> list[float]:
-    counted = [match for match in score.matches if _counts(match, threshold)]
-    return [match.overlap for match in counted if match.overlap is not None]
+    return lambda score, threshold: [
+        read(match.error) for match in _counted(score, threshold) if match.error is not None
+    ]
 
 
 def _dropped(score: Score, threshold: Threshold) -> list[float]:
-    """The share of the frames that the node dropped, those that a newer one replaced apart."""
+    """Return the share of frames that the node dropped; not those that a newer one replaced."""
     if not score.received:
         return []
     lost = sum(n for reason, n in score.dropped.items() if reason != 'superseded')
@@ -91,14 +78,18 @@ def _dropped(score: Score, threshold: Threshold) -> list[float]:
 # Figures of which there is one number; the mean of their values.
 SINGLE = ('recall', 'false_detections', 'answered', 'dropped')
 FIGURES: dict[str, Callable[[Score, Threshold], list[float]]] = {
-    'recall': _recall,
+    'recall': lambda score, threshold: [
+        float(match.found is not None) for match in _counted(score, threshold)
+    ],
     'false_detections': _false_detections,
-    'answered': _answered,
+    'answered': lambda score, _: [float(image.found is not None) for image in score.images],
     'dropped': _dropped,
     'position_percent': _errors(lambda error: 100 * error.share),
     'yaw_degrees': _errors(lambda error: abs(math.degrees(error.yaw))),
     'tilt_degrees': _errors(lambda error: math.degrees(error.tilt)),
-    'overlap': _overlap,
+    'overlap': lambda score, threshold: [
+        match.overlap for match in _counted(score, threshold) if match.overlap is not None
+    ],
     'age_ms': lambda score, _: [each.age_ms for each in score.images if each.age_ms is not None],
     'response_ms': lambda score, _: [
         each.response_ms for each in score.images if each.response_ms is not None
@@ -128,7 +119,7 @@ class Threshold(Options):
         if self.from_size_px:
             words.append(f'from {self.from_size_px:g} px')
         if self.from_inside:
-            words.append(f'{100 * self.from_inside:g} % in the picture')
+            words.append(f'{100 * self.from_inside:g} % in the image')
         return ', '.join(words)
 
     @property

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-From where the camera sees the pad: the one place that says how views are distributed.
+Sample the views from which the camera sees the pad; the only place that defines them.
 
 Training, evaluation and tests draw from here, with different seeds.
 """
@@ -14,7 +14,7 @@ import math
 import cv2
 import numpy as np
 
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.rendering.pinhole import Floats
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
 
@@ -22,14 +22,14 @@ from edge_perception.simulation.rendering.pinhole import PinholeCamera
 # doubling of the distance is as frequent as any other.
 DISTANCE = (0.7, 9.5)
 # Degrees between the optical axis and the axis of the pad; uniform, in a uniform direction.
-# Towards the border of the picture it is seen more obliquely than that: ``View.obliqueness``.
+# Towards the border of the image it is seen more obliquely than that: ``View.obliqueness``.
 TILT = (0.0, 45.0)
 # Degrees, uniform.
 YAW = (-180.0, 180.0)
-# The center of the pad lies anywhere in the picture, and beyond its border by this share of the
+# The center of the pad lies anywhere in the image, and beyond its border by this share of the
 # width and height, so that partly visible pads occur.
 BEYOND_BORDER = 0.1
-# Share of the area of the pad that has to be inside of the picture; other draws are repeated.
+# Share of the area of the pad that has to be inside of the image; other draws are repeated.
 MINIMUM_INSIDE = 0.35
 # Degrees, horizontal.
 FIELD_OF_VIEW = 70.0
@@ -69,7 +69,7 @@ class View:
         return math.acos(-float(self.rotation[:, 2] @ self.position) / self.distance)
 
     def keypoints(self) -> Floats:
-        """Return (K, 2): the keypoints in pixels, those outside of the picture as well."""
+        """Return (K, 2): the keypoints in pixels, those outside of the image as well."""
         return self.project(pad.object_points(self.side))
 
     def project(self, points: Floats) -> Floats:
@@ -82,8 +82,8 @@ def orientation(*, tilt: float, direction: float, yaw: float) -> Floats:
     Return the rotation of a pad in the optical frame.
 
     :param tilt: angle between the optical axis and the axis of the pad, radians.
-    :param direction: where the pad is tilted to, in the picture, radians from the x axis.
-    :param yaw: about the axis of the pad, radians; 0: its x axis points up in the picture.
+    :param direction: where the pad is tilted to, in the image, radians from the x axis.
+    :param yaw: about the axis of the pad, radians; 0: its x axis points up in the image.
     :return: (3, 3).
     """
     facing = np.array([[0, -1, 0], [-1, 0, 0], [0, 0, -1]], np.float64)
@@ -124,7 +124,7 @@ def sample_camera(random: np.random.Generator) -> PinholeCamera:
 
 def inside(view: View) -> float:
     """
-    Return the share of the area of the pad that is inside of the picture, 0 to 1.
+    Return the share of the area of the pad that is inside of the image, 0 to 1.
 
     Nothing is counted as hidden here. A pad that reaches behind the camera counts as 0.
     """
@@ -139,7 +139,7 @@ def inside(view: View) -> float:
     pixels = view.project(points)
     visible = (pixels >= 0).all(axis=1) & (pixels[:, 0] < view.camera.width)
     visible &= pixels[:, 1] < view.camera.height
-    # Each point stands for an area of the pad; in the picture the near ones cover more.
+    # Each point stands for an area of the pad; in the image the near ones cover more.
     depth = (points @ view.rotation.T + view.position)[:, 2]
     weight = 1 / depth**3
     return float(weight[visible].sum() / weight.sum())

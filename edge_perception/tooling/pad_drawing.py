@@ -9,13 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 import io
 import math
+import re
 from typing import Any
 
 from edge_perception.contract import ConfigurationError
-from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.pad.pad_art import bars
-from edge_perception.simulation.pad.pad_art import millimeters
-from edge_perception.simulation.pad.pad_art import MILLIMETERS_PER_INCH
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.tooling.reports.plots import NO_MATPLOTLIB
 
 # Width and height in millimeters.
@@ -24,6 +22,7 @@ PAPER = {'a4': (210.0, 297.0), 'a3': (297.0, 420.0), 'letter': (215.9, 279.4)}
 MARGIN = 10.0
 # Without today's date and fonts of its own, the same pad is the same file; and a small one.
 STYLE = {'pdf.compression': 0, 'pdf.use14corefonts': True, 'font.family': 'Helvetica'}
+MILLIMETERS_PER_INCH = 25.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +174,63 @@ def _count(size: float, length: float) -> int:
 def _letters(row: int) -> str:
     letter = chr(ord('A') + row % 26)
     return letter if row < 26 else _letters(row // 26 - 1) + letter
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A black rectangle of the drawing; lengths in sides of the pad from its upper left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def bars() -> tuple[Bar, ...]:
+    """Return the drawing as black rectangles: neighboring cells of a row are one."""
+    parts = ((pad.FINE, pad.FINE_CELL, pad.FINE_ORIGIN), (pad.COARSE, pad.COARSE_CELL, 0.0))
+    return tuple(
+        Bar(origin + run.start() * size, origin + row * size, len(run[0]) * size, size)
+        for rows, size, origin in parts
+        for row, marks in enumerate(rows)
+        for run in re.finditer('#+', marks)
+    )
+
+
+def svg(side: float) -> str:
+    """
+    Return the drawing as SVG.
+
+    :param side: meters.
+    """
+    size = millimeters(side)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size:g}mm" height="{size:g}mm" '
+        f'viewBox="0 0 {size:g} {size:g}">',
+        f'<rect width="{size:g}" height="{size:g}" fill="white"/>',
+        '<path fill="black" d="'
+        + ' '.join(
+            f'M{short(bar.left * size)} {short(bar.top * size)}h{short(bar.width * size)}'
+            f'v{short(bar.height * size)}h{short(-bar.width * size)}z'
+            for bar in bars()
+        )
+        + '"/>',
+        '</svg>',
+    ]
+    return '\n'.join(lines) + '\n'
+
+
+def millimeters(side: float) -> float:
+    """
+    Return the side of a pad in millimeters.
+
+    :raises ValueError: not a length above 0.
+    """
+    if not (math.isfinite(side) and side > 0):
+        raise ValueError(f'side: got {side}, expected meters above 0')
+    return side * 1000
+
+
+def short(value: float) -> str:
+    """Return a length in thousandths of a millimeter, without zeros at the end."""
+    return f'{value:.3f}'.rstrip('0').rstrip('.')

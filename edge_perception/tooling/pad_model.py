@@ -20,7 +20,7 @@ from edge_perception.contract import MANIFEST_NAME
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.user_files import writing
 from edge_perception.models.finding import ZOO
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 
 # Not looked up by its name: a folder of the user may have it, with a pad of another size.
 MODEL = ZOO / 'landing_pad'

@@ -24,8 +24,8 @@ from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
 from edge_perception.pose import object_width
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.approach import Approach
-from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.quick_renderer import QuickRenderer
 from edge_perception.simulation.views import FIELD_OF_VIEW

@@ -59,7 +59,7 @@ def test_without_a_codec_there_is_no_video_and_all_else(out, monkeypatch, capsys
     images.add(frame, Perception(), image, labels=LabelMap(), intrinsics=None)
     watch = SimpleNamespace(score=lambda: Score([image]), no_poses=0)
     thresholds = [Threshold('recall', minimum=0.5)]
-    assert not _report(watch, images, thresholds, out=out, console=Console())
+    assert not _report(watch, images, thresholds, out, Console())
     said = capsys.readouterr()
     assert 'FAILED  recall' in said.out and 'report.html' in said.out
     assert f'note: no {out / "video.mp4"}: ' in said.err and 'codec' in said.err

@@ -32,7 +32,7 @@ def test_the_pad_is_found_from_far_to_near(gazebo, build, ground, approach):
     """Thresholds: config/thresholds_landing_pad.yaml."""
     out = build / 'flights' / f'{ground}-{approach}'
     outcome = fly(Flight(world=World(ground=ground, approach=approach), out=out), gazebo)
-    assert outcome.passed, outcome.words
+    assert outcome.passed, outcome.output
 
 
 @pytest.mark.parametrize('ground', GROUNDS)

@@ -10,8 +10,8 @@ from edge_perception.pose import Intrinsics
 from edge_perception.pose import PlanarPoseEstimator
 from edge_perception.pose.pattern import Pattern
 from edge_perception.pose.solver import Pose
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation import views
-from edge_perception.simulation.pad import landing_pad as pad
 
 CAMERA = Intrinsics.from_camera_info(
     width=640, height=480, k=(457.0, 0.0, 319.5, 0.0, 457.0, 239.5, 0.0, 0.0, 1.0)

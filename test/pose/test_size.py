@@ -11,7 +11,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract.manifest import PoseRecipe
 from edge_perception.pose import object_box
 from edge_perception.pose import object_width
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 
 CORNERS = ((0.0, 0.0, 0.0), (0.3, 0.0, 0.0), (0.3, 0.2, 0.0), (0.0, 0.2, 0.0))
 

@@ -49,7 +49,7 @@ def test_images_are_received(node, callbacks):
 
 
 def test_a_camera_that_is_played_back_hears_the_answers(node, callbacks):
-    camera = playback_camera.Camera(
+    camera = playback_camera.PlaybackCamera(
         node, topic='/image_raw', results='/detections', status='', compressed=False
     )
     camera._sent[0] = 1

@@ -28,10 +28,10 @@ from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.rclpy_versions import ClockType
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.nodes import camera_sources
 from edge_perception.simulation.nodes.rendered_camera import CameraConfig
 from edge_perception.simulation.nodes.rendered_camera import RenderedCamera
-from edge_perception.simulation.pad import landing_pad as pad
 from test.docs.markdown import rows
 from test.docs.markdown import section
 from test.support.graph import PATIENCE_S
@@ -99,12 +99,13 @@ def test_image_intrinsics_and_truth_belong_together():
     gray = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
     position = np.array([truth.position.x, truth.position.y, truth.position.z])
     assert 8.5 < np.linalg.norm(position) < 9.5
-    for cell in pad.cells():
-        if cell.size == pad.COARSE_CELL:
-            middle = (0.5 - cell.top - cell.size / 2, 0.5 - cell.left - cell.size / 2, 0.0)
+    for place in np.ndindex(6, 6):
+        mark = pad.COARSE[place[0]][place[1]]
+        if mark != 'o':
+            middle = (*(0.5 - (np.array(place) + 0.5) * pad.COARSE_CELL), 0.0)
             point = np.array([matrix(truth.orientation) @ middle + position])
             x, y = np.floor(intrinsics.pixels(point)[0]).astype(int)
-            assert (gray[y, x] < 128) == cell.black, cell
+            assert (gray[y, x] < 128) == (mark == '#'), place
 
 
 def test_the_way_begins_with_the_service_and_ends_the_node():

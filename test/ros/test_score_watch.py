@@ -120,7 +120,7 @@ def test_a_truth_that_is_no_pose_is_left_out_and_said(tmp_path, capsys):
             rig.answer(index)
         until(lambda: check(rig, RECALL).count, lambda count: count == 2)
         console = Console(width=300)
-        assert _report(rig.watch, AnnotatedImages(), [RECALL], out=tmp_path, console=console)
+        assert _report(rig.watch, AnnotatedImages(), [RECALL], tmp_path, console)
     said = capsys.readouterr().err
     assert f'{len(NO_POSES)} poses on /ground_truth/pose were left out: not finite' in said
 

@@ -22,6 +22,9 @@ from edge_perception.pose.solver import rotation_matrix
 from edge_perception.ros.system.process_environment import DISCOVERY_VARIABLES
 from edge_perception.ros.system.process_environment import PROFILE
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
+from edge_perception.simulation import landing_pad as pad
+from edge_perception.simulation.approach import place
+from edge_perception.simulation.approach import velocities
 from edge_perception.simulation.gazebo import grounds as gazebo_grounds
 from edge_perception.simulation.gazebo.worlds import DURATION_S
 from edge_perception.simulation.gazebo.worlds import GROUNDS
@@ -32,10 +35,7 @@ from edge_perception.simulation.gazebo.worlds import SIMULATORS
 from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.gazebo.worlds import write_world
 from edge_perception.simulation.nodes.gazebo_launch import starts
-from edge_perception.simulation.nodes.pad_truth import pad_in_picture
-from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.pursuit import place
-from edge_perception.simulation.pursuit import velocities
+from edge_perception.simulation.nodes.pad_truth import pad_in_image
 from test.support.launch_stubs import LaunchFile
 
 
@@ -139,7 +139,7 @@ def test_the_vehicle_hovers_then_comes_down_above_the_pad():
 def test_the_way_keeps_the_pad_in_the_picture():
     world = World(approach=3)
     for _, position, rotation in world.waypoints():
-        seen, turned = pad_in_picture(position, quaternion(rotation))
+        seen, turned = pad_in_image(position, quaternion(rotation))
         pixels = world.camera.project(
             np.zeros((1, 3)), rotation=rotation_matrix(turned), position=seen
         )

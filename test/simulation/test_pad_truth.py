@@ -23,7 +23,7 @@ from edge_perception.ros.system import qos
 from edge_perception.simulation.gazebo.worlds import PAD_HEIGHT
 from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.nodes.approach_pilot import ApproachPilot
-from edge_perception.simulation.nodes.pad_truth import pad_in_picture
+from edge_perception.simulation.nodes.pad_truth import pad_in_image
 from edge_perception.simulation.nodes.pad_truth import PadTruth
 from test.support.graph import PATIENCE_S
 from test.support.graph import Spinner
@@ -104,7 +104,7 @@ def test_before_the_first_place_nothing_is_said_and_after_a_reset_time_begins_an
 
 def test_the_pad_lies_where_the_camera_sees_it():
     """A vehicle that looks along x, behind and to the right of the pad: it is ahead and left."""
-    position, turned = pad_in_picture(np.array([-1.0, -0.5, 4.0]), quaternion(LEVEL))
+    position, turned = pad_in_image(np.array([-1.0, -0.5, 4.0]), quaternion(LEVEL))
     # Right, down in the picture, away from the camera.
     assert position == pytest.approx((-0.5, -1.0, 4.0 - PAD_HEIGHT))
     # Seen from above with the front at the top: its x axis up in the picture, y to the left.

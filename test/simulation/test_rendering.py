@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation import views
-from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering import textures
 from edge_perception.simulation.rendering.effects import Effects
 from edge_perception.simulation.rendering.effects import Occluder

@@ -19,7 +19,7 @@ from edge_perception.simulation.matching import TrueObject
 from edge_perception.simulation.scoring import Score
 from edge_perception.simulation.scoring import Threshold
 from edge_perception.tooling.reports.page import page
-from edge_perception.tooling.reports.score_plots import draw_plots
+from edge_perception.tooling.reports.score_files import draw_plots
 from edge_perception.tooling.reports.score_report import check_rows
 from edge_perception.tooling.reports.score_report import images_csv
 from edge_perception.tooling.reports.score_report import rate

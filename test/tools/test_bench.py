@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from edge_perception.simulation.pace import paced
+from edge_perception.simulation.playback import paced
 from edge_perception.simulation.playback import Shown
 from tools.benchmark import __main__ as command
 from tools.benchmark import rounds
@@ -24,7 +24,6 @@ from tools.benchmark.figures import overhead_figures
 from tools.benchmark.harness import Observed
 from tools.benchmark.rounds import Round
 from tools.benchmark.subjects import BenchmarkError
-from tools.benchmark.subjects import LeftOut
 from tools.benchmark.subjects import Subject
 
 LINE = re.compile(r'^([a-z0-9_.]+): (-?\d+(?:\.\d+)?)$')
@@ -71,14 +70,16 @@ def run(monkeypatch, tmp_path, capsys, measured, subject):
     """Return a function that runs the command with known samples: status, output, errors."""
     monkeypatch.setattr(command, 'BUILD', tmp_path)
 
-    def call(*, prepared=subject, failure=None):
-        def measure(*_):
-            if failure is not None:
-                raise failure
-            return {'yolox_nano': measured}
+    def call(**failures):
+        def answer(name, value):
+            if name in failures:
+                raise BenchmarkError(failures[name])
+            return value
 
-        monkeypatch.setattr(command, 'prepare', lambda name, workspace: prepared)
-        monkeypatch.setattr(command, 'measure_models', measure)
+        monkeypatch.setattr(command, 'prepare', lambda *_: answer('prepare', subject))
+        monkeypatch.setattr(
+            command, 'measure_models', lambda *_: answer('measure', {'yolox_nano': measured})
+        )
         status = command.main(['node', '--models', 'yolox_nano', '--engines'])
         return (status, *capsys.readouterr())
 
@@ -140,7 +141,7 @@ def test_the_command_ends_with_the_figures_and_leaves_a_report(run, tmp_path):
     report = json.loads(path.read_text())
     assert report['schema_version'] == 1
     assert report['figures'] == printed
-    assert {'date', 'cpu', 'cores', 'python', 'numpy', 'load'} <= report['machine'].keys()
+    assert {'date', 'processor', 'cores', 'python', 'numpy', 'load'} <= report['machine'].keys()
     assert report['settings']['rate_hz'] == 15
     missed = [bar['name'] for bar in report['bars'] if not bar['met']]
     assert missed == ['yolox_nano.overhead_ratio', 'yolox_nano.overhead_over_echo_ms'] + [
@@ -153,13 +154,13 @@ def test_the_command_ends_with_the_figures_and_leaves_a_report(run, tmp_path):
 
 
 def test_what_cannot_be_measured_is_said_and_leaves_no_report(run, tmp_path):
-    status, _, errors = run(failure=BenchmarkError('the camera broke'))
+    status, _, errors = run(measure='the camera broke')
     assert (status, errors) == (1, 'error: the camera broke\n')
     assert not list(tmp_path.rglob('*.json'))
 
 
 def test_without_any_model_there_is_nothing_to_measure(run):
-    status, output, errors = run(prepared=LeftOut('yolox_nano', 'no photographs'))
+    status, output, errors = run(prepare='no photographs')
     assert status == 1
     assert 'yolox_nano is left out: no photographs' in output
     assert 'no model to measure' in errors
@@ -167,9 +168,8 @@ def test_without_any_model_there_is_nothing_to_measure(run):
 
 def test_without_shared_data_the_model_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setenv('EDGE_PERCEPTION_SHARED_DATA', str(tmp_path / 'nowhere'))
-    left_out = subjects.prepare('yolox_nano', tmp_path)
-    assert isinstance(left_out, LeftOut)
-    assert 'EDGE_PERCEPTION_SHARED_DATA' in left_out.reason
+    with pytest.raises(BenchmarkError, match='EDGE_PERCEPTION_SHARED_DATA'):
+        subjects.prepare('yolox_nano', tmp_path)
 
 
 @pytest.mark.parametrize(

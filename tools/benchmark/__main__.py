@@ -1,13 +1,15 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The commands behind ``make bench`` and ``make bench-latency``."""
+"""Run the benchmarks of ``make bench`` and ``make bench-latency``."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ from tools.benchmark.figures import limits
 from tools.benchmark.figures import rounded
 from tools.benchmark.harness import Harness
 from tools.benchmark.harness import ImageStream
-from tools.benchmark.report import machine_facts
+from tools.benchmark.report import benchmark_facts
 from tools.benchmark.report import say
 from tools.benchmark.report import write_report
 from tools.benchmark.rounds import measure_round
@@ -35,7 +37,6 @@ from tools.benchmark.scenarios import Lengths
 from tools.benchmark.scenarios import Outcome
 from tools.benchmark.scenarios import SCENARIOS
 from tools.benchmark.subjects import BenchmarkError
-from tools.benchmark.subjects import LeftOut
 from tools.benchmark.subjects import MODELS
 from tools.benchmark.subjects import prepare
 from tools.benchmark.subjects import ROOT
@@ -43,8 +44,8 @@ from tools.benchmark.subjects import Subject
 from tools.benchmark.vendor_loops import VENDOR_LOOPS
 
 SCHEMA_VERSION = 1
-# Reports lie in a folder below, what the processes hand over in its work/, what they print in its
-# logs/.
+# Holds a folder for each benchmark: reports, what the processes hand over in its work/, and what
+# they print in its logs/.
 BUILD = ROOT / 'build'
 INFER_MODEL = 'yolox_nano'
 
@@ -67,6 +68,19 @@ class Settings:
     idle_s: float = 10.0
 
 
+class LeftOut(dict[str, str]):
+    """Why models and engines could not be measured, by name."""
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Go on where the block cannot measure it."""
+        try:
+            yield
+        except BenchmarkError as error:
+            self[name] = str(error)
+            say(f'{name} is left out: {error}')
+
+
 # Of those numbers that may not be 0.
 LEAST = {'rate_hz': 0.1, 'rounds': 1, 'seconds': 0.1, 'soak_s': 0.1, 'probe_s': 1}
 
@@ -84,13 +98,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def bench_node(wanted: argparse.Namespace) -> int:
     """Measure what the node adds to the network; 0 whether the limits are met or not."""
-    settings, facts = _given(Settings, wanted), machine_facts()
+    settings, facts = _given(Settings, wanted), benchmark_facts()
     folder = BUILD / 'bench'
-    prepared = [prepare(name, folder / 'work') for name in wanted.models]
-    left_out = [each for each in prepared if isinstance(each, LeftOut)]
-    subjects = [each for each in prepared if isinstance(each, Subject)]
-    for each in left_out:
-        say(f'{each.name} is left out: {each.reason}')
+    subjects, left_out = [], LeftOut()
+    for name in wanted.models:
+        with left_out.without(name):
+            subjects.append(prepare(name, folder / 'work'))
     if not subjects:
         raise BenchmarkError('there is no model to measure')
     harness = Harness(folder)
@@ -104,7 +117,7 @@ def bench_node(wanted: argparse.Namespace) -> int:
         'settings': asdict(settings),
         'figures': figures,
         'bars': [{**asdict(limit), 'met': limit.met} for limit in limits(figures)],
-        'left_out': {each.name: each.reason for each in left_out},
+        'left_out': left_out,
         'models': {name: model_report(rounds) for name, rounds in models.items()},
     }
     write_report(folder, facts['date'], values)
@@ -138,27 +151,22 @@ def measure_models(
 
 
 def infer_figures(
-    harness: Harness, subjects: Sequence[Subject], engines: Sequence[str], left_out: list[LeftOut]
+    harness: Harness, subjects: Sequence[Subject], engines: Sequence[str], left_out: LeftOut
 ) -> Figures:
-    """Measure our ``infer`` beside the vendor's own loop, an engine after the other."""
+    """Compare our ``infer`` with the vendor's own loop, one engine after the other."""
     folders = [subject.folder for subject in subjects if subject.name == INFER_MODEL]
     found: Figures = {}
     for engine in engines if folders else ():
         say(f'infer of {engine} beside the loop of its vendor')
-        try:
+        with left_out.without(engine):
             words = harness.finished('tools.benchmark.vendor_loops', folders[0], engine)
-        except BenchmarkError as error:
-            left_out.append(LeftOut(engine, str(error)))
-            say(f'{engine} is left out: {error}')
-            continue
-        figures = json.loads(words)
-        found |= {f'{engine}.{name}': value for name, value in figures.items()}
+            found |= {f'{engine}.{name}': value for name, value in json.loads(words).items()}
     return rounded(found)
 
 
 def bench_contract(wanted: argparse.Namespace) -> int:
     """Measure the latency contract; 1 when a result was over its budget."""
-    lengths, facts = _given(Lengths, wanted), machine_facts()
+    lengths, facts = _given(Lengths, wanted), benchmark_facts()
     folder = BUILD / 'bench_latency'
     harness, outcomes = Harness(folder), {}
     for name in wanted.scenarios:
@@ -199,8 +207,6 @@ def bench_stages(wanted: argparse.Namespace) -> int:
     """Measure where the time of a frame goes."""
     folder = BUILD / 'bench'
     subject = prepare(wanted.model, folder / 'work')
-    if isinstance(subject, LeftOut):
-        raise BenchmarkError(subject.reason)
     frames = stations.trace(
         Harness(folder), subject, seconds=wanted.seconds, output=folder / 'work' / 'stations.json'
     )

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-From image to results without ROS.
+Run a model from image to results without ROS.
 
 In step with the camera where its rate is given, because between two frames of a camera caches and
 clocks cool down, and what ROS adds is to be compared with the same network under the same
@@ -29,7 +29,7 @@ from edge_perception.contract import Frame
 from edge_perception.models.assembly import assemble
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.request import Request
-from edge_perception.simulation.pace import paced
+from edge_perception.simulation.playback import paced
 from tools.benchmark.subjects import ENGINE
 from tools.benchmark.subjects import frames_in
 from tools.benchmark.subjects import LENS

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""From images and their answers to figures, and from figures to limits that are met or missed."""
+"""Compute figures from images and their answers, and compare figures with limits."""
 
 from __future__ import annotations
 

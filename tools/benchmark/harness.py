@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the node, or the echo, with cameras and whatever else a scenario needs, and watches."""
+"""Run the node, or the echo, with the cameras and other processes of a scenario."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ from edge_perception.ros.system.process_environment import on_this_machine
 from edge_perception.ros.system.process_environment import PROFILE_VARIABLES
 from edge_perception.ros.system.process_environment import transport_profile
 from edge_perception.simulation.nodes.processes import DOMAINS
+from edge_perception.simulation.nodes.processes import Process
 from edge_perception.simulation.playback import Shown
 from tools.benchmark.subjects import BenchmarkError
 from tools.benchmark.subjects import ENGINE
 from tools.benchmark.subjects import frames_in
+from tools.benchmark.subjects import LENS
 from tools.benchmark.subjects import ROOT
 from tools.benchmark.subjects import Subject
 from tools.benchmark.subjects import THREADS
-from tools.processes import Process
 
 # Until a process says that it is ready, and until the last answers and the report after them.
 PATIENCE_S = 60.0
@@ -136,7 +137,7 @@ class Harness:
         try:
             yield process
         finally:
-            process.interrupt()
+            process.end(ENDING_S)
 
     def finished(self, module: str, *arguments: object) -> str:
         """
@@ -147,8 +148,8 @@ class Harness:
         with self.running(module.rpartition('.')[2], module, *arguments) as process:
             status = process.wait(None)
         if status:
-            raise BenchmarkError(process.words.strip())
-        return process.words.strip().splitlines()[-1]
+            raise BenchmarkError(process.output().strip())
+        return process.output().strip().splitlines()[-1]
 
     def run(
         self,
@@ -168,13 +169,12 @@ class Harness:
 
         :param warm_up_s: before what is observed.
         :param idle_s: how long the active node is watched before any image comes.
-        :param questions: how often everything is asked of the node meanwhile.
+        :param questions: how often each kind of question is asked of the node meanwhile.
         :param echo: boxes or classes in an answer of the echo, which takes the place of the node.
         :param node: module of the node, and arguments before those of ROS.
         :raises BenchmarkError: a process failed.
         """
-        observed, begin = Observed(), self._work / 'begin'
-        begin.unlink(missing_ok=True)
+        observed, begin = Observed(), self._clean() / 'begin'
         with ExitStack() as stack:
             running = stack.enter_context(self._node(subject, streams, node, echo))
             _wait_for(running, 'active, ')
@@ -188,12 +188,25 @@ class Harness:
             begin.touch()
             observed.begun_ns = time.monotonic_ns()
             self._watch(observed, process, children, work, patience_s=warm_up_s + seconds)
-        for each in streams:
-            shown, observed.reports[each.name] = self._read(each.name)
-            warm_up = round(warm_up_s * each.rate_hz)
-            observed.shown[each.name] = [Shown(*values) for values in shown[warm_up:]]
-        observed.answers_ms = self._read('asker') if questions else {}
+        self._collect(observed, streams, warm_up_s)
         return observed
+
+    def _clean(self) -> Path:
+        """Remove what an earlier run handed over, and return the folder."""
+        for left in (self._work / 'begin', *self._work.glob('*.json')):
+            left.unlink(missing_ok=True)
+        return self._work
+
+    def _collect(
+        self, observed: Observed, streams: Sequence[ImageStream], warm_up_s: float
+    ) -> None:
+        """Read what the processes have written."""
+        for each in streams:
+            seen, warm_up = self._read(each.name), round(warm_up_s * each.rate_hz)
+            observed.reports[each.name] = seen['report']
+            observed.shown[each.name] = [Shown(*values) for values in seen['shown'][warm_up:]]
+        if self._output('asker').exists():
+            observed.answers_ms = self._read('asker')
 
     def _watch(
         self,
@@ -206,7 +219,7 @@ class Harness:
     ) -> None:
         """Wait until all children have ended, with the other work at its time."""
         with ExitStack() as stack:
-            while any(child.status is None for child in children):
+            while any(child.status() is None for child in children):
                 since_s = (time.monotonic_ns() - observed.begun_ns) / 1e9
                 if len(observed.rss_mb) * RSS_PERIOD_S <= since_s:
                     observed.rss_mb.append((since_s, node.memory_info().rss / 1e6))
@@ -221,36 +234,35 @@ class Harness:
                     raise BenchmarkError(f'the cameras did not end in {since_s:.0f} s')
                 time.sleep(POLL_S)
         for child in children:
-            if child.status:
-                raise BenchmarkError(f'{child.name} failed: {child.words.strip()}')
+            if child.status():
+                raise BenchmarkError(f'{child.name} failed: {child.output().strip()}')
 
     def _camera(
         self, subject: Subject, stream: ImageStream, seconds: float, warm_up_s: float, begin: Path
     ) -> Running:
         frames = round(warm_up_s * stream.rate_hz) + frames_in(seconds, stream.rate_hz)
-        return self._helper(
-            'camera',
-            f'camera_{stream.name}',
-            topic=self._images(stream),
-            results=self._results(subject, stream),
-            status=f'{self._target}: {f"{stream.name} camera".strip()}',
-            images=subject.images,
-            rate=stream.rate_hz,
-            frames=max(2, frames),
-            phase=stream.phase_s,
-            begin=begin,
-            output=self._output(stream.name),
-        )
+        order = {
+            'topic': self._images(stream),
+            'results': self._results(subject, stream),
+            'status': f'{self._target}: {f"{stream.name} camera".strip()}',
+            'images': subject.images,
+            'focal': LENS.focal,
+            'rate': stream.rate_hz,
+            'frames': max(2, frames),
+            'phase': stream.phase_s,
+            'begin': begin,
+            'output': self._output(stream.name),
+        }
+        module = 'edge_perception.simulation.nodes.playback_camera'
+        name, words = f'camera_{stream.name}', json.dumps(order, default=str)
+        return self.running(name, module, words, camera=True)
 
     def _asker(self, times: int, begin: Path) -> Running:
         order = {'target': self._target, 'times': times, 'begin': begin}
-        return self._helper('asker', 'asker', output=self._output('asker'), **order)
+        return self._helper('asker', output=self._output('asker'), **order)
 
-    def _helper(self, kind: str, name: str, **order: object) -> Running:
-        if 'output' in order:
-            Path(str(order['output'])).unlink(missing_ok=True)
-        arguments = (kind, json.dumps(order, default=str))
-        return self.running(name, 'tools.benchmark.nodes', *arguments, camera=kind == 'camera')
+    def _helper(self, name: str, **order: object) -> Running:
+        return self.running(name, 'tools.benchmark.nodes', name, json.dumps(order, default=str))
 
     def _node(
         self,
@@ -263,7 +275,7 @@ class Harness:
             flags = self._node_flags(subject, streams)
             return self.running('node', str(node[0]), *node[1:], *flags)
         topics = {self._images(each): self._results(subject, each) for each in streams}
-        return self._helper('echo', 'echo', topics=topics, count=echo)
+        return self._helper('echo', topics=topics, count=echo)
 
     def _node_flags(self, subject: Subject, streams: Sequence[ImageStream]) -> list[str]:
         """Return the arguments of the node: as users run it, with one thread for the engine."""
@@ -304,8 +316,8 @@ def _idle_cpu_percent(process: psutil.Process, idle_s: float) -> float:
 
 def _wait_for(process: Process, text: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while text not in process.words:
-        if time.monotonic() > deadline or process.status is not None:
-            words = process.words.strip()
+    while text not in process.output():
+        if time.monotonic() > deadline or process.status() is not None:
+            words = process.output().strip()
             raise BenchmarkError(f'expected {text!r} from {process.name}, got: {words}')
         time.sleep(POLL_S)

@@ -1,22 +1,16 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The processes around the node: cameras, the echo that takes its place, and who asks it questions.
+Run processes beside the node: an echo that replaces it, and one that asks it questions.
 
 Each is ``python -m tools.benchmark.nodes NAME ORDER``, the order being arguments in JSON.
-
-Both ends of an image's way are in the camera, and one monotonic clock measures it. It begins with
-the call of ``publish``, and ends when the callback of the subscription runs; the stamp in the
-header says which image was answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from contextlib import suppress
-from dataclasses import astuple
 import json
 from pathlib import Path
 import queue
@@ -31,8 +25,6 @@ from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Classification
@@ -41,74 +33,17 @@ from vision_msgs.msg import ObjectHypothesis
 
 from edge_perception.contract import Detections
 from edge_perception.contract import LabelMap
-from edge_perception.ros.input.camera_info import camera_info_beside
-from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.output.result_messages import detections_message
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.spinning import Spinner
-from edge_perception.simulation.nodes import playback_camera
-from edge_perception.simulation.nodes.rendered_camera import camera_info_message
-from edge_perception.simulation.pace import paced
-from tools.benchmark.subjects import LENS
 
-HEADER = Header(frame_id=playback_camera.FRAME_ID)
 TIMEOUT_S = 10.0
 PAUSE_S = 0.3
 POLL_S = 0.005
 
 
-@contextmanager
-def spun(name: str) -> Iterator[Node]:
-    """Give a node that a thread spins."""
-    spinner = Spinner()
-    try:
-        yield spinner.add(lambda context: Node(name, context=context))
-    finally:
-        spinner.close()
-
-
-class CalibratedCamera(playback_camera.PlaybackCamera):
-    """Publishes a CameraInfo with each image."""
-
-    def __init__(self, node: Node, *, topic: str, **more: Any) -> None:
-        super().__init__(node, topic=topic, compressed=False, **more)
-        self._info = camera_info_message(LENS, header=HEADER)
-        self._infos = node.create_publisher(
-            CameraInfo, camera_info_beside(topic), qos_profile_sensor_data
-        )
-
-    def publish(self, message: Any) -> None:
-        super().publish(message)
-        self._info.header.stamp = message.header.stamp
-        self._infos.publish(self._info)
-
-
-def camera(
-    *, images: str, rate: float, frames: int, phase: float, begin: str, output: str, **topics: Any
-) -> None:
-    """
-    Show images in step, and write down when they were answered.
-
-    :param images: file of images to show.
-    :param phase: seconds until the first image.
-    :param begin: starts when this file appears.
-    """
-    messages = [image_message(each, encoding='bgr8', header=HEADER) for each in np.load(images)]
-    with spun('camera') as node:
-        eye = CalibratedCamera(node, **topics)
-        if not eye.meet():
-            sys.exit(f'no one listens to {topics["topic"]} and answers on {topics["results"]}')
-        _wait_for(begin)
-        time.sleep(phase)
-        for number in paced(frames, rate_hz=rate):
-            eye.publish(messages[number % len(messages)])
-        eye.wait_for_the_last()
-        shown = [astuple(each) for each in eye.shown()]
-    Path(output).write_text(json.dumps([shown, eye.report]))
-
-
 def boxes(header: Header, count: int) -> Detection2DArray:
-    """Answer with so many boxes."""
+    """Return an answer with boxes."""
     corners = np.tile(np.array([[10, 20, 110, 220]], np.float32), (count, 1))
     scores, ids = np.full(count, 0.5, np.float32), np.zeros(count, np.int32)
     detections = Detections(xyxy=corners, score=scores, class_id=ids)
@@ -116,7 +51,7 @@ def boxes(header: Header, count: int) -> Detection2DArray:
 
 
 def classes(header: Header, count: int) -> Classification:
-    """Answer with so many classes."""
+    """Return an answer with classes."""
     results = [ObjectHypothesis(class_id='class', score=0.1) for _ in range(count)]
     return Classification(header=header, results=results)
 
@@ -132,13 +67,14 @@ def echo(*, topics: dict[str, str], count: int) -> None:
     """
     Answer images without looking at them, until interrupted.
 
-    As short a way as rclpy has: subscriptions, a thread, a message. It is what ROS costs anybody.
+    As short a way as rclpy has: subscriptions, a thread, a message. It is what ROS alone costs.
 
     :param topics: of images, with those of their answers.
     :param count: boxes or classes in an answer.
     """
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    with spun('echo') as node, suppress(KeyboardInterrupt):
+    with closing(Spinner()) as spinner, suppress(KeyboardInterrupt):
+        node = spinner.add(lambda context: Node('echo', context=context))
         for images, results in topics.items():
             kind, make = ANSWERS[results.rpartition('/')[2]]
             publisher = node.create_publisher(kind, results, qos.RESULT)
@@ -206,7 +142,9 @@ def asker(*, target: str, times: int, begin: str, output: str) -> None:
     if not asks.meet():
         sys.exit(f'{target} offers no services')
     asks.service()
-    _wait_for(begin)
+    print('ready', flush=True)
+    while not Path(begin).exists():
+        time.sleep(POLL_S)
     found: dict[str, list[float]] = {'service': [], 'parameter': [], 'transition': []}
     for _ in range(times):
         found['service'].append(asks.service())
@@ -217,13 +155,7 @@ def asker(*, target: str, times: int, begin: str, output: str) -> None:
     rclpy.try_shutdown()
 
 
-def _wait_for(begin: str) -> None:
-    print('ready', flush=True)
-    while not Path(begin).exists():
-        time.sleep(POLL_S)
-
-
-NODES: dict[str, Any] = {'camera': camera, 'echo': echo, 'asker': asker}
+NODES: dict[str, Any] = {'echo': echo, 'asker': asker}
 
 if __name__ == '__main__':
     NODES[sys.argv[1]](**json.loads(sys.argv[2]))

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The report of a benchmark: the machine and the versions, and all figures."""
+"""Write the report of a benchmark: machine, versions and figures."""
 
 from __future__ import annotations
 
@@ -12,40 +12,30 @@ import json
 import math
 import os
 from pathlib import Path
-import platform
-import re
 import subprocess
 from typing import Any
 
 import psutil
 
+from edge_perception.cli.output.machine_facts import machine_facts
 from edge_perception.contract.user_files import write_whole
 from tools.benchmark.subjects import ROOT
 
-PACKAGES = (
-    *('numpy', 'opencv-python-headless', 'opencv-python', 'opencv', 'onnxruntime', 'openvino'),
-    *('ai-edge-litert', 'rclpy'),
-)
+PACKAGES = ('onnxruntime', 'openvino', 'ai-edge-litert')
 GOVERNOR = Path('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor')
-CPU_INFO = Path('/proc/cpuinfo')
 
 
-def machine_facts() -> dict[str, Any]:
-    """Return what somebody needs who compares figures; unknown is None."""
-    info = CPU_INFO.read_text() if CPU_INFO.is_file() else ''
-    cpu = re.search(r'^[mM]odel(?: name)?\s*: (.*[a-zA-Z].*)', info, re.MULTILINE)
+def benchmark_facts() -> dict[str, Any]:
+    """Return what anyone needs who compares figures; None where it is unknown."""
     git = ['git', '-C', str(ROOT), 'describe', '--always', '--dirty']
     versions = {each.name: each.version for each in distributions()}
     return {
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'revision': subprocess.run(git, capture_output=True, text=True).stdout.strip() or None,
-        'cpu': cpu[1] if cpu else platform.processor() or platform.machine(),
-        'cores': os.cpu_count(),
+        **machine_facts(),
         'memory_gb': round(psutil.virtual_memory().total / 1e9, 1),
-        'system': platform.platform(),
         'governor': GOVERNOR.read_text().strip() if GOVERNOR.is_file() else None,
         'load': [round(value, 2) for value in os.getloadavg()],
-        'python': platform.python_version(),
         **{name: versions[name] for name in PACKAGES if name in versions},
     }
 
@@ -68,5 +58,5 @@ def write_report(folder: Path, date: str, values: Mapping[str, Any]) -> None:
 
 
 def say(sentence: str) -> None:
-    """Tell what is going on."""
+    """Print progress."""
     print(sentence, flush=True)

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Bare loop, node and echo in turns: what the node adds to the network."""
+"""Measure bare loop, node and echo in turns: what the node adds to the model."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the latency contract promises, each promise as a scenario with figures."""
+"""Define the scenarios that measure the promises of the latency contract."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import sys
 from typing import Any
 from typing import NamedTuple
 
+from edge_perception.simulation.playback import FIXED_RATES_HZ
 from edge_perception.simulation.playback import performance
 from edge_perception.simulation.playback import PREFIX
 from edge_perception.simulation.playback import Shown
@@ -41,7 +42,6 @@ FORMATS = {
     '1080p_raw': ('1920x1080',),
     '1080p_compressed': ('1920x1080', '--compressed'),
 }
-FIXED_RATES_HZ = (10.0, 30.0, 60.0)
 # Bare loop, node and echo take turns so often, and cameras so fast.
 ROUNDS = 3
 TURN_S = 0.05
@@ -171,20 +171,13 @@ def overhead(this: Scenario, harness: Harness, subject: Subject, lengths: Length
 
 
 def throughput(this: Scenario, harness: Harness, subject: Subject, lengths: Lengths) -> Outcome:
-    """As ``edge-perception bench --node`` measures it, which looks for the peak."""
+    """Measure peak and fixed rates with ``edge-perception bench --node``."""
     found: Figures = {}
     details: dict[str, Any] = {}
     rates = ','.join(f'{rate:g}' for rate in FIXED_RATES_HZ)
     command = [
-        *(
-            sys.executable,
-            '-m',
-            'edge_perception.cli.main',
-            'bench',
-            str(subject.folder),
-            '--node',
-        ),
-        *('--engine', ENGINE, '-o', f'threads={THREADS}', '--rates', rates, '--json'),
+        *(sys.executable, '-m', 'edge_perception.cli.main', 'bench', str(subject.folder)),
+        *('--node', '--engine', ENGINE, '-o', f'threads={THREADS}', '--rates', rates, '--json'),
         *('--seconds', str(lengths.probe_s)),
     ]
     for name, size in FORMATS.items():

@@ -1,11 +1,11 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Where the time of a frame goes: ``python -m tools.benchmark stages``.
+Measure where the time of a frame goes: ``python -m tools.benchmark stages``.
 
-Camera and node use the same monotonic clock, so the moments of both make one line. As a process,
-this is the node with a clock at each station of a frame's way. The stations are not part of the
-node, so that nobody pays for them who does not look.
+Camera and node use the same monotonic clock, so that their moments can be compared. As a
+process, this is the node with a clock at each station of a frame's way. The stations are not part
+of the node, so that they cost nothing in use.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The models that are measured, and images in which they find something."""
+"""Prepare the models that are measured, with images in which they find something."""
 
 from __future__ import annotations
 
@@ -50,24 +50,17 @@ class Subject:
     answers: str = 'detections'
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What cannot be measured here, and why."""
-
-    name: str
-    reason: str
-
-
 def frames_in(seconds: float, rate_hz: float) -> int:
     """Return how many frames come in a time, at least one."""
     return max(1, round(seconds * rate_hz))
 
 
-def prepare(name: str, workspace: Path) -> Subject | LeftOut:
+def prepare(name: str, workspace: Path) -> Subject:
     """
-    Lay out what the processes need to measure a model.
+    Prepare what the processes need to measure a model.
 
     :param name: one of ``MODELS``.
+    :raises BenchmarkError: it cannot be measured here.
     """
     workspace.mkdir(parents=True, exist_ok=True)
     return MODELS[name](workspace)
@@ -90,12 +83,11 @@ def sized_subject(
     return subject
 
 
-def _yolox_nano(workspace: Path) -> Subject | LeftOut:
+def _yolox_nano(workspace: Path) -> Subject:
     data = Path(os.environ.get(DATA_VARIABLE, ROOT.parent / 'shared' / 'data'))
     photographs = sorted((data / 'coco_cc20' / 'images').glob('*.jpg'))
     if not photographs:
-        reason = f'no photographs in {data} (set {DATA_VARIABLE} to their folder)'
-        return LeftOut('yolox_nano', reason)
+        raise BenchmarkError(f'no photographs in {data} (set {DATA_VARIABLE} to their folder)')
     folder = model_folder('yolox_nano', data, workspace)
     (folder / 'artifacts').mkdir(exist_ok=True)
     for artifact in (data / 'yolox_nano').glob('*float16*.tflite'):
@@ -108,7 +100,7 @@ def _yolox_nano(workspace: Path) -> Subject | LeftOut:
     return _with_images('yolox_nano', folder, np.stack(images), workspace)
 
 
-def _landing_pad(workspace: Path) -> Subject | LeftOut:
+def _landing_pad(workspace: Path) -> Subject:
     pads = islice(rendered_pads(seed=PAD_SEED, camera=LENS), IMAGES)
     images = np.stack([rendered.image for _, rendered in pads])
     folder = ROOT / 'edge_perception' / 'zoo' / 'landing_pad'

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What the contract adds to an engine: our ``infer`` beside the vendor's own loop, in turns.
+Compare our ``infer`` with the vendor's own loop, in turns: what the contract adds.
 
 Both fill their input, compute on one thread and read their output; both are alive in the same
 process and take turns frame by frame, so that a machine whose speed drifts hits them alike.

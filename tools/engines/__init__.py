@@ -1,12 +1,12 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The table of docs/engines.md: every target that runs here, in every precision, built and measured.
+Measure the table of docs/engines.md: every target that runs here, in every precision.
 
 ::
 
     python -m tools.engines --data ../shared/data --write
 
 builds what is not built yet, with the commands that users have, and needs a quiet machine. Models
-and pictures come from the folder of shared data; the landing pad is rendered.
+and images come from the folder of shared data; the landing pad is rendered.
 """

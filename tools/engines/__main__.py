@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 import json
 from pathlib import Path
 import platform
@@ -42,7 +43,7 @@ def call(*arguments: object) -> tuple[int, Any]:
 
 
 def model_folders(data: Path, scratch: Path) -> dict[str, tuple[Path, Path]]:
-    """Return folder and pictures of each model."""
+    """Return folder and images of each model."""
     from tools.model_folders import model_folder
 
     images = data / 'coco_cc20' / 'images'
@@ -82,35 +83,27 @@ def rows_of(name: str, folder: Path, images: Path, data: Path, scratch: Path) ->
     return rows
 
 
-def _measured_rows(name: str, bench: Any, points: dict[Any, Any]) -> list[list[str]]:
+def _measured_rows(name: str, bench: Any, points: dict[Any, Any]) -> Iterator[list[str]]:
+    """Yield a row of the table for each engine and artifact that was measured."""
     runs: dict[tuple[str, str], dict[int, Any]] = {}
     for run in bench['runs']:
         if not run['trouble']:
             runs.setdefault((run['engine'], run['artifact']), {})[run['threads']] = run
     proofs = {row['artifact']: row for row in call('cache', 'list')[1]}
-    rows = []
     for (engine, artifact), by_threads in runs.items():
-        one = by_threads[1]
-        point = points.get((engine, artifact))
-        times = [
-            f'{by_threads[count]["P50_LATENCY"]:.1f} ms' if count in by_threads else ''
-            for count in (1, 2)
-        ]
+        one, point = by_threads[1], points.get((engine, artifact))
         snr = _worst_snr(proofs, artifact, engine)
-        rows.append(
-            [
-                name,
-                engine,
-                f'{one["precision"]}{" (source)" if snr is None else ""}',
-                *times,
-                f'{one["bytes"] / 1e6:.1f} MB',
-                f'{one["RSS_MB"]:.0f} MB',
-                'none needed' if snr is None else f'{snr:.0f} dB',
-                '' if point is None else f'{point:.3f}',
-                'reference' if snr is None else 'passed',
-            ]
-        )
-    return rows
+        yield [
+            name,
+            engine,
+            f'{one["precision"]}{" (source)" if snr is None else ""}',
+            *(f'{by_threads[n]["P50_LATENCY"]:.1f} ms' if n in by_threads else '' for n in (1, 2)),
+            f'{one["bytes"] / 1e6:.1f} MB',
+            f'{one["RSS_MB"]:.0f} MB',
+            'none needed' if snr is None else f'{snr:.0f} dB',
+            '' if point is None else f'{point:.3f}',
+            'reference' if snr is None else 'passed',
+        ]
 
 
 def _worst_snr(proofs: dict[str, Any], artifact: str, engine: str) -> float | None:

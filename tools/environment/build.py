@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Makes an environment, step by step; what fails leaves behind what was there before."""
+"""Make an environment, step by step; a failure leaves the environment that was there before."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 import fcntl
 from functools import partial
+import os
 from pathlib import Path
 import re
 import shutil
@@ -16,11 +17,13 @@ import sys
 import time
 from typing import TypeAlias
 
-from tools.environment import interfaces
 from tools.environment import machine
+from tools.environment.machine import clean_environment
+from tools.environment.machine import logged
 from tools.environment.machine import SetupError
 from tools.environment.plan import development_plan
 from tools.environment.plan import EnvironmentPlan
+from tools.environment.plan import HERE
 from tools.environment.plan import REQUIREMENTS
 from tools.environment.plan import ROOT
 from tools.environment.plan import stale
@@ -41,6 +44,13 @@ UNREACHABLE = re.compile(
     r'NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProxyError'
     r'|SSLError|Connection refused|Network is unreachable|Temporary failure in name resolution'
 )
+DEFINITIONS = HERE / 'interfaces'
+# By name, whose definitions are in interfaces/<name>/msg: version, seconds to build on two cores,
+# and dependencies.
+INTERFACES = {
+    'vision_msgs': ('4.1.1', 20, ('std_msgs', 'geometry_msgs')),
+    'tf2_msgs': ('0.41.0', 6, ('geometry_msgs',)),
+}
 # What it does, about how long, and the function that does it.
 Step: TypeAlias = tuple[str, Callable[[], None]]
 
@@ -111,8 +121,8 @@ def filling(plan: EnvironmentPlan) -> list[Step]:
         (f'installing {what} with pip (about {effort})', partial(_pip, plan, arguments, what))
         for what, effort, arguments in _requirements(plan)
     ]
-    for name, (_, seconds, _) in () if plan.sourced else interfaces.PACKAGES.items():
-        compiling = partial(interfaces.build, name, plan)
+    for name, (_, seconds, _) in () if plan.sourced else INTERFACES.items():
+        compiling = partial(_build_interfaces, name, plan)
         steps.append((f'compiling {name} (about {seconds} s)', compiling))
     what = 'installing edge_perception itself, editable (about 3 s)'
     return [*steps, (what, partial(_install_package, plan))]
@@ -204,3 +214,55 @@ def _lock(path: Path) -> Iterator[None]:
             print('Waiting for another process that prepares the same environment', flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _build_interfaces(name: str, plan: EnvironmentPlan) -> None:
+    """
+    Generate, compile and install an interface package that PyPI lacks.
+
+    It goes into the environment itself: the wheels keep ROS in the environment's lib and share, so
+    that no variable has to be set to find ours beside them. The source stays in the workshop.
+
+    :raises SetupError: it could not be built.
+    """
+    source = plan.workshop / name
+    shutil.rmtree(source, ignore_errors=True)
+    _write_source(name, source)
+    folder, binary = plan.folder, source / 'build'
+    variables = clean_environment() | {
+        'CMAKE_PREFIX_PATH': str(folder),
+        'AMENT_PREFIX_PATH': str(folder),
+        'LD_LIBRARY_PATH': str(folder / 'lib'),
+    }
+    variables['PATH'] = f'{folder / "bin"}{os.pathsep}{variables["PATH"]}'
+    commands: list[list[str | Path]] = [
+        [
+            'cmake', '-S', source, '-B', binary,
+            f'-DCMAKE_INSTALL_PREFIX={folder}',
+            f'-DPython3_EXECUTABLE={plan.python}',
+            f'-DPYTHON_INSTALL_DIR={plan.site_packages.relative_to(folder)}',
+            '-DCMAKE_BUILD_TYPE=Release',
+            '-DBUILD_TESTING=OFF',
+        ],
+        ['cmake', '--build', binary, '--parallel', str(os.cpu_count() or 1)],
+        ['cmake', '--install', binary],
+    ]  # fmt: skip
+    for command in commands:
+        if logged(command, plan.log, environment=variables).returncode != 0:
+            raise SetupError(f'{name} could not be built; the output of CMake is in {plan.log}')
+
+
+def _write_source(name: str, source: Path) -> None:
+    version, _, dependencies = INTERFACES[name]
+    values = {
+        '@name@': name,
+        '@version@': version,
+        '@dependencies@': ' '.join(dependencies),
+        '@depend_elements@': '\n  '.join(f'<depend>{each}</depend>' for each in dependencies),
+    }
+    shutil.copytree(DEFINITIONS / name, source)
+    for template in DEFINITIONS.glob('*.in'):
+        text = template.read_text(encoding='utf-8')
+        for mark, value in values.items():
+            text = text.replace(mark, value)
+        (source / template.stem).write_text(text, encoding='utf-8')

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What this machine has: its Python, compilers, and a ROS distribution that is sourced."""
+"""Check the machine: its Python, compilers, and a sourced ROS distribution."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CAN_IMPORT_RCLPY = 'import rclpy; print(1)'
 
 
 class SetupError(Exception):
-    """Something that the user can fix; one sentence for each problem."""
+    """The environment cannot be made; one sentence for each problem that the user can fix."""
 
     def __init__(self, *problems: str) -> None:
         self.problems = problems

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What environment is wanted, and whether the one that is there is it."""
+"""Describe the environment that is needed, and tell whether it exists already."""
 
 from __future__ import annotations
 

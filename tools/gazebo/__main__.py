@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Says whether ``make test-gazebo`` can run here: ``python -m tools.gazebo``, for CI."""
+"""Tell whether ``make test-gazebo`` can run here: ``python -m tools.gazebo``, for CI."""
 
 from __future__ import annotations
 

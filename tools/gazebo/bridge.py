@@ -1,13 +1,13 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Brings a flight in Gazebo Classic into ROS: ``python -m tools.gazebo.bridge``.
+Bridge a flight in Gazebo Classic to ROS: ``python -m tools.gazebo.bridge``.
 
 Publishes ``/clock``, ``/camera/image_raw``, ``/camera/camera_info`` and what is in
 ``/ground_truth``.
 Gazebo stamps an image with the time of the poses that it was rendered with
 (gazebo/rendering/Scene.cc, ``SimTime``), so the pose of the vehicle that was reported last at or
-before the stamp is the one in the picture: nothing is interpolated, and the odometry of an image
+before the stamp is the one in the image: nothing is interpolated, and the odometry of an image
 has its stamp.
 """
 

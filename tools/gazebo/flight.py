@@ -1,10 +1,9 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""One flight in Gazebo: simulator, bridge, faults, perception node and score, each a process."""
+"""Fly once in Gazebo: simulator, bridge, faults, perception node and score as processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,20 +18,22 @@ from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.gazebo.worlds import write_world
 from edge_perception.simulation.nodes.processes import for_camera
 from edge_perception.simulation.nodes.processes import isolate
+from edge_perception.simulation.nodes.processes import parameter_flags
+from edge_perception.simulation.nodes.processes import Process
 from tools.gazebo.folder import GazeboError
 from tools.gazebo.simulator import free_port
 from tools.gazebo.simulator import Gazebo
 from tools.gazebo.simulator import wait_for
-from tools.processes import Process
+from tools.gazebo.simulator import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / 'config' / 'gazebo'
-# Of wall time, for a node that loads its model and for the flight as a whole.
-READY_PATIENCE_S = 90.0
+# Of wall time, for the flight as a whole.
 FLIGHT_PATIENCE_S = 300.0
 # The last results, and the last report of the node.
 GRACE_S = 2.5
-POLL_S = 0.1
+# For the score to write its report.
+REPORT_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ class FlightOutcome:
 
     :param passed: all thresholds were kept.
     :param score: the file ``score.json``.
-    :param words: what the score printed.
+    :param output: what the score printed.
     """
 
     passed: bool
     score: dict[str, object]
-    words: str
+    output: str
 
 
 def fly(flight: Flight, gazebo: Gazebo) -> FlightOutcome:
@@ -89,74 +90,48 @@ def fly(flight: Flight, gazebo: Gazebo) -> FlightOutcome:
 
         node = start('node', *_node(flight))
         score = start('score', *_score(flight))
-        _wait(lambda: ' active,' in node.words, [node, score])
+        wait_until(lambda: ' active,' in node.output(), [node, score])
         if flight.faults:
             start('faults', *_faults(flight.faults), large_images=True)
         simulator = gazebo.run(world, port=port, log=flight.out / 'gazebo.log')
         stack.callback(simulator.kill)
         wait_for(simulator, port=port)
-        bridge = start('bridge', *_bridge(port, gazebo), large_images=True)
-        _wait(lambda: bridge.status == 0, [bridge, simulator, node, score], FLIGHT_PATIENCE_S)
+        arguments = (str(port), str(gazebo.descriptors), f'{DURATION_S:g}')
+        bridge = start('bridge', *_module('tools.gazebo.bridge', *arguments), large_images=True)
+        wait_until(
+            lambda: bridge.status() == 0, [bridge, simulator, node, score], FLIGHT_PATIENCE_S
+        )
         time.sleep(GRACE_S)
-        status = score.interrupt()
-        words = score.words
+        status = score.end(REPORT_PATIENCE_S)
+        output = score.output()
     file = flight.out / 'score.json'
     if status not in (0, 1) or not file.is_file():
-        raise GazeboError(f'the score ended with status {status}; {score.last_words()}')
-    return FlightOutcome(status == 0, json.loads(file.read_text(encoding='utf-8')), words)
-
-
-def _wait(
-    ready: Callable[[], bool], alive: Sequence[Process], patience_s: float = READY_PATIENCE_S
-) -> None:
-    """
-    Wait until something is ready.
-
-    :raises GazeboError: one of the processes ended meanwhile, or it takes too long.
-    """
-    end = time.monotonic() + patience_s
-    while not ready():
-        for process in alive:
-            if process.status:
-                raise GazeboError(
-                    f'{process.name} ended with status {process.status}; {process.last_words()}'
-                )
-        if time.monotonic() > end:
-            raise GazeboError(f'not ready after {patience_s:g} s; {alive[0].last_words()}')
-        time.sleep(POLL_S)
+        raise GazeboError(f'the score ended with status {status}; {score.explained()}')
+    return FlightOutcome(status == 0, json.loads(file.read_text(encoding='utf-8')), output)
 
 
 def _node(flight: Flight) -> list[str]:
-    topic = '/faulty/image_raw' if flight.faults else '/camera/image_raw'
     parameters = {
         'model': flight.model,
-        'image_topic': topic,
-        'autostart': 'true',
-        'use_sim_time': 'true',
+        'image_topic': '/faulty/image_raw' if flight.faults else '/camera/image_raw',
+        'autostart': True,
+        'use_sim_time': True,
     }
-    flags = [part for name, value in parameters.items() for part in ('-p', f'{name}:={value}')]
-    return [sys.executable, '-m', 'edge_perception.ros.main', '--ros-args', *flags]
+    return _module('edge_perception.ros.main', '--ros-args', *parameter_flags(parameters))
 
 
 def _score(flight: Flight) -> list[str]:
-    return [
-        *(sys.executable, '-m', 'edge_perception.cli.main', 'score', '--use-sim-time'),
-        *('--out', str(flight.out), '--thresholds', str(flight.thresholds)),
-        *('--object-size', f'{flight.world.pad_size:g}', '--quiet-seconds', '1000'),
-    ]
-
-
-def _bridge(port: int, gazebo: Gazebo) -> list[str]:
-    module = [sys.executable, '-m', 'tools.gazebo.bridge']
-    return [*module, str(port), str(gazebo.descriptors), f'{DURATION_S:g}']
+    return _module(
+        *('edge_perception.cli.main', 'score', '--use-sim-time', '--out', str(flight.out)),
+        *('--thresholds', str(flight.thresholds), '--quiet-seconds', '1000'),
+        *('--object-size', f'{flight.world.pad_size:g}'),
+    )
 
 
 def _faults(faults: Sequence[str]) -> list[str]:
-    value = json.dumps(list(faults))
-    command = [
-        sys.executable,
-        '-m',
-        'edge_perception.simulation.nodes.fault_injector',
-        '--ros-args',
-    ]
-    return [*command, '-p', f'faults:={value}']
+    module = 'edge_perception.simulation.nodes.fault_injector'
+    return _module(module, '--ros-args', *parameter_flags({'faults': faults}))
+
+
+def _module(*arguments: str) -> list[str]:
+    return [sys.executable, '-m', *arguments]

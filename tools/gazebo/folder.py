@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Gazebo Classic 11 in a folder, for machines whose distribution has none.
+Install Gazebo Classic 11 in a folder, for machines whose distribution has none.
 
 Debian 11 was the last one with Gazebo 11. Its packages go into a folder of their own; nothing of
 the machine is changed. Needs root, because only root may change into such a folder.
@@ -18,7 +18,7 @@ import subprocess
 from tempfile import TemporaryDirectory
 import time
 
-from tools.processes import Process
+from edge_perception.simulation.nodes.processes import Process
 
 HERE = Path(__file__).resolve().parent
 RELEASE = 'bullseye'
@@ -31,7 +31,7 @@ NEEDED = ('debootstrap', 'unshare', 'chroot')
 
 
 class GazeboError(Exception):
-    """Gazebo cannot be had or did not start; says why in one sentence."""
+    """Gazebo is not available or did not start; the message says why."""
 
 
 def make_folder(build: Path, *, say: Callable[[str], None]) -> Path:
@@ -50,7 +50,7 @@ def make_folder(build: Path, *, say: Callable[[str], None]) -> Path:
         raise GazeboError(problem)
     build.mkdir(parents=True, exist_ok=True)
     partial = build / f'{RELEASE}.partial'
-    # Left behind when somebody pulled the plug. Its mounts are gone with their namespace.
+    # Left behind by a power cut. Its mounts are gone with their namespace.
     shutil.rmtree(partial, ignore_errors=True)
     say(f'making a folder with Gazebo 11 of Debian 11 in {folder}, once; this takes minutes')
     started = time.monotonic()
@@ -127,7 +127,7 @@ def _run(command: Sequence[str], *, log: Path, patience_s: float) -> None:
     if status is None:
         raise GazeboError(f'debootstrap did not end in {patience_s:g} s')
     if status != 0:
-        last = process.words.strip().splitlines()[-1:]
+        last = process.output().strip().splitlines()[-1:]
         raise GazeboError(last[0] if last else f'debootstrap ended with status {status}')
 
 

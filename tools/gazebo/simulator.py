@@ -1,10 +1,11 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Gazebo Classic as a process: the one of this machine, or the one in the folder."""
+"""Start Gazebo Classic as a process: the installed one, or the one in the folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 import os
 from pathlib import Path
@@ -13,11 +14,11 @@ import socket
 import subprocess
 import time
 
+from edge_perception.simulation.nodes.processes import Process
 from tools.gazebo.folder import GazeboError
 from tools.gazebo.folder import HERE
 from tools.gazebo.folder import make_folder
 from tools.gazebo.folder import NAMESPACES
-from tools.processes import Process
 
 START_PATIENCE_S = 90.0
 POLL_S = 0.1
@@ -103,20 +104,38 @@ def wait_for(process: Process, *, port: int) -> None:
 
     :raises GazeboError: it ended, or it takes too long.
     """
-    end = time.monotonic() + START_PATIENCE_S
-    while time.monotonic() < end:
-        if process.status is not None:
-            raise GazeboError(f'Gazebo ended with status {process.status}; {process.last_words()}')
+
+    def listening() -> bool:
         with socket.socket() as probe:
-            if probe.connect_ex(('127.0.0.1', port)) == 0:
-                return
+            return probe.connect_ex(('127.0.0.1', port)) == 0
+
+    wait_until(listening, [process], START_PATIENCE_S)
+
+
+def wait_until(
+    ready: Callable[[], bool], alive: Sequence[Process], patience_s: float = START_PATIENCE_S
+) -> None:
+    """
+    Wait until something is ready.
+
+    :raises GazeboError: one of the processes ended meanwhile, or it takes too long.
+    """
+    end = time.monotonic() + patience_s
+    while not ready():
+        for process in alive:
+            status = process.status()
+            if status:
+                raise GazeboError(f'{process.name} ended with status {status}; '
+                                  f'{process.explained()}')  # fmt: skip
+        if time.monotonic() > end:
+            last = alive[0]
+            raise GazeboError(f'{last.name} is not ready after {patience_s:g} s; '
+                              f'{last.explained()}')  # fmt: skip
         time.sleep(POLL_S)
-    raise GazeboError(f'Gazebo does not listen after {START_PATIENCE_S:g} s; '
-                      f'{process.last_words()}')  # fmt: skip
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return int(probe.getsockname()[1])

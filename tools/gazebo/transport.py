@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Listens to the topics of Gazebo Classic without any library of it.
+Subscribe to topics of Gazebo Classic without its libraries.
 
 Gazebo's transport is protobuf over TCP: every message is 8 hexadecimal digits with the length of
-what follows. The master tells where the publisher of a topic listens; whoever sends that one the
+what follows. The master tells where the publisher of a topic listens; a client that sends it the
 packet ``sub`` gets its messages. The definitions come with ``libgazebo-dev``, as a descriptor set
 made by ``protoc``. Protocol: gazebo/transport/{Connection,ConnectionManager,Publication}.cc.
 """
@@ -52,7 +52,7 @@ class Client:
     """
     Follows topics until it is closed.
 
-    ``closed`` is set as well when Gazebo has ended, or whoever receives has failed.
+    ``closed`` is set as well when Gazebo has ended, or a receiver has failed.
 
     :param port: of the master on this machine.
     :raises OSError: no master is there.
@@ -138,7 +138,7 @@ def _read(connection: socket.socket) -> bytes:
 
 def _take(connection: socket.socket, count: int) -> bytes:
     """
-    Return so many bytes.
+    Read exactly ``count`` bytes.
 
     :raises EOFError: the other side has closed.
     """

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Renders the pictures that the landing pad's network is trained on, once, into a folder.
+Render the images that the network of the landing pad is trained on into a folder.
 
 Each chunk has its own seed, grounds and lenses, so that the result does not depend on how many
 processes take part.
@@ -18,15 +18,14 @@ import time
 import cv2
 import numpy as np
 
-from edge_perception.simulation import views
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.rendering import scenes
 from edge_perception.simulation.rendering import textures
-from edge_perception.simulation.rendering.renderer import Renderer
+from tools.rendered_pads import rendered_views
 
 CHUNK = 500
-# Pictures for one lens, and textures of each family, in a chunk.
-PICTURES_PER_LENS = 10
+# Images for one lens, and textures of each family, in a chunk.
+IMAGES_PER_LENS = 10
 GROUNDS_PER_FAMILY = 3
 NEGATIVE_SHARE = 0.2
 # Seeds of the chunks of a split start here; evaluation uses others.
@@ -44,7 +43,7 @@ def render_chunk(index: int, *, split: str, folder: Path) -> Path:
     Render one chunk.
 
     :return: the file: ``image`` uint8 (N, 480, 640) gray, ``keypoints`` float32 (N, K, 2) in
-        pixels of these pictures, ``seen`` bool (N, K), ``with_pad`` bool (N,).
+        pixels of these images, ``seen`` bool (N, K), ``with_pad`` bool (N,).
     """
     cv2.setNumThreads(1)
     random = np.random.default_rng(SEEDS[split] + index)
@@ -53,12 +52,8 @@ def render_chunk(index: int, *, split: str, folder: Path) -> Path:
     keypoints = np.empty((CHUNK, len(pad.KEYPOINTS), 2), np.float32)
     seen = np.empty((CHUNK, len(pad.KEYPOINTS)), bool)
     with_pad = random.random(CHUNK) >= NEGATIVE_SHARE
-    for row in range(CHUNK):
-        if row % PICTURES_PER_LENS == 0:
-            renderer = Renderer(views.sample_camera(random))
-        view = views.sample_view(random, camera=renderer.camera)
-        scene = scenes.sample_scene(random, view, grounds=grounds, with_pad=bool(with_pad[row]))
-        rendered = scenes.render(scene, view, random=random, renderer=renderer)
+    shown = rendered_views(random, grounds=grounds, per_lens=IMAGES_PER_LENS, with_pad=with_pad)
+    for row, (_, rendered) in enumerate(shown):
         image[row] = cv2.cvtColor(rendered.image, cv2.COLOR_BGR2GRAY)
         keypoints[row] = rendered.keypoints
         seen[row] = rendered.seen
@@ -70,7 +65,7 @@ def render_chunk(index: int, *, split: str, folder: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path)
-    parser.add_argument('--chunks', type=int, default=20, help=f'of {CHUNK} pictures')
+    parser.add_argument('--chunks', type=int, default=20, help=f'of {CHUNK} images')
     parser.add_argument('--validation-chunks', type=int, default=2)
     parser.add_argument('--processes', type=int, default=2)
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the model folder of the landing pad from a checkpoint: network, manifest, drawing."""
+"""Write the model folder of the landing pad from a checkpoint: network, manifest, drawing."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Selection
 from edge_perception.contract.manifest import PoseRecipe
-from edge_perception.simulation.pad import landing_pad as pad
-from edge_perception.simulation.pad import pad_art
+from edge_perception.simulation import landing_pad as pad
+from edge_perception.tooling import pad_drawing
 
-# Larger than the pictures of the training (320 x 240), in the last part of which pads are as
-# large as here: a network of convolutions has no fixed size. Of rendered pictures with seeds of
+# Larger than the images of the training (320 x 240), in the last part of which pads are as
+# large as here: a network of convolutions has no fixed size. Of rendered images with seeds of
 # their own 98.5 % were found with 512 x 384, 99.2 % with 576 x 432, 99.0 % with 640 x 480.
 WIDTH, HEIGHT = 576, 432
 OPSET = 17
@@ -82,21 +82,11 @@ def manifest(digest: str) -> ModelManifest:
 
 
 def _skeleton() -> tuple[tuple[int, int], ...]:
-    """Return the lines of a picture: left and lower edge of the pattern, and to the far corner."""
+    """Return the lines to draw: left and lower edge of the pattern, and to the far corner."""
     names = [point.name for point in pad.KEYPOINTS]
-    pairs = (
-        'a5 a4',
-        'a4 a3',
-        'a3 a2',
-        'a2 a1',
-        'a1 b1',
-        'b1 c1',
-        'c1 d1',
-        'd1 e1',
-        'e1 e5',
-        'e5 a5',
-    )
-    return tuple((names.index(pair.split()[0]), names.index(pair.split()[1])) for pair in pairs)
+    corners = ('a5', 'a4', 'a3', 'a2', 'a1', 'b1', 'c1', 'd1', 'e1', 'e5', 'a5')
+    way = [names.index(name) for name in corners]
+    return tuple(zip(way, way[1:]))
 
 
 def main() -> None:
@@ -112,7 +102,7 @@ def main() -> None:
     values = dump_manifest(manifest(hashlib.sha256(source.read_bytes()).hexdigest()))
     text = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=99)
     (arguments.folder / 'model.yaml').write_text(text, encoding='utf-8')
-    (arguments.folder / 'pad.svg').write_text(pad_art.svg(1.0), encoding='utf-8')
+    (arguments.folder / 'pad.svg').write_text(pad_drawing.svg(1.0), encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The network of the landing pad: a gray picture to a heat map for each keypoint.
+Define the network of the landing pad: a gray image to a heat map for each keypoint.
 
 A U-Net of depthwise separable convolutions. Most layers work at a sixteenth of the resolution,
-where 5 x 5 kernels see the whole picture: which corner of a chessboard a corner is can only be
+where 5 x 5 kernels see the whole image: which corner of a chessboard a corner is can only be
 told from afar. A path back to a quarter of the resolution gives the positions.
 """
 
@@ -63,7 +63,7 @@ class Residual(nn.Module):
 
 class LandingPadNet(nn.Module):
     """
-    Picture to heat maps.
+    Image to heat maps.
 
     In: float32 (N, 1, H, W), 0 to 1, H and W multiples of 16. Out: (N, K, H / 4, W / 4) logits, or
     scores from 0 to 1 once ``scores`` is set, as in the exported file.

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The rendered pictures in memory, and how training alters them so that none is seen twice."""
+"""Load rendered images, and alter them at random so that none is seen twice."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from torch import Tensor
 Array = npt.NDArray[Any]
 Random = np.random.Generator
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-# Picture (H, W) and keypoints (K, 2) to such ones of the size that the network is trained on.
+# Image (H, W) and keypoints (K, 2) to such ones of the size that the network is trained on.
 Alteration = Callable[[Array, Array, Random], tuple[Array, Array]]
 
-# Of the pictures that the network is trained on.
+# Of the images that the network is trained on.
 WIDTH, HEIGHT = 320, 240
 # Pixels of a window for one of the camera's: 0.5 to 1 with what is drawn at random; the exported
 # network has 0.9.
 SCALE = 0.8
-# Of the pictures with less than so many pixels between a5 and e5, two thirds of a side, each is
-# drawn so many times as often as another, because they are the hardest.
+# Images with fewer pixels than SMALL between a5 and e5, two thirds of a side, are drawn
+# SMALL_WEIGHT times as often as others, because they are the hardest.
 SMALL, SMALL_WEIGHT = 100 * 2 / 3, 2.0
 
 
 @dataclass
 class TrainingImages:
     """
-    Rendered pictures in memory.
+    Rendered images in memory.
 
     :param image: uint8 (N, H, W).
     :param keypoints: float32 (N, K, 2), pixels.
@@ -60,7 +60,7 @@ class TrainingImages:
         """
         paths = sorted(folder.glob(f'{split}_*.npz'))[:chunks]
         if not paths:
-            raise SystemExit(f'{folder}: got no {split}_*.npz, expected pictures; run dataset.py')
+            raise SystemExit(f'{folder}: got no {split}_*.npz, expected images; run dataset.py')
         parts = [cls(**np.load(path)) for path in paths]
         for part in parts if halved else ():
             height, width = part.image.shape[1:]
@@ -76,7 +76,7 @@ class TrainingImages:
         return len(self.image)
 
     def shares(self) -> Array:
-        """Return how often each picture is drawn, where small pads come more often: (N,)."""
+        """Return how often each image is drawn, where small pads come more often: (N,)."""
         side = np.linalg.norm(self.keypoints[:, 0] - self.keypoints[:, 1], axis=1)
         weight = np.where(side < SMALL, SMALL_WEIGHT, 1.0)
         return np.asarray(weight / weight.sum())
@@ -102,7 +102,7 @@ def batch(
         pairs = [alter(image, keypoints, random) for image, keypoints in pairs]
     images, keypoints = (np.stack(each) for each in zip(*pairs))
     within = _inside(keypoints, images.shape) & pictures.with_pad[rows][:, None]
-    # A window may reach beyond the picture; there is nothing.
+    # A window may reach beyond the image; there is nothing.
     within &= taken if alter is window else True
     # What is hidden may be guessed or not, as the network likes.
     weight = ~(hidden & pictures.with_pad[rows][:, None])
@@ -121,7 +121,7 @@ def _inside(keypoints: Array, shape: tuple[int, ...]) -> Array:
 
 def whole(zoom: float) -> Alteration:
     """
-    Return an alteration that turns, moves, scales and exposes a picture anew.
+    Return an alteration that turns, moves, scales and exposes an image at random.
 
     :param zoom: logarithm of the largest enlargement.
     """
@@ -138,7 +138,7 @@ def whole(zoom: float) -> Alteration:
 
 
 def window(image: Array, keypoints: Array, random: Random) -> tuple[Array, Array]:
-    """Cut a window near the pad out of a picture of a camera, as large as the network sees it."""
+    """Cut a window near the pad out of an image of a camera, as large as the network sees it."""
     height, width = image.shape
     turn, scale = _turn(random), SCALE * math.exp(random.uniform(-0.5, 0.25))
     matrix: Array = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn, scale)

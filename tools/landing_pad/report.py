@@ -1,11 +1,14 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of an evaluation, and the report that lies beside the model."""
+"""Compute the figures of an evaluation, and write the report beside the model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from functools import partial
 import json
 import math
 from pathlib import Path
@@ -20,8 +23,36 @@ SMALLEST_NEGATIVES = 2000
 # Negatives that are reported apart.
 ALTERED = 'altered or mirrored pads'
 SIZES = (48, 70, 100, 150, 250, 400, 700)
+ANGLES = (0, 15, 30, 45, 60, 90)
+VISIBLE_SHARES = (0.2, 0.4, 0.6, 0.8, 1.01)
 
 JudgedRow = dict[str, Any]
+INTRODUCTION = (
+    'Model {0}. Rendered views of a 1 m pad in a lens with 70 degrees at 640x480: '
+    'distance log-uniform 0.7 to 9.5 m, tilt of the pad against the optical axis uniform 0 to '
+    '45 degrees, yaw uniform; grounds that are not in the training (sand, foliage, bricks, '
+    'planks), other seeds. Towards the border of the image a pad is seen more obliquely '
+    'than it is tilted: counted are the images with at most 45 degrees between line of '
+    'sight and axis of the pad; the others are in a table below. Negatives: rendered scenes '
+    'with distractors, and photographs, videos and recordings, which no training saw. Made by '
+    '`tools/landing_pad/evaluate.py`.'
+)
+SUMMARY = """\
+Found with the more oblique views as well: {found_percent_at_any_angle:.1f} % of \
+{pictures_at_any_angle}.
+Tilt error below 150 px, median: {tilt_error_degrees_median_below_150_px:.3g} deg.
+A pose of something else than the pad: {wrong_percent:.3g} % of the {pictures_counted} counted \
+images.
+Poses marked ambiguous: {ambiguous_percent:.3g} %. Squared error in units of the covariance, \
+median: {mahalanobis_squared_median:.3g} (5.35 if the covariance is exact).
+Keypoints of the network: {keypoint_error_input_pixels_median:.3g} px of its input; refined in \
+the image: {refined_error_pixels_median:.3g} px.
+Median time on one thread: inference {inference_ms_median:.3g} ms, pose {pose_ms_median:.3g} ms.
+"""
+ALTERED_NOTE = (
+    'Copies of the pad that are mirrored, or have a third of their cells and more inverted, are '
+    'not in the bar: they are not printed by chance.'
+)
 
 
 def figures(samples: Sequence[JudgedRow], negatives: dict[str, list[int]]) -> dict[str, float]:
@@ -37,21 +68,21 @@ def figures(samples: Sequence[JudgedRow], negatives: dict[str, list[int]]) -> di
     large = [sample for sample in found if sample['size'] >= TILT_SIZE]
     small = [sample for sample in found if sample['size'] < TILT_SIZE]
     counted_negatives = [entry for name, entry in negatives.items() if name != ALTERED]
-    false, pictures = (sum(entry[part] for entry in counted_negatives) for part in (0, 1))
+    false, images = (sum(entry[part] for entry in counted_negatives) for part in (0, 1))
     return {
         'pictures_with_pad': len(samples),
         'pictures_counted': len(counted),
         'found_percent': 100 * len(found) / max(len(counted), 1),
-        'found_percent_at_any_angle': 100 * _mean(any_angle, 'found'),
+        'found_percent_at_any_angle': 100 * _reduced(any_angle, 'found'),
         'pictures_at_any_angle': len(any_angle),
-        'wrong_percent': 100 * _mean(counted, 'wrong'),
+        'wrong_percent': 100 * _reduced(counted, 'wrong'),
         'position_error_percent_of_distance_median': 100 * _median(found, 'position'),
         'yaw_error_degrees_median': _median(found, 'yaw'),
         'tilt_error_degrees_median_150_px_and_more': _median(large, 'tilt'),
         'tilt_error_degrees_median_below_150_px': _median(small, 'tilt'),
-        'false_detections_percent': 100 * false / max(pictures, 1),
-        'negatives': pictures,
-        'ambiguous_percent': 100 * _mean(found, 'ambiguous'),
+        'false_detections_percent': 100 * false / max(images, 1),
+        'negatives': images,
+        'ambiguous_percent': 100 * _reduced(found, 'ambiguous'),
         'mahalanobis_squared_median': _median(found, 'mahalanobis'),
         'keypoint_error_input_pixels_median': _median(found, 'keypoint'),
         'refined_error_pixels_median': _median(found, 'refined'),
@@ -66,165 +97,101 @@ def _counts(sample: JudgedRow, largest_tilt: float = LARGEST_TILT) -> bool:
     )
 
 
-def bars(values: dict[str, float]) -> list[tuple[str, str, str, bool]]:
+def bars(values: dict[str, float]) -> list[tuple[str, str, str, str]]:
     """Return each bar: what it is about, the bar, the figure, and whether it is met."""
-
-    def row(
-        text: str, key: str, bar: float, unit: str, low: bool = False
-    ) -> tuple[str, str, str, bool]:
-        value = values[key]
-        met = value >= bar if low else value <= bar
-        return text, f'{"at least" if low else "at most"} {bar:g}{unit}', f'{value:.3g}{unit}', met
-
-    return [
-        row('found, 48 px or larger and 60 % visible', 'found_percent', FOUND, ' %', low=True),
-        row(
-            'position error, median, of the distance',
-            'position_error_percent_of_distance_median', POSITION, ' %',
-        ),
-        row('yaw error, median', 'yaw_error_degrees_median', YAW, ' deg'),
-        row(
-            'tilt error, median, 150 px and more',
-            'tilt_error_degrees_median_150_px_and_more', TILT, ' deg',
-        ),
-        row('false detections', 'false_detections_percent', FALSE, ' %'),
-        row('pictures without a pad', 'negatives', SMALLEST_NEGATIVES, '', low=True),
-    ]  # fmt: skip
+    rows = []
+    for text, key, sign, bar, unit in (
+        ('found, 48 px or larger and 60 % visible', 'found_percent', 1, FOUND, ' %'),
+        ('position error, median, of the distance',
+         'position_error_percent_of_distance_median', -1, POSITION, ' %'),
+        ('yaw error, median', 'yaw_error_degrees_median', -1, YAW, ' deg'),
+        ('tilt error, median, 150 px and more',
+         'tilt_error_degrees_median_150_px_and_more', -1, TILT, ' deg'),
+        ('false detections', 'false_detections_percent', -1, FALSE, ' %'),
+        ('images without a pad', 'negatives', 1, SMALLEST_NEGATIVES, ''),
+    ):  # fmt: skip
+        met = 'yes' if sign * values[key] >= sign * bar else '**no**'
+        least = f'at {"least" if sign > 0 else "most"} {bar:g}{unit}'
+        rows.append((text, least, f'{values[key]:.3g}{unit}', met))
+    return rows
 
 
 def write_report(
-    folder: Path, raw: dict[str, Any], seconds: Sequence[tuple[float, float]], digest: str
+    folder: Path,
+    samples: Sequence[JudgedRow],
+    negatives: dict[str, list[int]],
+    seconds: Sequence[tuple[float, float]],
+    digest: str,
 ) -> str:
-    """Write report.json and report.md; return the text."""
-    values = figures(raw['samples'], raw['negatives'])
+    """
+    Write report.json and report.md, and return the text.
+
+    :param seconds: of inference and of the search for the pose, for each image.
+    :param digest: SHA-256 of the model.
+    """
+    values = figures(samples, negatives)
     infer, pose = np.median(np.array(seconds), axis=0) * 1000
     values |= {'inference_ms_median': float(infer), 'pose_ms_median': float(pose)}
-    details = {'model_sha256': digest, 'figures': values, 'negatives': raw['negatives']}
+    details = {'model_sha256': digest, 'figures': values, 'negatives': negatives}
     (folder / 'report.json').write_text(json.dumps(details, indent=1) + '\n', encoding='utf-8')
-    text = _text(values, raw, digest)
-    (folder / 'report.md').write_text(text, encoding='utf-8')
+    found_columns = ('images', 'found')
+    any_angle = [each for each in samples if _counts(each, largest_tilt=90.0)]
+    visible = [each for each in samples if each['obliqueness'] <= LARGEST_TILT]
+    text = '\n'.join([
+        '# The landing pad on images that training never saw\n',
+        INTRODUCTION.format(digest[:12]) + '\n',
+        _table(('figure', 'bar', 'measured', 'met'), bars(values)),
+        SUMMARY.format(**values),
+        '## By size\n',
+        _table(('px', *found_columns, 'position', 'yaw', 'tilt', '90 % of tilts below',
+                'ambiguous'), _by_size(samples)),
+        '## By angle between line of sight and axis of the pad\n',
+        _table(('degrees', *found_columns), _found(any_angle, 'obliqueness', ANGLES)),
+        '## By visible share\n',
+        _table(('visible', *found_columns), _found(visible, 'visible', VISIBLE_SHARES)),
+        f'## False detections\n\n{ALTERED_NOTE}\n',
+        _table(('images', 'number', 'found'),
+               ((name, entry[1], entry[0]) for name, entry in negatives.items())),
+    ])  # fmt: skip
+    (folder / 'report.md').write_text(text.rstrip('\n') + '\n', encoding='utf-8')
     return text
 
 
-def _text(values: dict[str, float], raw: dict[str, Any], digest: str) -> str:
-    lines = ['# The landing pad on pictures that training never saw', '']
-    lines += [
-        f'Model {digest[:12]}. Rendered views of a 1 m pad in a lens with 70 degrees at 640x480: '
-        'distance log-uniform 0.7 to 9.5 m, tilt of the pad against the optical axis uniform 0 to '
-        '45 degrees, yaw uniform; grounds that are not in the training (sand, foliage, bricks, '
-        'planks), other seeds. Towards the border of the picture a pad is seen more obliquely '
-        'than it is tilted: counted are the pictures with at most 45 degrees between line of '
-        'sight and axis of the pad; the others are in a table below. Negatives: rendered scenes '
-        'with distractors, and photographs, videos and recordings, which no training saw. Made by '
-        '`tools/landing_pad/evaluate.py`.',
-        '',
-        '| figure | bar | measured | met |',
-        '|---|---|---|---|',
-        *(f'| {a} | {b} | {c} | {"yes" if d else "**no**"} |' for a, b, c, d in bars(values)),
-        '',
-        'Found with the more oblique views as well: '
-        f'{values["found_percent_at_any_angle"]:.1f} % of {values["pictures_at_any_angle"]}.',
-        f'Tilt error below 150 px, median: {values["tilt_error_degrees_median_below_150_px"]:.3g} '
-        'deg.',
-        f'A pose of something else than the pad: {values["wrong_percent"]:.3g} % of the '
-        f'{values["pictures_counted"]} counted pictures.',
-        f'Poses marked ambiguous: {values["ambiguous_percent"]:.3g} %. Squared error in units of '
-        f'the covariance, median: {values["mahalanobis_squared_median"]:.3g} (5.35 if the '
-        'covariance is exact).',
-        f'Keypoints of the network: {values["keypoint_error_input_pixels_median"]:.3g} px of its '
-        f'input; refined in the picture: {values["refined_error_pixels_median"]:.3g} px.',
-        f'Median time on one thread: inference {values["inference_ms_median"]:.3g} ms, pose '
-        f'{values["pose_ms_median"]:.3g} ms.',
-        '',
-        '## By size',
-        '',
-        '| px | pictures | found | position | yaw | tilt | 90 % of tilts below | ambiguous |',
-        '|---|---|---|---|---|---|---|---|',
-        *_by_size(raw['samples']),
-        '',
-        '## By angle between line of sight and axis of the pad',
-        '',
-        '| degrees | pictures | found |',
-        '|---|---|---|',
-        *_by_obliqueness(raw['samples']),
-        '',
-        '## By visible share',
-        '',
-        '| visible | pictures | found |',
-        '|---|---|---|',
-        *_by_visible(raw['samples']),
-        '',
-        '## False detections',
-        '',
-        'Copies of the pad that are mirrored, or have a third of their cells and more turned '
-        'over, are not in the bar: nobody prints them by chance.',
-        '',
-        '| pictures | number | found |',
-        '|---|---|---|',
-        *(f'| {name} | {entry[1]} | {entry[0]} |' for name, entry in raw['negatives'].items()),
-    ]
-    return '\n'.join(lines) + '\n'
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ['---'] * len(head), *rows]
+    return ''.join(f'| {" | ".join(map(str, line))} |\n' for line in lines)
 
 
-def _by_size(samples: Sequence[JudgedRow]) -> list[str]:
-    lines = []
-    for low, high in zip(SIZES, SIZES[1:]):
-        rows = [sample for sample in samples if low <= sample['size'] < high and _counts(sample)]
-        found = [sample for sample in rows if sample['found']]
-        lines.append(
-            f'| {low} to {high} | {len(rows)} | {100 * _mean(rows, "found"):.1f} % '
-            f'| {100 * _median(found, "position"):.2f} % | {_median(found, "yaw"):.2f} deg '
-            f'| {_median(found, "tilt"):.2f} deg | {_quantile(found, "tilt", 0.9):.2f} deg '
-            f'| {100 * _mean(found, "ambiguous"):.1f} % |'
+def _found(
+    samples: Sequence[JudgedRow], key: str, edges: Sequence[float]
+) -> Iterator[tuple[str, int, str]]:
+    """Yield a range of a value, how many samples are in it, and the share that was found."""
+    for low, high in zip(edges, edges[1:]):
+        rows = [sample for sample in samples if low <= sample[key] < high]
+        share = f'{100 * _reduced(rows, "found"):.1f} %'
+        yield f'{low:g} to {min(high, 1) if key == "visible" else high:g}', len(rows), share
+
+
+def _by_size(samples: Sequence[JudgedRow]) -> Iterator[tuple[object, ...]]:
+    counted = [sample for sample in samples if _counts(sample)]
+    ranges = zip(_found(counted, 'size', SIZES), SIZES, SIZES[1:])
+    for cells, low, high in ranges:
+        found = [each for each in counted if low <= each['size'] < high and each['found']]
+        yield (
+            *cells,
+            f'{100 * _median(found, "position"):.2f} %',
+            f'{_median(found, "yaw"):.2f} deg',
+            f'{_median(found, "tilt"):.2f} deg',
+            f'{_reduced(found, "tilt", partial(np.quantile, q=0.9)):.2f} deg',
+            f'{100 * _reduced(found, "ambiguous"):.1f} %',
         )
-    return lines
-
-
-def _by_obliqueness(samples: Sequence[JudgedRow]) -> list[str]:
-    lines = []
-    for low, high in ((0, 15), (15, 30), (30, 45), (45, 60), (60, 90)):
-        rows = [
-            sample
-            for sample in samples
-            if low <= sample['obliqueness'] < high and _counts(sample, largest_tilt=90.0)
-        ]
-        lines.append(f'| {low} to {high} | {len(rows)} | {100 * _mean(rows, "found"):.1f} % |')
-    return lines
-
-
-def _by_visible(samples: Sequence[JudgedRow]) -> list[str]:
-    def row(low: float, high: float) -> str:
-        rows = [
-            sample
-            for sample in samples
-            if low <= sample['visible'] < high and sample['obliqueness'] <= LARGEST_TILT
-        ]
-        return (
-            f'| {low:g} to {min(high, 1):g} | {len(rows)} | {100 * _mean(rows, "found"):.1f} % |'
-        )
-
-    edges = (0.2, 0.4, 0.6, 0.8, 1.01)
-    return [row(low, high) for low, high in zip(edges, edges[1:])]
-
-
-def _values(samples: Sequence[JudgedRow], key: str) -> list[float]:
-    return [sample[key] for sample in samples if math.isfinite(sample[key])]
 
 
 def _reduced(
-    samples: Sequence[JudgedRow], key: str, reduce: Callable[[list[float]], Any]
+    samples: Sequence[JudgedRow], key: str, reduce: Callable[[list[float]], Any] = np.mean
 ) -> float:
-    values = _values(samples, key)
-    return float(reduce(values)) if values else float('nan')
+    values = [sample[key] for sample in samples if math.isfinite(sample[key])]
+    return float(reduce(values)) if values else math.nan
 
 
-def _median(samples: Sequence[JudgedRow], key: str) -> float:
-    return _reduced(samples, key, np.median)
-
-
-def _mean(samples: Sequence[JudgedRow], key: str) -> float:
-    return _reduced(samples, key, np.mean)
-
-
-def _quantile(samples: Sequence[JudgedRow], key: str, share: float) -> float:
-    return _reduced(samples, key, lambda values: np.quantile(values, share))
+_median = partial(_reduced, reduce=np.median)

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the network of the landing pad on rendered pictures; keeps a checkpoint as it goes."""
+"""Train the network of the landing pad on rendered images, and write checkpoints."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def train(
     seed: int,
     output: Path,
 ) -> None:
-    """Train for so many batches; write a checkpoint as it goes."""
+    """Train for ``steps`` batches, and write checkpoints."""
     random = np.random.default_rng(seed)
     network.to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
@@ -113,7 +113,7 @@ def train(
 
 
 def in_turn(pictures: TrainingImages, random: np.random.Generator) -> Iterator[Array]:
-    """Yield rows for batches: all pictures, in another order each time."""
+    """Yield rows for batches: all images, in another order each time."""
     order = np.empty(0, int)
     while True:
         if len(order) < BATCH:
@@ -159,8 +159,8 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=4800, help=f'batches of {BATCH}')
     parser.add_argument('--rate', type=float, default=4e-3, help='largest learning rate')
     parser.add_argument('--zoom', type=float, default=0.3, help='log of the largest enlargement')
-    parser.add_argument('--windows', action='store_true', help='of whole pictures, without --zoom')
-    parser.add_argument('--chunks', type=int, help='of pictures to take; all if not given')
+    parser.add_argument('--windows', action='store_true', help='of whole images, without --zoom')
+    parser.add_argument('--chunks', type=int, help='of images to take; all if not given')
     parser.add_argument('--seed', type=int, default=SEED)
     parser.add_argument('--threads', type=int, default=2)
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Manifests of the real models in ../shared/data, which are too big and not ours to copy here.
+Make folders of the real models in ../shared/data, which are too large to copy here.
 
 A folder holds ``model.yaml``; ``model_folder`` adds links to the files that it names.
 """

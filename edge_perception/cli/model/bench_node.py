@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 import json
@@ -141,7 +140,7 @@ class _Runs:
         )
         try:
             _wait_until_active(node)
-            if not self._film(node, self._flags(rate_hz, output=output, begin=begin)):
+            if not self._film(node, self._order(rate_hz, output=output, begin=begin)):
                 note(
                     f'at {rate_hz:g} Hz the camera did not get its images out in '
                     f'{self._patience_s:g} s, this machine is too slow for them'
@@ -159,11 +158,11 @@ class _Runs:
         self.over_budget += sum(age > limit_ns for age in ages) if limit_ns else 0
         return shown
 
-    def _film(self, node: Child, flags: Sequence[str]) -> bool:
+    def _film(self, node: Child, order: str) -> bool:
         """Run the camera, and return whether it came to its end in time."""
         try:
             camera = subprocess.run(
-                [*module_command(CAMERA), *flags],
+                [*module_command(CAMERA), order],
                 env=child_environment(for_camera({**os.environ, **self.environment})),
                 capture_output=True,
                 text=True,
@@ -196,16 +195,21 @@ class _Runs:
             },
         }
 
-    def _flags(self, rate_hz: float, *, output: Path, begin: Path) -> list[str]:
+    def _order(self, rate_hz: float, *, output: Path, begin: Path) -> str:
+        """Return the argument of the camera."""
         request = self.request
-        flags = [
-            *('--topic', IMAGES, '--results', f'{TARGET}/{self.answers}'),
-            *('--status', f'{TARGET}: camera', '--rate', str(rate_hz)),
-            *('--frames', str(max(2, round(request.seconds * rate_hz)))),
-            *('--width', str(request.width), '--height', str(request.height)),
-            *('--begin', str(begin), '--output', str(output)),
-        ]
-        return [*flags, '--compressed'] if request.compressed else flags
+        values = {
+            'topic': IMAGES,
+            'results': f'{TARGET}/{self.answers}',
+            'status': f'{TARGET}: camera',
+            'rate': rate_hz,
+            'frames': max(2, round(request.seconds * rate_hz)),
+            'size': (request.width, request.height),
+            'compressed': request.compressed,
+            'begin': str(begin),
+            'output': str(output),
+        }
+        return json.dumps(values)
 
 
 def _wait_until_active(node: Child) -> None:

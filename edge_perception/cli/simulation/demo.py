@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""``edge-perception demo``: camera, node and spectator in three processes over real DDS."""
+"""``edge-perception demo``: run camera and node as processes, and watch them over DDS."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ RATE_WINDOW_S = 2.0  # of the live rate
 
 @click.command('demo', epilog=EXAMPLES)
 @click.option('--model', default='landing_pad', show_default=True, help='Model of the node.')
-@click.option('--image', metavar='FILE', help='Show this picture instead of the approach.')
+@click.option('--image', metavar='FILE', help='Show this image instead of the approach.')
 @click.option('--video', metavar='FILE', help='Show this video instead, again and again.')
 @click.option('--camera', metavar='NUMBER', help='Show what this camera sees instead.')
 @click.option(
     '--field-of-view',
     type=click.FloatRange(min=1, max=170),
     metavar='DEGREES',
-    help='Horizontal, of your picture, video or camera; with it there are poses.',
+    help='Horizontal, of your image, video or camera; with it there are poses.',
 )
 @click.option(
     '--seconds',
@@ -79,7 +79,7 @@ RATE_WINDOW_S = 2.0  # of the live rate
     default=Path('build/demo'),
     show_default=True,
     metavar='FOLDER',
-    help='Write report, picture, video and numbers into this folder.',
+    help='Write report, image, video and numbers into this folder.',
 )
 @click.option(
     '--seed',

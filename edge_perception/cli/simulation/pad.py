@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""``edge-perception pad``: the landing pad for printing, to scale."""
+"""``edge-perception pad``: draw the landing pad for printing, to scale."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ import click
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract.user_files import write_whole
 from edge_perception.contract.user_files import writing
-from edge_perception.simulation.pad import pad_art
-from edge_perception.simulation.pad.landing_pad import LARGEST
-from edge_perception.simulation.pad.landing_pad import SMALLEST
+from edge_perception.simulation.landing_pad import LARGEST
+from edge_perception.simulation.landing_pad import SMALLEST
 from edge_perception.tooling import pad_drawing
 from edge_perception.tooling.notes import note
 from edge_perception.tooling.notes import tell
@@ -30,7 +29,7 @@ Examples:
 """
 SUFFIXES = ('.pdf', '.svg', '.png')
 DOTS_PER_INCH = 150
-# A picture with more pixels opens in hardly any program; PDF and SVG have no pixels.
+# An image with more pixels opens in hardly any program; PDF and SVG have no pixels.
 MAX_PIXELS = 400e6
 # Meters; what the model of the zoo takes every pad for.
 USUAL_SIZE = 1.0
@@ -102,7 +101,7 @@ def _draw(out: Path, *, size: float, paper: str | None, dpi: int | None) -> None
     if suffix == '.pdf':
         data = pad_drawing.pdf(size, paper=paper)
     elif suffix == '.svg':
-        data = pad_art.svg(size).encode()
+        data = pad_drawing.svg(size).encode()
     else:
         data = pad_drawing.png(size, dots_per_inch=dpi or DOTS_PER_INCH)
     with writing(out):
@@ -145,7 +144,7 @@ def _drawing_problems(out: Path, *, size: float, paper: str | None, dpi: int | N
     if suffix in ('.pdf', '.svg') and dpi:
         problems.append(f'--dpi only goes with .png, got {suffix}, which is sharp at any size')
     dots = dpi or DOTS_PER_INCH
-    pixels = (size * 1000 / pad_art.MILLIMETERS_PER_INCH * dots) ** 2
+    pixels = (size * 1000 / pad_drawing.MILLIMETERS_PER_INCH * dots) ** 2
     if suffix == '.png' and pixels > MAX_PIXELS:
         problems.append(
             f'--size got {size:g} m at {dots} dpi, which is {pixels / 1e6:.0f} million pixels, '

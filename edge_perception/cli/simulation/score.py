@@ -49,6 +49,8 @@ POLL_S = 0.1
 # The last results and the last report of the node, which comes each second.
 GRACE_S = 1.3
 AXIS_SHARE = 0.4  # of a drawn axis, of the size of the object
+# Why a pose of the truth cannot be compared.
+NO_POSE = 'not finite, at distance 0 from the camera, or without an orientation'
 TITLE = 'Perception against the truth'
 
 
@@ -129,30 +131,22 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         note('interrupted; the report is about what has come so far')
     finally:
         watch.close()
-    if not _report(watch, images, thresholds, out=given['out'], console=console):
+    if not _report(watch, images, thresholds, given['out'], console):
         ctx.exit(FAILED)
 
 
 def _report(
-    watch: Any,
-    images: AnnotatedImages,
-    thresholds: Sequence[Threshold],
-    *,
-    out: Path,
-    console: Console,
+    watch: Any, images: AnnotatedImages, thresholds: Sequence[Threshold], out: Path, show: Console
 ) -> bool:
     """Print and write everything; tell whether all thresholds were kept."""
     if watch.no_poses:
-        note(
-            f'{watch.no_poses} poses on /ground_truth/pose were left out: not finite, in the '
-            'camera itself, or without an orientation'
-        )
+        note(f'{watch.no_poses} poses on /ground_truth/pose were left out: {NO_POSE}')
     score = watch.score()
     checks = score.judge(thresholds)
-    _show(score, checks, console)
-    failed = [check for check in checks if not check.passed]
-    for check in failed:
-        say('score_failed', check.sentence)
+    _show(score, checks, show)
+    for check in checks:
+        if not check.passed:
+            say('score_failed', check.sentence)
     figures = {
         **check_figures(checks),
         **score_figures(score),
@@ -172,9 +166,9 @@ def _report(
             'score.json': json.dumps(figures, indent=2) + '\n',
             'images.csv': images_csv(score),
         },
-        say=partial(console.print, highlight=False, markup=False, soft_wrap=True),
+        say=partial(show.print, highlight=False, markup=False, soft_wrap=True),
     )
-    return not failed
+    return all(check.passed for check in checks)
 
 
 def _show(score: Score, checks: Sequence[ThresholdCheck], console: Console) -> None:

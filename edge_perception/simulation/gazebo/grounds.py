@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The grounds of the worlds for Gazebo.
+Draw the grounds of the worlds for Gazebo.
 
 Drawn by other procedures than those of ``textures``, from which the landing pad's network learns,
 so that the worlds stay something that it has not seen.
@@ -17,7 +17,7 @@ import numpy as np
 from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.rendering.textures import Random
 
-# Texels; the picture covers 4 m and is repeated in mirror image.
+# Texels; the image covers 4 m and is repeated in mirror image.
 SIZE = 1024
 
 

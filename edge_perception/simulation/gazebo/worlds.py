@@ -1,13 +1,13 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Worlds for Gazebo: the landing pad, a ground, things beside it, and a vehicle that comes down.
+Write worlds for Gazebo: landing pad, ground, things beside it, and a vehicle that comes down.
 
-``config/gazebo/`` holds the worlds with gaps; here they are filled and their pictures drawn, so
-that nothing has to be downloaded and the pad can have any size. Knows no ROS and no Gazebo.
+``config/gazebo/`` holds the templates; here they are filled and their images drawn, so that
+nothing has to be downloaded and the pad can have any size. Needs no ROS and no Gazebo.
 
 Frames: the pad lies in the origin of the world, its x axis along that of the world. The camera
-``down`` sits in the origin of the vehicle and looks down; its picture has the front at the top.
+``down`` sits in the origin of the vehicle and looks down; its image has the front at the top.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from string import Template
 import cv2
 import numpy as np
 
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.gazebo import grounds as gazebo_grounds
-from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.rendering import distractors
 from edge_perception.simulation.rendering.pinhole import Floats
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
@@ -65,7 +65,7 @@ BOXES = (
 SHADES = (((0.25, 0.1), (0.12, 3.0), 0.6), ((-1.15, 0.4), (1.5, 2.4), 0.25))
 # Meters by which they lie above the pad.
 SHADE_HEIGHT = 0.004
-# Meters of ground that its picture covers, and tiles around the middle one in each direction.
+# Meters of ground that its image covers, and tiles around the middle one in each direction.
 TILE_SIDE, TILES = 4.0, 3
 # Optical frame of the camera ``down`` in the frame of the vehicle: x right, y back, z down.
 OPTICAL_IN_BODY = np.array([[0.0, -1, 0], [-1, 0, 0], [0, 0, -1]])
@@ -132,7 +132,7 @@ def write_world(
     plugins: Mapping[str, str] | None = None,
 ) -> Path:
     """
-    Write a world and its pictures.
+    Write a world and its images.
 
     :param templates: the folder ``config/gazebo``.
     :param folder: made if it is missing.
@@ -150,8 +150,8 @@ def write_world(
     if script.is_file():
         shutil.copyfile(script, materials / 'edge_perception.material')
     media = seen_as or str(folder.resolve())
-    path = folder / 'world.sdf'
-    text = Template(template.read_text(encoding='utf-8')).substitute(
+    text = _filled(
+        template,
         _numbers(world),
         media=media,
         system=system,
@@ -160,8 +160,8 @@ def write_world(
         distractors=_beside(template, world.pad_size, media),
         **{**dict.fromkeys(PLUGINS, ''), **(plugins or {})},
     )
-    path.write_text(text, encoding='utf-8')
-    return path
+    (folder / 'world.sdf').write_text(text, encoding='utf-8')
+    return folder / 'world.sdf'
 
 
 def roll_pitch_yaw(rotation: Floats) -> tuple[float, float, float]:
@@ -177,22 +177,20 @@ def _pose_text(position: Floats, rotation: Floats) -> str:
 
 
 def _numbers(world: World) -> dict[str, str]:
-    waypoints = world.waypoints()
-    _, position, rotation = waypoints[0]
+    way = [(time, _pose_text(*place)) for time, *place in world.waypoints()]
+    indent = 10 * ' '
     return {
         'pad_size': f'{world.pad_size:g}',
         'pad_height': f'{PAD_HEIGHT:g}',
         'field_of_view': f'{math.radians(FIELD_OF_VIEW):.9f}',
         'near': f'{NEAREST * world.pad_size:g}',
         'far': f'{FARTHEST * max(world.pad_size, 1.0):g}',
-        'start': _pose_text(position, rotation),
-        'waypoints': '\n'.join(_waypoint_text(*waypoint) for waypoint in waypoints),
+        'start': way[0][1],
+        'waypoints': '\n'.join(
+            f'{indent}<waypoint><time>{time:.2f}</time><pose>{pose}</pose></waypoint>'
+            for time, pose in way
+        ),
     }
-
-
-def _waypoint_text(time: float, position: Floats, rotation: Floats) -> str:
-    pose = _pose_text(position, rotation)
-    return f'          <waypoint><time>{time:.2f}</time><pose>{pose}</pose></waypoint>'
 
 
 def _draw_pictures(folder: Path, world: World) -> None:
@@ -207,61 +205,53 @@ def _draw_pictures(folder: Path, world: World) -> None:
 
 
 def _tiles(template: Path, media: str) -> str:
-    """Return the ground as tiles, for simulators that do not repeat a picture."""
-    flat = _flat(template)
+    """Return the ground as tiles, for simulators that do not repeat an image."""
     span = range(-TILES, TILES + 1)
-    return '\n'.join(
-        flat.substitute(
-            name=f'ground_{column + TILES}_{row + TILES}',
-            picture='ground.png',
-            media=media,
-            pose=f'{column * TILE_SIDE:g} {row * TILE_SIDE:g} 0 0 0 0',
-            side=f'{TILE_SIDE:g}',
-        )
+    tiles = [
+        _flat(template, media, f'ground_{column + TILES}_{row + TILES}', 'ground.png',
+              pose=_pose(column * TILE_SIDE, row * TILE_SIDE, 0.0, 0.0), side=TILE_SIDE)
         for column in span
         for row in span
-    )
-
-
-def _flat(template: Path) -> Template:
-    """Return the template of a picture that lies on the ground."""
-    return Template(template.with_name(f'{template.stem}_flat.sdf').read_text(encoding='utf-8'))
+    ]  # fmt: skip
+    return '\n'.join(tiles)
 
 
 def _beside(template: Path, size: float, media: str) -> str:
     """Return the models that lie and stand beside the pad."""
-    box = Template(template.with_name('box.sdf').read_text(encoding='utf-8'))
     parts = [
-        _flat(template).substitute(
-            name=f'distractor_{index}',
-            picture=f'distractor_{index}.png',
-            media=media,
-            pose=f'{x * size:g} {y * size:g} {PAD_HEIGHT * 0.7:g} 0 0 {angle:g}',
-            side=f'{side * size:g}',
-        )
+        _flat(template, media, f'distractor_{index}', f'distractor_{index}.png',
+              pose=_pose(x * size, y * size, PAD_HEIGHT * 0.7, angle), side=side * size)
         for index, (_, (x, y), angle, side) in enumerate(BESIDE)
-    ]
+    ]  # fmt: skip
     for index, ((x, y), extent, angle, color) in enumerate(BOXES):
-        width, depth, height = (length * size for length in extent)
+        lengths = [length * size for length in extent]
+        pose = _pose(x * size, y * size, lengths[2] / 2, angle)
         parts.append(
-            box.substitute(
-                name=f'box_{index}',
-                pose=f'{x * size:g} {y * size:g} {height / 2:g} 0 0 {angle:g}',
-                extent=f'{width:g} {depth:g} {height:g}',
-                color=color,
-            )
-        )
-
-    def lift(index: int) -> float:
-        return PAD_HEIGHT + SHADE_HEIGHT * (index + 1)
-
-    shade = Template(template.with_name('shade.sdf').read_text(encoding='utf-8'))
-    parts += [
-        shade.substitute(
-            name=f'shade_{index}',
-            pose=f'{x * size:g} {y * size:g} {lift(index):g} 0 0 {angle:g}',
-            extent=f'{width * size:g} {depth * size:g}',
-        )
-        for index, ((x, y), (width, depth), angle) in enumerate(SHADES)
-    ]
+            _filled(template.with_name('box.sdf'), name=f'box_{index}', pose=pose,
+                    extent=_spaced(*lengths), color=color)
+        )  # fmt: skip
+    for index, ((x, y), (width, depth), angle) in enumerate(SHADES):
+        pose = _pose(x * size, y * size, PAD_HEIGHT + SHADE_HEIGHT * (index + 1), angle)
+        parts.append(
+            _filled(template.with_name('shade.sdf'), name=f'shade_{index}', pose=pose,
+                    extent=_spaced(width * size, depth * size))
+        )  # fmt: skip
     return '\n'.join(part.rstrip('\n') for part in parts)
+
+
+def _flat(template: Path, media: str, name: str, picture: str, *, pose: str, side: float) -> str:
+    """Return the model of an image that lies on the ground."""
+    file = template.with_name(f'{template.stem}_flat.sdf')
+    return _filled(file, name=name, picture=picture, media=media, pose=pose, side=_spaced(side))
+
+
+def _filled(template: Path, *values: Mapping[str, str], **more: str) -> str:
+    return Template(template.read_text(encoding='utf-8')).substitute(*values, **more)
+
+
+def _pose(x: float, y: float, z: float, yaw: float) -> str:
+    return _spaced(x, y, z, 0.0, 0.0, yaw)
+
+
+def _spaced(*numbers: float) -> str:
+    return ' '.join(f'{number:g}' for number in numbers)

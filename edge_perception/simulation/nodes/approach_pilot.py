@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Flies a simulated camera down to the pad, as a node.
+Fly a simulated camera down to the pad, as a node.
 
 For Gazebo from Fortress on, whose vehicle is steered by velocities; in Gazebo Classic the world
-itself holds the way. Takes ``ground_truth/odometry``, gives ``carrier/velocity``.
+itself holds the way. Subscribes to ``ground_truth/odometry``, publishes ``carrier/velocity``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.parameters.unknown_parameters import warn_of_unknown
 from edge_perception.ros.system import qos
 from edge_perception.ros.system.spinning import run_until_shutdown
+from edge_perception.simulation.approach import velocities
 from edge_perception.simulation.gazebo.worlds import World
-from edge_perception.simulation.pursuit import velocities
+from edge_perception.simulation.nodes.readback import placement
 
 
 class ApproachPilot(Node):
@@ -45,12 +46,12 @@ class ApproachPilot(Node):
         stamp = stamp_ns(message.header)
         if self._start_ns is None or stamp < self._start_ns:
             self._start_ns = stamp
-        place, turned = message.pose.pose.position, message.pose.pose.orientation
+        place = placement(message.pose.pose)
         linear, angular = velocities(
             self._waypoints,
             (stamp - self._start_ns) / 1e9,
-            position=np.array([place.x, place.y, place.z]),
-            rotation=rotation_matrix([turned.x, turned.y, turned.z, turned.w]),
+            position=np.array(place.position),
+            rotation=rotation_matrix(place.orientation),
         )
         velocity = Twist()
         velocity.linear.x, velocity.linear.y, velocity.linear.z = linear.tolist()
@@ -58,14 +59,5 @@ class ApproachPilot(Node):
         self._velocities.publish(velocity)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """
-    Run the node until it is shut down.
-
-    :return: exit status.
-    """
-    return run_until_shutdown(ApproachPilot, arguments)
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_until_shutdown(ApproachPilot, None))

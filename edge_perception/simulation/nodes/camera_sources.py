@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a camera without hardware shows: the rendered approach, pictures, a video, a webcam."""
+"""Open what a camera without hardware shows: rendered approach, images, video, webcam."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.views import View
 
 DEVICE = 'camera:'
-# Pictures per second that a video may claim; others do not know their rate.
+# Images per second that a video may claim; others do not know their rate.
 PLAUSIBLE_RATES = (1.0, 120.0)
+NO_CAMERA = (
+    'no such camera, or it is in use, or you may not read it (on Linux: be in the group video)'
+)
+NO_VIDEO = 'is not a video that OpenCV can read'
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def open_pictures(source: str, *, approach: Approach, seed: int) -> PictureSourc
         return PictureSource(lambda time: (_read(next(paths)), None))
     if not path.is_file():
         raise ImageError(
-            f'{source}: no such file or folder, expected a picture, a folder of pictures, a video '
+            f'{source}: no such file or folder, expected an image, a folder of images, a video '
             f'or {DEVICE}NUMBER'
         )
     if not _is_picture(path):
@@ -87,31 +91,23 @@ def _moving(what: str | int) -> PictureSource:
     :param what: path of the video or number of the camera.
     """
     video: Any = cv2.VideoCapture(what)  # type: ignore[call-overload]
-    name, rate = str(what), 0.0
-    if isinstance(what, int):
-        name = f'{DEVICE}{what}'
-        problem = (
-            'no such camera, or it is in use, or you may not read it '
-            '(on Linux: be in the group video)'
-        )
-    else:
-        rate = float(video.get(cv2.CAP_PROP_FPS))
-        problem = 'is not a video that OpenCV can read'
+    live = isinstance(what, int)
+    name, problem = (f'{DEVICE}{what}', NO_CAMERA) if live else (what, NO_VIDEO)
     if not video.isOpened():
         raise ImageError(f'{name}: {problem}')
+    rate = 0.0 if live else float(video.get(cv2.CAP_PROP_FPS))
 
     def take(time: float) -> tuple[Picture, View | None]:
         read, image = video.read()
-        if not read and isinstance(what, str):
+        if not read and not live:
             # Opened again, because not every format can be wound back.
             video.open(what)
             read, image = video.read()
         if not read:
-            raise ImageError(f'{name}: gives no picture any more')
+            raise ImageError(f'{name}: gives no more images')
         return np.asarray(image, np.uint8), None
 
     plausible = PLAUSIBLE_RATES[0] <= rate <= PLAUSIBLE_RATES[1]
-    live = isinstance(what, int)
     return PictureSource(take, rate if plausible else 0.0, live, close=video.release)
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""A demonstration: camera and node in processes of their own, followed to their end."""
+"""Run a demonstration: camera and node as processes, watched until they end."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from std_srvs.srv import Trigger
 
 from edge_perception.contract import ModelManifest
 from edge_perception.pose import object_width
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.nodes.processes import Child
 from edge_perception.simulation.nodes.processes import for_camera
 from edge_perception.simulation.nodes.score_watch import ScoreWatch
-from edge_perception.simulation.pad import landing_pad as pad
 from edge_perception.simulation.scoring import Score
 
 START_SERVICE = '/rendered_camera/start'
@@ -93,28 +93,15 @@ class Demonstration:
     def processes(self) -> Iterator[tuple[Child, Child]]:
         """Start node and camera, and end them with the block."""
         with ExitStack() as stack:
-            node = Child(
-                'node',
-                'edge_perception.ros.main',
-                {'model': self.model, 'image_topic': '/camera/image_raw', 'autostart': True},
-                log=self.out / 'node.log',
-                environment=os.environ,
-            )
+            module, log = 'edge_perception.ros.main', self.out / 'node.log'
+            values = {'model': self.model, 'image_topic': '/camera/image_raw', 'autostart': True}
+            node = Child('node', module, values, log=log, environment=os.environ)
             stack.callback(node.end)
-            camera = Child(
-                'camera',
-                'edge_perception.simulation.nodes.rendered_camera',
-                {
-                    'source': self.source,
-                    'field_of_view': self.field_of_view,
-                    'seconds': self.seconds,
-                    'pad_size': self.pad_size,
-                    'seed': self.seed,
-                    'hold': True,
-                },
-                log=self.out / 'camera.log',
-                environment=for_camera(os.environ),
-            )
+            module = 'edge_perception.simulation.nodes.rendered_camera'
+            names = ('source', 'field_of_view', 'seconds', 'pad_size', 'seed')
+            values = {'hold': True, **{name: getattr(self, name) for name in names}}
+            log, variables = self.out / 'camera.log', for_camera(os.environ)
+            camera = Child('camera', module, values, log=log, environment=variables)
             stack.callback(camera.end)
             yield node, camera
 
@@ -161,19 +148,20 @@ class Demonstration:
 
 
 class _Starter:
-    """Asks the camera to begin with the approach, until it has answered."""
+    """
+    Asks the camera to begin with the approach, until it has answered.
+
+    A request right after discovery may be lost, so it is repeated.
+    """
 
     def __init__(self, watch: ScoreWatch) -> None:
         self._client: Client = watch.node.create_client(Trigger, START_SERVICE)
         self._asked: list[Future] = []
-        self._asked_s = -math.inf
+        self._due_s = 0.0
 
     def start_camera(self) -> None:
-        """Ask again from time to time: a request right after discovery may be lost."""
-        if any(answer.done() for answer in self._asked):
-            return
-        if time.monotonic() - self._asked_s > ASK_AGAIN_S:
-            self._asked_s = time.monotonic()
+        if time.monotonic() > self._due_s and not any(each.done() for each in self._asked):
+            self._due_s = time.monotonic() + ASK_AGAIN_S
             self._asked.append(self._client.call_async(Trigger.Request()))
 
 

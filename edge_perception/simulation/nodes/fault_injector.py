@@ -1,11 +1,11 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-A camera with a defect: ``python -m edge_perception.simulation.nodes.fault_injector``.
+Run a camera with a defect: ``python -m edge_perception.simulation.nodes.fault_injector``.
 
 Stands between a camera and a node: ``camera/image_raw`` and ``camera/camera_info`` go in,
 ``faulty/image_raw`` and ``faulty/camera_info`` come out. The parameter ``faults`` is the schedule,
-a list of texts as in ``edge_perception.simulation.faults``.
+a list of strings as in ``edge_perception.simulation.faults``.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class FaultInjector(Node):
 
 def _schedule(given: Any) -> tuple[Fault, ...]:
     if not isinstance(given, (list, tuple)) or not all(isinstance(each, str) for each in given):
-        problem = f"got {given!r}, expected a list of texts, as in ['black:30:10']"
+        problem = f"got {given!r}, expected a list of strings, as in ['black:30:10']"
         raise ConfigurationError('faults', [problem])
     return parse_faults([text for text in given if text])
 

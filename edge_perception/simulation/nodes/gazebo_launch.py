@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What ``launch/gazebo.launch.py`` starts, as data.
+List the processes that ``launch/gazebo.launch.py`` starts.
 
 Apart from the launch file, so that it can be tested where nothing can be launched.
 """
@@ -19,11 +19,11 @@ from typing import Any
 from edge_perception.contract import ConfigurationError
 from edge_perception.ros.system.shared_files import find_shared
 from edge_perception.ros.system.shared_files import has_package
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.gazebo.worlds import GROUNDS
 from edge_perception.simulation.gazebo.worlds import SIMULATORS
 from edge_perception.simulation.gazebo.worlds import World
 from edge_perception.simulation.gazebo.worlds import write_world
-from edge_perception.simulation.pad import landing_pad as pad
 
 # Gaps of classic.sdf, filled with what gazebo_ros brings into ROS.
 CAMERA_PLUGIN = """
@@ -94,7 +94,7 @@ def starts(
     """
     Return everything that belongs to a flight.
 
-    :param folder: gets the world and its pictures.
+    :param folder: gets the world and its images.
     :param simulator: one of ``SIMULATORS``.
     :param world: one of ``GROUNDS``, or the path of a world with the same topics.
     :param approach: number of the way down.
@@ -122,7 +122,7 @@ def _problems(*, simulator: str, world: str, approach: str, pad_size: str) -> li
         grounds = ', '.join(GROUNDS)
         problems.append(f'world: got {world!r}, expected one of {grounds}, or a file')
     if not approach.isdecimal():
-        problems.append(f'approach: got {approach!r}, expected a whole number')
+        problems.append(f'approach: got {approach!r}, expected an integer')
     try:
         World(pad_size=float(pad_size))
     except ValueError:

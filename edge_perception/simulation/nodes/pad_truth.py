@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Where the landing pad is in the picture of a simulated camera: ``python -m ...ros.pad_truth``.
+Publish the true pose of the landing pad in the images of a simulated camera, as a node.
 
-Simulators tell where the vehicle is. For every image, known by its CameraInfo, this node says
-where the pad is in the optical frame of the camera: a ``PoseStamped`` with the image's stamp.
+Simulators publish the pose of the vehicle. For every image, known by its CameraInfo, this node
+publishes the pose of the pad in the optical frame of the camera, with the stamp of the image.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from edge_perception.ros.system import qos
 from edge_perception.ros.system.spinning import run_until_shutdown
 from edge_perception.simulation.gazebo.worlds import OPTICAL_IN_BODY
 from edge_perception.simulation.gazebo.worlds import PAD_HEIGHT
+from edge_perception.simulation.nodes.readback import placement
+from edge_perception.simulation.nodes.rendered_camera import truth_message
 from edge_perception.simulation.rendering.pinhole import Floats
 
 # A few seconds of a simulator that reports each of its steps.
@@ -40,7 +42,7 @@ class PadTruth(Node):
     """
     Topics: ``ground_truth/odometry`` and ``camera/camera_info`` in, ``ground_truth/pose`` out.
 
-    A place with the very stamp of the image is taken as it is, else the two around it are mixed.
+    A pose with the exact stamp of the image is taken as it is, else it is interpolated.
     """
 
     def __init__(self, **node_arguments: Any) -> None:
@@ -54,14 +56,11 @@ class PadTruth(Node):
         self.create_subscription(CameraInfo, 'camera/camera_info', self._on_info, every)
 
     def _on_place(self, message: Odometry) -> None:
-        pose = message.pose.pose
-        position = np.array([pose.position.x, pose.position.y, pose.position.z])
-        turned = pose.orientation
-        orientation = np.array([turned.x, turned.y, turned.z, turned.w])
+        pose = placement(message.pose.pose)
         stamp = stamp_ns(message.header)
         if self._places and stamp < self._places[-1][0]:
-            self._places.clear()  # the simulation began anew
-        self._places.append((stamp, position, orientation))
+            self._places.clear()  # the simulation was started again
+        self._places.append((stamp, np.array(pose.position), np.array(pose.orientation)))
         while self._waiting and stamp_ns(self._waiting[0].header) <= stamp:
             self._answer(self._waiting.popleft())
 
@@ -75,12 +74,7 @@ class PadTruth(Node):
         place = self._place(stamp_ns(info.header))
         if place is None:
             return
-        truth = PoseStamped(header=info.header)
-        position, orientation = pad_in_picture(*place)
-        to, turned = truth.pose.position, truth.pose.orientation
-        to.x, to.y, to.z = position.tolist()
-        turned.x, turned.y, turned.z, turned.w = orientation.tolist()
-        self._truths.publish(truth)
+        self._truths.publish(truth_message(*pad_in_image(*place), header=info.header))
 
     def _place(self, stamp: int) -> tuple[Floats, Floats] | None:
         """Return position and orientation of the vehicle at a time that is not after the last."""
@@ -92,12 +86,12 @@ class PadTruth(Node):
             return None  # before the first one
         (first, a, p), (last, b, q) = self._places[after - 1], self._places[after]
         share = (stamp - first) / (last - first)
-        # The two lie a step of the simulation apart: the chord is as good as the arc.
+        # The two are a step of the simulation apart: linear interpolation is exact enough.
         mixed = p * (1 - share) + q * (share if p @ q >= 0 else -share)
         return a * (1 - share) + b * share, mixed / np.linalg.norm(mixed)
 
 
-def pad_in_picture(position: Floats, orientation: Floats) -> tuple[Floats, Floats]:
+def pad_in_image(position: Floats, orientation: Floats) -> tuple[Floats, Floats]:
     """
     Return position (3,) and orientation (4,) of the pad in the optical frame.
 
@@ -109,14 +103,5 @@ def pad_in_picture(position: Floats, orientation: Floats) -> tuple[Floats, Float
     return np.asarray(to_optical @ offset), np.asarray(quaternion(to_optical))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """
-    Run the node until it is shut down.
-
-    :return: exit status.
-    """
-    return run_until_shutdown(PadTruth, arguments)
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_until_shutdown(PadTruth, None))

@@ -1,12 +1,14 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of the demonstration: none of them outlives it."""
+"""Start processes that end with the one that starts them, and choose their environment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import suppress
 import ctypes
 from importlib.metadata import PackageNotFoundError
 import json
@@ -33,14 +35,74 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _libc = ctypes.CDLL(None)
 
 
-class Child:
+class Process:
     """
-    A ROS node in a process, and a process group, of its own.
+    A process in a group of its own, which ends with this one, even when this one is killed.
 
-    :param name: for sentences.
+    :param name: for messages.
     :param log: gets all that it prints.
     :raises ConfigurationError: the log cannot be written.
     """
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self._log = log
+        with writing(log):
+            file = log.open('wb')
+        with file:
+            self._process = subprocess.Popen(
+                list(command),
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C reaches this process only, which ends the others in order.
+                start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == 'linux' else None,
+            )
+        self.pid = self._process.pid
+
+    def status(self) -> int | None:
+        """Return the exit status, None while it runs."""
+        return self._process.poll()
+
+    def output(self) -> str:
+        """Return all that it has printed."""
+        return self._log.read_text(encoding='utf-8', errors='replace')
+
+    def last_words(self) -> list[str]:
+        """Return the last lines that it printed, without empty ones."""
+        return [line for line in self.output().splitlines() if line.strip()][-LAST_WORDS:]
+
+    def explained(self) -> str:
+        """Return where its log is and the last lines of it, for a message."""
+        return '\n  '.join([f'the last lines of {self._log}:', *self.last_words()])
+
+    def wait(self, patience_s: float | None) -> int | None:
+        """Return the exit status; None when it still runs after that time (None = no limit)."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_s)
+        return self.status()
+
+    def end(self, patience_s: float = END_PATIENCE_S) -> int:
+        """Send SIGINT, kill it if it does not end in time, and return its exit status."""
+        if self.status() is None:
+            self._process.send_signal(signal.SIGINT)
+        if self.wait(patience_s) is None:
+            self.kill()
+        return self._process.wait()
+
+    def kill(self) -> None:
+        """Kill it with all that it has started."""
+        if self.status() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+class Child(Process):
+    """A ROS node as a process."""
 
     def __init__(
         self,
@@ -51,52 +113,20 @@ class Child:
         log: Path,
         environment: Mapping[str, str],
     ) -> None:
-        self.name = name
-        self._log = log
-        # JSON is YAML: a text stays a text, whatever it looks like.
-        flags = [
-            part
-            for key, value in parameters.items()
-            for part in ('-p', f'{key}:={json.dumps(value, ensure_ascii=False)}')
-        ]
-        with writing(log):
-            file = log.open('w', encoding='utf-8')
-        with file:
-            self._process = subprocess.Popen(
-                [sys.executable, '-m', module, '--ros-args', *flags],
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C reaches the demonstration only, which ends the others in order.
-                start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == 'linux' else None,
-            )
+        command = [sys.executable, '-m', module, '--ros-args', *parameter_flags(parameters)]
+        super().__init__(name, command, log=log, environment=environment)
 
-    def status(self) -> int | None:
-        """Return the exit status, None while it runs."""
-        return self._process.poll()
 
-    def last_words(self) -> list[str]:
-        """Return the end of what it printed."""
-        text = self._log.read_text(encoding='utf-8', errors='replace')
-        return [line for line in text.splitlines() if line.strip()][-LAST_WORDS:]
-
-    def end(self) -> None:
-        """End the process; by force, with whatever it has started, when it does not listen."""
-        if self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(END_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+def parameter_flags(parameters: Mapping[str, Any]) -> list[str]:
+    """Return the arguments that set parameters of a node, to follow ``--ros-args``."""
+    # JSON is YAML: a string stays a string, whatever it looks like.
+    words = {name: json.dumps(value, ensure_ascii=False) for name, value in parameters.items()}
+    return [part for name, word in words.items() for part in ('-p', f'{name}:={word}')]
 
 
 def _end_with_parent() -> None:
-    """Have this process ended when the demonstration is killed and cannot end it. Linux only."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    """Have this process killed when its parent is killed and cannot end it. Linux only."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager
@@ -120,13 +150,12 @@ def interruptible() -> Iterator[None]:
 
 def isolate(environment: Mapping[str, str]) -> dict[str, str]:
     """
-    Return what keeps the demonstration off other people's networks, unless the user has chosen.
+    Return an environment that keeps nodes off other networks, unless the user has chosen one.
 
     :param environment: of the user; not changed.
     """
-    wishes = {**environment, **on_this_machine(environment)}
-    wishes.setdefault('ROS_DOMAIN_ID', str(random.SystemRandom().choice(DOMAINS)))
-    return wishes
+    domain = str(random.SystemRandom().choice(DOMAINS))
+    return {'ROS_DOMAIN_ID': domain, **environment, **on_this_machine(environment)}
 
 
 def for_camera(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Turn messages of the node and of the truth back into what they are about."""
+"""Convert messages of the node and of the truth to detections, poses and boxes."""
 
 from __future__ import annotations
 

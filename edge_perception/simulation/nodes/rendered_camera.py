@@ -1,10 +1,11 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-A camera that needs no hardware: ``python -m edge_perception.simulation.nodes.rendered_camera``.
+Run a camera that needs no hardware, as a node.
 
-It shows the approach to a landing pad together with the truth about it, or the pictures of a
-file, of a folder or of a camera that OpenCV knows. The parameters are those of ``CameraConfig``.
+``python -m edge_perception.simulation.nodes.rendered_camera`` shows the approach to a landing pad
+together with the truth about it, or the images of a file, of a folder or of a camera that OpenCV
+knows. The parameters are those of ``CameraConfig``.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from edge_perception.ros.system import qos
 from edge_perception.ros.system.process_environment import transport_profile
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.ros.system.spinning import run_until_shutdown
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.approach import Approach
 from edge_perception.simulation.nodes.camera_sources import open_pictures
 from edge_perception.simulation.nodes.camera_sources import PictureSource
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation.rendering.pinhole import Floats
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
 from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.views import FIELD_OF_VIEW
-from edge_perception.simulation.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +54,21 @@ class CameraConfig(Options):
 
     source: str = option(
         '',
-        'path of a picture, a folder of pictures or a video, or camera:NUMBER; empty: the '
+        'path of an image, a folder of images or a video, or camera:NUMBER; empty: the '
         'approach to the landing pad',
     )
     seconds: float = option(
         20.0, 'how long the approach takes, and the process lives; 0: for ever', minimum=0.0
     )
     rate: float = option(
-        30.0, 'pictures in a second; a video keeps its own rate', minimum=1.0, maximum=120.0
+        30.0, 'images in a second; a video keeps its own rate', minimum=1.0, maximum=120.0
     )
     hold: bool = option(
         False, 'wait with the approach, and with the time, for a call of the service ~/start'
     )
     field_of_view: float = option(
         0.0,
-        'horizontal, of a camera, picture or video, degrees; gives it intrinsics; 0: unknown',
+        'horizontal, of a camera, image or video, degrees; gives it intrinsics; 0: unknown',
         minimum=0.0,
         maximum=170.0,
     )
@@ -80,13 +81,13 @@ class CameraConfig(Options):
 
 class RenderedCamera(Node):
     """
-    Publishes pictures in the pace of a camera.
+    Publishes images at the rate of a camera.
 
     Each image is stamped and published when it is due and the next one drawn afterwards, so that
-    the age of an image does not contain the time to draw it. A picture of a device is not taken
+    the age of an image does not contain the time to draw it. An image of a device is not taken
     before it is due: its age is not to lack the time that it would wait.
 
-    :param finished: set with the exit status when the time is over or no picture comes any more.
+    :param finished: set with the exit status when the time is over or no more images come.
     """
 
     def __init__(self, **node_arguments: Any) -> None:
@@ -122,7 +123,7 @@ class RenderedCamera(Node):
         )
 
     def destroy_node(self) -> None:
-        """Give the pictures back as well."""
+        """Close the source of images as well."""
         if self._pictures is not None:
             self._pictures.close()
             self._pictures = None
@@ -173,7 +174,8 @@ class RenderedCamera(Node):
         if camera is not None:
             self._infos.publish(camera_info_message(camera, header=header))
         if view is not None:
-            self._truths.publish(pose_message(view, header=header))
+            turned = quaternion(view.rotation)
+            self._truths.publish(truth_message(view.position, turned, header=header))
         self._images.publish(image_message(picture, encoding='bgr8', header=header))
         if not pictures.live:
             self._next = pictures.take(time)
@@ -210,14 +212,12 @@ def camera_info_message(camera: PinholeCamera, *, header: Header) -> CameraInfo:
     return message
 
 
-def pose_message(view: View, *, header: Header) -> PoseStamped:
-    """Return where the pad is, in the optical frame of the camera."""
-    message = PoseStamped()
-    message.header = header
-    position, orientation = message.pose.position, message.pose.orientation
-    position.x, position.y, position.z = view.position.tolist()
-    x, y, z, w = quaternion(view.rotation).tolist()
-    orientation.x, orientation.y, orientation.z, orientation.w = x, y, z, w
+def truth_message(position: Floats, orientation: Floats, *, header: Header) -> PoseStamped:
+    """Return the pose of the pad: meters (3,) and quaternion (4,) in the frame of the header."""
+    message = PoseStamped(header=header)
+    to, turned = message.pose.position, message.pose.orientation
+    to.x, to.y, to.z = position.tolist()
+    turned.x, turned.y, turned.z, turned.w = orientation.tolist()
     return message
 
 
@@ -225,9 +225,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     Run the camera until its time is over.
 
-    :return: exit status: 0, 1 when no picture comes any more, 2 when a parameter is wrong.
+    :return: exit status: 0, 1 when no more images come, 2 when a parameter is wrong.
     """
-    # A camera is not to take the cores of those who look at its pictures.
+    # A camera is not to take the cores of the nodes that use its images.
     cv2.setNumThreads(1)
     # Read by the first participant of a process.
     os.environ.update(transport_profile(os.environ))

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Listen to images, truth, results and diagnostics, and join what belongs to one image."""
+"""Subscribe to images, truth, results and diagnostics, and join them by image."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Flat things that may be taken for a landing pad: checkerboards, fiducials, signs, windows."""
+"""Draw flat objects that look like a landing pad: checkerboards, fiducials, signs, windows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.rendering.textures import Picture
 from edge_perception.simulation.rendering.textures import Random
 

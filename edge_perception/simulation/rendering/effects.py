@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to light on its way to the file: shadows, things in the way, lens, sensor."""
+"""Apply shadows, occluders, lens and sensor to a rendered image."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class Occluder:
 @dataclass(frozen=True)
 class Effects:
     """
-    Everything that is done to one picture; the defaults do nothing.
+    Everything that is done to one image; the defaults do nothing.
 
-    :param gradient: change of brightness over the picture along x and along y, as a share.
+    :param gradient: change of brightness over the image along x and along y, as a share.
     :param glare: x, y, radius in pixels, and gray levels added; radius 0 for none.
     :param vignetting: share of light lost in the corners.
     :param defocus: standard deviation in pixels.
-    :param motion: x and y in pixels by which the picture moves during the exposure.
+    :param motion: x and y in pixels by which the image moves during the exposure.
     :param noise: standard deviation in gray levels.
-    :param jpeg: quality 1 to 100; 0 leaves the picture uncompressed.
+    :param jpeg: quality 1 to 100; 0 leaves the image uncompressed.
     """
 
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -88,7 +88,7 @@ def hidden(effects: Effects, *, width: int, height: int) -> FloatMap:
 
 def expose(image: FloatMap, effects: Effects, random: Random) -> Picture:
     """
-    Turn the light of a scene into a picture.
+    Convert the light of a scene to an image.
 
     :param image: float32 (height, width, 3), BGR, gray levels; written into.
     :param random: draws the noise.

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The rendered camera: a pinhole with the distortion model plumb_bob.
+Model the rendered camera: a pinhole with the distortion model plumb_bob.
 
 Two conventions of pixels meet here. The intrinsics have OpenCV's and ROS's: the center of the
 upper left pixel is (0, 0). Everything that this package calls "pixels" elsewhere has it at
@@ -16,6 +16,8 @@ import math
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from edge_perception.contract import Calibration
 
 Floats = npt.NDArray[np.float64]
 FloatMap = npt.NDArray[np.float32]
@@ -50,16 +52,22 @@ class PinholeCamera:
         """
         Return a camera with this horizontal field of view.
 
-        :param degrees: of the undistorted picture.
+        :param degrees: of the undistorted image.
         """
         focal = width / 2 / math.tan(math.radians(degrees) / 2)
         return cls(width=width, height=height, focal=focal, distortion=distortion)
 
     @property
     def matrix(self) -> Floats:
-        """Return K, 3 x 3, with pixel centers at whole numbers."""
+        """Return K, 3 x 3, with pixel centers at integers."""
         x, y = (self.width - 1) / 2, (self.height - 1) / 2
         return np.array([[self.focal, 0, x], [0, self.focal, y], [0, 0, 1]], np.float64)
+
+    @property
+    def calibration(self) -> Calibration:
+        """Return what its CameraInfo says."""
+        k = tuple(self.matrix.ravel().tolist())
+        return Calibration(self.width, self.height, k, self.distortion)
 
     def project(self, points: Floats, *, rotation: Floats, position: Floats) -> Floats:
         """

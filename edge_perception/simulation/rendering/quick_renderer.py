@@ -1,11 +1,11 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Pictures of the landing pad fast enough for a camera with 30 Hz beside everything else.
+Render the landing pad fast enough for a camera of 30 Hz on a busy machine.
 
 ``rendering`` cuts every ray of every pixel with the ground and knows lenses. Here the lens is
-ideal, so that a plane comes into the picture by one homography: the ground with all that lies on
-it is drawn beforehand in several resolutions, and each picture is one warp of the best of them.
+ideal, so that a plane comes into the image by one homography: the ground with all that lies on
+it is drawn beforehand in several resolutions, and each image is one warp of the best of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 import cv2
 import numpy as np
 
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.rendering import distractors
 from edge_perception.simulation.rendering.pinhole import Floats
 from edge_perception.simulation.rendering.pinhole import PinholeCamera
@@ -46,14 +46,14 @@ NOISE, DEFOCUS, VIGNETTING = 3.0, 0.6, 0.3
 
 @dataclass(frozen=True)
 class _Map:
-    """The ground around the pad from above; x goes up in the picture, y to the left."""
+    """The ground around the pad from above; x goes up in the image, y to the left."""
 
     picture: Picture
     texels_per_meter: float
 
     @property
     def from_ground(self) -> Floats:
-        """Return the homography from (x, y, 1) in meters to texels, centers at whole numbers."""
+        """Return the homography from (x, y, 1) in meters to texels, centers at integers."""
         scale, middle = self.texels_per_meter, SIZE / 2 - 0.5
         return np.array([[0, -scale, middle], [-scale, 0, middle], [0, 0, 1]])
 
@@ -119,7 +119,7 @@ class QuickRenderer:
 def _draw_map(
     tile: Picture, beside: list[tuple[Picture, tuple[float, float], float]], texels: int
 ) -> Picture:
-    """Return ground, distractors and the pad, with so many texels along the side of the pad."""
+    """Return ground, distractors and the pad, with ``texels`` along the side of the pad."""
     side = 2 * round(TILE * texels / 2)
     ground = tile if side == tile.shape[0] else _resized(tile, side)
     surplus = max(side - SIZE, 0) // 2
@@ -159,7 +159,7 @@ def _resized(picture: Picture, side: int) -> Picture:
 
 
 def _draw_noise(random: np.random.Generator, camera: PinholeCamera) -> Picture:
-    """Return noise around 128, larger than a picture so that each can take another part."""
+    """Return noise around 128, larger than an image so that each can take another part."""
     shape = (camera.height + 64, camera.width + 64, 3)
     noise = random.normal(128, NOISE, shape)
     return np.clip(noise.round(), 0, 255).astype(np.uint8)

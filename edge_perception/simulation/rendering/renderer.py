@@ -1,10 +1,10 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Flat pictures on a flat ground, seen by a camera with a lens.
+Render flat images on a flat ground, seen by a camera with lens distortion.
 
 For every pixel the ray of the camera is cut with the ground; what lies there is read from a
-picture whose resolution was reduced beforehand to that of the camera (mipmap), so that far views
+image whose resolution was reduced beforehand to that of the camera (mipmap), so that far views
 do not alias. Patches are rendered with several rays for each pixel and averaged.
 """
 
@@ -27,15 +27,15 @@ _FAR = 1e3
 
 
 class Texture:
-    """A picture in several resolutions, each half of the one before."""
+    """An image in several resolutions, each half of the one before."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, image: Picture) -> None:
         """
-        Take a picture.
+        Take an image.
 
-        :param picture: uint8, (height, width) or (height, width, 3); not copied.
+        :param image: uint8, (height, width) or (height, width, 3); not copied.
         """
-        self._levels = [picture]
+        self._levels = [image]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,9 +45,9 @@ class Texture:
 
     def level(self, texels_per_sample: float) -> tuple[Picture, float]:
         """
-        Return the picture whose texels are about as far apart as the samples, never farther.
+        Return the image whose texels are about as far apart as the samples, never farther.
 
-        :return: the picture, and its texels for one texel of the full picture.
+        :return: the image, and its texels for one texel of the full image.
         """
         wanted = max(0, math.floor(math.log2(max(texels_per_sample, 1e-6))))
         while len(self._levels) <= wanted and min(self._levels[-1].shape[:2]) >= 24:
@@ -77,7 +77,7 @@ class Ground:
 @dataclass(frozen=True)
 class Patch:
     """
-    A square picture that lies on the ground.
+    A square image that lies on the ground.
 
     :param texture: gray.
     :param center: x and y in meters in the frame of the pad.
@@ -114,7 +114,7 @@ class Renderer:
         return self.camera.rays(supersampling=self.supersampling)
 
     def ground(self, ground: Ground, view: View) -> FloatMap:
-        """Return the picture of the ground: a new float32 array (height, width, 3)."""
+        """Return the image of the ground: a new float32 array (height, width, 3)."""
         x, y = _cut(self._rays, view)
         footprint = view.distance / self.camera.focal / ground.texel
         picture, scale = ground.texture.level(footprint)
@@ -170,7 +170,7 @@ class Renderer:
         return gray.astype(np.float32) * mask, mask
 
     def _window(self, patch: Patch, view: View) -> tuple[slice, slice] | None:
-        """Return the rows and columns of the picture in which the patch may be seen."""
+        """Return the rows and columns of the image in which the patch may be seen."""
         edge = np.linspace(-0.5, 0.5, 9)
         near, far = np.full(9, -0.5), np.full(9, 0.5)
         square = np.concatenate(
@@ -185,7 +185,7 @@ class Renderer:
         pixels = view.project(points)
         left, top = np.floor(pixels.min(axis=0)).astype(int) - 2
         right, bottom = np.ceil(pixels.max(axis=0)).astype(int) + 2
-        # Far outside of the picture the lens model folds back; look everywhere then.
+        # Far outside of the image the lens model folds back; look everywhere then.
         rows = slice(max(int(top), 0), min(int(bottom), self.camera.height))
         columns = slice(max(int(left), 0), min(int(right), self.camera.width))
         if rows.start >= rows.stop or columns.start >= columns.stop:

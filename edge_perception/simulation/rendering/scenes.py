@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Random scenes: a ground, the pad or none, distractors, light, occlusion, lens and sensor."""
+"""Sample and render scenes: ground, pad or none, distractors, light, occlusion, lens, sensor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from edge_perception.simulation.pad import landing_pad as pad
+from edge_perception.simulation import landing_pad as pad
 from edge_perception.simulation.rendering import distractors
 from edge_perception.simulation.rendering import effects as optics
 from edge_perception.simulation.rendering.distractors import Kind
@@ -40,7 +40,7 @@ class Scene:
     """
     What the camera sees.
 
-    :param landing_pad: None in pictures without a pad.
+    :param landing_pad: None in images without a pad.
     :param distractors: below the pad, in the order in which they are drawn.
     """
 
@@ -53,12 +53,12 @@ class Scene:
 @dataclass(frozen=True)
 class Rendered:
     """
-    A picture and the truth about it.
+    An image and the truth about it.
 
     :param image: uint8 (height, width, 3), BGR.
     :param keypoints: float64 (K, 2), pixels, also those that are not seen.
-    :param seen: bool (K,): inside of the picture and not hidden; all False without a pad.
-    :param visible: share of the area of the pad that is in the picture and not hidden, 0 to 1.
+    :param seen: bool (K,): inside of the image and not hidden; all False without a pad.
+    :param visible: share of the area of the pad that is in the image and not hidden, 0 to 1.
     """
 
     image: Picture
@@ -68,7 +68,7 @@ class Rendered:
 
 
 def make_grounds(families: Sequence[Family], *, each: int, random: Random) -> list[Texture]:
-    """Draw so many textures of each family."""
+    """Draw ``each`` textures of each family."""
     return [Texture(family(random)) for family in families for _ in range(each)]
 
 

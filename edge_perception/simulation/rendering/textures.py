@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Grounds, drawn by procedures: grass, asphalt, concrete, tiles, sand, foliage and others."""
+"""Draw grounds: grass, asphalt, concrete, tiles, sand, foliage and others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZE = 1024
 
 
 def _noise(random: Random, *, cells: float, size: int = SIZE) -> Floats:
-    """Return smooth noise with about so many bumps along a side, mean 0, deviation 1."""
+    """Return smooth noise with about ``cells`` bumps along a side, mean 0, deviation 1."""
     nodes = max(2, min(size, round(cells)))
     coarse = random.standard_normal((nodes + 3, nodes + 3)).astype(np.float32)
     if nodes >= size:

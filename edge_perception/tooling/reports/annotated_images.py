@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images with what was found in them: the best, the worst, and a video."""
+"""Draw results into images, and select the best, the worst, and a video of them."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class AnnotatedImages:
 
 
 def _value(image: ScoredImage) -> float | None:
-    """Return how good a picture an image makes; None without a result."""
+    """Return how well an image shows an object; None without a result."""
     if image.found is None:
         return None
     if any(each.pose for each in image.found) and image.distance:

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Say what a score says: as rows of a table, as figures for JSON, as a line for each image."""
+"""Convert a score to rows of a table, figures for JSON, and a CSV line for each image."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The landing pad: its pattern, and the points that the network looks for.
+Define the landing pad: its pattern, and the keypoints that the network finds.
 
 The pad is a chessboard of 6 x 6 cells of which two blocks are painted over, one black and one
 white, so that it looks different in every rotation, and bold even where it is 48 pixels wide. The
@@ -10,7 +10,7 @@ All keypoints are saddle points, where two black and two white cells meet: there
 kind of corner, blur moves nothing, and the position is found to a fraction of a pixel.
 
 Frame of the pad (REP-103): origin in the center, x forward (to the top of the drawing), y left,
-z up, towards whoever looks at it; meters.
+z up, towards the viewer; meters.
 """
 
 from __future__ import annotations
@@ -45,21 +45,6 @@ FINE_ORIGIN = 2 * COARSE_CELL
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """
-    A square of the drawing; lengths in sides of the pad, from its upper left corner.
-
-    :param left: distance from the left edge.
-    :param top: distance from the upper edge.
-    """
-
-    left: float
-    top: float
-    size: float
-    black: bool
-
-
-@dataclass(frozen=True, slots=True)
 class PadKeypoint:
     """
     A saddle point of the pattern.
@@ -74,44 +59,25 @@ class PadKeypoint:
     down: float
 
 
-def cells() -> tuple[Cell, ...]:
-    """Return all squares of the drawing; they cover it without overlap."""
-    coarse = _cells(COARSE, size=COARSE_CELL, origin=0.0)
-    return coarse + _cells(FINE, size=FINE_CELL, origin=FINE_ORIGIN)
-
-
-def _cells(rows: tuple[str, ...], *, size: float, origin: float) -> tuple[Cell, ...]:
-    return tuple(
-        Cell(left=origin + column * size, top=origin + row * size, size=size, black=mark == '#')
-        for row, marks in enumerate(rows)
-        for column, mark in enumerate(marks)
-        if mark != 'o'
-    )
-
-
 def pattern() -> tuple[str, ...]:
     """Return the drawing in cells of the fine pattern, row by row: '#' is black, '.' white."""
-    count = round(1 / FINE_CELL)
-    return tuple(''.join('.' if cell else '#' for cell in row) for row in raster(count))
+    rows = [''.join(2 * mark for mark in marks) for marks in COARSE for _ in range(2)]
+    for row, marks in enumerate(FINE, start=round(FINE_ORIGIN / FINE_CELL)):
+        rows[row] = rows[row].replace('o' * len(marks), marks)
+    return tuple(rows)
 
 
 def raster(pixels: int) -> npt.NDArray[np.uint8]:
     """
     Draw the pattern.
 
-    :param pixels: side of the picture.
+    :param pixels: side of the image.
     :return: uint8 (pixels, pixels), 0 black and 255 white; edges between pixels are mixed.
     """
-    fine = 12 * max(1, -(-pixels // 12))
-    image = np.full((fine, fine), 255, np.uint8)
-    for cell in cells():
-        if cell.black:
-            top, left, size = (round(v * fine) for v in (cell.top, cell.left, cell.size))
-            image[top : top + size, left : left + size] = 0
-    if fine == pixels:
-        return image
-    resized = cv2.resize(image, (pixels, pixels), interpolation=cv2.INTER_AREA)
-    return np.asarray(resized, np.uint8)
+    cells = np.array([[255 * (mark == '.') for mark in row] for row in pattern()], np.uint8)
+    exact = len(cells) * max(1, -(-pixels // len(cells)))
+    image = cv2.resize(cells, (exact, exact), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.resize(image, (pixels, pixels), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _keypoints(names: str, *, steps: int, size: float, origin: float) -> tuple[PadKeypoint, ...]:
