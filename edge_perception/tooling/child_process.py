@@ -28,7 +28,7 @@ from edge_perception.contract.loading.load_trial import last_line
 # A module of the working folder must not stand for one of ours, as it would with ``-m``.
 START = (
     'import sys; sys.path[:] = [*filter(None, sys.path)]; from runpy import run_module; '
-    "run_module(sys.argv[1], run_name='__main__', alter_sys=True)"
+    "sys.argv.pop(0); run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
 
 

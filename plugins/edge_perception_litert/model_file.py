@@ -124,7 +124,14 @@ def check_filters(content: bytes, *, artifact: Path) -> None:
         code = codes[operator.number(OPERATOR_CODE, 'Uint32')]
         if code not in (CONV_2D, DEPTHWISE_CONV_2D):
             continue
-        image, weights = (tensors[index] for index in operator.numbers(OPERATOR_INPUTS)[:2])
+        inputs = operator.numbers(OPERATOR_INPUTS)[:2]
+        if len(inputs) < 2:
+            raise ArtifactError(
+                artifact,
+                reason='has a convolution (CONV_2D) without a filter',
+                remedy='convert the model again',
+            )
+        image, weights = (tensors[index] for index in inputs)
         kinds = [DTYPES.get(each.number(TENSOR_TYPE, 'Int8')) for each in (image, weights)]
         parameters = weights.table(TENSOR_QUANTIZATION)
         if kinds != ['float32', 'int8'] or parameters is None:

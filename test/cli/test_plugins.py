@@ -10,8 +10,8 @@ from edge_perception.contract import option_specs
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.tooling.machine_checks import plugins as plugin_checks
 from edge_perception.tooling.plugin_survey import survey
-from test.support.plugin_shelf import GOOD
-from test.support.plugin_shelf import Shelf
+from test.models.plugin_shelf import GOOD
+from test.models.plugin_shelf import Shelf
 
 
 def test_json_lists_plugins_with_their_engines(invoke):

@@ -21,8 +21,8 @@ from edge_perception.models.plugin_host import PluginHost
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 from edge_perception.tooling.frame_sources import find_sources
+from test.models.plugin_shelf import Shelf
 from test.support.networks import manifest_for
-from test.support.plugin_shelf import Shelf
 
 GOLDEN_SCORES = [0.8903, 0.8796, 0.8557]  # of the persons in the street
 

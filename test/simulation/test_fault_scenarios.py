@@ -300,9 +300,12 @@ def test_a_publisher_of_the_other_reliability_is_listened_to(pictures):
                 made.meet()
             else:
                 _good_after_restart(made, index) if index else good(made, index)
-        published = made.counts.published
-        assert IMAGES - 2 <= published <= IMAGES
-        made.nothing_more(published=published, dropped=Counter())
+        counts = made.counts
+        # Two images that wait at once, at a new publisher, are one result.
+        superseded = counts.dropped['superseded']
+        assert IMAGES - 2 <= counts.published + superseded <= IMAGES
+        dropped = Counter({'superseded': superseded} if superseded else {})
+        made.nothing_more(published=counts.published, dropped=dropped)
 
 
 @pytest.mark.parametrize('kind', ['black', 'overexposed', 'blur'])

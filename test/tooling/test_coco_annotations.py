@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import ConfigurationError
-from test.support.gate_rig import cells
-from test.support.gate_rig import FRAME
-from test.support.gate_rig import giving
-from test.support.gate_rig import manifest_of
+from test.tooling.gate_rig import cells
+from test.tooling.gate_rig import FRAME
+from test.tooling.gate_rig import giving
+from test.tooling.gate_rig import manifest_of
 
 CAT = (60, (48, 32, 40, 30, 0.9, 0.1))
 HEIGHT, WIDTH = FRAME.image.shape[:2]
