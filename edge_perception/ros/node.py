@@ -26,20 +26,17 @@ from edge_perception.contract import EngineStateError
 from edge_perception.models.assembly import assemble
 from edge_perception.models.assembly import Assembled
 from edge_perception.models.plugin_host import PluginHost
-from edge_perception.models.plugin_host import probe
-from edge_perception.pose import object_width
+from edge_perception.ros import announcements
 from edge_perception.ros.guard import CallbackGuard
 from edge_perception.ros.output import diagnostics
 from edge_perception.ros.output.services import Services
 from edge_perception.ros.parameters.node_parameters import make_request
-from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.parameters.parameter_service import BoundedParameterService
 from edge_perception.ros.parameters.reading import Given
 from edge_perception.ros.parameters.reading import Parameters
 from edge_perception.ros.session import Session
 from edge_perception.ros.system.bond import bond_problem
 from edge_perception.ros.system.bond import make_bond
-from edge_perception.ros.system.endpoints import namesakes
 from edge_perception.ros.system.node_logger import NodeLogger
 from edge_perception.ros.system.rclpy_versions import ClockType
 from edge_perception.runtime.budget import Clock
@@ -79,7 +76,7 @@ class PerceptionNode(LifecycleNode):
 
     ``configure`` loads and warms up the engine, ``activate`` subscribes, ``deactivate`` keeps the
     engine, ``cleanup`` frees it. All callbacks run in one executor thread and none of them waits
-    for the engine, but for ``configure``, which may take seconds.
+    for the engine, except ``configure``, which may take seconds.
 
     :param host: plugins; None stands for those installed.
     :param collector: of a process that has nothing but this node in it; None leaves the garbage
@@ -112,8 +109,7 @@ class PerceptionNode(LifecycleNode):
         self._trouble = self._death = ''
         self._engine_died = False
         self._active = self._configuring = False
-        # For how many diagnostics another node has had the name of this one.
-        self._twice = 0
+        self._namesakes = announcements.Namesakes(self)
         self._engine_limit_s = 0.0
         self._configure_limit_s = float('inf')
         # Set with the exit status of the process when the node has come to its end.
@@ -151,14 +147,14 @@ class PerceptionNode(LifecycleNode):
         """Configure and activate when the parameter ``autostart`` says so."""
         name = self.get_fully_qualified_name()
         if not self.get_parameter('autostart').value:
-            self._tell_waiting(name)
+            announcements.waiting(self, self._declared)
             return
         if self.trigger_configure() == SUCCESS:
             self.trigger_activate()
         elif self.context.ok():
             self.get_logger().error(
-                'autostart: the node stays unconfigured; mend the parameters and call '
-                f'ros2 lifecycle set {name} configure, or start anew'
+                'autostart: the node stays unconfigured; correct the parameters and call '
+                f'ros2 lifecycle set {name} configure, or start it again'
             )
 
     def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
@@ -269,7 +265,7 @@ class PerceptionNode(LifecycleNode):
                 'process'
             )
         self._closing = None
-        self._warn_of_plugins()
+        announcements.unusable_plugins(self, self._host)
         given = self._declared.read()
         self._engine_limit_s = given.config.engine_timeout_s
         self._configure_limit_s = given.config.configure_timeout_s or float('inf')
@@ -308,61 +304,13 @@ class PerceptionNode(LifecycleNode):
             raise
         try:
             session.prepare(given.cameras, given.debug)()
-            self._tell(assembled, session, given.config)
+            announcements.configured(self, self._host, assembled, session, given.config)
             if self._collector is not None:
                 self._collector.take_over()
         except BaseException:
             session.close()
             raise
         return session
-
-    def _tell_waiting(self, name: str) -> None:
-        """Say what is waited for, and what `configure` is going to complain of."""
-        log = self.get_logger()
-        misspelled, foreign = self._declared.unknown()
-        for sentence in (*misspelled, *foreign):
-            log.warning(sentence)
-        model = self.get_parameter('model').value
-        heading = f'{name.removeprefix("/")}: or /**:'
-        nothing = f'no model was given; is the parameter file headed {heading}?'
-        words = f'model {model!r}' if model else nothing
-        log.info(
-            f'unconfigured ({words}); waiting for a lifecycle manager, for ros2 lifecycle set '
-            f'{name} configure, or start with the parameter autostart'
-        )
-
-    def _tell(self, assembled: Assembled, session: Session, config: NodeConfig) -> None:
-        log = self.get_logger()
-        for sentence in assembled.passed_over:
-            log.info(f'engine auto: {sentence}')
-        budgets = (f'{each.name} {each.budget_ms:g} ms'.strip() for each in session.cameras)
-        width = object_width(assembled.model.manifest)
-        size = f', object {width:.4g} m wide' if width else ''
-        log.info(
-            f'configured: model {assembled.model.manifest.name} from '
-            f'{assembled.model.folder.absolute()}{size}, '
-            f'engine {assembled.engine} ({self._runtime(assembled)}) with '
-            f'{assembled.artifact.path.name}, budget {", ".join(budgets)}'
-        )
-        for camera in session.cameras:
-            if problem := camera.budget_problem:
-                log.warning(f'{camera.input.topic}: {problem}')
-        if config.publish_tf and 'poses' not in assembled.pipeline.tasks:
-            name = assembled.model.manifest.name
-            log.warning(f'publish_tf: has no effect, the model {name} gives no poses')
-        for warning in assembled.warnings():
-            log.warning(warning)
-
-    def _runtime(self, assembled: Assembled) -> str:
-        runtime = probe(self._host.engines[assembled.engine]).runtime
-        return ', '.join(filter(None, (runtime, assembled.pipeline.engine.device)))
-
-    def _warn_of_plugins(self) -> None:
-        for entry in self._host.plugins:
-            if not entry.usable and not entry.blocked:
-                self.get_logger().warning(
-                    f'plugin {entry.name} of {entry.distribution}: {entry.reason}; {entry.remedy}'
-                )
 
     def _break_bond(self) -> None:
         bond, self._bond = self._bond, None
@@ -433,15 +381,6 @@ class PerceptionNode(LifecycleNode):
             self.get_logger().info(f'{", ".join(later)}: takes effect with the next configure')
         return ''
 
-    def _namesakes(self) -> str:
-        """Return in words that nodes have the same name; log it once."""
-        words = namesakes(self, self.get_fully_qualified_name())
-        # The second time: while nodes come and go, the graph may name one twice.
-        self._twice = self._twice + 1 if words else 0
-        if self._twice == 2:
-            self.get_logger().warning(words)
-        return words if self._twice >= 2 else ''
-
     def _publish_diagnostics(self) -> None:
         if self._collector is not None:
             self._collector.overdue()
@@ -453,5 +392,5 @@ class PerceptionNode(LifecycleNode):
             self.get_fully_qualified_name(), session=self._session, trouble=self._trouble
         )
         statuses += diagnostics.failed_callbacks(self.get_fully_qualified_name(), self.guard)
-        statuses += diagnostics.namesakes(self.get_fully_qualified_name(), self._namesakes())
+        statuses += diagnostics.namesakes(self.get_fully_qualified_name(), self._namesakes.look())
         self._diagnostics.publish(diagnostics.array(stamp, statuses))
