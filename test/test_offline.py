@@ -19,7 +19,7 @@ from test.support.graph import until
 from test.support.process import node_process
 from tools.model_folders import model_folder
 
-SOURCE = Path(__file__).parent / 'support' / 'socket_log.c'
+SOURCE = Path(__file__).with_name('socket_log.c')
 CLI = [sys.executable, '-m', 'edge_perception.cli.main']
 
 
