@@ -16,6 +16,7 @@ from rclpy.parameter import Parameter
 from rclpy.time import Time
 
 from edge_perception.testing import FakeDecoder
+from edge_perception.ros import announcements
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import picture
 from test.support.graph import PATIENCE_S
@@ -303,7 +304,7 @@ def test_a_configure_that_fails_at_its_last_step_frees_the_engine(world, monkeyp
     def fail(*_):
         raise RuntimeError('the log is full')
 
-    monkeypatch.setattr(here.node, '_tell', fail)
+    monkeypatch.setattr(announcements, 'configured', fail)
     assert not here.tester.transition('configure')
     here.logged('the log is full')
     (engine,) = engine_type.engines
