@@ -15,8 +15,8 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 
-from edge_perception.testing import FakeDecoder
 from edge_perception.ros import announcements
+from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import picture
 from test.support.graph import PATIENCE_S
