@@ -59,3 +59,5 @@ def _varint(data: memoryview, place: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, place
         shift += 7
+        if shift > 63:  # each byte more costs as much as all before it
+            raise ValueError('a number is too long')

@@ -187,3 +187,15 @@ def test_float16_is_optimized_less_where_the_processor_computes_it(
 @pytest.mark.parametrize('content', [b'', b'\xff' * 40, b'\x3a\x7f', bytes(range(64))])
 def test_what_is_no_onnx_holds_no_float16(content):
     assert not holds_float16(content)
+
+
+def test_a_number_that_never_ends_is_no_weight_in_float16():
+    """Read to its end, a number of megabytes would take hours."""
+
+    def file(number: bytes) -> bytes:
+        weight = b'\x10' + number  # data_type
+        graph = b'\x2a' + bytes([len(weight)]) + weight
+        return b'\x3a' + bytes([len(graph)]) + graph
+
+    assert holds_float16(file(b'\x0a'))
+    assert not holds_float16(file(b'\x8a' + b'\x80' * 10 + b'\x00'))
