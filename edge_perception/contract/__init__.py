@@ -68,6 +68,7 @@ from edge_perception.contract.options import Options
 from edge_perception.contract.options import OptionSpec
 from edge_perception.contract.options import parse_options
 from edge_perception.contract.stage import Calibration
+from edge_perception.contract.stage import FrameTransform
 from edge_perception.contract.stage import OUTPUT_KINDS
 from edge_perception.contract.stage import Reads
 from edge_perception.contract.stage import SideImage
@@ -119,6 +120,7 @@ __all__ = [
     'FRAME_ENCODINGS',
     'FileFacts',
     'Frame',
+    'FrameTransform',
     'Guess',
     'HostInfo',
     'ImageError',

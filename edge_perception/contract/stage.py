@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import ClassVar
 from typing import final
 
+import numpy as np
+
 from edge_perception.contract.decoder import TASKS
 from edge_perception.contract.errors import DecodeError
 from edge_perception.contract.errors import in_words
@@ -84,6 +86,25 @@ class SideImage:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameTransform:
+    """
+    Take points of the camera's optical frame into another: ``rotation @ point + translation``.
+
+    :param rotation: float64 (3, 3), a copy that is read only.
+    :param translation: float64 (3,), meters, likewise: the camera's position in the other frame.
+    """
+
+    rotation: Tensor
+    translation: Tensor
+
+    def __post_init__(self) -> None:
+        for name, shape in (('rotation', (3, 3)), ('translation', (3,))):
+            array = np.array(getattr(self, name), np.float64).reshape(shape)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+
+@dataclass(frozen=True, slots=True)
 class Reads:
     """
     What a stage reads besides the perception and the size, stamp and transform of the frame.
@@ -94,12 +115,17 @@ class Reads:
         is in the namespace of the node and, of one of several cameras, below its name.
     :param candidates: lowest score of the detections that it wants to see before those below the
         published threshold are left out; None: it wants none.
+    :param transforms: frames of /tf in which it wants the pose of the camera at the stamp of the
+        frame.
+    :param angular_rate: topic of sensor_msgs/Imu, named as those of ``images``; empty: none.
     """
 
     image: bool = False
     calibration: bool = False
     images: Mapping[str, str] = field(default_factory=dict)
     candidates: float | None = None
+    transforms: tuple[str, ...] = ()
+    angular_rate: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +138,13 @@ class StageInputs:
     :param calibration: None until a CameraInfo has come, or where no stage declares it.
     :param images: those that have come, by the names of ``Reads.images``.
     :param candidates: None where no stage declares them, or the decoder gives no detections.
+    :param transforms: by the frames of ``Reads.transforms``, those known at the stamp of the
+        frame: interpolated, never extrapolated.
+    :param angular_rate: float64 (3,), rad/s about x, y, z of the camera's optical frame: mean of
+        the samples between the frame before that this camera's stages got, and this one; None
+        where there is none.
+    :param missing: why a frame of ``Reads.transforms`` or ``'angular_rate'`` is not there, in
+        words, by its name.
     """
 
     frame: Frame
@@ -120,6 +153,9 @@ class StageInputs:
     calibration: Calibration | None = None
     images: Mapping[str, SideImage] = field(default_factory=dict)
     candidates: Detections | None = None
+    transforms: Mapping[str, FrameTransform] = field(default_factory=dict)
+    angular_rate: Tensor | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stage(ABC):

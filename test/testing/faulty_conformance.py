@@ -14,6 +14,7 @@ import numpy as np
 
 from edge_perception.contract import Detections
 from edge_perception.contract import Frame
+from edge_perception.contract import FrameTransform
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
@@ -82,6 +83,8 @@ def frame_of(*scores):
         perception=Perception(detections=found),
         transform=ImageTransform(8, 8, 8, 8),
         images={'depth': SideImage(np.ones((8, 8), np.float32), '32FC1', 0, '')},
+        transforms={'odom': FrameTransform(np.eye(3), np.zeros(3))},
+        angular_rate=np.zeros(3),
     )
 
 

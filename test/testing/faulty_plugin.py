@@ -281,7 +281,7 @@ class FaultyStage(contract.Stage):
     name = 'faulty'
     tasks = frozenset({'detections'})
     needs = frozenset({'detections'})
-    reads = contract.Reads(images={'depth': 'depth'})
+    reads = contract.Reads(images={'depth': 'depth'}, transforms=('odom',), angular_rate='imu')
     publishes = {'count': 'image points' if DEFECT == 'S02' else 'image mono16'}
     total = np.zeros((8, 8), np.uint16)
 
@@ -294,7 +294,9 @@ class FaultyStage(contract.Stage):
             self.total = np.zeros((8, 8), np.uint16)
 
     def _run(self, inputs):
-        self.problem = '' if 'depth' in inputs.images or DEFECT == 'S07' else 'no depth'
+        given = {'depth', 'odom'} <= {*inputs.images, *inputs.transforms}
+        given = given and inputs.angular_rate is not None
+        self.problem = '' if given or DEFECT == 'S07' else str({**inputs.missing})
         found = inputs.perception.detections
         if DEFECT == 'S06' and found is None:
             found = contract.Detections.empty()

@@ -94,6 +94,7 @@ class StageConformance(Conformance):
         assert stage.tasks or stage.publishes, 'it gives nothing'
         assert set(stage.publishes.values()) <= set(OUTPUT_KINDS)
         assert all(NAME.fullmatch(name) for name in (*stage.publishes, *stage.reads.images))
+        assert all(name.strip('/ ') == name != '' for name in stage.reads.transforms)
         check_options(self.stage_type.options_type)
 
     def test_s03_it_gives_what_it_declares(self) -> None:
@@ -147,13 +148,20 @@ class StageConformance(Conformance):
             stage.run(self.frames[0])
 
     def test_s07_what_has_not_come_is_said(self) -> None:
-        """Without calibration and other images it goes on, and ``problem`` says what lacks."""
+        """
+        Without what it reads of other topics it goes on, and ``problem`` says what lacks.
+
+        Calibration, images, transforms and angular rate; each may come later.
+        """
         stage = self.make()
         reads = stage.reads
-        if not reads.calibration and not reads.images:
-            not_applicable('it reads neither')
+        wanted = (*reads.transforms, *(['angular_rate'] if reads.angular_rate else []))
+        if not (reads.calibration or reads.images or wanted):
+            not_applicable('it reads no other topic')
+        nothing: dict[str, Any] = {'calibration': None, 'images': {}, 'transforms': {}}
+        missing = dict.fromkeys(wanted, 'nothing has come so far')
         for inputs in self.frames:
-            stage.run(replace(inputs, calibration=None, images={}))
+            stage.run(replace(inputs, **nothing, angular_rate=None, missing=missing))
         assert stage.problem
         self.results(stage)
         assert not stage.problem
@@ -167,6 +175,8 @@ class StageConformance(Conformance):
             undeclared: dict[str, Any] = {} if reads.calibration else {'calibration': None}
             undeclared |= {} if reads.images else {'images': {}}
             undeclared |= {'candidates': None} if reads.candidates is None else {}
+            undeclared |= {} if reads.transforms else {'transforms': {}}
+            undeclared |= {} if reads.angular_rate else {'angular_rate': None}
             frame = replace(inputs.frame, image=pixels)
             check_same(stage.run(replace(inputs, frame=frame, **undeclared)), perception)
 
