@@ -26,6 +26,7 @@ from edge_perception.ros.input.compressed_images import SizeLimit
 from edge_perception.ros.input.pose_doubts import frame_doubt
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.input.stage_topics import StageTopics
+from edge_perception.ros.input.transform_input import TransformInput
 from edge_perception.ros.log_once import LogOnce
 from edge_perception.ros.output.debug_image import DebugImage
 from edge_perception.ros.output.debug_image import TOPIC as DEBUG_TOPIC
@@ -83,6 +84,7 @@ class Camera:
 
     :param name: part of the names of its topics; empty where it is the only one.
     :param config: what counts for this camera.
+    :param transforms: shared by the cameras, for stages that read them.
     :param channel: its frames in the worker, and what became of them.
     """
 
@@ -93,6 +95,7 @@ class Camera:
         name: str,
         config: NodeConfig,
         assembled: Assembled,
+        transforms: TransformInput,
         clock: Clock,
     ) -> None:
         self.name = name
@@ -118,7 +121,7 @@ class Camera:
         self._watch = self._make_watch()
         pipeline = _make_pipeline(assembled, name, config)
         self.stages = pipeline.stages
-        self.stage_topics = self._make_stage_topics(config)
+        self.stage_topics = self._make_stage_topics(config, transforms)
         pipeline.suppliers = self.stage_topics.suppliers
         # What may fail comes first, so that a configure that fails leaves no topics behind.
         self._outputs = Outputs(node, camera=name, assembled=assembled, config=config)
@@ -239,7 +242,7 @@ class Camera:
             clock=self._clock,
         )
 
-    def _make_stage_topics(self, config: NodeConfig) -> StageTopics:
+    def _make_stage_topics(self, config: NodeConfig, transforms: TransformInput) -> StageTopics:
         topic = config.camera_info_topic or camera_info_beside(self.input.raw_topic)
         rectified = self.input.raw_topic.rpartition('/')[2].startswith(RECTIFIED)
         self._calibration = CalibrationInput(
@@ -249,7 +252,12 @@ class Camera:
             center_limit=config.camera_info_center_limit,
         )
         return StageTopics(
-            self._node, self.stages, camera=self.name, calibration=self._calibration
+            self._node,
+            self.stages,
+            camera=self.name,
+            frame_id=self._frame_id,
+            calibration=self._calibration,
+            transforms=transforms,
         )
 
     def _receive(self, message: ImageMessage) -> None:
@@ -323,7 +331,9 @@ class Camera:
             problem = self.stage_topics.problem(stage)
             waited_ns = self._clock() - self._activated_ns
             if problem and (self.stage_topics.complete(stage) or waited_ns > STAGE_PATIENCE_NS):
-                self._warnings.say('stage', f'no {stage.name}: {problem}', counted=False)
+                # Figures stand in parentheses and change; they are said once.
+                words = f'no {stage.name}: {problem}'
+                self._warnings.say('stage', words, key=words.partition(' (')[0], counted=False)
 
     def _look_at_geometry(self, frame: Frame, frame_id: str) -> None:
         """Say once what makes the poses wrong that are published."""

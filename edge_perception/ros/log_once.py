@@ -23,17 +23,18 @@ class LogOnce:
         self._said: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
-    def say(self, kind: str, sentence: str, *, counted: bool = True) -> None:
+    def say(self, kind: str, sentence: str, *, key: str = '', counted: bool = True) -> None:
         """
         Log a sentence unless enough of its kind was said before.
 
+        :param key: what makes it another sentence than those before; empty: all of it.
         :param counted: whether somebody counts further ones, under the name of the kind.
         """
         with self._lock:
             said = self._said.setdefault(kind, set())
-            if sentence in said or len(said) >= self._variants.get(kind, 1):
+            if (key or sentence) in said or len(said) >= self._variants.get(kind, 1):
                 return
-            said.add(sentence)
+            said.add(key or sentence)
         words = f'said once, then only counted as {kind}' if counted else 'said once'
         self._log(f'{sentence} ({words})')
 

@@ -17,6 +17,7 @@ from edge_perception.models.request import make_selection
 from edge_perception.ros.camera import Camera
 from edge_perception.ros.input.camera_input import ImageMessage
 from edge_perception.ros.input.simulated_time import SimulatedTime
+from edge_perception.ros.input.transform_input import TransformInput
 from edge_perception.ros.output.debug_image import DebugOptions
 from edge_perception.ros.parameters.node_parameters import make_request
 from edge_perception.ros.parameters.node_parameters import NodeConfig
@@ -59,11 +60,18 @@ class Session:
         # Before the thread of the worker owns the engine.
         canary = _make_canary(assembled, config, clock) if config.canary_period_s else None
         self.cameras: list[Camera] = []
+        transforms = TransformInput(node)
         try:
             for name, own in cameras.items():
-                self.cameras.append(
-                    Camera(node, name=name, config=own, assembled=assembled, clock=clock)
+                camera = Camera(
+                    node,
+                    name=name,
+                    config=own,
+                    assembled=assembled,
+                    transforms=transforms,
+                    clock=clock,
                 )
+                self.cameras.append(camera)
         except BaseException:
             for camera in self.cameras:
                 camera.close()

@@ -216,7 +216,7 @@ def test_a_clock_that_is_set_back_begins_anew(world):
     ('parameters', 'words'),
     [
         ({'stage_options.near.limit_m': -1.0}, 'stage_options.near.limit_m: got -1.0, expected'),
-        ({'stage_options.near.topic': 'no topic'}, "reads images from 'no topic', expected"),
+        ({'stage_options.near.topic': 'no topic'}, "reads from 'no topic', expected"),
         ({'stage_options.near.limit': 1.0}, 'stage_options.near.limit: unknown parameter'),
     ],
 )

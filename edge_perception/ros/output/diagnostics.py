@@ -66,6 +66,8 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
             problem, topics = camera.stage_topics.problem(stage), camera.stage_topics.topics(stage)
             problem = problem or (camera.pose_doubt if stage.reads.calibration else '')
             values = {f'{name}_topic': topic for name, topic in topics.items()}
+            dropped = camera.stage_topics.dropped(stage)
+            values |= {f'{name}_dropped': str(count) for name, count in dropped.items()}
             level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
             found.append(_status(f'{prefix}{stage.name}', level, problem or 'ok', values))
     return found

@@ -54,6 +54,9 @@ RECORD = _newest(ReliabilityPolicy.RELIABLE, 100)
 # As every broadcaster of /tf has it.
 TF = _newest(ReliabilityPolicy.RELIABLE, 100)
 
+# As every listener of /tf_static has it: what was sent before comes too.
+TF_STATIC = _newest(ReliabilityPolicy.RELIABLE, 100, DurabilityPolicy.TRANSIENT_LOCAL)
+
 # Latched: whoever subscribes later still gets it.
 LATCHED = _newest(ReliabilityPolicy.RELIABLE, 1, DurabilityPolicy.TRANSIENT_LOCAL)
 

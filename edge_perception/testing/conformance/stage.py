@@ -148,11 +148,7 @@ class StageConformance(Conformance):
             stage.run(self.frames[0])
 
     def test_s07_what_has_not_come_is_said(self) -> None:
-        """
-        Without what it reads of other topics it goes on, and ``problem`` says what lacks.
-
-        Calibration, images, transforms and angular rate; each may come later.
-        """
+        """Without what it reads of other topics it goes on, and ``problem`` says what lacks."""
         stage = self.make()
         reads = stage.reads
         wanted = (*reads.transforms, *(['angular_rate'] if reads.angular_rate else []))
