@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TransformStamped
 import numpy as np
 import pytest
+from rcl_interfaces.msg import Log
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import Imu
 from tf2_msgs.msg import TFMessage
@@ -28,9 +29,11 @@ from test.support.graph import PATIENCE_S
 from test.support.graph import Tester
 from test.support.graph import until
 from test.support.stage_rig import stage_type
+from test.support.world import ROSOUT
 
 CAMERA = 'camera_optical_frame'
 NS = 1_000_000_000
+READS = Reads(transforms=('odom',), angular_rate='imu')
 # About z by 90 degrees.
 TURNED = (0.0, 0.0, 0.5**0.5, 0.5**0.5)
 
@@ -118,8 +121,7 @@ def world(tmp_path) -> Iterator[World]:
         seen.put(inputs)
         return inputs.perception
 
-    reads = Reads(transforms=('odom',), angular_rate='imu')
-    given: type[Stage] = stage_type('given', run, reads=reads, publishes={'x': 'detections'})
+    given: type[Stage] = stage_type('given', run, reads=READS, publishes={'x': 'detections'})
     with graph(fake_node(tmp_path, stages=[given])) as (node, tester, spinner):
         yield World(node, tester, spinner, seen)
 
@@ -153,6 +155,19 @@ def test_malformed_transforms_are_counted_and_cost_nothing_else(world):
     assert (values['tf_topic'], values['tf_dropped']) == ('/tf', '2')
 
 
+def test_a_problem_whose_figures_change_is_said_once(world):
+    log = world.tester.collect(Log, '/rosout', ROSOUT)
+    world.move(1.0)
+    world.rotate(1.0, 0.0, 0.0, 0.0)
+    (stage,) = world.node.session.cameras[0].stages
+    for stamp, problem in ((1.1, 'late (by 1 ms)'), (1.2, 'late (by 2 ms)'), (1.3, 'other')):
+        stage.problem = problem
+        world.look(stamp)
+    said = []
+    until(lambda: said.append(log.get(timeout=PATIENCE_S).msg) or said[-1], lambda w: 'other' in w)
+    assert sum('no given: late' in each for each in said) == 1
+
+
 def test_the_angular_rate_is_the_mean_since_the_frame_before(world):
     world.static.publish(TFMessage(transforms=[transform(CAMERA, 'imu', 0, turned=TURNED)]))
     until(lambda: world.topics._transforms.buffer._links, lambda links: 'imu' in links)
@@ -181,9 +196,22 @@ def test_a_clock_that_is_set_back_begins_anew_and_keeps_what_is_static(world):
     np.testing.assert_allclose(found.angular_rate, [0, 0, 3])
 
 
-def test_nothing_is_subscribed_where_no_stage_declares_it(tmp_path):
-    given = stage_type('given', publishes={'x': 'detections'})
-    with graph(fake_node(tmp_path, stages=[given])) as (node, tester, _):
-        assert tester.transition('configure') and tester.transition('activate')
-        topics = {each.topic_name for each in node.subscriptions}
-        assert not topics & {'/tf', '/tf_static', '/imu'}
+@pytest.mark.parametrize(
+    ('reads', 'expected'),
+    [(Reads(), []), (READS, ['/left/imu', '/right/imu', '/tf', '/tf_static'])],
+)
+def test_cameras_share_transforms_and_nothing_is_subscribed_unasked(tmp_path, reads, expected):
+    given = stage_type('given', reads=reads, publishes={'x': 'detections'})
+    with graph(fake_node(tmp_path, stages=[given], cameras=['left', 'right'])) as (
+        node,
+        tester,
+        _,
+    ):
+        for _ in range(2):
+            for transition in ('configure', 'activate'):
+                assert tester.transition(transition)
+            topics = [each.topic_name for each in node.subscriptions]
+            assert sorted(each for each in topics if 'imu' in each or 'tf' in each) == expected
+            for transition in ('deactivate', 'cleanup'):
+                assert tester.transition(transition)
+            assert not {each.topic_name for each in node.subscriptions} & {'/tf', '/left/imu'}
