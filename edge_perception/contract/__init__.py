@@ -76,6 +76,7 @@ from edge_perception.contract.stage import Stage
 from edge_perception.contract.stage import STAGE_TASKS
 from edge_perception.contract.stage import StageInputs
 from edge_perception.contract.types import Availability
+from edge_perception.contract.types import Boxes3D
 from edge_perception.contract.types import Classes
 from edge_perception.contract.types import Detections
 from edge_perception.contract.types import Frame
@@ -95,6 +96,7 @@ from edge_perception.contract.types import TensorSpec
 __all__ = [
     'ArtifactError',
     'Availability',
+    'Boxes3D',
     'BuildError',
     'BuildPlan',
     'BuildReport',

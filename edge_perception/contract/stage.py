@@ -28,10 +28,11 @@ from edge_perception.contract.types import Tensor
 
 # What a stage may fill; the names of the fields of ``Perception``.
 STAGE_TASKS = (*TASKS, 'poses')
-# What a stage may publish besides: ``Detections``, an ``ObjectPose``, or an array (height, width)
-# or (height, width, 3) of the dtype of the encoding.
+# What a stage may publish besides: ``Detections``, ``Boxes3D``, an ``ObjectPose``, or an array
+# (height, width) or (height, width, 3) of the dtype of the encoding.
 OUTPUT_KINDS = (
     'detections',
+    'boxes_3d',
     'pose',
     'image bgr8',
     'image mono8',
@@ -77,12 +78,14 @@ class SideImage:
     :param pixels: (height, width) or (height, width, channels), read only, in the dtype of the
         encoding and the byte order of this machine.
     :param encoding: as in ROS, e.g. ``16UC1``.
+    :param period_ns: median time between the last images of the topic; 0 while it is not known.
     """
 
     pixels: Tensor
     encoding: str
     stamp_ns: int
     frame_id: str
+    period_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,9 @@ class Stage(ABC):
     :param reads: what else it reads; an instance may have its own.
     :param publishes: topics below the node's own name (``~/<topic>``), each with one of
         ``OUTPUT_KINDS``; an instance may have its own. ``Perception.extras`` carries the values.
+        ``detections_3d`` of the kind ``boxes_3d`` takes the place of that of the poses.
     :param problem: why it gives nothing now, in words; empty when nothing is wrong.
+    :param counts: what it counted since it was made, by name, for diagnostics; the names stay.
     """
 
     name: ClassVar[str]
@@ -181,6 +186,7 @@ class Stage(ABC):
     reads: Reads = Reads()
     publishes: Mapping[str, str] = MappingProxyType({})
     problem: str = ''
+    counts: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, manifest: ModelManifest, *, options: Options) -> None:
         """Take an instance of ``options_type``; ``applies`` has agreed to both."""

@@ -261,6 +261,37 @@ class ObjectPose:
 
 
 @dataclass(frozen=True, slots=True)
+class Boxes3D:
+    """
+    Boxes in space of some of the detections of one frame.
+
+    :param center: float64 (N, 3), meters.
+    :param size: float64 (N, 3), meters along the axes of the box.
+    :param orientation: float64 (N, 4), unit quaternions x, y, z, w.
+    :param covariance: float64 (N, 6, 6), of center and rotation, as that of an ``ObjectPose``.
+    :param instance: int32 (N,), rows of the detections.
+    :param frame_id: what they are in; empty: the optical frame of the camera.
+    """
+
+    center: npt.NDArray[np.float64]
+    size: npt.NDArray[np.float64]
+    orientation: npt.NDArray[np.float64]
+    covariance: npt.NDArray[np.float64]
+    instance: Int32Array
+    frame_id: str = ''
+
+    def __post_init__(self) -> None:
+        shapes = {'center': (3,), 'size': (3,), 'orientation': (4,), 'covariance': (6, 6)}
+        for name, shape in shapes.items():
+            got, expected = getattr(self, name).shape, (len(self.instance), *shape)
+            if got != expected:
+                raise ValueError(f'Boxes3D.{name}: got shape {got}, expected {expected}')
+
+    def __len__(self) -> int:
+        return len(self.instance)
+
+
+@dataclass(frozen=True, slots=True)
 class Perception:
     """
     Everything that was perceived in one frame; None where the model does not give it.

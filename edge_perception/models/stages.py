@@ -35,13 +35,18 @@ def in_order(stages: Iterable[Stage], *, decoder: Decoder, model: str) -> tuple[
     """
     Return stages so that each comes when what it needs is filled; else by name.
 
+    One that only reads comes after all that fill again what it reads, as ``pose`` does with
+    detections.
+
     :param model: for messages.
     :raises ManifestError: what one needs is never filled; it would see nothing for ever.
     """
     waiting, ordered = sorted(stages, key=lambda stage: stage.name), list[Stage]()
     filled = decoder.tasks
     while waiting:
-        stage = next((each for each in waiting if each.needs <= filled), None)
+        ready = [each for each in waiting if each.needs <= filled]
+        final = [each for each in ready if not _changed_by(each.needs - each.tasks, waiting)]
+        stage = next(iter(final or ready), None)
         if stage is None:
             first = waiting[0]
             given, missing = (', '.join(sorted(names)) for names in (filled, first.needs - filled))
@@ -50,10 +55,14 @@ def in_order(stages: Iterable[Stage], *, decoder: Decoder, model: str) -> tuple[
                 [
                     f'decoder.name: {decoder.name!r} gives {given}, but the stage {first.name!r} '
                     f'needs {missing}; choose a decoder that gives them, or leave out what asks '
-                    'for the stage (object_points for pose)'
+                    'for the stage (object_points for pose, depth_topic for depth)'
                 ],
             )
         waiting.remove(stage)
         ordered.append(stage)
         filled |= stage.tasks
     return tuple(ordered)
+
+
+def _changed_by(needs: frozenset[str], stages: Iterable[Stage]) -> bool:
+    return any(needs & stage.tasks for stage in stages)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 import pytest
 
+from edge_perception.contract import Boxes3D
 from edge_perception.contract import Classes
 from edge_perception.contract import Detections
 from edge_perception.contract import Frame
@@ -41,6 +43,16 @@ def test_empty_detections_are_arrays_of_the_usual_shapes_and_types():
     types = [empty.xyxy.dtype, empty.score.dtype, empty.class_id.dtype]
     assert types == [np.float32, np.float32, np.int32]
     assert empty.track_id is None
+
+
+def test_boxes_in_space_have_a_row_of_everything():
+    rows = np.zeros((2, 6, 6))
+    arrays = {'center': rows[:, 0, :3], 'size': rows[:, 0, :3], 'orientation': rows[:, 0, :4]}
+    boxes = Boxes3D(**arrays, covariance=rows, instance=np.arange(2))
+    assert len(boxes) == 2
+    with pytest.raises(ValueError) as caught:
+        replace(boxes, size=rows[:1, 0, :3])
+    assert str(caught.value) == 'Boxes3D.size: got shape (1, 3), expected (2, 3)'
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,10 @@ def test_mistakes_are_said_in_configure(tmp_path, parameters, words):
         assert words in node._trouble
 
 
-@pytest.mark.parametrize('publishes', [{'detections': 'detections'}, {'cloud': 'points'}])
+@pytest.mark.parametrize(
+    'publishes',
+    [{'detections': 'detections'}, {'cloud': 'points'}, {'detections_3d': 'detections'}],
+)
 def test_an_output_that_nobody_can_publish_is_refused(tmp_path, publishes):
     wrong = type('Wrong', (Near,), {'publishes': publishes})
     parameters = {'stage_options.near.topic': 'depth'}

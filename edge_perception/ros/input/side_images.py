@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from statistics import median_low
+
 import numpy as np
 from rclpy.node import Node
 from rclpy.subscription import Subscription
+from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import SideImage
+from edge_perception.ros.input.compressed_depth import decode_depth
 from edge_perception.ros.input.raw_images import stamp_ns
 from edge_perception.ros.system import qos
 
@@ -22,14 +27,20 @@ ENCODINGS = {
     **dict.fromkeys(('mono16', '16UC1'), ('u2', 1)),
     '32FC1': ('f4', 1),
 }
+# The end of topics of compressed_depth_image_transport.
+COMPRESSED_DEPTH = '/compressedDepth'
 
 
-def side_image(message: Image) -> SideImage:
+def side_image(message: Image | CompressedImage) -> SideImage:
     """
     Return an image with its numbers as they are; a view of the message where that is possible.
 
     :raises ImageError: unknown encoding, or size, step and data that disagree.
     """
+    if isinstance(message, CompressedImage):
+        pixels, encoding = decode_depth(message.format, bytes(message.data))
+        pixels.flags.writeable = False
+        return SideImage(pixels, encoding, stamp_ns(message.header), message.header.frame_id)
     encoding, width, height, step = message.encoding, message.width, message.height, message.step
     if encoding not in ENCODINGS:
         raise ImageError(f'encoding: got {encoding!r}, expected one of {", ".join(ENCODINGS)}')
@@ -64,15 +75,16 @@ class SideImageInput:
         self.topic = topic
         self._subscription: Subscription | None = None
         # Replaced as a whole, as the worker reads it at any time.
-        self._kept: tuple[Image, ...] = ()
+        self._kept: tuple[Image | CompressedImage, ...] = ()
         self.received = False
         # Why it supplies nothing, in words; empty when it does.
         self.problem = f'no image has come on {topic} so far'
 
     def open(self) -> None:
         """Subscribe."""
+        kind = CompressedImage if self.topic.endswith(COMPRESSED_DEPTH) else Image
         self._subscription = self._node.create_subscription(
-            Image, self.topic, self._receive, qos.SIDE_IMAGES
+            kind, self.topic, self._receive, qos.SIDE_IMAGES
         )
 
     def close(self) -> None:
@@ -98,9 +110,11 @@ class SideImageInput:
             self.problem = f'{self.topic}: {error}'
             return None
         self.problem = ''
-        return image
+        stamps = [stamp_ns(each.header) for each in kept]
+        periods = [later - before for before, later in zip(stamps, stamps[1:]) if later > before]
+        return replace(image, period_ns=median_low(periods or [0]))
 
-    def _receive(self, message: Image) -> None:
+    def _receive(self, message: Image | CompressedImage) -> None:
         if not self.received:
             self.received, self.problem = True, ''
         self._kept = (*self._kept[1 - qos.SIDE_IMAGES.depth :], message)

@@ -68,6 +68,7 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
             values = {f'{name}_topic': topic for name, topic in topics.items()}
             dropped = camera.stage_topics.dropped(stage)
             values |= {f'{name}_dropped': str(count) for name, count in dropped.items()}
+            values |= {name: str(count) for name, count in stage.counts.items()}
             level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
             found.append(_status(f'{prefix}{stage.name}', level, problem or 'ok', values))
     return found

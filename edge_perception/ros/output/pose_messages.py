@@ -18,6 +18,7 @@ from vision_msgs.msg import Detection3D
 from vision_msgs.msg import Detection3DArray
 from vision_msgs.msg import ObjectHypothesisWithPose
 
+from edge_perception.contract import Boxes3D
 from edge_perception.contract import Detections
 from edge_perception.contract import LabelMap
 from edge_perception.contract import ObjectPose
@@ -58,20 +59,59 @@ def detections_3d_message(
     message.header = header
     center, size = object_box
     for pose in poses:
-        hypothesis = ObjectHypothesisWithPose()
-        hypothesis.hypothesis.class_id = names[pose.instance]
-        hypothesis.hypothesis.score = float(detections.score[pose.instance])
-        hypothesis.pose = _pose(pose)
-        detection = Detection3D()
-        detection.header = header
-        detection.results = [hypothesis]
+        score = float(detections.score[pose.instance])
+        detection = _detection_3d(pose, size, header, names[pose.instance], score)
         x, y, z = (rotation_matrix(pose.orientation) @ center + pose.position).tolist()
         detection.bbox.center.position = Point(x=x, y=y, z=z)
-        detection.bbox.center.orientation = hypothesis.pose.pose.orientation
-        x, y, z = size.tolist()
-        detection.bbox.size = Vector3(x=x, y=y, z=z)
         message.detections.append(detection)
     return message
+
+
+def boxes_3d_message(
+    boxes: Boxes3D,
+    *,
+    detections: Detections,
+    header: Header,
+    labels: LabelMap,
+    class_id_format: str = 'name',
+) -> Detection3DArray:
+    """
+    Return one ``Detection3D`` for each box, its pose that of the center.
+
+    ``id`` is that of the track or, where nothing is tracked, the row of the detection.
+
+    :param header: of the image; its frame gives way to that of the boxes.
+    """
+    names = class_ids(detections.class_id, labels=labels, class_id_format=class_id_format)
+    ids = detections.track_id
+    message = Detection3DArray()
+    message.header = Header(stamp=header.stamp, frame_id=boxes.frame_id or header.frame_id)
+    for row, *values in zip(
+        boxes.instance.tolist(), boxes.center, boxes.orientation, boxes.covariance, boxes.size
+    ):
+        pose, score = ObjectPose(*values[:3]), float(detections.score[row])
+        detection = _detection_3d(pose, values[3], message.header, names[row], score)
+        detection.id = str(row if ids is None else ids[row])
+        message.detections.append(detection)
+    return message
+
+
+def _detection_3d(
+    pose: ObjectPose, size: Floats, header: Header, class_id: str, score: float
+) -> Detection3D:
+    """Return an object whose box has its center where its pose is."""
+    hypothesis = ObjectHypothesisWithPose()
+    hypothesis.hypothesis.class_id = class_id
+    hypothesis.hypothesis.score = score
+    hypothesis.pose = _pose(pose)
+    detection = Detection3D()
+    detection.header = header
+    detection.results = [hypothesis]
+    detection.bbox.center.position = hypothesis.pose.pose.position
+    detection.bbox.center.orientation = hypothesis.pose.pose.orientation
+    x, y, z = size.tolist()
+    detection.bbox.size = Vector3(x=x, y=y, z=z)
+    return detection
 
 
 def transform_message(pose: ObjectPose, *, header: Header, child_frame_id: str) -> TFMessage:

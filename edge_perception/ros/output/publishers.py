@@ -47,10 +47,13 @@ TF_TOPIC = '/tf'
 # First words of ``OUTPUT_KINDS`` to types, for what stages publish besides.
 EXTRA_TYPES = {
     'detections': Detection2DArray,
+    'boxes_3d': Detection3DArray,
     'pose': PoseWithCovarianceStamped,
     'image': Image,
 }
 DTYPES = {'bgr8': np.uint8, 'mono8': np.uint8, 'mono16': np.uint16, '32FC1': np.float32}
+# A stage that measures boxes in space publishes them here, in the place of those of the poses.
+BOXES_3D = 'detections_3d', 'boxes_3d'
 # Topics below the node's own name that are not there for stages.
 TAKEN = {
     *(topic.removeprefix('~/') for topics in TOPICS.values() for topic, _ in topics),
@@ -97,8 +100,10 @@ class Outputs:
             self._child_frame_id = f'{camera}_{self._child_frame_id}'
         self._score_threshold = assembled.selection.score_threshold
         self._object_box = object_box(self._manifest)
-        self._outputs = self._results(assembled.pipeline.tasks, camera)
-        for stage in assembled.pipeline.stages:
+        stages = assembled.pipeline.stages
+        theirs = {f'~/{topic}' for stage in stages for topic in stage.publishes}
+        self._outputs = self._results(assembled.pipeline.tasks, camera, theirs)
+        for stage in stages:
             for topic, kind in stage.publishes.items():
                 word, _, encoding = kind.partition(' ')
                 publisher = node.create_publisher(
@@ -112,8 +117,14 @@ class Outputs:
             VisionInfo, topic_of('~/vision_info', camera), qos.LATCHED
         )
 
-    def _results(self, tasks: frozenset[str], camera: str) -> list[tuple[Publisher, Make]]:
-        """Return publishers of what the model gives, each with what makes its messages."""
+    def _results(
+        self, tasks: frozenset[str], camera: str, theirs: set[str]
+    ) -> list[tuple[Publisher, Make]]:
+        """
+        Return publishers of what the model gives, each with what makes its messages.
+
+        :param theirs: topics that stages publish.
+        """
         node = self._node
         makers: dict[str, Make] = {
             '~/detections': self._detections,
@@ -131,6 +142,7 @@ class Outputs:
             for task, topics in TOPICS.items()
             if task in tasks
             for topic, message_type in topics
+            if topic not in theirs
         ]
         if 'poses' in tasks and self._config.publish_tf:
             broadcaster = node.create_publisher(TFMessage, TF_TOPIC, qos.TF)
@@ -192,6 +204,14 @@ class Outputs:
             return image_message(value, header=header, encoding=encoding)
         if word == 'pose':
             return pose_messages.pose_message(value, header=header)
+        if word == 'boxes_3d':
+            return pose_messages.boxes_3d_message(
+                value,
+                detections=perception.detections,
+                header=header,
+                labels=self._manifest.labels,
+                class_id_format=self._config.class_id_format,
+            )
         return self._detections_message(value, header)
 
     def _detections(self, perception: Filled, header: Header) -> Any:
@@ -255,11 +275,12 @@ def _check_extras(stages: Sequence[Stage]) -> None:
 
     :raises ConfigurationError: one is taken, or of an unknown kind.
     """
-    taken = set(TAKEN)
+    taken = TAKEN - {BOXES_3D[0]}
     for stage in stages:
         for topic, kind in stage.publishes.items():
-            if topic in taken or kind not in OUTPUT_KINDS:
-                why = 'which is taken' if topic in taken else f'expected {", ".join(OUTPUT_KINDS)}'
+            is_taken = topic in taken or (topic == BOXES_3D[0] and kind != BOXES_3D[1])
+            if is_taken or kind not in OUTPUT_KINDS:
+                why = 'which is taken' if is_taken else f'expected {", ".join(OUTPUT_KINDS)}'
                 problem = f'publishes {kind!r} on ~/{topic}, {why}; report it to its author'
                 raise ConfigurationError(f'stage {stage.name!r}', [problem])
             taken.add(topic)

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from edge_perception.contract import Boxes3D
 from edge_perception.contract import DecodeError
 from edge_perception.contract import Detections
 from edge_perception.contract import ModelManifest
@@ -43,7 +44,7 @@ IMAGES = {
     'image mono16': (np.uint16, 2),
     'image 32FC1': (np.float32, 2),
 }
-EXTRAS = {'detections': Detections, 'pose': ObjectPose}
+EXTRAS = {'detections': Detections, 'boxes_3d': Boxes3D, 'pose': ObjectPose}
 
 
 class StageConformance(Conformance):
