@@ -88,6 +88,7 @@ setup(
         NAME: [
             f'decoders = {NAME}.decoders',
             f'stages = {NAME}.pose',
+            f'depth = {NAME}.depth',
             *(f'{name[len(NAME) + 1 :]} = {name}' for name in plugins),
         ],
     },

@@ -52,6 +52,7 @@ TABLE = {
     'models': Rule(ours=('contract', 'runtime'), libraries=(*NUMERIC, 'yaml', 'pluggy')),
     'decoders': Rule(ours=('contract',), libraries=NUMERIC),
     'pose': Rule(ours=('contract',), libraries=NUMERIC),
+    'depth': Rule(ours=('contract', 'pose'), libraries=NUMERIC),
     'simulation': Rule(ours=('contract',), libraries=NUMERIC),
     'tooling': Rule(
         ours=(*SHARED, 'simulation'),

@@ -4,22 +4,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from edge_perception.contract import Calibration
+from edge_perception.contract import Detections
 from edge_perception.contract import Frame
+from edge_perception.contract import FrameTransform
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import Keypoints
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
+from edge_perception.contract import SideImage
 from edge_perception.contract import StageInputs
+from edge_perception.depth import DepthStage
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose import PlanarObjectStage
 from edge_perception.testing.conformance import StageConformance
 
 OBJECT = [(x, y, 0.0) for x in (-0.5, 0.1, 0.5) for y in (-0.5, 0.0, 0.5)]
-CALIBRATION = Calibration(640, 480, (500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0))
+K = (500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0)
+CALIBRATION = Calibration(640, 480, K)
 
 
 def at(*distances: float) -> StageInputs:
@@ -40,6 +47,23 @@ class BuiltIn(StageConformance):
     plugin_module = 'edge_perception.pose'
 
 
+def beside(distance: float, *boxes: tuple[int, int, int, int]) -> StageInputs:
+    """Return boxes, and a depth image of a wall."""
+    count = len(boxes)
+    found = Detections(
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.full(count, 0.9, np.float32),
+        np.zeros(count, np.int32),
+    )
+    return replace(
+        at(),
+        perception=Perception(detections=found),
+        calibration=replace(CALIBRATION, p=(*K[:3], 0.0, *K[3:6], 0.0, *K[6:], 0.0)),
+        images={'depth': SideImage(np.full((480, 640), distance, np.float32), '32FC1', 0, '')},
+        transforms={'base_link': FrameTransform(np.eye(3), np.ones(3))},
+    )
+
+
 class TestPose(BuiltIn):
     stage_type = PlanarObjectStage
     manifest = ModelManifest(
@@ -52,6 +76,17 @@ class TestPose(BuiltIn):
     )
     frames = [at(3.0, 5.0), at(4.0)]
     unseen = at()
+
+
+class TestDepth(BuiltIn):
+    plugin_module = 'edge_perception.depth'
+    stage_type = DepthStage
+    manifest = ModelManifest(
+        name='net', source='net.onnx', input=InputRecipe(width=64, height=64), decoder='yolox'
+    )
+    options = {'depth_topic': 'depth/image_rect', 'target_frame': 'base_link'}
+    frames = [beside(2.0, (100, 100, 200, 200)), beside(3.0, (0, 0, 90, 90), (9, 99, 99, 199))]
+    unseen = beside(2.0)
 
 
 def test_every_stage_is_proven() -> None:
