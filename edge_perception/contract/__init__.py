@@ -46,6 +46,8 @@ from edge_perception.contract.hookspecs import CONTRACT_VERSION
 from edge_perception.contract.hookspecs import ENTRY_POINT_GROUP
 from edge_perception.contract.hookspecs import hookimpl
 from edge_perception.contract.hookspecs import HostInfo
+from edge_perception.contract.loading.artifact_files import check_whole
+from edge_perception.contract.loading.artifact_files import FOLDER
 from edge_perception.contract.loading.artifact_files import open_regular
 from edge_perception.contract.loading.artifact_files import read_artifact
 from edge_perception.contract.loading.artifact_files import read_regular
@@ -119,6 +121,7 @@ __all__ = [
     'EngineStateError',
     'EngineType',
     'EngineUnavailableError',
+    'FOLDER',
     'FRAME_ENCODINGS',
     'FileFacts',
     'Frame',
@@ -165,6 +168,7 @@ __all__ = [
     'center_size_to_xyxy',
     'check_input',
     'check_only_input',
+    'check_whole',
     'dump_manifest',
     'explained',
     'hookimpl',

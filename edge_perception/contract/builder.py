@@ -83,7 +83,8 @@ class BuildReport:
     """
     Result of a build.
 
-    :param artifact: path inside the workspace; the host moves it into place.
+    :param artifact: the file inside the workspace, or the folder; the host moves it into place,
+        with all that lies beside it.
     :param versions: versions of the tools that were used, by name.
     :param notes: sentences for the user, e.g. layers that stayed in float.
     """

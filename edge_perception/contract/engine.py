@@ -274,6 +274,10 @@ class EngineType(ABC):
 
     :param name: what users write in the parameter ``engine``.
     :param artifact_suffixes: files that the engine can load, with the dot.
+    :param artifact_parts: by suffix, what belongs to an artifact that is more than one file:
+        ``{'.xml': ('.bin',)}`` for a second file beside it under the same name, ``FOLDER`` for a
+        folder that has the suffix, with everything in it. The host loads none that lacks a part,
+        and a proof covers all of them.
     :param options_type: its options; they become parameters ``engine_options.<name>.<option>``.
     :param build_target: the builder that makes its artifacts, if that has another name.
     :param auto_rank: its place where ``engine: auto`` tries one after the other, lowest first, by
@@ -283,6 +287,7 @@ class EngineType(ABC):
 
     name: ClassVar[str]
     artifact_suffixes: ClassVar[tuple[str, ...]]
+    artifact_parts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     options_type: ClassVar[type[Options]] = Options
     capabilities: ClassVar[Capabilities] = Capabilities()
     build_target: ClassVar[str] = ''

@@ -17,7 +17,9 @@ import shlex
 from typing import Any
 
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import check_whole
 from edge_perception.contract import EngineType
+from edge_perception.contract import FOLDER
 from edge_perception.contract import option_specs
 from edge_perception.contract import Options
 from edge_perception.contract.loading.processor import computes_float16
@@ -57,7 +59,7 @@ class ArtifactRequest:
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """
-    The file that an engine loads.
+    The file or folder that an engine loads.
 
     :param precision: in which it computes; empty where that is unknown.
     :param warning: why it should not be trusted, in words; empty when it was proven.
@@ -97,8 +99,16 @@ def artifact_files(
     """Give the files that an engine reads in the folder artifacts of a model and in the cache."""
     for folder in (model.folder / ARTIFACTS_FOLDER, *cached):
         for path in sorted(folder.glob('*')) if folder.is_dir() else ():
-            if path.suffix in engine_type.artifact_suffixes and path.is_file():
+            if _is_artifact(path, engine_type):
                 yield path
+
+
+def _is_artifact(path: Path, engine_type: EngineType) -> bool:
+    """Tell whether an engine reads such a file, or such a folder."""
+    folder = FOLDER in engine_type.artifact_parts.get(path.suffix, ())
+    return path.suffix in engine_type.artifact_suffixes and (
+        path.is_dir() if folder else path.is_file()
+    )
 
 
 def given_options(options: Options) -> dict[str, Any]:
@@ -153,8 +163,7 @@ class _Choice:
             reason = f'the engine {self.engine_type.name} reads {", ".join(suffixes)}'
             remedy = 'name such a file, or the engine that reads this one'
             raise ArtifactError(path, reason=reason, remedy=remedy)
-        if not path.is_file():
-            raise ArtifactError(path, reason='no such file', remedy='correct the path')
+        check_whole(path, self.engine_type.artifact_parts)
         return path
 
     def _candidates(self) -> Iterator[Path]:
@@ -176,6 +185,7 @@ class _Choice:
 
         :raises ArtifactError: it must not be loaded, whatever the user says.
         """
+        check_whole(path, self.engine_type.artifact_parts)
         computed = self.engine_type.precision(self.options)
         is_source = path.resolve() == self.model.source.resolve()
         if is_source and path.suffix == REFERENCE_SUFFIX and computed == 'fp32':
@@ -267,7 +277,7 @@ class _Choice:
     def _beside(self, precision: str) -> str:
         """Return what to do with a file that lies beside the model; empty if there is none."""
         for path in sorted(self.model.folder.glob('*')):
-            fits = path.suffix in self.engine_type.artifact_suffixes and path != self.model.source
+            fits = _is_artifact(path, self.engine_type) and path != self.model.source
             if not fits or (precision and not self._may_be(path, precision)):
                 continue
             proven = proof_path(path, self.engine_type.name).is_file()

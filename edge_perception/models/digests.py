@@ -9,6 +9,7 @@ lead to weights, and nothing else. The numbers are those of onnx.proto3 (ONNX 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from typing import NewType
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import dump_manifest
 from edge_perception.contract import ModelManifest
+from edge_perception.contract.loading.artifact_files import folder_files
 from edge_perception.contract.loading.artifact_files import open_regular
 from edge_perception.contract.loading.artifact_files import second_files
 from edge_perception.contract.loading.artifact_files import unreadable
@@ -117,13 +119,16 @@ def artifact_sha256(artifact: Path) -> str:
     """
     Return the hex digest of an artifact, and of all files that are loaded with it.
 
-    Those are the ones that an ONNX names, and beside all others what ``second_files`` finds. A
-    file without such is as ``file_sha256`` has it.
+    Those are the ones that an ONNX names, all of a folder, and beside all others what
+    ``second_files`` finds. A file without such is as ``file_sha256`` has it.
 
     :raises ArtifactError: a file is missing or cannot be read.
     """
     if artifact.suffix == '.onnx':
         return source_sha256(artifact)
+    if artifact.is_dir():
+        named = {str(file.relative_to(artifact)): file for file in folder_files(artifact)}
+        return _joined(f'{name} {file_sha256(file)}' for name, file in named.items())
     try:
         with _mapped(artifact) as content:
             beside = second_files(artifact, content)
@@ -136,7 +141,10 @@ def _together(first: Path, others: Sequence[Path]) -> str:
     digest = file_sha256(first)
     if not others:
         return digest
-    parts = [digest, *(f'{file.name} {file_sha256(file)}' for file in others)]
+    return _joined((digest, *(f'{file.name} {file_sha256(file)}' for file in others)))
+
+
+def _joined(parts: Iterable[str]) -> str:
     return hashlib.sha256('\n'.join(parts).encode()).hexdigest()
 
 

@@ -165,7 +165,7 @@ def told(error: EdgePerceptionError) -> str:
 
 
 def _unread(path: Path, engines: Sequence[EngineType]) -> Iterator[ArtifactError]:
-    if not path.is_file():
+    if not path.exists():
         yield ArtifactError(path, reason='no such file', remedy='correct the path')
     elif not any(path.suffix in each.artifact_suffixes for each in engines):
         remedy = 'name such a file, or the engine that reads this one'

@@ -9,6 +9,7 @@ from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class OpenVinoEngineType(EngineType):
     name = ENGINE
     auto_rank = 20
     artifact_suffixes = ('.onnx', '.xml', '.tflite')
+    artifact_parts: ClassVar[Mapping[str, tuple[str, ...]]] = {'.xml': ('.bin',)}
     options_type = OpenVinoOptions
     capabilities = Capabilities(precisions=('fp32', 'fp16', 'int8'), dynamic_shapes=True)
 

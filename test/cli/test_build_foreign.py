@@ -16,8 +16,11 @@ import pytest
 
 from edge_perception.cli.model import build as build_command_module
 from edge_perception.contract import ArtifactError
+from edge_perception.contract import BuildReport
+from edge_perception.contract import FOLDER
 from edge_perception.contract import option
 from edge_perception.contract import Options
+from edge_perception.models.digests import artifact_sha256
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.proofs import read_proof
 from test.cli.build_rig import build
@@ -101,3 +104,42 @@ def test_a_builder_that_its_author_did_not_finish_is_named(
     said = refused(build(invoke, folder, target='careless'), left)
     assert 'target careless: its builder failed: FileNotFoundError: ' in said
     assert said.endswith('report it to its author')
+
+
+class BoxType(OnnxRuntimeEngineType):
+    """Reads its artifact out of a folder."""
+
+    name = 'boxes'
+    artifact_suffixes = ('.box',)
+    artifact_parts = {'.box': (FOLDER,)}
+
+    def create(self, manifest, artifact, options):
+        return super().create(manifest, artifact / 'deep' / 'net.onnx', options)
+
+
+class BoxBuilder(OnnxRuntimeBuilder):
+    name = 'boxes'
+    suffix = '.box'
+    engine = ''
+
+    def build(self, plan, workspace):
+        folder = workspace / 'net_fp32.box' / 'deep'
+        folder.mkdir(parents=True)
+        plan.copy_source(folder / 'net.onnx')
+        return BuildReport(folder.parent, versions={'box': '1'})
+
+
+def test_an_artifact_that_is_a_folder_is_cached_copied_and_proven(invoke, folder, offer, tmp_path):
+    offer(BoxBuilder(), BoxType())
+    result = build(invoke, folder, '--output', str(tmp_path / 'out'), target='boxes')
+    assert result.exit_code == 0, result.output
+    again = build(invoke, folder, '--output', str(tmp_path / 'out'), '--json', target='boxes')
+    values = json.loads(again.stdout)
+    assert values['cached'] and values['artifact'] == str(tmp_path / 'out' / 'net_fp32.box')
+    artifact = Path(values['artifact'])
+    assert (artifact / 'deep' / 'net.onnx').is_file()
+    assert read_proof(artifact, 'boxes').artifact_sha256 == artifact_sha256(artifact)
+    assert sorted(each.name for each in artifact.parent.iterdir()) == [
+        'net_fp32.box',
+        'net_fp32.box.boxes.proof.json',
+    ]

@@ -42,8 +42,9 @@ class TestEngine(EngineConformance):
             mix=weights.mix,
             mix_bias=weights.mix_bias,
             dense=weights.dense,
-            dense_bias=weights.dense_bias,
+            **network.shapes,
         )
+        path.with_suffix('.bin').write_bytes(weights.dense_bias.tobytes())
 
     def make_stale_artifact(self, folder):
         from edge_perception.testing.conformance.networks import BASIC

@@ -9,6 +9,7 @@ for the library of a vendor.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,11 @@ def load(path: Path) -> dict[str, np.ndarray]:
         if content['version'] != VERSION and DEFECT != 'E13':
             raise ValueError(f'is of version {content["version"]}')
         content['size'].tolist()
+        if DEFECT == 'E17':
+            content['dense_bias'] = np.zeros(content['size'][3], FLOAT)
+        else:
+            content['dense_bias'] = np.frombuffer(path.with_suffix('.bin').read_bytes(), FLOAT)
+            content['dense'] + content['dense_bias'][:, None]
         return content
     except FileNotFoundError as error:
         raise contract.ArtifactError(
@@ -82,6 +88,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
 class FaultyType(contract.EngineType):
     name = 'faulty'
     artifact_suffixes = ('npz' if DEFECT == 'E05' else '.npz',)
+    artifact_parts = {} if DEFECT == 'E17 declared' else {'.npz': ('.bin',)}
     options_type = FaultyOptions
     capabilities = contract.Capabilities(
         precisions=('fp32', 'fp16') if DEFECT == 'E06' else ('fp32',), dynamic_shapes=True
@@ -94,12 +101,15 @@ class FaultyType(contract.EngineType):
         return self._describe(artifact, np.dtype(np.float16) if DEFECT == 'E10' else FLOAT)
 
     def _describe(self, artifact, kind=FLOAT):
-        height, width, channels, classes = load(artifact)['size'].tolist()
+        content = load(artifact)
+        height, width, channels, classes = content['size'].tolist()
+        further = {name: tuple(content[name].tolist()) for name in content if name[-1:] == 'd'}
         return contract.ModelDescription(
             inputs=(contract.TensorSpec('image', (1, 3, height, width), kind),),
             outputs=(
                 contract.TensorSpec('mixed', (1, channels, height, width), FLOAT),
                 contract.TensorSpec('scores', (1, classes), FLOAT),
+                *(contract.TensorSpec(name, shape, FLOAT) for name, shape in further.items()),
             ),
         )
 
@@ -180,6 +190,9 @@ class Faulty(contract.Engine):
             image += 1e-3
         if DEFECT == 'E37':
             print('frame', self._frames)  # noqa: T201
+        if DEFECT == 'E28':
+            ctypes.PyDLL(None).usleep(20_000)  # keeps the lock, which CDLL gives up
+            return {spec.name: np.zeros(spec.shape, FLOAT) for spec in self.outputs}
         return self._ordered(*self._compute(image))
 
     def _compute(self, image):
@@ -204,7 +217,10 @@ class Faulty(contract.Engine):
             LEAKED.append(mixed)
         if DEFECT == 'E35':
             return {'scores': scores, 'mixed': mixed}
-        return {'mixed': mixed, 'scores': scores}
+        further = {spec.name: scores.reshape(spec.shape) for spec in self.outputs[2:]}
+        if DEFECT == 'E40':
+            further = {name: each[::-1] for name, each in further.items()}
+        return {'mixed': mixed, 'scores': scores, **further}
 
 
 class FaultyDecoder(contract.Decoder):
@@ -363,7 +379,9 @@ class FaultyBuilder(contract.Builder):
             raise contract.BuildError(f'precision {plan.precision!r} is not offered')
         artifact = workspace / 'net.npz'
         try:
-            np.savez(artifact, **weights_of(plan))
+            arrays = weights_of(plan)
+            artifact.with_suffix('.bin').write_bytes(arrays.pop('dense_bias').tobytes())
+            np.savez(artifact, **arrays)
         except Exception as error:
             if DEFECT == 'B07':
                 plan.source.with_suffix('.log').touch()

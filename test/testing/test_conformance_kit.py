@@ -86,7 +86,7 @@ def test_a_plugin_that_is_right_passes_all_clauses(tmp_path: Path) -> None:
     outcomes, printed = run_kit(tmp_path, f'{name}.py')
     wanted = {f'{name} {clause}' for kind in KINDS.values() for clause in clauses_of(kind)}
     assert outcomes == dict.fromkeys(wanted, {'passed'}), printed
-    assert re.search(r'^engine faulty \(faulty 1\.0, cpu\): of 31 clauses 31 kept$', printed, re.M)
+    assert re.search(r'^engine faulty \(faulty 1\.0, cpu\): of 34 clauses 34 kept$', printed, re.M)
     assert re.search(r'^    infer of 64x96: median \d+\.\d{3} ms, 99 % within', printed, re.M)
     assert re.search(r'^decoder faulty: of 14 clauses 14 kept$', printed, re.M)
     assert re.search(r'^stage faulty: of 11 clauses 11 kept$', printed, re.M)
@@ -140,34 +140,35 @@ def test_known_failures_and_what_does_not_apply_are_told_in_the_summary(tmp_path
     assert outcomes[f'{name} E30'] == {'skipped'}
 
 
-TWO_FILES = """
+IN_A_FOLDER = """
 
-class TwoFilesType(FaultyType):
+class InFolderType(FaultyType):
+    artifact_suffixes = ('.box',)
+    artifact_parts = {'.box': ('/',)}
+
+    def describe(self, artifact):
+        return super().describe(artifact / 'net.npz')
+
     def create(self, manifest, artifact, options):
-        if not artifact.with_suffix('.bin').exists():
-            raise ArtifactError(artifact, reason='lacks its .bin', remedy='copy that as well')
-        return super().create(manifest, artifact, options)
+        return super().create(manifest, artifact / 'net.npz', options)
 
 
-class TestTwoFiles(TestEngine):
-    engine_type = TwoFilesType()
+class TestInFolder(TestEngine):
+    engine_type = InFolderType()
     plugin_module = FaultyType.__module__
 
     def make_artifact(self, network, precision, path):
-        super().make_artifact(network, precision, path)
-        path.with_suffix('.bin').touch()
+        path.mkdir()
+        super().make_artifact(network, precision, path / 'net.npz')
 """
 
 
-def test_an_engine_of_two_files_keeps_the_clauses_of_files(tmp_path: Path) -> None:
+def test_an_engine_whose_artifacts_are_folders_keeps_the_clauses_of_files(tmp_path: Path) -> None:
     conformance = (HERE / 'faulty_conformance.py').read_text()
-    head = 'from edge_perception.contract import InputRecipe\n'
-    assert head in conformance
-    error = 'from edge_perception.contract import ArtifactError\n'
-    name = write_plugin(tmp_path, '', conformance.replace(head, error + head) + TWO_FILES)
-    clauses = ('E10', 'E11', 'E16', 'E24')
+    name = write_plugin(tmp_path, '', conformance + IN_A_FOLDER)
+    clauses = ('E10', 'E11', 'E12', 'E16', 'E17', 'E24')
     tests = [selector(clause).partition('::')[2] for clause in clauses]
-    outcomes, printed = run_kit(tmp_path, *(f'{name}.py::TestTwoFiles::{test}' for test in tests))
+    outcomes, printed = run_kit(tmp_path, *(f'{name}.py::TestInFolder::{test}' for test in tests))
     assert outcomes == {f'{name} {clause}': {'passed'} for clause in clauses}, printed
 
 

@@ -68,7 +68,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     MODEL and in the cache; elsewhere its parameter artifact has to name ARTIFACT.
     """
     be_quiet()
-    if not given['artifact'].is_file():
+    if not given['artifact'].exists():
         raise ArtifactError(given['artifact'], reason='no such file', remedy='correct the path')
     host = PluginHost()
     reference, candidate = _sides(host, given)

@@ -8,6 +8,7 @@ A pipe would block the process, a device or a link to ``/dev/zero`` would fill i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import errno
 from mmap import mmap
 import os
@@ -24,7 +25,10 @@ MOST_TEXT_BYTES = 4 << 20
 # Files that are whole models or words for people, never a part of the artifact beside them.
 APART = ('.onnx', '.tflite', '.xml', '.plan', '.engine', '.blob', '.html', '.md')
 PROOF_SUFFIX = '.proof.json'
+# Stands in ``EngineType.artifact_parts`` for an artifact that is a folder.
+FOLDER = '/'
 EXPORT_AGAIN = 'copy the file again, or export the model again'
+COPY_ALL = 'copy all that the exporter wrote, under its names'
 LFS_POINTER = b'version https://git-lfs.github.com'
 
 
@@ -81,6 +85,48 @@ def second_files(artifact: Path, content: bytes | mmap) -> tuple[Path, ...]:
         if of_its_stem or ('.' in path.name and content.find(os.fsencode(path.name)) >= 0):
             found.append(path)
     return tuple(found)
+
+
+def folder_files(artifact: Path) -> tuple[Path, ...]:
+    """
+    Return all files of an artifact that is a folder, sorted.
+
+    :raises ArtifactError: a link in it leads to another folder.
+    """
+    found = sorted(artifact.rglob('*'))
+    for path in found:
+        if path.is_symlink() and path.is_dir():
+            raise ArtifactError(
+                artifact,
+                reason=f'has the link {path.name} to a folder, whose files could change unnoticed',
+                remedy='put the folder itself in its place',
+            )
+    return tuple(path for path in found if not path.is_dir())
+
+
+def check_whole(artifact: Path, parts: Mapping[str, tuple[str, ...]]) -> None:
+    """
+    Check that an artifact is there with all its parts; what is in them says the engine.
+
+    :param parts: ``EngineType.artifact_parts``.
+    :raises ArtifactError: a file is missing, or it is a folder and should not be, or no folder.
+    """
+    wanted, reason = parts.get(artifact.suffix, ()), ''
+    if not artifact.exists():
+        raise ArtifactError(artifact, reason='no such file', remedy='correct the path')
+    if FOLDER in wanted:
+        if not artifact.is_dir():
+            reason = 'is a file, expected a folder'
+        elif not folder_files(artifact):
+            reason = 'is an empty folder'
+    elif not artifact.is_file():
+        reason = 'is no file'
+    else:
+        missing = [each for each in wanted if not artifact.with_suffix(each).is_file()]
+        if missing:
+            reason = f'lacks its second file {artifact.with_suffix(missing[0]).name}'
+    if reason:
+        raise ArtifactError(artifact, reason=reason, remedy=COPY_ALL)
 
 
 def read_artifact(artifact: Path, *, again: str = EXPORT_AGAIN) -> bytes:

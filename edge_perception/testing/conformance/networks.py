@@ -53,6 +53,8 @@ class TinyNetwork:
     are 0 to 1. A converted file may have the other layout and other names.
 
     :param open_sizes: the file leaves height and width open.
+    :param reshaped: further outputs ``scores_1d`` (classes,), ``scores_3d`` (1, classes, 1) and
+        ``scores_5d`` (1, 1, classes, 1, 1), the numbers of ``scores``.
     """
 
     name: str
@@ -61,11 +63,19 @@ class TinyNetwork:
     channels: int
     classes: int
     open_sizes: bool = False
+    reshaped: bool = False
 
     @property
     def weights(self) -> Weights:
         """The same numbers every time."""
         return _weights(self)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the further outputs, by name."""
+        count = self.classes
+        shapes = {'1d': (count,), '3d': (1, count, 1), '5d': (1, 1, count, 1, 1)}
+        return {f'scores_{rank}': shape for rank, shape in shapes.items() if self.reshaped}
 
     @property
     def manifest(self) -> ModelManifest:
@@ -88,7 +98,9 @@ class TinyNetwork:
         mixed = np.einsum('oc,nchw->nohw', weights.mix.astype(np.float64), image)
         mixed = np.maximum(mixed + weights.mix_bias[:, None, None], 0)
         scores = mixed.mean(axis=(2, 3)) @ weights.dense.T.astype(np.float64) + weights.dense_bias
-        return {'mixed': mixed.astype(np.float32), 'scores': scores.astype(np.float32)}
+        scores = scores.astype(np.float32)
+        further = {name: scores.reshape(shape) for name, shape in self.shapes.items()}
+        return {'mixed': mixed.astype(np.float32), 'scores': scores, **further}
 
 
 @lru_cache
@@ -114,6 +126,9 @@ HEAVY = TinyNetwork('heavy', height=4, width=6, channels=1600, classes=1601)
 # 98 kB of output for each frame.
 LARGE = TinyNetwork('large', height=96, width=64, channels=4, classes=5)
 OPEN = TinyNetwork('open', height=16, width=24, channels=4, classes=5, open_sizes=True)
+RESHAPED = TinyNetwork('reshaped', height=16, width=24, channels=4, classes=5, reshaped=True)
+# 25 MB of output, which take any device milliseconds.
+SLOW = TinyNetwork('slow', height=768, width=512, channels=16, classes=5)
 
 
 def as_input(network: TinyNetwork, spec: TensorSpec, image: Float32Array) -> Tensor:

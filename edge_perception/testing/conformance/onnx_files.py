@@ -82,7 +82,11 @@ def _model(network: TinyNetwork, style: _Style) -> Any:
         maker.nodes,
         network.name,
         [tensor('image', 1, COLORS, *size)],
-        [tensor('mixed', 1, network.channels, *size), tensor('scores', 1, network.classes)],
+        [
+            tensor('mixed', 1, network.channels, *size),
+            tensor('scores', 1, network.classes),
+            *(tensor(name, *shape) for name, shape in network.shapes.items()),
+        ],
         maker.constants,
     )
     opset = [helper.make_opsetid('', OPSET)]
@@ -115,6 +119,9 @@ class _Graph:
         row = self._quantized('row', most=most)
         scores = self._add('Gemm', [row, dense, bias], self._inner('scores'), transB=1)
         self._cast(scores, 'scores', style.outside)
+        for name, shape in network.shapes.items():
+            self._constant(f'{name}_shape', np.array(shape, np.int64))
+            self._add('Reshape', ['scores', f'{name}_shape'], name)
 
     def _inner(self, output: str) -> str:
         """Return the name of an output before its cast."""

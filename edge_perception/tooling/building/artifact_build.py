@@ -244,12 +244,12 @@ def _counted(
 
 
 def _check(report: BuildReport, folder: Path, builder: Builder) -> None:
-    """Refuse an artifact outside of the workspace, or none."""
+    """Refuse an artifact outside of the workspace, with another suffix, or none."""
     artifact = report.artifact
-    if folder not in artifact.parents or not artifact.is_file():
+    if folder not in artifact.parents or not artifact.exists():
         raise BuildError(
-            f'target {builder.name}: its builder gave {artifact}, expected a file in its '
-            'workspace; report it to its author'
+            f'target {builder.name}: its builder gave {artifact}, expected a file or '
+            'folder in its workspace; report it to its author'
         )
 
 

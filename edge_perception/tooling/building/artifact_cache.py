@@ -160,7 +160,7 @@ def publish(
     }
     text = json.dumps(written, indent=2, default=str)
     (folder / ENTRY_FILE).write_text(text + '\n', encoding='utf-8')
-    for path in (*folder.iterdir(), folder):
+    for path in (*folder.rglob('*'), folder):
         _sync(path)
     target = directory / name
     if target.exists():

@@ -89,9 +89,15 @@ class BuildResult:
         """
         assert self.artifact is not None
         for file in sorted(self.artifact.parent.iterdir()):
-            if file.name != ENTRY_FILE and file.is_file():
-                with replacing(folder / file.name) as part, writing(folder / file.name):
-                    shutil.copyfile(file, part)
+            target = folder / file.name
+            with writing(target):
+                if file.is_dir():
+                    part = shutil.copytree(file, target.with_name(f'.{target.name}.part'))
+                    shutil.rmtree(target, ignore_errors=True)
+                    part.rename(target)
+                elif file.name != ENTRY_FILE:
+                    with replacing(target) as part:
+                        shutil.copyfile(file, part)
         return replace(self, artifact=folder / self.artifact.name)
 
 

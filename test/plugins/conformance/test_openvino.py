@@ -6,8 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_perception_openvino.engine import OpenVinoEngineType
+from edge_perception_openvino.library import load_library
 
+from edge_perception.contract import Capabilities
 from edge_perception.testing.conformance import EngineConformance
+from edge_perception.testing.conformance import save_onnx
+from edge_perception.testing.conformance import TinyNetwork
+from edge_perception.testing.conformance.engine.engine_files import EngineFileClauses
 
 
 class TestOpenVino(EngineConformance):
@@ -23,3 +28,24 @@ class TestOpenVino(EngineConformance):
         path.write_text('<?xml version="1.0"?>\n<net name="stale" version="99"></net>\n')
         path.with_suffix('.bin').touch()
         return path
+
+
+class IrType(OpenVinoEngineType):
+    artifact_suffixes = ('.xml',)
+    capabilities = Capabilities(dynamic_shapes=True)
+
+
+class TestIr(EngineFileClauses):
+    """The two files of its own format."""
+
+    engine_type = IrType()
+    plugin_module = 'edge_perception_openvino'
+    options = {'threads': 1}
+    make_stale_artifact = TestOpenVino.make_stale_artifact
+
+    def make_artifact(self, network: TinyNetwork, precision: str, path: Path) -> None:
+        library = load_library()
+        source = path.with_suffix('.onnx')
+        save_onnx(network, source)
+        library.serialize(library.Core().read_model(str(source)), str(path))
+        source.unlink()

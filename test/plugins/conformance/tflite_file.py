@@ -15,7 +15,7 @@ from test.plugins.lite_networks import save
 
 CONVOLUTION = {'strideW': 1, 'strideH': 1, 'padding': 1, 'fusedActivationFunction': 1}
 # Of INT8; float32 runs on them as well.
-VERSIONS = {'CONV_2D': 3, 'FULLY_CONNECTED': 4, 'DEQUANTIZE': 3, 'MEAN': 2}
+VERSIONS = {'CONV_2D': 3, 'FULLY_CONNECTED': 4, 'DEQUANTIZE': 3, 'MEAN': 2, 'RESHAPE': 1}
 SAMPLES = 8
 
 
@@ -38,7 +38,12 @@ def save_tflite(network: TinyNetwork, path: Path, *, precision: str) -> None:
     parts.add_operator('MEAN', ['mixed', 'axes'], 'means', 'ReducerOptions', {})
     dense = parts.add_weights('dense', weights.dense, weights.dense_bias, 'means')
     parts.add_operator('FULLY_CONNECTED', ['means', *dense], 'scores', 'FullyConnectedOptions', {})
-    save(path, parts.operators, parts.tensors, outputs=('mixed', 'scores'))
+    for name, shape in network.shapes.items():
+        parts.add_tensor(name, shape)
+        parts.add_tensor(f'{name}_shape', (len(shape),), 'int32', data=np.array(shape, np.int32))
+        inputs, values = ['scores', f'{name}_shape'], {'newShape': list(shape)}
+        parts.add_operator('RESHAPE', inputs, name, 'ReshapeOptions', values)
+    save(path, parts.operators, parts.tensors, outputs=('mixed', 'scores', *network.shapes))
 
 
 class _Parts:

@@ -1,18 +1,22 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""E10 to E16: files, good ones and others."""
+"""E10 to E17: files, good ones and others."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+import shutil
 
 import pytest
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import EngineError
 from edge_perception.contract import EngineUnavailableError
+from edge_perception.contract import FOLDER
 from edge_perception.contract import TensorMismatchError
+from edge_perception.contract.loading.artifact_files import folder_files
+from edge_perception.contract.loading.artifact_files import second_files
 from edge_perception.testing.conformance.clauses import check_sentence
 from edge_perception.testing.conformance.clauses import not_applicable
 from edge_perception.testing.conformance.engine.engine_subject import Artifacts
@@ -55,18 +59,15 @@ class EngineFileClauses(EngineSubject):
         It has the path and a remedy, from ``describe`` and from ``create``; the process goes on.
         """
         path = tmp_path / f'damaged{artifacts.suffix}'
-        whole = artifacts.of(HEAVY).read_bytes()
-        contents = {
-            'empty': b'',
-            'half': whole[: len(whole) // 2],
-            'foreign': FOREIGN,
-            'text': b'this is not a model\n' * 50,
-            'git_lfs': POINTER,
-        }
         if how == 'folder':
             path.mkdir()
+        elif (whole := artifacts.of(HEAVY)).is_dir():
+            shutil.copytree(whole, path)
+            for file in folder_files(path):
+                damage(file, how)
         else:
-            path.write_bytes(contents[how])
+            shutil.copyfile(whole, path)
+            damage(path, how)
         self._check_refused(path)
 
     def test_e13_a_stale_file(self, artifacts: Artifacts, tmp_path: Path) -> None:
@@ -115,11 +116,38 @@ class EngineFileClauses(EngineSubject):
         monkeypatch.chdir(working)
         # Not the files of other clauses, beside which a cache may already exist.
         path = artifacts.in_folder(folder).of(BASIC)
-        before = {each: each.read_bytes() for each in path.parent.rglob('*')}
+        before = contents_of(path.parent)
         with self.create(BASIC, path) as engine:
             engine.warm_up()
-        assert {each: each.read_bytes() for each in path.parent.rglob('*')} == before
+        assert contents_of(path.parent) == before
         assert list(working.iterdir()) == []
+
+    @pytest.mark.parametrize('how', ['missing', 'empty', 'half', 'git_lfs'])
+    def test_e17_a_second_file_that_is_missing_or_damaged(
+        self, how: str, artifacts: Artifacts, tmp_path: Path
+    ) -> None:
+        """
+        Where an artifact is several files, ``create`` refuses it when one is missing or cut off.
+
+        Or a pointer of Git LFS. ``artifact_parts`` declares them, because the host looks for them.
+        """
+        path = artifacts.in_folder(tmp_path).of(HEAVY)
+        parts = self.engine_type.artifact_parts.get(path.suffix, ())
+        assert path.is_dir() == (FOLDER in parts), 'artifact_parts has to declare a folder'
+        others = folder_files(path) if path.is_dir() else second_files(path, path.read_bytes())
+        if not others:
+            not_applicable('an artifact is one file')
+        for other in others:
+            beside = path not in other.parents and other.name.startswith(f'{path.stem}.')
+            declared = not beside or other.name.removeprefix(path.stem) in parts
+            assert declared, f'artifact_parts has to declare {other.name}'
+            content = other.read_bytes()
+            damage(other, how)
+            with pytest.raises(ArtifactError) as caught:
+                self.create(HEAVY, path)
+            check_artifact_error(caught.value, other if str(other) in str(caught.value) else path)
+            other.write_bytes(content)
+        assert self.create(HEAVY, path)
 
     def _check_refused(self, path: Path) -> None:
         with pytest.raises(ArtifactError) as caught:
@@ -128,6 +156,26 @@ class EngineFileClauses(EngineSubject):
         with pytest.raises(ArtifactError) as caught:
             self.engine_type.describe(path)
         check_artifact_error(caught.value, path)
+
+
+def damage(file: Path, how: str) -> None:
+    """Remove a file, or write something else into it."""
+    whole = file.read_bytes()
+    file.unlink()
+    contents = {
+        'empty': b'',
+        'half': whole[: len(whole) // 2],
+        'foreign': FOREIGN,
+        'text': b'this is not a model\n' * 50,
+        'git_lfs': POINTER,
+    }
+    if how in contents:
+        file.write_bytes(contents[how])
+
+
+def contents_of(folder: Path) -> dict[Path, bytes]:
+    """Return all files below a folder."""
+    return {each: each.read_bytes() for each in sorted(folder.rglob('*')) if each.is_file()}
 
 
 def check_artifact_error(error: EngineError, path: Path) -> None:

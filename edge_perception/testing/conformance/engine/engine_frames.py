@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""E30 to E39: tensors in, tensors out."""
+"""E30 to E40: tensors in, tensors out."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import Tensors
 from edge_perception.runtime.dequantization import real_outputs
 from edge_perception.testing.conformance.clauses import check_sentence
+from edge_perception.testing.conformance.clauses import not_applicable
 from edge_perception.testing.conformance.engine.engine_subject import Artifacts
 from edge_perception.testing.conformance.engine.engine_subject import EngineSubject
 from edge_perception.testing.conformance.networks import as_input
 from edge_perception.testing.conformance.networks import BASIC
 from edge_perception.testing.conformance.networks import check_parity
 from edge_perception.testing.conformance.networks import LARGE
+from edge_perception.testing.conformance.networks import RESHAPED
 from edge_perception.testing.conformance.networks import run
 from edge_perception.testing.conformance.resources import check_growth
 
@@ -179,6 +181,16 @@ class EngineFrameClauses(EngineSubject):
                 f'infer of {LARGE.width}x{LARGE.height}: median {middle:.3f} ms, '
                 f'99 % within {late:.3f} ms, first after warm-up {taken[0]:.3f} ms'
             )
+
+    def test_e40_outputs_of_any_rank(self, artifacts: Artifacts) -> None:
+        """Outputs of one, three and five dimensions have the shapes and numbers of the model."""
+        if 'ranks' in self.limits:
+            not_applicable(self.limits['ranks'])
+        with self.active(RESHAPED, artifacts) as engine:
+            assert len(engine.outputs) == 2 + len(RESHAPED.shapes)
+            image = RESHAPED.image()
+            tolerance = next(iter(self.parity.values()))
+            check_parity(RESHAPED, image, run(engine, RESHAPED, image), tolerance=tolerance)
 
     def _check_frame(self, engine: Engine, outputs: Tensors, seed: int = 0) -> None:
         tolerance = next(iter(self.parity.values()))

@@ -36,7 +36,7 @@ class EngineSubject(Conformance):
         the reference, as a share of the greatest number. Rounding gives 1e-5 in fp32, 5e-3 in
         fp16, and a step of 1/255 in int8, several times over.
     :param limits: what the engine declares and this device does not have, each with the reason:
-        precisions, or ``dynamic_shapes``.
+        precisions, ``dynamic_shapes``, or ``ranks`` (outputs of one, three and five dimensions).
     """
 
     _needed = ('engine_type',)

@@ -94,6 +94,6 @@ class EngineTypeClauses(EngineSubject):
         declared = self.engine_type.capabilities.precisions
         assert declared and set(declared) <= set(PRECISIONS)
         assert not set(self.parity) & set(self.limits)
-        assert {*self.parity, *self.limits} - {'dynamic_shapes'} == set(declared)
+        assert {*self.parity, *self.limits} - {'dynamic_shapes', 'ranks'} == set(declared)
         if self.engine_type.precision(self.parsed_options) == 'fp32':
             assert self.parity.get('fp32', 0) <= EXACT, 'precision() has to say what computes it'
