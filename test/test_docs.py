@@ -320,7 +320,8 @@ def test_every_diagnostic_is_explained(tmp_path: Path) -> None:
         assert status.name in table
         kind = status.name.rpartition(' ')[2]
         keys = {re.sub(r'^dropped\..*', 'dropped.*', value.key) for value in status.values}
-        assert keys == explained[kind]
+        # Only where the engine can read something of its device.
+        assert keys == explained[kind] - {'health.*'}
 
 
 @pytest.mark.parametrize(

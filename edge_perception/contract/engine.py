@@ -70,10 +70,23 @@ class Engine(ABC):
     All methods are called from one thread at a time; a second thread that comes while the first is
     inside gets ``EngineStateError``. Any thread may be the one.
 
+    **Python's lock (GIL).** ``infer`` gives it up while the library computes: images, parameters,
+    services and the watchdog are served by other Python threads meanwhile. ``ctypes.CDLL``,
+    pybind11 with ``gil_scoped_release`` and Cython's ``nogil`` do; ``ctypes.PyDLL`` does not.
+
+    **Arrays.** Input buffers and outputs are NumPy arrays in the layout, shape and dtype of the
+    artifact, as the ``TensorSpec`` says: nothing is transposed between NCHW and NHWC. Input
+    buffers are C-contiguous, writable and in the byte order of the machine. What a caller gives
+    to ``infer`` may be read-only or have strides (negative ones, too) and is copied then. Outputs
+    may have strides and may be memory of the runtime; who keeps one copies it.
+
     :param inputs: what the model takes, in its own order.
     :param outputs: what it gives, in its own order.
     :param device: what it really computes on, for people, e.g. ``cpu`` or ``GPU.0``; empty when
         there is nothing to choose.
+    :param precision: fp32, fp16 or bf16, where artifact or runtime say after loading in which
+        they compute what is not quantized; empty where only the options do, see
+        ``EngineType.precision``, whose place it takes in proofs and diagnostics.
     """
 
     def __init__(
@@ -82,10 +95,12 @@ class Engine(ABC):
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         device: str = '',
+        precision: str = '',
     ) -> None:
         self.inputs = inputs
         self.outputs = outputs
         self.device = device
+        self.precision = precision
         self._active = False
         self._entered = threading.Lock()
         self._plain_buffers: dict[str, Tensor] | None = None
@@ -196,6 +211,23 @@ class Engine(ABC):
                 buffer.fill(0)
             self.infer(buffers)
 
+    @final
+    def health(self) -> Mapping[str, float]:
+        """
+        Return how the device is: numbers by name, with the unit in the name.
+
+        ``temperature_c``, ``utilization_percent`` and ``throttled`` (1 while the device is slowed
+        down by heat or lack of power) mean the same for all engines; others are free. Called by
+        the thread that calls ``infer``, between two frames, at most once a second.
+
+        :return: empty where nothing can be read.
+        :raises EngineStateError: the engine is not active.
+        :raises InferenceError: it cannot be read.
+        """
+        with self._one_thread('health'), self._errors_of_the_runtime():
+            self._require_active('health')
+            return {name: float(value) for name, value in self._health().items()}
+
     @abstractmethod
     def _activate(self) -> None:
         """Take memory and devices; may raise ``EngineError``."""
@@ -215,6 +247,10 @@ class Engine(ABC):
                 for spec in self.inputs
             }
         return self._plain_buffers
+
+    def _health(self) -> Mapping[str, float]:
+        """Return numbers of the device; takes less than a millisecond, and waits for nothing."""
+        return {}
 
     @final
     def __enter__(self) -> Engine:

@@ -49,8 +49,8 @@ class Proof:
     :param figures: what was measured.
     :param versions: of the libraries that took part.
     :param made: date and time, ISO 8601, UTC.
-    :param computed: ``EngineType.precision`` of the engine while they were compared; sidecars
-        that do not say it are of engines that computed in float32.
+    :param computed: what ``Engine.precision`` said while they were compared, or where it said
+        nothing ``EngineType.precision``; sidecars without it are of engines in float32.
     :param machine: on which they were compared, in words; empty where the sidecar does not say.
     :param native_float16: whether its processor computed float16 as such.
     :param options: of the engine, by name, those that were given.

@@ -54,6 +54,7 @@ class Session:
         self.engine_name = assembled.engine
         self.artifact = assembled.artifact
         self.device = assembled.pipeline.engine.device
+        self.computed = assembled.pipeline.engine.precision
         self.active = False
         # Switched by the service ``~/enable``.
         self.enabled = True
@@ -166,6 +167,16 @@ class Session:
     def ended(self) -> bool:
         """Whether no frame can be served any more, because a plugin ended the worker."""
         return self._worker.ended
+
+    @property
+    def health(self) -> Mapping[str, float]:
+        """What the engine said last of its device, by name."""
+        return self._worker.health
+
+    @property
+    def health_problem(self) -> str:
+        """Why the engine could not say it, in words; empty where it could."""
+        return self._worker.health_problem
 
     @property
     def busy_s(self) -> float:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 import threading
 from typing import Generic
@@ -13,6 +14,7 @@ from typing import Generic
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineError
 from edge_perception.contract import NotFiniteError
+from edge_perception.contract.errors import in_words
 from edge_perception.contract.errors import named
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.budget import Deadline
@@ -24,6 +26,7 @@ from edge_perception.runtime.frame_queue import QueuedFrame
 
 # Frames in a row whose outputs are NaN or infinite, at which the engine counts as failed.
 MAX_NOT_FINITE = 10
+HEALTH_PERIOD_NS = 1_000_000_000
 
 
 class Worker(Generic[Message]):
@@ -41,6 +44,9 @@ class Worker(Generic[Message]):
     :param max_engine_failures: the number of failures in a row at which the worker gives up.
     :param idle: called in the thread of the worker when a frame is done and none waits.
     :param canary: asked when it is due and no frame waits; a wrong answer is a failed engine.
+    :param health: what ``Engine.health`` said last, once a second while frames are served; any
+        thread may read it.
+    :param health_problem: why that could not be read, in words; empty where it could.
     """
 
     def __init__(
@@ -66,6 +72,9 @@ class Worker(Generic[Message]):
         self._idle = idle
         self._clock = clock
         self._canary = canary
+        self.health: Mapping[str, float] = {}
+        self.health_problem = ''
+        self._health_due_ns = clock()
         periods = {channel.name: channel.policy.min_period_ns for channel in channels}
         self._queue: FrameQueue[Message] = FrameQueue(periods)
         # Guards queue and activation; held for moments only, never while a frame is worked on.
@@ -164,6 +173,8 @@ class Worker(Generic[Message]):
             self._delivering = False
             channel.accounts.drop('engine_failed')
             self._give_up(f'a plugin ended the thread of the worker: {named(error)}')
+        else:
+            self._ask_health()
         finally:
             self._busy_since_ns = None
 
@@ -208,6 +219,17 @@ class Worker(Generic[Message]):
                     self.serve(frame)
         finally:
             self._engine.deactivate()
+
+    def _ask_health(self) -> None:
+        """Sample the engine's health if that is due; what fails to report may still compute."""
+        now_ns = self._clock()
+        if now_ns < self._health_due_ns or self._stopping:
+            return
+        self._health_due_ns = now_ns + HEALTH_PERIOD_NS
+        try:
+            self.health, self.health_problem = self._engine.health(), ''
+        except (Exception, SystemExit) as error:  # a plugin may even call sys.exit
+            self.health, self.health_problem = {}, in_words(error)
 
     def _ask_canary(self) -> None:
         """Check the engine if that is due; what it takes is not counted for any camera."""

@@ -80,6 +80,32 @@ def find_sticks() -> tuple[Stick, ...]:
     return (*usb, *(Stick('pci', node) for node in sorted(ROOT.glob('dev/apex_*'))))
 
 
+def health(device: str) -> dict[str, float]:
+    """
+    Return temperature and throttling of the hottest Edge TPU on PCIe; empty for a USB stick.
+
+    The driver slows the clock from its first trip point on; both files are in millidegrees.
+    Source: "Manage the PCIe module temperature", coral.ai/docs/pcie-parameters.
+
+    :param device: as libedgetpu calls it.
+    """
+    sticks = find_sticks()
+    if device.startswith('usb') or any(each.kind == 'usb' for each in sticks):
+        return {}
+    read = []
+    for stick in sticks:
+        folder = ROOT / 'sys/class/apex' / stick.node.name
+        found = [_word(folder / name) for name in ('temp', 'trip_point0_temp')]
+        if all(each.isdecimal() for each in found):
+            read.append(tuple(int(each) / 1000 for each in found))
+    if not read:
+        return {}
+    return {
+        'temperature_c': max(now for now, _ in read),
+        'throttled': float(any(now >= trip for now, trip in read)),
+    }
+
+
 def device_names() -> tuple[str, ...]:
     """Return the devices that the option accepts here."""
     kinds = dict.fromkeys(f'{DEVICE}:{stick.kind}' for stick in find_sticks())

@@ -210,6 +210,12 @@ class LiteRtEngine(Engine):
         self._lent = self._memory(self._input_indices)
         return dict(self._lent)  # in theirs, they may put another array into the place of ours
 
+    def _health(self) -> Mapping[str, float]:
+        delegate = self._delegate
+        if delegate is None or not is_edge_tpu(delegate):
+            return {}
+        return edge_tpu.health(dict(delegate.options).get('device', ''))
+
     def _infer(self, tensors: Tensors) -> Tensors:
         interpreter = self._interpreter
         for name, index in self._input_indices.items():

@@ -120,20 +120,25 @@ def check_precision(compiled: Any, options: OpenVinoOptions) -> None:
 
     :raises EngineUnavailableError: the device computes in another one.
     """
+    name = taken_precision(compiled)
     if precision(options) != PRECISIONS[options.precision]:
         return
-    try:
-        taken = compiled.get_property('INFERENCE_PRECISION_HINT')
-    except RuntimeError:  # AUTO and HETERO do not tell
-        return
-    name = taken.get_type_name() if hasattr(taken, 'get_type_name') else str(taken)
-    if name != options.precision:
+    if name and name != options.precision:
         raise EngineUnavailableError(
             ENGINE,
             reason=f'device {options.device!r} computes in {name}, not in {options.precision} as '
             'the option precision says',
             remedy=f'set the option precision to {name}',
         )
+
+
+def taken_precision(compiled: Any) -> str:
+    """Return in what a device computes, a key of ``PRECISIONS``; empty where it does not tell."""
+    try:
+        taken = compiled.get_property('INFERENCE_PRECISION_HINT')
+    except RuntimeError:  # AUTO and HETERO do not tell
+        return ''
+    return taken.get_type_name() if hasattr(taken, 'get_type_name') else str(taken)
 
 
 def _devices_below(core: Any, options: OpenVinoOptions) -> list[str]:

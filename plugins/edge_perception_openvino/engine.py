@@ -85,6 +85,7 @@ class _Loaded:
     outputs: tuple[TensorSpec, ...]
     device: str
     static: bool
+    precision: str
 
 
 def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> _Loaded:
@@ -100,7 +101,8 @@ def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> 
     )
     device = devices.devices_taken(compiled, options)
     static = compiled_model.is_static(model)
-    return _Loaded(core, compiled, (image,), outputs, device=device, static=static)
+    taken = devices.PRECISIONS.get(devices.taken_precision(compiled), '')
+    return _Loaded(core, compiled, (image,), outputs, device, static=static, precision=taken)
 
 
 class OpenVinoEngine(Engine):
@@ -112,7 +114,12 @@ class OpenVinoEngine(Engine):
 
     def __init__(self, artifact: Path, load: Callable[[], _Loaded]) -> None:
         loaded = load()
-        super().__init__(inputs=loaded.inputs, outputs=loaded.outputs, device=loaded.device)
+        super().__init__(
+            inputs=loaded.inputs,
+            outputs=loaded.outputs,
+            device=loaded.device,
+            precision=loaded.precision,
+        )
         self._artifact = artifact
         self._load = load
         self._loaded: _Loaded | None = loaded

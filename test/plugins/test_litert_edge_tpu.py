@@ -329,6 +329,23 @@ def test_devices_are_those_that_are_plugged_in(machine):
     assert LiteRtEngineType().probe().devices == ('cpu', 'edgetpu', 'edgetpu:usb', 'edgetpu:pci')
 
 
+def test_a_module_on_pcie_tells_how_hot_it_is(machine, tmp_path, library, monkeypatch):
+    monkeypatch.setattr(edge_tpu, 'LINUX_LIBRARY', library)
+    for number, temperature in enumerate((61_000, 84_800)):
+        folder = machine / 'sys/class/apex' / f'apex_{number}'
+        folder.mkdir(parents=True)
+        (machine / 'dev').mkdir(exist_ok=True)
+        (machine / 'dev' / folder.name).touch()
+        (folder / 'temp').write_text(f'{temperature}\n')
+        (folder / 'trip_point0_temp').write_text('84800\n')
+    with create(save_compiled(tmp_path / 'net.tflite')) as engine:
+        assert engine.health() == {'temperature_c': 84.8, 'throttled': 1.0}
+        (machine / 'sys/class/apex/apex_1/temp').write_text('84799\n')
+        assert engine.health() == {'temperature_c': 84.799, 'throttled': 0.0}
+        plug_in_usb(machine)  # of which nobody knows which one computes
+        assert engine.health() == {}
+
+
 def test_artifacts_for_the_edge_tpu_are_for_nothing_else():
     kind = LiteRtEngineType()
     assert kind.device_key(LiteRtOptions()) == 'any'

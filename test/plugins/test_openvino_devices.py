@@ -190,3 +190,7 @@ def test_a_folder_that_cannot_be_made_is_explained(tmp_path, own_folder):
     path = save_conv(tmp_path / 'net.onnx')
     with pytest.raises(OptionError, match='Not a directory'):
         create(path, cache_dir=str(path / 'cache'))
+
+
+def test_the_cpu_says_in_what_it_computes(tmp_path):
+    assert create(save_conv(tmp_path / 'net.onnx'), precision='f32').precision == 'fp32'

@@ -18,6 +18,7 @@ from vision_msgs.msg import Detection2DArray
 from vision_msgs.msg import LabelInfo
 
 from edge_perception.ros.system import qos
+from edge_perception.testing import FakeEngine
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import MANIFEST
 from test.support.fake_node import picture
@@ -96,6 +97,27 @@ def test_what_is_set_for_a_camera_counts_for_it_alone(world):
     # Turned and letterboxed, 64 rows of the square input hold the image.
     assert straight.detections[0].bbox.center.position.x == 32.0
     assert turned.detections[0].bbox.size_x == 64.0
+
+
+def test_a_device_that_is_throttled_is_a_warning_with_its_numbers(world, monkeypatch):
+    monkeypatch.setattr(FakeEngine, '_health', lambda self: {'throttled': 1, 'temperature_c': 91})
+    here = world(**TWO)
+    (front, _) = start(here, 'front', 'down')
+    front.show()
+    front.result()
+    found = here.tester.collect(DiagnosticArray, '/diagnostics')
+    while 'health.throttled' not in (values := engine_values(found)):
+        continue
+    assert (values['health.temperature_c'], values['message']) == (
+        '91.00',
+        'the device is throttled by heat or lack of power',
+    )
+
+
+def engine_values(found) -> dict[str, str]:
+    message = found.get(timeout=PATIENCE_S)
+    (status,) = (each for each in message.status if each.name == '/perception: engine')
+    return {'message': status.message, **{each.key: each.value for each in status.values}}
 
 
 def test_each_camera_has_its_own_accounts_and_its_own_status(world):

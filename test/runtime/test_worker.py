@@ -234,3 +234,16 @@ def test_for_how_long_a_frame_has_been_worked_on():
         assert rig.worker.busy_ns() == 7_000_000_000
         gate.open()
         rig.until_idle()
+
+
+def test_the_health_of_the_device_is_sampled_once_a_second_and_its_failure_stops_nothing():
+    read = iter([{'temperature_c': 61}, {'temperature_c': 'hot'}, {'throttled': True}])
+    seen = []
+    with Rig() as rig:
+        rig.engine._health = lambda: next(read)
+        for _ in range(3):
+            rig.send_each(Message(), Message())
+            seen.append((rig.worker.health, 'hot' in rig.worker.health_problem))
+            rig.clock.advance_ms(1000)
+    assert seen == [({'temperature_c': 61.0}, False), ({}, True), ({'throttled': 1.0}, False)]
+    assert len(rig.delivered) == 6

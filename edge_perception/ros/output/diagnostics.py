@@ -47,6 +47,8 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
     level = DiagnosticStatus.ERROR if trouble else DiagnosticStatus.OK
     if not trouble and session.artifact.warning:
         level, trouble = DiagnosticStatus.WARN, f'unverified: {session.artifact.warning}'
+    if not trouble and session.health.get('throttled'):
+        level, trouble = DiagnosticStatus.WARN, 'the device is throttled by heat or lack of power'
     manifest = session.model.manifest
     engine = {
         'engine': session.engine_name,
@@ -55,8 +57,12 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
         'sha256': manifest.sha256,
         'artifact': session.artifact.path.name,
         'precision': session.artifact.precision,
+        'computed': session.computed,
         'proven': session.artifact.proven,
+        **{f'health.{name}': _text(value) for name, value in session.health.items()},
     }
+    if session.health_problem:
+        engine['health'] = session.health_problem
     found = [_status(f'{node_name}: engine', level, trouble or 'ready', engine)]
     for camera in session.cameras:
         # The name of the only camera is empty.

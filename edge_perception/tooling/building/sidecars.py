@@ -134,7 +134,7 @@ def proof_of(
         figures=verdict.figures(),
         versions={**versions, 'engine': probe(engine_type).runtime},
         made=now(),
-        computed=engine_type.precision(options),
+        computed=verdict.computed or engine_type.precision(options),
         machine=machine_in_words(),
         native_float16=computes_float16(),
         options=given_options(options),

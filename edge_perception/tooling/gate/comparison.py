@@ -92,6 +92,7 @@ class GateVerdict:
     How the gate judged.
 
     :param worst: the images that differ most, the worst first.
+    :param computed: in which the engine of the candidate says that it computed; may be empty.
     :param notes: what is to be known beside the figures.
     """
 
@@ -102,6 +103,7 @@ class GateVerdict:
     agreement: Agreement
     worst: tuple[Comparison, ...]
     notes: tuple[str, ...] = ()
+    computed: str = ''
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -166,6 +168,7 @@ class Gate:
     ) -> None:
         self._sides = _Side(reference), _Side(candidate)
         self._precision = precision
+        self._computed = candidate.pipeline.engine.precision
         self._limits = limits
         self._threshold = reference.selection.score_threshold
         specs = [tuple(spec.real() for spec in each.pipeline.engine.outputs)
@@ -220,6 +223,7 @@ class Gate:
             agreement=total,
             worst=tuple(self._worst),
             notes=notes,
+            computed=self._computed,
         )
 
     def _require_content(self, total: Agreement) -> None:
