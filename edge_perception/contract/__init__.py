@@ -11,6 +11,7 @@ from edge_perception.contract.boxes import suppress
 from edge_perception.contract.builder import Builder
 from edge_perception.contract.builder import BuildPlan
 from edge_perception.contract.builder import BuildReport
+from edge_perception.contract.converter import run_converter
 from edge_perception.contract.decoder import Decoder
 from edge_perception.contract.decoder import TASKS
 from edge_perception.contract.engine import Capabilities
@@ -182,6 +183,7 @@ __all__ = [
     'parse_options',
     'read_artifact',
     'read_regular',
+    'run_converter',
     'select',
     'suppress',
     'try_load',

@@ -8,7 +8,7 @@ contract that it was written for, and implements any of the hooks::
 
     from edge_perception.contract import hookimpl
 
-    EDGE_PERCEPTION_CONTRACT = '0.1'
+    EDGE_PERCEPTION_CONTRACT = '0.1'  # or the first and the last of several: '0.1-0.3'
 
     @hookimpl
     def register_engines(register):

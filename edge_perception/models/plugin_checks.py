@@ -22,6 +22,8 @@ from edge_perception.contract import Stage
 from edge_perception.contract.errors import named
 from edge_perception.contract.fields import shown
 
+# What a plugin declares: a version, or the first and the last that it was written for.
+CONTRACTS = re.compile(r'([0-9]+\.[0-9]+)(?:-([0-9]+\.[0-9]+))?')
 # Of the kinds that users name: letters that a shell, a parameter and a file name take.
 NAME = re.compile('[A-Za-z][A-Za-z0-9_-]*')
 # Words that commands and parameters have beside names of engines.
@@ -68,33 +70,41 @@ def mistakes_of(
 
 
 def declared_contract(module: Any) -> str:
-    """Return the version that a plugin declares, once it is clear that this host serves it."""
+    """
+    Return the version that a plugin declares, or the range, once this host serves it.
+
+    :raises RefusedError: it does not, or there is none; the remedy is for who has to act.
+    """
     declared = getattr(module, 'EDGE_PERCEPTION_CONTRACT', None)
     if not isinstance(declared, str):
         raise RefusedError(
             'does not say which contract it was written for',
             remedy=f"add EDGE_PERCEPTION_CONTRACT = '{CONTRACT_VERSION}' to its module",
         )
-    if not re.fullmatch(r'[0-9]+\.[0-9]+', declared):
+    found = CONTRACTS.fullmatch(declared)
+    first, last = (_version(found[1]), _version(found[2] or found[1])) if found else ((), ())
+    if not found or last < first:
         raise RefusedError(
             f'declares the contract {declared!r}, expected two numbers such as '
-            f"'{CONTRACT_VERSION}'",
+            f"'{CONTRACT_VERSION}', or the first and the last of several: '0.1-0.3'",
             remedy='correct EDGE_PERCEPTION_CONTRACT',
         )
-    wanted, ours = (
-        tuple(int(part) for part in version.split('.')) for version in (declared, CONTRACT_VERSION)
-    )
-    if wanted > ours:
+    ours = _version(CONTRACT_VERSION)
+    if first > ours:
         raise RefusedError(
             f'needs contract {declared}, this host has {CONTRACT_VERSION}',
             remedy='update edge_perception',
         )
-    if wanted[0] != ours[0] or (ours[0] == 0 and wanted[1] != ours[1]):
+    if last < ours and (last[0] != ours[0] or ours[0] == 0):
         raise RefusedError(
             f'was written for contract {declared}, this host has {CONTRACT_VERSION}',
             remedy='update the plugin',
         )
     return declared
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split('.'))
 
 
 def check_name(kind: str, name: str) -> None:

@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-import re
 import shutil
-import subprocess
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,9 @@ from edge_perception.contract import Builder
 from edge_perception.contract import BuildError
 from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
+from edge_perception.contract import run_converter
 from edge_perception.contract.builder import package_version
+from edge_perception.contract.converter import tail
 from edge_perception.contract.user_files import data_folder
 from edge_perception_litert.int8_quantizer import quantize_int8
 from edge_perception_litert.int8_quantizer import quiet_quantizer
@@ -89,15 +89,10 @@ def convert(plan: BuildPlan, artifact: Path) -> list[str]:
     # A copy, because the converter writes its simplified version over what it is given.
     source = plan.copy_source(made / 'source.onnx')
     command = [converter(), '-i', source, '-o', made, '-n']
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, check=False, cwd=artifact.parent
-    )
+    said = run_converter(command, artifact.parent, subject=plan.manifest.name)
     found = sorted(made.glob('*_float32.tflite'))
-    if done.returncode or not found:
-        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise BuildError(
-            f'onnx2tf cannot convert {plan.manifest.name}: {_plain(said[-1]) if said else "?"}'
-        )
+    if not found:
+        raise BuildError(f'onnx2tf made no file of {plan.manifest.name}: {tail(said)}')
     model = read_model(found[0])
     changed = straighten_outputs(model, _output_shapes(plan.source))
     write_model(model, artifact)
@@ -186,11 +181,6 @@ def _output_shapes(source: Path) -> dict[str, list[int]]:
         each.name: [int(size.dim_value) for size in each.type.tensor_type.shape.dim]
         for each in graph.output
     }
-
-
-def _plain(text: str) -> str:
-    """Return text without the colors of a terminal."""
-    return re.sub(r'\x1b\[[0-9;]*m', '', text)
 
 
 def _requirement() -> str:

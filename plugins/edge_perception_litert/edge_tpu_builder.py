@@ -20,6 +20,8 @@ from edge_perception.contract import BuildPlan
 from edge_perception.contract import BuildReport
 from edge_perception.contract import option
 from edge_perception.contract import Options
+from edge_perception.contract import run_converter
+from edge_perception.contract.converter import tail
 from edge_perception_litert import edge_tpu
 from edge_perception_litert.builder import TfliteBuilder
 
@@ -91,7 +93,7 @@ class EdgeTpuBuilder(Builder):
         log = _compile(report.artifact, workspace)
         compiled = report.artifact.with_name(f'{report.artifact.stem}_edgetpu.tflite')
         if not compiled.is_file():
-            raise BuildError(f'{COMPILER} made no file of {report.artifact.name}: {_last(log)}')
+            raise BuildError(f'{COMPILER} made no file of {report.artifact.name}: {tail(log)}')
         share, note = read_log(log)
         if share > plan.options.most_on_cpu:
             raise BuildError(
@@ -114,24 +116,15 @@ def read_log(log: str) -> tuple[float, str]:
     """
     on_device, on_cpu = ON_DEVICE.search(log), ON_CPU.search(log)
     if on_device is None or on_cpu is None:
-        raise BuildError(f'{COMPILER} does not say what runs on the CPU: {_last(log)}')
+        raise BuildError(f'{COMPILER} does not say what runs on the CPU: {tail(log)}')
     device, cpu = int(on_device[1]), int(on_cpu[1])
     total = device + cpu
     return cpu / max(1, total), f'{cpu} of {total} operators stay on the CPU'
 
 
 def _compile(artifact: Path, folder: Path) -> str:
-    done = subprocess.run(
-        [COMPILER, '--show_operations', '--out_dir', str(folder), str(artifact)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-    log = done.stdout + done.stderr
-    if done.returncode:
-        raise BuildError(f'{COMPILER} failed on {artifact.name}: {_last(log)}')
-    return log
+    command = [COMPILER, '--show_operations', '--out_dir', folder, artifact]
+    return run_converter(command, folder, subject=artifact.name)
 
 
 def _compiler_version() -> str:
@@ -141,8 +134,3 @@ def _compiler_version() -> str:
         return 'missing'
     found = VERSION.search(done.stdout + done.stderr)
     return found[1] if found else 'unknown'
-
-
-def _last(log: str) -> str:
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return lines[-1] if lines else 'it printed nothing'

@@ -199,7 +199,7 @@ BROKEN |= {
         f'EDGE_PERCEPTION_CONTRACT = {version!r}',
         f'declares the contract {version!r}, expected two numbers such as',
     )
-    for version in ('', 'one', '1', '^0.1', '0.1.0', '0.x', '0.-1', ' 0.1')
+    for version in ('', 'one', '1', '^0.1', '0.1.0', '0.x', '0.-1', ' 0.1', '0.1-', '0.2-0.1')
 }
 
 
@@ -246,6 +246,17 @@ def test_a_distribution_whose_metadata_is_damaged_is_listed(shelf, tmp_path):
         ('1.2', '0.3', 'was written for contract 0.3, this host has 1.2; update the plugin'),
         ('2.0', '1.9', 'was written for contract 1.9, this host has 2.0; update the plugin'),
         ('1.2', '1.3', 'needs contract 1.3, this host has 1.2; update edge_perception'),
+        ('0.1', '0.2-0.4', 'needs contract 0.2-0.4, this host has 0.1; update edge_perception'),
+        (
+            '0.5',
+            '0.2-0.4',
+            'was written for contract 0.2-0.4, this host has 0.5; update the plugin',
+        ),
+        (
+            '2.0',
+            '0.9-1.4',
+            'was written for contract 0.9-1.4, this host has 2.0; update the plugin',
+        ),
     ],
 )
 def test_another_contract_is_refused_before_a_hook_is_called(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_perception_litert import builder
 from edge_perception_litert import edge_tpu
 from edge_perception_litert.builder import TfliteBuilder
 from edge_perception_litert.edge_tpu_builder import EdgeTpuBuilder
@@ -76,7 +77,8 @@ def test_too_much_on_the_cpu_fails_the_build(build):
 
 
 def test_a_compiler_that_fails_is_a_sentence(build):
-    with pytest.raises(BuildError, match='failed on net_int8.tflite: Internal compiler error'):
+    said = r'failed on net_int8.tflite \(status 1\): .*Internal compiler error'
+    with pytest.raises(BuildError, match=said):
         build(on_device=1, on_cpu=1, BROKEN='1')
 
 
@@ -103,3 +105,27 @@ def test_what_is_compiled_is_proven_on_an_edge_tpu_so_one_has_to_be_there(
 def test_a_compiler_that_is_missing_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv('PATH', str(tmp_path))
     assert not EdgeTpuBuilder().probe().available
+
+
+@pytest.mark.parametrize(
+    ('script', 'said'),
+    [
+        (
+            'echo "no operator FOO"; exit 1',
+            'failed on net (status 1): no operator FOO',
+        ),
+        ('touch "$HOME/cache"', 'made no file of net: it printed nothing'),
+    ],
+)
+def test_a_converter_that_fails_is_a_sentence(tmp_path, monkeypatch, script, said):
+    tool = tmp_path / 'onnx2tf'
+    tool.write_text(f'#!/bin/sh\n{script}\n')
+    tool.chmod(0o755)
+    monkeypatch.setattr(builder, 'converter', lambda: tool)
+    (tmp_path / 'net.onnx').touch()
+    workspace = tmp_path / 'workspace'
+    workspace.mkdir()
+    plan = BuildPlan(manifest_for(), tmp_path / 'net.onnx')
+    with pytest.raises(BuildError) as raised:
+        TfliteBuilder().build(plan, workspace)
+    assert str(raised.value) == f'onnx2tf {said}'
