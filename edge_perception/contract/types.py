@@ -375,7 +375,10 @@ class ModelDescription:
     """
     Tensors and metadata of an artifact, read without running it.
 
-    :param metadata: the key-value pairs that the training tool left in the file.
+    :param inputs: with -1 for sizes that are open; empty where the format does not tell them.
+    :param outputs: likewise.
+    :param metadata: the key-value pairs that the training tool left in the file, as they are;
+        ``plugins/README.md`` lists the keys that the host reads.
     """
 
     inputs: tuple[TensorSpec, ...]

@@ -34,16 +34,22 @@ class EngineFileClauses(EngineSubject):
     """Clauses of ``describe`` and of what ``create`` makes of a file."""
 
     def test_e10_describe_says_what_create_finds(self, artifacts: Artifacts) -> None:
-        """``describe`` gives names, shapes and dtypes of a file as the engine has them later."""
+        """
+        ``describe`` gives names, shapes and dtypes of a file as the engine has them later.
+
+        Or no inputs, or no outputs, where the format does not tell them.
+        """
         path = artifacts.of(BASIC)
         description = self.engine_type.describe(path)
         engine = self.create(BASIC, path)
-        assert description.inputs == engine.inputs
+        if not description.inputs and not description.outputs:
+            not_applicable('describe tells no tensors')
+        assert description.inputs in ((), engine.inputs)
         said, found = (
             [(each.name, each.dtype) for each in outputs]
             for outputs in (description.outputs, engine.outputs)
         )
-        assert said == found
+        assert said in ([], found)
 
     def test_e11_a_missing_file(self, artifacts: Artifacts, tmp_path: Path) -> None:
         """A file that does not exist is an ``ArtifactError`` with its path and a remedy."""
