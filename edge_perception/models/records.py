@@ -35,6 +35,7 @@ def record(result: Result, *, source: str, index: int, manifest: ModelManifest) 
         'width': result.frame.width,
         'height': result.frame.height,
         **perceived(result.perception, manifest),
+        'not_finite': round(result.perception.not_finite, 6),
         'times_ms': milliseconds(result.times),
     }
 

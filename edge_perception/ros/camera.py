@@ -42,6 +42,7 @@ from edge_perception.runtime.budget import NS_PER_MS
 from edge_perception.runtime.camera_channel import CameraChannel
 from edge_perception.runtime.camera_channel import CameraHooks
 from edge_perception.runtime.camera_channel import CameraPolicy
+from edge_perception.runtime.findings import not_finite_scores
 from edge_perception.runtime.frame_queue import QueuedFrame
 from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.pipeline import Result
@@ -65,10 +66,6 @@ REMEDIES = {
     'engine, or check that the clocks of camera and node agree',
     'overrun': 'raise latency_budget_ms, use a faster engine or model, or set publish_late',
 }
-NOT_FINITE = (
-    'are not finite (NaN or infinite) and are no detections; most often the precision of the '
-    'model is too low for it, try fp32'
-)
 # The same for stamps, by the policy that is in force.
 BAD_STAMP_REMEDIES = {
     'drop': 'on_bad_stamp is drop: such frames are dropped; correct the driver of the camera or '
@@ -299,7 +296,7 @@ class Camera:
         """Make the messages of a result. Thread: the worker's."""
         self._say_stage_problems()
         if share := result.perception.not_finite:
-            self.say('not_finite', f'{share:.0%} of the scores {NOT_FINITE}', counted=False)
+            self.say('not_finite', not_finite_scores(share), counted=False)
         header = self._header(queued.message)
         self._look_at_geometry(result.frame, header.frame_id)
         return self._outputs.compose(result.perception, header=header)

@@ -35,3 +35,11 @@ class Check:
 def green(subject: str, found: str) -> Check:
     """Return a check that is well."""
     return Check(subject, Level.GREEN, found)
+
+
+def not_finite_scores(share: float) -> str:
+    """Return what is said of a frame where a share of the scores, 0 to 1, is not finite."""
+    return (
+        f'{share:.0%} of the scores are not finite (NaN or infinite) and are no detections; most '
+        'often the precision of the model is too low for it, try fp32'
+    )

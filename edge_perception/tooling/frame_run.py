@@ -18,6 +18,7 @@ from rich.console import Console
 from edge_perception.contract import ImageError
 from edge_perception.models.assembly import Assembled
 from edge_perception.runtime.drawing import draw
+from edge_perception.runtime.findings import not_finite_scores
 from edge_perception.runtime.pipeline import Result
 from edge_perception.tooling.drawn_frames import DrawnFrames
 from edge_perception.tooling.frame_sources import Source
@@ -64,7 +65,7 @@ class FrameRun:
 
     def run(self, sources: list[Source]) -> bool:
         """Process all sources; say which cannot be read, and return whether all could."""
-        complete, dim = True, ''
+        complete, dim, not_finite = True, '', ''
         with progress_bar(self.reporter.bar_console, total=self._count(sources)) as advance:
             for source in sources:
                 with ExitStack() as stack:
@@ -72,22 +73,32 @@ class FrameRun:
                     if source in self.outputs:
                         drawn = DrawnFrames(self.outputs[source], source, every=self.every)
                         stack.enter_context(drawn.finishing())
-                    complete &= self._process(source, drawn, advance)
+                    done, share = self._process(source, drawn, advance)
+                    complete &= done
+                if share:
+                    not_finite = not_finite or f'{source.name}: {not_finite_scores(share)}'
                 self.reporter.end_source(source)
                 dim = dim or (source.problem and f'{source.name}: {source.problem}')
         self.reporter.finish()
         if dim:
             note(f'{dim}; use --mono16-range percentile')
+        if not_finite:
+            note(not_finite)
         return complete
 
     def _process(
         self, source: Source, drawn: DrawnFrames | None, advance: Callable[[], object]
-    ) -> bool:
-        """Process one source as far as it can be read, and return whether all of it could."""
-        manifest = self.assembled.model.manifest
+    ) -> tuple[bool, float]:
+        """
+        Process one source as far as it can be read, and return whether all of it could.
+
+        :return: that, and the largest share of scores in one frame that were not finite.
+        """
+        manifest, not_finite = self.assembled.model.manifest, 0.0
         try:
             for index, frame in source.frames(every=self.every, limit=self.limit):
                 result = self.assembled.pipeline.process(frame, selection=self.assembled.selection)
+                not_finite = max(not_finite, result.perception.not_finite)
                 self.reporter.add(result, source=source, index=index)
                 if drawn is not None:
                     perception, skeleton = result.perception, manifest.skeleton
@@ -95,13 +106,13 @@ class FrameRun:
                 advance()
         except ImageError as error:
             say(error.code, str(error))
-            return False
+            return False, not_finite
         except KeyboardInterrupt:
             if not source.live:
                 raise
         if source.remark:
             note(f'{source.name}: {source.remark}')
-        return True
+        return True, not_finite
 
     def _count(self, sources: list[Source]) -> int | None:
         """Return how many frames to expect, None when that is unknown."""
