@@ -106,6 +106,33 @@ def test_a_builder_that_its_author_did_not_finish_is_named(
     assert said.endswith('report it to its author')
 
 
+class WrongType(OnnxRuntimeEngineType):
+    """Computes other numbers than the file says, as a runtime does that has a bug in INT8."""
+
+    name = 'wrong'
+
+    def create(self, manifest, artifact, options):
+        engine = super().create(manifest, artifact, options)
+        infer = engine._infer
+        engine._infer = lambda tensors: {k: 1 - v for k, v in infer(tensors).items()}
+        return engine
+
+
+class WrongBuilder(OnnxRuntimeBuilder):
+    name = engine = 'wrong'
+    keeps_float = True
+
+
+def test_an_engine_that_computes_int8_wrongly_is_blamed_and_not_the_images(invoke, folder, offer):
+    offer(WrongBuilder(), WrongType())
+    extra = ['--precision', 'int8', '--calibration', folder / 'golden', '--json']
+    result = build(invoke, folder, *extra, target='wrong')
+    assert result.exit_code == 3, result.output
+    said = json.loads(result.stdout)['notes'][-1]
+    assert said.startswith('the same INT8 file passes on onnxruntime: onnxruntime ')
+    assert '--target onnxruntime or --precision fp16' in said
+
+
 class BoxType(OnnxRuntimeEngineType):
     """Reads its artifact out of a folder, and says in what it computes."""
 
