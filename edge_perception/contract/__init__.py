@@ -15,8 +15,6 @@ from edge_perception.contract.converter import run_converter
 from edge_perception.contract.decoder import Decoder
 from edge_perception.contract.decoder import TASKS
 from edge_perception.contract.engine import Capabilities
-from edge_perception.contract.engine import check_input
-from edge_perception.contract.engine import check_only_input
 from edge_perception.contract.engine import Engine
 from edge_perception.contract.engine import EngineType
 from edge_perception.contract.errors import ArtifactError
@@ -57,6 +55,8 @@ from edge_perception.contract.loading.load_trial import LoadTrial
 from edge_perception.contract.loading.load_trial import try_load
 from edge_perception.contract.loading.vendor_library import explained
 from edge_perception.contract.loading.vendor_library import vendor_import
+from edge_perception.contract.manifest import check_input
+from edge_perception.contract.manifest import check_only_input
 from edge_perception.contract.manifest import InputRecipe
 from edge_perception.contract.manifest import MANIFEST_NAME
 from edge_perception.contract.manifest import MANIFEST_VERSION

@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from contextlib import nullcontext
 from contextlib import suppress
 from dataclasses import dataclass
-from dataclasses import replace
 from pathlib import Path
 import threading
 from types import TracebackType
@@ -32,7 +31,6 @@ from typing import final
 
 import numpy as np
 
-from edge_perception.contract.errors import ArtifactError
 from edge_perception.contract.errors import EngineError
 from edge_perception.contract.errors import EngineStateError
 from edge_perception.contract.errors import EngineUnavailableError
@@ -369,55 +367,3 @@ class EngineType(ABC):
         :raises EngineUnavailableError: the library or the device is missing.
         :raises OptionError: an option without effect beside the others, or of no use here.
         """
-
-
-def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
-    """
-    Return the image input of a model, with every size known; for authors of ``create``.
-
-    :param inputs: what the artifact says of itself; its layout and its float may be others than
-        those of the manifest, and it may be quantized.
-    :raises TensorMismatchError: it is not what the manifest says.
-    """
-    recipe = manifest.input
-    named = [spec for spec in inputs if spec.name == recipe.name or not recipe.name]
-    if len(named) != 1:
-        raise TensorMismatchError(
-            recipe.name or 'input',
-            got=', '.join(spec.name for spec in inputs) or 'no inputs',
-            expected='one input with this name' if recipe.name else 'a single input',
-            remedy='name the image input under input.name of the manifest',
-        )
-    spec = named[0]
-    fitted = recipe.fitted(spec)
-    if fitted is None:
-        wanted = TensorSpec(spec.name, recipe.shape, np.dtype(recipe.dtype))
-        raise TensorMismatchError(
-            spec.name,
-            got=f'{wanted.describe()} from the manifest',
-            expected=f'{spec.describe()}, which the model takes',
-            remedy='correct input.width, input.height, input.layout, input.color or input.dtype '
-            'of the manifest',
-        )
-    return replace(spec, shape=fitted.shape)
-
-
-def check_only_input(
-    manifest: ModelManifest, inputs: tuple[TensorSpec, ...], *, artifact: object
-) -> TensorSpec:
-    """
-    Return the image input as ``check_input`` does, for engines that fill no other.
-
-    :raises TensorMismatchError: it is not what the manifest says.
-    :raises ArtifactError: the model has another input beside it.
-    """
-    image = check_input(manifest, inputs)
-    for spec in inputs:
-        if spec.name != image.name:
-            raise ArtifactError(
-                artifact,
-                reason=f'has the input {spec.name!r} ({spec.describe()}) beside the image '
-                f'{image.name!r}, and nothing to put into it',
-                remedy='export the model with the image as its only input',
-            )
-    return image

@@ -331,13 +331,13 @@ def test_devices_are_those_that_are_plugged_in(machine):
 
 def test_a_module_on_pcie_tells_how_hot_it_is(machine, tmp_path, library, monkeypatch):
     monkeypatch.setattr(edge_tpu, 'LINUX_LIBRARY', library)
-    for number, temperature in enumerate((61_000, 84_800)):
-        folder = machine / 'sys/class/apex' / f'apex_{number}'
+    (machine / 'dev').mkdir()
+    for number, temperature in enumerate(('61000', '84800')):
+        (machine / f'dev/apex_{number}').touch()
+        folder = machine / f'sys/class/apex/apex_{number}'
         folder.mkdir(parents=True)
-        (machine / 'dev').mkdir(exist_ok=True)
-        (machine / 'dev' / folder.name).touch()
-        (folder / 'temp').write_text(f'{temperature}\n')
-        (folder / 'trip_point0_temp').write_text('84800\n')
+        (folder / 'temp').write_text(temperature)
+        (folder / 'trip_point0_temp').write_text('84800')
     with create(save_compiled(tmp_path / 'net.tflite')) as engine:
         assert engine.health() == {'temperature_c': 84.8, 'throttled': 1.0}
         (machine / 'sys/class/apex/apex_1/temp').write_text('84799\n')
