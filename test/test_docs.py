@@ -166,7 +166,9 @@ def codes() -> Iterator[str]:
         family = families.pop()
         children = family.__subclasses__()
         families += children
-        yield from (each.code for each in children if 'code' in vars(each))
+        for each in children:
+            if 'code' in vars(each):
+                yield from getattr(each, 'codes', (each.code,))
 
 
 def codes_of_the_command() -> set[str]:
@@ -189,6 +191,7 @@ def test_the_example_is_what_is_said(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path))
     monkeypatch.delenv(PATH_VARIABLE, raising=False)
     found = re.search(r'```text\n(.*?)\n```', section(read('docs/errors.md'), code))
     assert found, 'no example'

@@ -22,7 +22,7 @@ from test.support.source_tree import OURS
 from test.support.source_tree import plugin_packages
 from test.support.source_tree import source_files
 
-SHARED = ('contract', 'runtime', 'models', 'pose')
+SHARED = ('contract', 'runtime', 'models', 'pose', 'signing')
 NUMERIC = ('numpy', 'cv2')
 # Only these import rclpy.
 WITH_ROS = ('ros', NODES)
@@ -49,7 +49,10 @@ TABLE = {
     '': Rule(),
     'contract': Rule(libraries=('numpy', 'yaml', 'pluggy')),
     'runtime': Rule(ours=('contract',), libraries=NUMERIC),
-    'models': Rule(ours=('contract', 'runtime'), libraries=(*NUMERIC, 'yaml', 'pluggy')),
+    'signing': Rule(ours=('contract',)),
+    'models': Rule(
+        ours=('contract', 'runtime', 'signing'), libraries=(*NUMERIC, 'yaml', 'pluggy')
+    ),
     'decoders': Rule(ours=('contract',), libraries=NUMERIC),
     'pose': Rule(ours=('contract',), libraries=NUMERIC),
     'depth': Rule(ours=('contract', 'pose'), libraries=NUMERIC),

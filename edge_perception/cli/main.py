@@ -26,6 +26,8 @@ COMMANDS = {
     'demo': ('simulation', 'Show a drone on its way down to a landing pad, live over ROS 2.'),
     'build': ('model', 'Make an artifact of a model for a target, and prove it.'),
     'verify': ('model', 'Compare an artifact with its reference, and write its proof.'),
+    'sign': ('model', 'Sign every file of a model folder.'),
+    'keys': ('model', 'Make keys that sign models, and list those that are trusted.'),
     'score': ('simulation', 'Compare what the node publishes with the truth of a simulator.'),
     'evaluate': ('model', 'Measure average precision on labeled images.'),
     'bench': ('model', 'Measure how fast each engine is, and what it takes.'),

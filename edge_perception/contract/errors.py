@@ -124,26 +124,6 @@ class ModelNotFoundError(EdgePerceptionError):
     code = 'model_not_found'
 
 
-class SignatureError(EdgePerceptionError):
-    """
-    A model is not signed by who may decide what the vehicle sees, or was changed since.
-
-    :param code: what is wrong: ``signature_missing``, ``signature_wrong``, ``key_unknown``,
-        ``key_revoked``, ``file_changed``, ``file_extra``, ``file_missing``,
-        ``version_rolled_back``.
-    :param path: the file or folder.
-    :param reason: what is the matter with it.
-    """
-
-    code = 'signature_wrong'
-
-    def __init__(self, code: str, path: object, reason: str) -> None:
-        self.path = path
-        self.reason = reason
-        self.code = code  # type: ignore[misc]
-        super().__init__(f'{path}: {reason}')
-
-
 class OptionError(EdgePerceptionError):
     """An option of an engine or decoder is unknown, of the wrong type or out of its range."""
 

@@ -29,6 +29,7 @@ from edge_perception.models.finding import Model
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import proof_path
 from edge_perception.models.proofs import read_proof
+from edge_perception.signing.signature_policy import Admitted
 
 ARTIFACTS_FOLDER = 'artifacts'
 GOLDEN_FOLDER = 'golden'  # of a model, with a few images of what it is for
@@ -65,6 +66,7 @@ class Artifact:
     :param warning: why it should not be trusted, in words; empty when it was proven.
     :param device: for which it was proven; ``any`` where it runs on all.
     :param proven: when and where, in words; empty where it needs no proof or has none.
+    :param built: what the cache of this machine holds for the model, and why some is not used.
     """
 
     path: Path
@@ -72,6 +74,7 @@ class Artifact:
     warning: str = ''
     device: str = 'any'
     proven: str = ''
+    built: tuple[Admitted, ...] = ()
 
 
 def choose_artifact(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 import time
 
@@ -38,11 +39,12 @@ from edge_perception.models.drafting import draft_file
 from edge_perception.models.engine_choice import AUTO
 from edge_perception.models.engine_choice import choose_engine
 from edge_perception.models.engine_choice import engines_for
-from edge_perception.models.finding import find_model
+from edge_perception.models.finding import find_signed_model
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_checks import mistakes_of
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
+from edge_perception.models.request import inside_copy
 from edge_perception.models.request import make_selection
 from edge_perception.models.request import Request
 from edge_perception.models.stages import in_order
@@ -79,7 +81,9 @@ class Assembled:
     def warnings(self) -> tuple[str, ...]:
         """Return what should be mended although it works, in words."""
         coarse, labels = str(self.coarse() or ''), self._labels_that_do_not_fit()
-        return tuple(filter(None, (self._unproven(), coarse, labels, self._no_poses())))
+        admitted = filter(None, (self.model.admitted, *self.artifact.built))
+        unsigned = (each.warning for each in admitted)
+        return tuple(filter(None, (*unsigned, self._unproven(), coarse, labels, self._no_poses())))
 
     def coarse(self) -> ArtifactError | None:
         """Return what is wrong with an output that cannot carry its scores; None if all can."""
@@ -158,7 +162,9 @@ def assemble(
     loaders: list[_Loader] = []
     passed_over: list[str] = []
     with collect(errors):
-        model = model or find_model(request.model, draft=partial(draft_file, host))
+        model = model or find_signed_model(
+            request.model, draft=partial(draft_file, host), policy=request.signatures
+        )
     with collect(errors):
         _check_rotation(request.rotation)
     with collect(errors):
@@ -260,10 +266,15 @@ def _choose_artifact(
     engine_type: EngineType, request: Request, model: Model, options: Options
 ) -> Artifact:
     with mistakes_of(f'engine {engine_type.name!r}'):
-        cached = cached_entries(model)
-        return choose_artifact(
-            model, engine_type, options, request=request.artifact, cached=cached
+        built = tuple(map(request.signatures.admit_built, cached_entries(model)))
+        artifact = choose_artifact(
+            model,
+            engine_type,
+            options,
+            request=inside_copy(model, request),
+            cached=[each.folder for each in built if each.folder is not None],
         )
+        return replace(artifact, built=built)
 
 
 def _make_rest(host: PluginHost, request: Request, model: Model) -> _Rest:
@@ -324,6 +335,8 @@ def _load_first(
                 raise
             passed_over.append(str(error))
             continue
+        if loader.model.admitted:
+            loader.model.admitted.loaded()
         return Assembled(
             model=loader.model,
             engine=loader.engine_type.name,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace
 import os
 from pathlib import Path
 import shlex
@@ -30,6 +31,8 @@ from edge_perception.models.digests import ModelDigest
 from edge_perception.models.digests import source_sha256
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import IR_SUFFIX
+from edge_perception.signing.signature_policy import Admitted
+from edge_perception.signing.signature_policy import SignaturePolicy
 
 PATH_VARIABLE = 'EDGE_PERCEPTION_MODEL_PATH'
 ZOO = Path(edge_perception.__file__).parent / 'zoo'
@@ -47,12 +50,14 @@ class Model:
     :param folder: where its files lie.
     :param source: the ONNX or other file that the manifest names; it exists.
     :param named: the manifest or the bare file by which it was found; None for the folder.
+    :param admitted: by which signature, or why without; None where nothing was asked.
     """
 
     folder: Path
     manifest: ModelManifest
     source: Path
     named: Path | None = None
+    admitted: Admitted | None = None
 
     def digest(self) -> ModelDigest:
         """
@@ -81,7 +86,7 @@ def find_model(name: str, *, draft: Drafter, environ: Mapping[str, str] | None =
     :raises ManifestError: the manifest is not valid, or a bare file says too little of itself.
     :raises ArtifactError: the source is missing, or not the file that the manifest describes.
     """
-    path = _locate(name, os.environ if environ is None else environ)
+    path = locate(name, environ)
     named = path
     if path.is_dir():
         path = _exported(path) or path / MANIFEST_NAME
@@ -95,6 +100,28 @@ def find_model(name: str, *, draft: Drafter, environ: Mapping[str, str] | None =
     source = path.parent / manifest.source
     check_source(source, manifest)
     return Model(folder=path.parent, manifest=manifest, source=source, named=named)
+
+
+def find_signed_model(name: str, *, draft: Drafter, policy: SignaturePolicy) -> Model:
+    """
+    Find a model as ``find_model`` does, if the vehicle's policy lets it in.
+
+    The signature is checked before anything is parsed, and what is parsed and loaded is a private
+    copy. Models of the package itself are trusted as its code is.
+
+    :raises SignatureError: the policy refuses it.
+    """
+    place = locate(name)
+    folder = place.parent if place.suffix in ('.yaml', '.yml') else place
+    if policy.mode == 'off' or folder.resolve().parent == ZOO.resolve():
+        return find_model(name, draft=draft)
+    if not folder.is_dir():
+        warning = policy.refuse(place, 'is a bare file; only the folder of a model can be signed')
+        return replace(find_model(name, draft=draft), admitted=Admitted(place, warning=warning))
+    admitted = policy.admit(folder)
+    model = find_model(str(admitted.folder), draft=draft)
+    admitted.check_digest(model.digest())
+    return replace(model, named=folder, admitted=admitted)
 
 
 def read_manifest(path: Path) -> ModelManifest:
@@ -148,7 +175,13 @@ def _say_what_to_draft_from(manifest: Path) -> None:
         )
 
 
-def _locate(name: str, environ: Mapping[str, str]) -> Path:
+def locate(name: str, environ: Mapping[str, str] | None = None) -> Path:
+    """
+    Return where a model is, see ``find_model``.
+
+    :raises ModelNotFoundError: nothing has this name.
+    """
+    environ = os.environ if environ is None else environ
     if not name:
         raise ModelNotFoundError(
             'model: got nothing, expected the path of a model folder or the name of a model; '

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from edge_perception.contract import ConfigurationError
@@ -16,6 +17,7 @@ from edge_perception.contract import Selection
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.finding import Model
+from edge_perception.signing.signature_policy import SignaturePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Request:
     :param artifact: which file the engine shall load.
     :param rotation: how far the camera is turned: 0, 90, 180 or 270 degrees clockwise.
     :param score_threshold: this and the following: None stands for what the model recommends.
+    :param signatures: what is asked of the model's folder.
     :param classes: names or indices of the only classes to report; empty stands for all.
     """
 
@@ -43,11 +46,28 @@ class Request:
     iou_threshold: float | None = None
     max_detections: int | None = None
     classes: tuple[str, ...] = ()
+    signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
 
 
 def option_parameter(kind: str, owner: str, option: str) -> str:
     """Return the name of the parameter of the node that sets an option, say of an engine."""
     return f'{kind}_options.{owner}.{option}'
+
+
+def inside_copy(model: Model, request: Request) -> ArtifactRequest:
+    """
+    Return which artifact is asked for, as the file in the private copy of a signed folder.
+
+    :raises SignatureError: it lies elsewhere, where nobody signed it, and that is required.
+    """
+    asked = request.artifact
+    if not asked.path or model.admitted is None or model.admitted.signed is None:
+        return asked
+    path, folder = Path(asked.path).expanduser().absolute(), model.place.absolute()
+    if path.is_relative_to(folder):
+        return replace(asked, path=str(model.folder / path.relative_to(folder)))
+    request.signatures.refuse(path, 'lies outside of the signed folder of the model')
+    return asked
 
 
 def make_selection(request: Request, model: Model) -> Selection:

@@ -4,21 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 import json
 from pathlib import Path
 import tempfile
 
-from edge_perception.contract.errors import SignatureError
 from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.user_files import data_folder
 from edge_perception.contract.user_files import write_whole
+from edge_perception.signing.device_key import device_keys
+from edge_perception.signing.signature_error import SignatureError
 from edge_perception.signing.signed_folder import read_signed
 from edge_perception.signing.signed_folder import Signed
 from edge_perception.signing.trusted_keys import DEFAULT_FOLDER
 from edge_perception.signing.trusted_keys import read_trusted
+from edge_perception.signing.trusted_keys import TrustedKeys
 
 POLICIES = ('off', 'warn', 'require')
 _MOST_VERSIONS_BYTES = 1 << 20
@@ -35,28 +35,39 @@ class SignaturePolicy:
     mode: str = 'off'
     trust_folder: Path = DEFAULT_FOLDER
 
-    @contextmanager
-    def admitted(self, folder: Path) -> Iterator[Admitted]:
+    def admit(self, folder: Path, *, more_keys: TrustedKeys | None = None) -> Admitted:
         """
-        Give a private copy of a signed folder while it is loaded; its memory is that of the files.
+        Return a private copy of a signed folder; its memory is that of the files.
 
+        :param more_keys: trusted for this folder as well.
         :raises SignatureError: it is not signed as it is, and the policy requires it.
         """
         if self.mode == 'off':
-            yield Admitted(folder)
-            return
-        with tempfile.TemporaryDirectory(prefix='edge_perception-') as private:
-            try:
-                signed = read_signed(folder, read_trusted(self.trust_folder))
-                _refuse_older(signed)
-                copy = Path(private) / folder.name
-                signed.copy_to(copy)
-            except SignatureError as error:
-                if self.mode == 'require':
-                    raise
-                yield Admitted(folder, warning=str(error))
-                return
-            yield Admitted(copy, signed)
+            return Admitted(folder)
+        private = tempfile.TemporaryDirectory(prefix='edge_perception-')
+        try:
+            trusted = read_trusted(self.trust_folder)
+            signed = read_signed(folder, trusted if more_keys is None else trusted | more_keys)
+            _refuse_older(signed)
+            copy = Path(private.name) / folder.name
+            signed.copy_to(copy)
+        except BaseException as error:
+            private.cleanup()
+            if self.mode == 'require' or not isinstance(error, SignatureError):
+                raise
+            return Admitted(folder, warning=str(error))
+        return Admitted(copy, signed, private=private)
+
+    def admit_built(self, entry: Path) -> Admitted:
+        """
+        Return what was built on this machine, if this machine signed it or a trusted key did.
+
+        What is not admitted has no folder, and a warning.
+        """
+        try:
+            return self.admit(entry, more_keys=None if self.mode == 'off' else device_keys())
+        except SignatureError as error:
+            return Admitted(None, warning=f'not used, {error}')
 
     def refuse(self, path: Path, reason: str) -> str:
         """
@@ -76,13 +87,22 @@ class Admitted:
     """
     A folder that may be loaded.
 
-    :param folder: to load from.
+    :param folder: to load from; None: nothing.
     :param warning: why it should not be; empty where it was signed, or nothing is asked.
+    :param private: the copy; it is removed with the last reference to it.
     """
 
-    folder: Path
+    folder: Path | None
     signed: Signed | None = None
     warning: str = ''
+    private: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def words(self) -> str:
+        """Return who signed which version; empty where nobody did."""
+        if self.signed is None:
+            return ''
+        return f'version {self.signed.content.version}, key {self.signed.key.name}'
 
     def check_digest(self, model_digest: str) -> None:
         """

@@ -25,13 +25,13 @@ import re
 import stat
 import unicodedata
 
-from edge_perception.contract.errors import SignatureError
 from edge_perception.contract.loading.artifact_files import open_regular
 from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.signing.minisign import FormatError
 from edge_perception.signing.minisign import PublicKey
 from edge_perception.signing.minisign import SecretKey
 from edge_perception.signing.minisign import Signature
+from edge_perception.signing.signature_error import SignatureError
 from edge_perception.signing.trusted_keys import TrustedKeys
 
 PURPOSE = 'edge_perception model v1'
@@ -87,7 +87,8 @@ class FileList:
             raise ValueError('it is not written as this version writes it')
         files = tuple(SignedFile(m[3], int(m[2]), m[1]) for m in matches if m)
         found = cls(head[1], int(head[2]), head[3], files)
-        if found.text() != text or not all(_is_proper(file.path) for file in files):
+        once = len({file.path for file in files}) == len(files)
+        if not once or found.text() != text or not all(_is_proper(each.path) for each in files):
             raise ValueError('its files are not sorted, named twice, or lead out of the folder')
         return found
 

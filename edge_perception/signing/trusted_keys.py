@@ -10,10 +10,10 @@ import os
 from pathlib import Path
 import stat
 
-from edge_perception.contract.errors import SignatureError
 from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.signing.minisign import FormatError
 from edge_perception.signing.minisign import PublicKey
+from edge_perception.signing.signature_error import SignatureError
 
 DEFAULT_FOLDER = Path('/etc/edge_perception/keys')
 SUFFIX, REVOKED = '.pub', '.revoked'
@@ -31,6 +31,11 @@ class TrustedKeys:
     folder: Path
     keys: Mapping[bytes, PublicKey]
     revoked: frozenset[bytes]
+
+    def __or__(self, other: TrustedKeys) -> TrustedKeys:
+        """Return the keys of both; what one revokes is revoked."""
+        keys, revoked = {**self.keys, **other.keys}, self.revoked | other.revoked
+        return TrustedKeys(self.folder, keys, revoked)
 
     def key(self, key_id: bytes, signature: Path) -> PublicKey:
         """

@@ -21,11 +21,16 @@ from edge_perception.contract import parse_manifest
 from edge_perception.contract import parse_options
 from edge_perception.contract import Selection
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.user_files import write_whole
 from edge_perception.models.engine_choice import choose_engine
 from edge_perception.models.finding import find_model
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose import Intrinsics
 from edge_perception.ros.input.raw_images import image_to_frame
+from edge_perception.signing.minisign import SecretKey
+from edge_perception.signing.signature_policy import SignaturePolicy
+from edge_perception.signing.signature_policy import versions_file
+from edge_perception.signing.signed_folder import sign_folder
 from edge_perception.testing.fakes import FakeEngine
 from edge_perception.tooling.assignments import parse_assignments
 from edge_perception.tooling.building.gated_build import choose_builder
@@ -128,6 +133,35 @@ def camera_without_calibration(folder: Path) -> None:
     Intrinsics.from_camera_info(width=640, height=480, k=[0.0] * 9)
 
 
+class SignedFolderOf:
+    """A model folder that was signed, in which one thing is made wrong."""
+
+    def __init__(self, spoil: Callable[[Path], object], *, trust: bool = True) -> None:
+        self._spoil, self._trust = spoil, trust
+
+    def __call__(self, folder: Path) -> None:
+        model, trusted = folder / 'my_model', folder / 'keys'
+        key = SecretKey(b'12345678', bytes(32))
+        for path, text in ((model / 'model.yaml', 'name: x'), (trusted / 'readme', '')):
+            write_whole(path, text)
+        if self._trust:
+            write_whole(trusted / 'ours.pub', key.public().text())
+        signed = sign_folder(model, key, name='my_model', version=2, model_digest=64 * '0')
+        for name, text in signed.items():
+            write_whole(model / name, text)
+        self._spoil(model)
+        SignaturePolicy('require', trusted).admit(model)
+
+
+def revoke(model: Path) -> None:
+    key = model.parent / 'keys' / 'ours.pub'
+    key.with_suffix('.revoked').write_bytes(key.read_bytes())
+
+
+def remember_newer(model: Path) -> None:
+    write_whole(versions_file(), '{"my_model": 3}')
+
+
 MISTAKES: dict[str, Callable[[Path], None]] = {
     'configuration_invalid': assignment_without_value,
     'manifest_invalid': misspelled_key,
@@ -145,6 +179,14 @@ MISTAKES: dict[str, Callable[[Path], None]] = {
     'bad_image': unknown_encoding,
     'intrinsics_unusable': camera_without_calibration,
     'build_failed': misspelled_target,
+    'signature_missing': SignedFolderOf(lambda model: (model / 'model.sig').unlink()),
+    'signature_wrong': SignedFolderOf(lambda model: (model / 'model.files').write_text('x')),
+    'key_unknown': SignedFolderOf(lambda model: None, trust=False),
+    'key_revoked': SignedFolderOf(revoke),
+    'file_changed': SignedFolderOf(lambda model: (model / 'model.yaml').write_text('name: y')),
+    'file_extra': SignedFolderOf(lambda model: (model / 'weights.bin').write_text('')),
+    'file_missing': SignedFolderOf(lambda model: (model / 'model.yaml').unlink()),
+    'version_rolled_back': SignedFolderOf(remember_newer),
 }
 
 

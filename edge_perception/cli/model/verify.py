@@ -17,6 +17,8 @@ from edge_perception.cli.output.verdict_tables import print_verdict
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import ConfigurationError
 from edge_perception.models.plugin_host import PluginHost
+from edge_perception.signing.signature_policy import SignaturePolicy
+from edge_perception.signing.trusted_keys import DEFAULT_FOLDER
 from edge_perception.tooling.assignments import parse_assignments
 from edge_perception.tooling.building import sidecars
 from edge_perception.tooling.frame_sources import be_quiet
@@ -42,9 +44,11 @@ Exit status: 0 passed, 3 rejected, 2 wrong usage or configuration.
 
 @click.command('verify', epilog=EXAMPLES)
 @click.argument('artifact', type=arguments.FILE)
-@click.option(
-    '--reference', required=True, metavar='MODEL', help='Model that ARTIFACT was made from.'
-)
+@click.option('--reference', metavar='MODEL', help='Model that ARTIFACT was made from.')
+@click.option('--signature', is_flag=True,
+              help='Check who signed the model folder ARTIFACT, and nothing else.')  # fmt: skip
+@click.option('--trust', type=arguments.FILE, default=DEFAULT_FOLDER, show_default=True,
+              help='Folder of the public keys for --signature.')  # fmt: skip
 @arguments.manifest_option
 @arguments.images_option
 @click.option(
@@ -68,6 +72,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     MODEL and in the cache; elsewhere its parameter artifact has to name ARTIFACT.
     """
     be_quiet()
+    if given['signature']:
+        _check_signature(given['artifact'], given['trust'], as_json=given['as_json'])
+        return
+    if given['reference'] is None:
+        raise click.UsageError("Missing option '--reference'.", ctx)
     if not given['artifact'].exists():
         raise ArtifactError(given['artifact'], reason='no such file', remedy='correct the path')
     host = PluginHost()
@@ -96,6 +105,19 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         if proof:
             say_how_to_load(host, candidate, images=given['images'], manifest=given['manifest'])
     ctx.exit(0 if verdict.passed else REJECTED)
+
+
+def _check_signature(folder: Path, trust: Path, *, as_json: bool) -> None:
+    admitted = SignaturePolicy('require', trust).admit(folder)
+    assert admitted.signed is not None
+    model = offline_model(PluginHost(), str(admitted.folder), None)
+    admitted.check_digest(model.digest())
+    content, key = admitted.signed.content, admitted.signed.key.name
+    if as_json:
+        values = {'name': content.name, 'version': content.version, 'key': key}
+        arguments.print_json({**values, 'files': len(content.files)})
+    else:
+        tell(f'{folder}: {len(content.files)} files of {content.name}, {admitted.words}')
 
 
 def _labeled(given: dict[str, Any]) -> Dataset | None:

@@ -60,6 +60,7 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
         'computed': session.computed,
         'proven': session.artifact.proven,
         **{f'health.{name}': _text(value) for name, value in session.health.items()},
+        'signature': session.model.admitted.words if session.model.admitted else '',
     }
     if session.health_problem:
         engine['health'] = session.health_problem

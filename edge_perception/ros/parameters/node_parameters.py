@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edge_perception.contract import Options
@@ -18,6 +19,9 @@ from edge_perception.ros.parameters.declaration import parameter
 from edge_perception.ros.system.qos import RELIABILITIES
 from edge_perception.runtime.budget import BAD_STAMP_POLICIES
 from edge_perception.runtime.sample_range import SAMPLE_RANGES
+from edge_perception.signing.signature_policy import POLICIES
+from edge_perception.signing.signature_policy import SignaturePolicy
+from edge_perception.signing.trusted_keys import DEFAULT_FOLDER
 
 # Special values of several parameters.
 FROM_MODEL = {-1: 'as the model says'}
@@ -222,6 +226,12 @@ class NodeConfig(Options):
         'path of the image for canary_period_s',
         special={'': 'the first one in golden/ of the model'},
     )
+    signatures: str = parameter(
+        'off', "what is asked of the model's signature, see docs/security.md", choices=POLICIES
+    )
+    trust_folder: str = parameter(
+        str(DEFAULT_FOLDER), 'folder of the public keys whose signatures count'
+    )
     cpu_affinity: str = parameter(
         '', 'cores for the process, such as 2,3 or 0-3', special={'': 'all'}, digits=True
     )
@@ -262,4 +272,5 @@ def make_request(
         iou_threshold=None if config.iou_threshold < 0 else config.iou_threshold,
         max_detections=None if config.max_detections < 0 else config.max_detections,
         classes=config.classes,
+        signatures=SignaturePolicy(config.signatures, Path(config.trust_folder).expanduser()),
     )

@@ -31,6 +31,7 @@ from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
 from edge_perception.models.proofs import write_proof
+from edge_perception.signing.device_key import sign_built
 from edge_perception.tooling.building import artifact_cache
 from edge_perception.tooling.building.artifact_build import build
 from edge_perception.tooling.building.artifact_build import BuildRequest
@@ -186,6 +187,7 @@ class GatedBuild:
                 stored = artifact_cache.publish(
                     made.artifact, directory, name, values=values, passed=done.passed
                 )
+                sign_built(stored.folder, model_digest=self._request.model.digest())
                 return replace(done, artifact=stored.artifact)
 
     def _judged(
