@@ -211,7 +211,7 @@ class YoloDecoder(Decoder):
 
     def _read_cells(self, output: Floats, threshold: float) -> _Found:
         end = output.shape[1] - self._pose
-        rows, class_id, score = best_classes(self.usable(output[:, 4:end]), threshold)
+        rows, class_id, score = best_classes(output[:, 4:end], threshold, self.usable)
         found = output[rows].astype(np.float32, copy=False)
         return _Found(center_size_to_xyxy(found[:, :4]), score, class_id, found[:, end:])
 

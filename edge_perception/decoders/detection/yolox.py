@@ -129,10 +129,10 @@ class YoloxDecoder(Decoder):
         return Perception(detections=detections)
 
     def _boxes(self, raw: Float32Array, cells: np.ndarray) -> Float32Array:
-        if not self.options.decoded:
-            stride = self._grid.stride[cells]
-            center = raw[:, :2] * stride + self._grid.origin[cells]
-            with np.errstate(over='ignore'):
-                size = np.exp(raw[:, 2:]) * stride
-            raw = np.concatenate([center, size], axis=1)
-        return center_size_to_xyxy(raw)
+        if self.options.decoded:
+            return center_size_to_xyxy(raw)
+        stride = self._grid.stride[cells]
+        center = raw[:, :2] * stride + self._grid.origin[cells]
+        with np.errstate(over='ignore'):
+            half = np.exp(raw[:, 2:]) * stride * 0.5
+        return np.concatenate([center - half, center + half], axis=1, dtype=np.float32)
