@@ -154,8 +154,8 @@ def select(
     boxes, scores, classes = xyxy[rows], score[rows], class_id[rows]
     _check_class_ids(classes)
     if selection.class_ids is not None:
-        listed = np.isin(classes, list(selection.class_ids))
-        rows, boxes, scores, classes = (each[listed] for each in (rows, boxes, scores, classes))
+        rows = rows[np.isin(classes, list(selection.class_ids))]
+        boxes, scores, classes = xyxy[rows], score[rows], class_id[rows]
     _check_inside(boxes, transform, remedy)
     if suppressed:
         best = np.argsort(-scores, kind='stable')[: selection.max_detections]
@@ -294,9 +294,12 @@ def _check_inside(xyxy: Floats, transform: ImageTransform, remedy: str) -> None:
     side = np.array([transform.input_width, transform.input_height], np.float32)
     corners = xyxy.reshape(-1, 2, 2) / side
     # What all frames are like; each comparison is false for NaN.
-    if corners.min(initial=0) >= -FAR and corners.max(initial=0) <= 1 + FAR:
-        if (corners[:, 1] - corners[:, 0]).min(initial=0) >= -TURNED:
-            return
+    if (
+        corners.min(initial=0) >= -FAR
+        and corners.max(initial=0) <= 1 + FAR
+        and (corners[:, 1] - corners[:, 0]).min(initial=0) >= -TURNED
+    ):
+        return
     check_finite(xyxy, 'boxes')
     center, size = corners.mean(axis=1), corners[:, 1] - corners[:, 0]
     strange = (center < -FAR) | (center > 1 + FAR) | (size > LARGE) | (size < -TURNED)

@@ -39,6 +39,7 @@ from edge_perception.contract.errors import EngineUnavailableError
 from edge_perception.contract.errors import in_words
 from edge_perception.contract.errors import InferenceError
 from edge_perception.contract.errors import TensorMismatchError
+from edge_perception.contract.manifest import FOLDED_COLORS
 from edge_perception.contract.manifest import ModelManifest
 from edge_perception.contract.options import Options
 from edge_perception.contract.types import Availability
@@ -335,11 +336,12 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
     Return the image input of a model, with every size known; for authors of ``create``.
 
     :param inputs: what the artifact says of itself; its layout and its float may be others than
-        those of the manifest, and it may be quantized.
+        those of the manifest, it may be quantized, or have its preprocessing inside.
     :raises TensorMismatchError: it is not what the manifest says.
     """
     recipe = manifest.input
-    named = [spec for spec in inputs if spec.name == recipe.name or not recipe.name]
+    names = {recipe.name, *FOLDED_COLORS}
+    named = [spec for spec in inputs if spec.name in names or not recipe.name]
     if len(named) != 1:
         raise TensorMismatchError(
             recipe.name or 'input',

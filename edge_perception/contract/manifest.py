@@ -31,6 +31,9 @@ RESIZES = (
     'center_crop',
 )
 INTERPOLATIONS = ('linear', 'area', 'nearest')
+# Names of the inputs of artifacts that do all but resizing themselves, and the colors they take:
+# those of most cameras.
+FOLDED_COLORS = {'edge_perception_bgr8': 'bgr', 'edge_perception_mono8': 'gray'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +77,32 @@ class InputRecipe:
             return (1, self.channels, self.height, self.width)
         return (1, self.height, self.width, self.channels)
 
+    def folded(self) -> InputRecipe:
+        """Return what is left of this recipe for an artifact that takes uint8 NHWC pixels."""
+        name = 'edge_perception_mono8' if self.color == 'gray' else 'edge_perception_bgr8'
+        return InputRecipe(
+            width=self.width,
+            height=self.height,
+            name=name,
+            layout='nhwc',
+            dtype='uint8',
+            color=FOLDED_COLORS[name],
+            resize=self.resize,
+            interpolation=self.interpolation,
+            fill=self.fill,
+        )
+
     def fitted(self, spec: TensorSpec) -> InputRecipe | None:
         """
         Return this recipe in layout and dtype of the input of an artifact; None if none fits.
 
         An artifact that was converted may want the other layout. Where the recipe is in real
-        numbers, an artifact may want them in another float, or quantized; bytes stay bytes.
+        numbers, an artifact may want them in another float, or quantized; bytes stay bytes. One
+        whose input has a name of ``FOLDED_COLORS`` wants ``folded``.
         """
+        if spec.name in FOLDED_COLORS and spec.name != self.name:
+            folded = self.folded()
+            return folded.fitted(spec) if spec.name == folded.name else None
         dtypes = {self.dtype}
         if self.dtype in REAL_DTYPES:
             dtypes.update(REAL_DTYPES if spec.quantization is None else INPUT_DTYPES)
