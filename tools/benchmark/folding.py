@@ -1,10 +1,9 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Compare a model with its preprocessing folded into the artifact with the plain one, in turns.
+Compare preprocessing inside of the artifact with that before it, frame by frame in turns.
 
-Both are alive in one process and get the same images, frame by frame in turns. As a process:
-``python -m tools.benchmark.folding MODEL ENGINE IMAGES``.
+As a process: ``python -m tools.benchmark.folding MODEL ENGINE IMAGES``.
 """
 
 from __future__ import annotations
@@ -43,47 +42,36 @@ def main() -> int:
 
 def measure(model: str, engine: str, images: str) -> dict[str, float]:
     """
-    Return the medians of preprocessing, and of it with the network, in ms, and their ratios.
+    Return medians of preprocessing, alone and with the network, in milliseconds, and ratios.
 
     :raises EdgePerceptionError: the engine cannot run the model here.
     """
-    host = PluginHost()
+    host, frames = PluginHost(), [Frame(image) for image in np.load(images)]
     found = offline_model(host, model, None)
-    frames = [Frame(image) for image in np.load(images)]
+    assembled = {}
     with TemporaryDirectory() as workspace:
-        plain, twin = (Path(workspace) / name for name in ('plain.onnx', 'twin.onnx'))
-        for path in (plain, twin):
+        for name in ('plain', 'folded'):
+            path = Path(workspace) / f'{name}.onnx'
             simplify(found.source, path, found.manifest)
-        paths = {'plain': plain, 'folded': fold_preprocessing(twin, found.manifest.input)}
-        assembled = {
-            name: assemble(
-                host,
-                Request(
-                    model=model,
-                    engine=engine,
-                    engine_options={engine: {'threads': THREADS}},
-                    artifact=ArtifactRequest(str(path), unjudged=True),
-                ),
-            )
-            for name, path in paths.items()
-        }
+            if name == 'folded':
+                path = fold_preprocessing(path, found.manifest.input)
+            artifact = ArtifactRequest(str(path), unjudged=True)
+            options = {engine: {'threads': THREADS}}
+            request = Request(model, engine, engine_options=options, artifact=artifact)
+            assembled[name] = assemble(host, request)
     times: dict[str, list[tuple[int, int]]] = {name: [] for name in assembled}
     for number in range(WARM_UP + FRAMES):
         # Who comes second finds warmer caches, so they swap places.
         for name in sorted(assembled, reverse=bool(number % 2)):
-            each = assembled[name]
-            frame = frames[number % len(frames)]
-            stages = each.pipeline.process(frame, selection=each.selection).times
-            if number >= WARM_UP:
-                times[name].append((stages['preprocess'], stages['infer']))
+            pipeline, selection = assembled[name].pipeline, assembled[name].selection
+            taken = pipeline.process(frames[number % len(frames)], selection=selection).times
+            times[name].append((taken['preprocess'], taken['preprocess'] + taken['infer']))
+    medians = {name: np.median(each[WARM_UP:], axis=0) / 1e6 for name, each in times.items()}
     figures: dict[str, float] = {}
-    for stage, width in (('preprocess', 1), ('preprocess_and_infer', 2)):
-        ms = {
-            name: float(np.median([sum(each[:width]) for each in values])) / 1e6
-            for name, values in times.items()
-        }
-        figures |= {f'{stage}_ms': ms['plain'], f'folded_{stage}_ms': ms['folded']}
-        figures[f'folded_{stage}_ratio'] = ms['folded'] / ms['plain']
+    for index, stage in enumerate(('preprocess', 'preprocess_and_infer')):
+        plain, folded = (float(medians[name][index]) for name in ('plain', 'folded'))
+        figures |= {f'{stage}_ms': plain, f'folded_{stage}_ms': folded}
+        figures[f'folded_{stage}_ratio'] = folded / plain
     for each in assembled.values():
         each.pipeline.engine.deactivate()
     return figures

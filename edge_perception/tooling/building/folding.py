@@ -22,8 +22,10 @@ from edge_perception.tooling.building.simplify import library
 from edge_perception.tooling.building.simplify import save
 
 PREFIX = 'edge_perception_'
-REAL = {1: np.float32, 10: np.float16}  # of the types of ONNX
-FLOAT = 1
+FLOAT, HALF = 1, 10  # types of ONNX
+
+# Operator, second input, attributes.
+_Step = tuple[str, npt.NDArray[Any] | None, dict[str, Any]]
 
 
 def fold_preprocessing(artifact: Path, recipe: InputRecipe) -> Path:
@@ -40,64 +42,48 @@ def fold_preprocessing(artifact: Path, recipe: InputRecipe) -> Path:
     inputs = model.graph.input
     kinds = [each.type.tensor_type.elem_type for each in inputs]
     sizes = [tuple(d.dim_value for d in each.type.tensor_type.shape.dim) for each in inputs]
-    if sizes != [recipe.shape] or kinds[0] not in REAL:
+    if sizes != [recipe.shape] or kinds[0] not in (FLOAT, HALF):
         raise BuildError(
             f'{artifact.name}: got inputs {sizes}, expected one of {recipe.shape} in float32 or '
             'float16, before which preprocessing can be put; leave out --fold-preprocessing'
         )
     folded = recipe.folded()
-    nodes = _nodes(onnx, recipe, source=folded.name, target=inputs[0].name, kind=kinds[0])
-    weights = [
-        onnx.numpy_helper.from_array(values, name)
-        for name, values in _weights(recipe).items()
-        if any(name in node.input for node in nodes)
-    ]
-    pixels = onnx.helper.make_tensor_value_info(
-        folded.name, onnx.TensorProto.UINT8, list(folded.shape)
-    )
-    rest = list(model.graph.node)
+    value, nodes = folded.name, []
+    steps = _steps(recipe, kinds[0])
+    for index, (operator, weight, attributes) in enumerate(steps):
+        name = f'{PREFIX}{operator}_{index}'
+        inside = [value]
+        if weight is not None:
+            model.graph.initializer.append(onnx.numpy_helper.from_array(weight, f'{name}_weight'))
+            inside.append(f'{name}_weight')
+        value = inputs[0].name if index == len(steps) - 1 else name
+        nodes.append(onnx.helper.make_node(operator, inside, [value], name=name, **attributes))
+    nodes.extend(model.graph.node)
     del model.graph.node[:], inputs[:]
-    model.graph.node.extend([*nodes, *rest])
-    model.graph.initializer.extend(weights)
-    inputs.append(pixels)
+    model.graph.node.extend(nodes)
+    kind, shape = onnx.TensorProto.UINT8, list(folded.shape)
+    inputs.append(onnx.helper.make_tensor_value_info(folded.name, kind, shape))
     target = artifact.with_name(f'{artifact.stem}_folded{artifact.suffix}')
     save(onnx, model, target)
     artifact.unlink()
     return target
 
 
-def _weights(recipe: InputRecipe) -> dict[str, npt.NDArray[Any]]:
-    """Return what the nodes refer to, by name; numbers by channel, along the axis of channels."""
+def _steps(recipe: InputRecipe, kind: int) -> list[_Step]:
+    """Return the operators from the pixels to what was the input, of an ONNX type."""
+    planar = recipe.layout == 'nchw'
     mean, std = np.resize(recipe.mean, recipe.channels), np.resize(recipe.std, recipe.channels)
-    shape = (1, -1, 1, 1) if recipe.layout == 'nchw' else (1, 1, 1, -1)
-    return {
-        f'{PREFIX}reversed': np.array([2, 1, 0], np.int64),
-        f'{PREFIX}factor': (recipe.scale / std).astype(np.float32).reshape(shape),
-        f'{PREFIX}offset': (-mean / std).astype(np.float32).reshape(shape),
-    }
-
-
-def _nodes(onnx: Any, recipe: InputRecipe, *, source: str, target: str, kind: int) -> list[Any]:
-    """Return the nodes from the pixels to what was the input."""
-    weights, planar = _weights(recipe), recipe.layout == 'nchw'
-    operators: list[tuple[str, tuple[str, ...], dict[str, Any]]] = []
-    if planar:
-        operators.append(('Transpose', (), {'perm': [0, 3, 1, 2]}))
-    if recipe.color == 'rgb':
-        operators.append(('Gather', (f'{PREFIX}reversed',), {'axis': 1 if planar else 3}))
-    operators.append(('Cast', (), {'to': FLOAT}))
-    if (weights[f'{PREFIX}factor'] != 1).any():
-        operators.append(('Mul', (f'{PREFIX}factor',), {}))
-    if weights[f'{PREFIX}offset'].any():
-        operators.append(('Add', (f'{PREFIX}offset',), {}))
-    if kind != FLOAT:
-        operators.append(('Cast', (), {'to': kind}))
-    nodes = []
-    for index, (operator, more, attributes) in enumerate(operators):
-        output = target if index == len(operators) - 1 else f'{PREFIX}folded_{index}'
-        name = f'{PREFIX}{operator}_{index}'
-        nodes.append(
-            onnx.helper.make_node(operator, [source, *more], [output], name=name, **attributes)
-        )
-        source = output
-    return nodes
+    axes = (1, -1, 1, 1) if planar else (1, 1, 1, -1)
+    factor, offset = (
+        each.astype(np.float32).reshape(axes) for each in (recipe.scale / std, -mean / std)
+    )
+    order = np.array([2, 1, 0], np.int64)
+    steps: list[tuple[bool, _Step]] = [
+        (planar, ('Transpose', None, {'perm': [0, 3, 1, 2]})),
+        (recipe.color == 'rgb', ('Gather', order, {'axis': 1 if planar else 3})),
+        (True, ('Cast', None, {'to': FLOAT})),
+        (bool((factor != 1).any()), ('Mul', factor, {})),
+        (bool(offset.any()), ('Add', offset, {})),
+        (kind != FLOAT, ('Cast', None, {'to': kind})),
+    ]
+    return [step for needed, step in steps if needed]
