@@ -29,6 +29,8 @@ Indices = npt.NDArray[np.intp]
 MAX_CANDIDATES = 3000
 # Of so many at once all overlaps are computed: fewer calls than one at a time, little in vain.
 SUPPRESS_AT_ONCE = 64
+# Fewer are checked sooner by their minimum and maximum than by their bits.
+FEW_SCORES = 4096
 _INFINITY = np.float32(np.inf).view(np.uint32)
 
 MAX_CLASS_ID = 2**31 - 1
@@ -150,11 +152,13 @@ def select(
         turned inside out.
     """
     check_scores(score)
-    rows = np.flatnonzero(score >= selection.score_threshold)
-    boxes, scores, classes = xyxy[rows], score[rows], class_id[rows]
-    _check_class_ids(classes)
+    wanted = score >= selection.score_threshold
+    _check_class_ids(class_id[wanted])
     if selection.class_ids is not None:
-        rows = rows[np.isin(classes, list(selection.class_ids))]
+        wanted &= np.isin(class_id, list(selection.class_ids))
+    rows, boxes, scores, classes = None, xyxy, score, class_id
+    if not wanted.all():  # decoders give few others
+        rows = np.flatnonzero(wanted)
         boxes, scores, classes = xyxy[rows], score[rows], class_id[rows]
     _check_inside(boxes, transform, remedy)
     if suppressed:
@@ -172,7 +176,7 @@ def select(
         score=np.clip(scores[best], 0, 1).astype(np.float32),
         class_id=classes[best].astype(np.int32),
     )
-    return detections, rows[best]
+    return detections, best if rows is None else rows[best]
 
 
 def only_image(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -223,7 +227,7 @@ def usable_scores(
         the scores are a copy in which those of such cells are -inf, below every threshold.
     :raises ValueError: a score is outside of 0 to 1.
     """
-    if score.ndim > 1:
+    if score.size > FEW_SCORES:
         best = best_by_bits(score, axis=0)
         if best is not None and best.max(initial=0) <= 1 + tolerance:
             return score, 0

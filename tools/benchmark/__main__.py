@@ -23,7 +23,7 @@ from tools.benchmark import stations
 from tools.benchmark.figures import Figures
 from tools.benchmark.figures import limits
 from tools.benchmark.figures import rounded
-from tools.benchmark.folding import ENGINES as FOLDING_ENGINES
+from tools.benchmark.folded_loops import ENGINES as FOLDING_ENGINES
 from tools.benchmark.harness import Harness
 from tools.benchmark.harness import ImageStream
 from tools.benchmark.report import benchmark_facts
@@ -177,7 +177,7 @@ def folding_figures(
             say(f'preprocessing of {subject.name} folded for {engine}')
             with left_out.without(f'{name} folded'):
                 order = (str(subject.folder), engine, str(subject.images))
-                words = harness.finished('tools.benchmark.folding', *order)
+                words = harness.finished('tools.benchmark.folded_loops', *order)
                 found |= {f'{name}.{key}': value for key, value in json.loads(words).items()}
     return rounded(found)
 

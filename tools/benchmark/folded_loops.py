@@ -3,7 +3,7 @@
 """
 Compare preprocessing inside of the artifact with that before it, frame by frame in turns.
 
-As a process: ``python -m tools.benchmark.folding MODEL ENGINE IMAGES``.
+As a process: ``python -m tools.benchmark.folded_loops MODEL ENGINE IMAGES``.
 """
 
 from __future__ import annotations
