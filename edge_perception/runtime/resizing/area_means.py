@@ -29,11 +29,11 @@ ONE_THREAD = 1 << 18
 
 class AreaMeans:
     """
-    Averages areas as INTER_AREA does, where blocks of pixels become smaller ones.
+    Average areas as INTER_AREA does, where blocks of pixels become smaller ones.
 
     OpenCV does it one number at a time: 640x480 to 576x432, ten by ten pixels to nine by nine, in
-    0.84 ms, and the products of blocks with the shares of pixels in 0.37 ms; a tie may be rounded
-    to the other side (OpenCV 5.0, NumPy 2.4, x86-64, one thread).
+    0.82 ms on one core and 0.45 ms on two. Products of blocks with the shares of pixels take
+    0.27 ms on one (OpenCV 5.0, NumPy 2.4, x86-64). A tie may be rounded to the other side.
     """
 
     def __init__(self, source: tuple[int, int], target: tuple[int, int]) -> None:
