@@ -155,7 +155,7 @@ class ImageTransform:
             kind = np.result_type(xyxy, np.float32)
             offset = np.array([self.offset_x, self.offset_y] * 2, kind)
             scale = np.array([self.scale_x, self.scale_y] * 2, kind)
-            return ((xyxy - offset) / scale).astype(np.float32, copy=False)
+            return np.asarray((xyxy - offset) / scale, np.float32)
         corners = self.points_to_source(xyxy.reshape(-1, 2, 2))
         return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
