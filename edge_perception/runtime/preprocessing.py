@@ -101,7 +101,8 @@ class Preprocessor:
         self._rotation = rotation
         tables = _normalization_tables(fitted, quantization)
         self._fill = tables[fitted.fill]
-        # A row at a time: NumPy repeats three values slowly, 0.25 ms for 416x104 pixels.
+        # A row at a time: NumPy repeats three values slowly; of 416x104 pixels in a folded
+        # YOLOX-nano 0.41 instead of 0.59 ms for all of preprocessing.
         row = np.tile(self._fill, (fitted.width, 1))
         self._fill_row = row if fitted.channels > 1 else row[:, 0]
         self._tables = _lookups(tables, fitted.layout)
