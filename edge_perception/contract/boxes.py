@@ -27,6 +27,11 @@ Indices = npt.NDArray[np.intp]
 # With more candidates suppression would cost more than the inference; the best ones are kept.
 # 3000 is far above what remains at any threshold that is of use on a vehicle.
 MAX_CANDIDATES = 3000
+# Of so many at once all overlaps are computed: fewer calls than one at a time, little in vain.
+SUPPRESS_AT_ONCE = 64
+# Fewer are checked sooner by their minimum and maximum than by their bits.
+FEW_SCORES = 4096
+_INFINITY = np.float32(np.inf).view(np.uint32)
 
 MAX_CLASS_ID = 2**31 - 1
 # How far beyond 0 and 1 rounding may carry a score: half a step of INT8 is 0.02 where a head has
@@ -72,15 +77,17 @@ def iou(box: Floats, boxes: Floats) -> Floats:
     """
     Return the intersection over union of one box with others.
 
-    :param box: (4,).
+    :param box: (4,), or (M, 1, 4) for M boxes.
     :param boxes: (N, 4).
-    :return: (N,), 0 to 1.
+    :return: (N,), or (M, N), 0 to 1.
     """
-    width = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
-    height = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
+    x1, y1, x2, y2 = (boxes[..., side] for side in range(4))
+    left, top, right, bottom = (box[..., side] for side in range(4))
+    width = np.minimum(right, x2) - np.maximum(left, x1)
+    height = np.minimum(bottom, y2) - np.maximum(top, y1)
     shared = np.maximum(width, 0) * np.maximum(height, 0)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    area = (box[2] - box[0]) * (box[3] - box[1])
+    areas = (x2 - x1) * (y2 - y1)
+    area = (right - left) * (bottom - top)
     overlap: Floats = shared / np.maximum(area + areas - shared, np.finfo(np.float32).tiny)
     return overlap
 
@@ -104,18 +111,20 @@ def suppress(
     """
     order = np.argsort(-score, kind='stable')[:MAX_CANDIDATES]
     kept: list[int] = []
-    boxes, classes = xyxy[order], class_id[order]
-    alive = np.ones(len(order), bool)
-    for index in range(len(order)):
-        if not alive[index]:
-            continue
-        kept.append(index)
-        if len(kept) == limit:
-            break
-        rest = np.flatnonzero(alive[index + 1 :] & (classes[index + 1 :] == classes[index]))
-        rest += index + 1
-        alive[rest[iou(boxes[index], boxes[rest]) > iou_threshold]] = False
-    return order[kept]
+    while len(order):
+        first = order[:SUPPRESS_AT_ONCE]
+        covers = iou(xyxy[first, None], xyxy[order]) > iou_threshold
+        covers &= class_id[first, None] == class_id[order]
+        alive = np.ones(len(order), bool)
+        for index in range(len(first)):
+            if not alive[index]:
+                continue
+            kept.append(first[index])
+            if len(kept) == limit:
+                return np.array(kept, np.intp)
+            alive &= ~covers[index]
+        order = order[len(first) :][alive[len(first) :]]
+    return np.array(kept, np.intp)
 
 
 def select(
@@ -147,27 +156,27 @@ def select(
     _check_class_ids(class_id[wanted])
     if selection.class_ids is not None:
         wanted &= np.isin(class_id, list(selection.class_ids))
-    rows = np.flatnonzero(wanted)
-    _check_inside(xyxy[rows], transform, remedy)
+    rows, boxes, scores, classes = None, xyxy, score, class_id
+    if not wanted.all():  # decoders give few others
+        rows = np.flatnonzero(wanted)
+        boxes, scores, classes = xyxy[rows], score[rows], class_id[rows]
+    _check_inside(boxes, transform, remedy)
     if suppressed:
-        rows = rows[np.argsort(-score[rows], kind='stable')]
-    elif rows.size:
-        rows = rows[
-            suppress(
-                xyxy[rows],
-                score=score[rows],
-                class_id=class_id[rows],
-                iou_threshold=selection.iou_threshold,
-                limit=selection.max_detections,
-            )
-        ]
-    rows = rows[: selection.max_detections]
+        best = np.argsort(-scores, kind='stable')[: selection.max_detections]
+    else:
+        best = suppress(
+            boxes,
+            score=scores,
+            class_id=classes,
+            iou_threshold=selection.iou_threshold,
+            limit=selection.max_detections,
+        )[: selection.max_detections]
     detections = Detections(
-        xyxy=transform.boxes_to_source(xyxy[rows]),
-        score=np.clip(score[rows], 0, 1).astype(np.float32),
-        class_id=class_id[rows].astype(np.int32),
+        xyxy=transform.boxes_to_source(boxes[best]),
+        score=np.clip(scores[best], 0, 1).astype(np.float32),
+        class_id=classes[best].astype(np.int32),
     )
-    return detections, rows
+    return detections, best if rows is None else rows[best]
 
 
 def only_image(output: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -218,6 +227,10 @@ def usable_scores(
         the scores are a copy in which those of such cells are -inf, below every threshold.
     :raises ValueError: a score is outside of 0 to 1.
     """
+    if score.size > FEW_SCORES:
+        best = best_by_bits(score, axis=0)
+        if best is not None and best.max(initial=0) <= 1 + tolerance:
+            return score, 0
     low, high = score.min(initial=0), score.max(initial=0)
     if -tolerance <= low and high <= 1 + tolerance:  # false for NaN
         return score, 0
@@ -230,6 +243,24 @@ def usable_scores(
     usable = np.array(score)
     usable[broken] = -np.inf
     return usable, int(np.count_nonzero(broken))
+
+
+def best_by_bits(score: Floats, *, axis: int) -> Float32Array | None:
+    """
+    Return the maxima of scores along an axis; None where one is negative or not finite.
+
+    As integers, the bits of floats from 0 up have the order of their values, and all others are
+    larger. So one look at each score checks it and finds the best, where minimum and maximum take
+    two, and with NaN to look out for: 0.21 ms instead of 0.44 ms for (8400, 80) that the caches do
+    not hold (NumPy 2.4, x86-64).
+    """
+    if score.dtype != np.float32:
+        return None
+    best = score.view(np.uint32).max(axis=axis, initial=0)
+    if best.max(initial=0) >= _INFINITY:
+        return None
+    found: Float32Array = best.view(np.float32)
+    return found
 
 
 def check_scores(score: Floats) -> None:
@@ -264,9 +295,16 @@ def check_positions(points: Floats, transform: ImageTransform) -> None:
 
 def _check_inside(xyxy: Floats, transform: ImageTransform, remedy: str) -> None:
     """Refuse boxes that no object of an image can have: in another unit, or decoded twice."""
-    check_finite(xyxy, 'boxes')
     side = np.array([transform.input_width, transform.input_height], np.float32)
     corners = xyxy.reshape(-1, 2, 2) / side
+    # What all frames are like; each comparison is false for NaN.
+    if (
+        corners.min(initial=0) >= -FAR
+        and corners.max(initial=0) <= 1 + FAR
+        and (corners[:, 1] - corners[:, 0]).min(initial=0) >= -TURNED
+    ):
+        return
+    check_finite(xyxy, 'boxes')
     center, size = corners.mean(axis=1), corners[:, 1] - corners[:, 0]
     strange = (center < -FAR) | (center > 1 + FAR) | (size > LARGE) | (size < -TURNED)
     for row in np.flatnonzero(strange.any(axis=1))[:1]:
@@ -278,6 +316,8 @@ def _check_inside(xyxy: Floats, transform: ImageTransform, remedy: str) -> None:
 
 
 def _check_class_ids(class_id: npt.NDArray[Any]) -> None:
+    if class_id.min(initial=0) >= 0 and class_id.max(initial=0) <= MAX_CLASS_ID:
+        return
     strange = class_id[~((class_id >= 0) & (class_id <= MAX_CLASS_ID))]
     if strange.size:
         raise ValueError(f'the model gave class {strange[0]}, expected 0 to {MAX_CLASS_ID}')

@@ -103,6 +103,8 @@ class Builder(ABC):
     :param precisions: of fp32, fp16, int8.
     :param engine: which engine loads the artifacts, if that has another name.
     :param keeps_float: whether it leaves the nodes of ``BuildPlan.keep_float`` in float.
+    :param folds_preprocessing: whether its artifacts are ONNX, and the engine takes uint8, so that
+        the host can put normalization and layout before their input.
     """
 
     name: ClassVar[str]
@@ -111,6 +113,7 @@ class Builder(ABC):
     options_type: ClassVar[type[Options]] = Options
     engine: ClassVar[str] = ''
     keeps_float: ClassVar[bool] = False
+    folds_preprocessing: ClassVar[bool] = False
 
     @abstractmethod
     def probe(self) -> Availability:

@@ -33,6 +33,9 @@ RESIZES = (
     'center_crop',
 )
 INTERPOLATIONS = ('linear', 'area', 'nearest')
+# Names of the inputs of artifacts that do all but resizing themselves, and the colors they take:
+# those of most cameras.
+FOLDED_COLORS = {'edge_perception_bgr8': 'bgr', 'edge_perception_mono8': 'gray'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,32 @@ class InputRecipe:
             return (1, self.channels, self.height, self.width)
         return (1, self.height, self.width, self.channels)
 
+    def folded(self) -> InputRecipe:
+        """Return what is left of this recipe for an artifact that takes uint8 NHWC pixels."""
+        name = 'edge_perception_mono8' if self.color == 'gray' else 'edge_perception_bgr8'
+        return InputRecipe(
+            width=self.width,
+            height=self.height,
+            name=name,
+            layout='nhwc',
+            dtype='uint8',
+            color=FOLDED_COLORS[name],
+            resize=self.resize,
+            interpolation=self.interpolation,
+            fill=self.fill,
+        )
+
     def fitted(self, spec: TensorSpec) -> InputRecipe | None:
         """
         Return this recipe in layout and dtype of the input of an artifact; None if none fits.
 
         An artifact that was converted may want the other layout. Where the recipe is in real
-        numbers, an artifact may want them in another float, or quantized; bytes stay bytes.
+        numbers, an artifact may want them in another float, or quantized; bytes stay bytes. One
+        whose input has a name of ``FOLDED_COLORS`` wants ``folded``.
         """
+        if spec.name in FOLDED_COLORS and spec.name != self.name:
+            folded = self.folded()
+            return folded.fitted(spec) if spec.name == folded.name else None
         dtypes = {self.dtype}
         if self.dtype in REAL_DTYPES:
             dtypes.update(REAL_DTYPES if spec.quantization is None else INPUT_DTYPES)
@@ -154,11 +176,12 @@ def check_input(manifest: ModelManifest, inputs: tuple[TensorSpec, ...]) -> Tens
     Return the image input of a model, with every size known; for authors of ``create``.
 
     :param inputs: what the artifact says of itself; its layout and its float may be others than
-        those of the manifest, and it may be quantized.
+        those of the manifest, it may be quantized, or have its preprocessing inside.
     :raises TensorMismatchError: it is not what the manifest says.
     """
     recipe = manifest.input
-    named = [spec for spec in inputs if spec.name == recipe.name or not recipe.name]
+    names = {recipe.name, *FOLDED_COLORS}
+    named = [spec for spec in inputs if spec.name in names or not recipe.name]
     if len(named) != 1:
         raise TensorMismatchError(
             recipe.name or 'input',

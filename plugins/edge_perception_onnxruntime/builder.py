@@ -24,6 +24,7 @@ class OnnxRuntimeBuilder(Builder):
     name = ENGINE
     suffix = '.onnx'
     precisions = ('fp32', 'fp16', 'int8')
+    folds_preprocessing = True
 
     def probe(self) -> Availability:
         """Tell whether ONNX Runtime is here."""

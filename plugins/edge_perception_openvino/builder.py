@@ -64,6 +64,7 @@ class OpenVinoBuilder(Builder):
     precisions: ClassVar[tuple[str, ...]] = ('fp32', 'fp16', 'int8')
     options_type: ClassVar[type[Options]] = OpenVinoBuilderOptions
     keeps_float = True
+    folds_preprocessing = True
 
     def probe(self) -> Availability:
         """Tell whether OpenVINO is here."""
@@ -111,6 +112,7 @@ class MyriadBuilder(OpenVinoBuilder):
     engine = ENGINE
     options_type = Options
     keeps_float = False
+    folds_preprocessing = False  # nobody has tried what the stick says to bytes
 
     def source_form(self, precision: str) -> str:
         """Return float16, the only thing that the stick computes in."""

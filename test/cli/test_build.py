@@ -39,6 +39,34 @@ def test_an_artifact_is_built_proven_and_taken_from_the_cache_next_time(invoke, 
     assert again['artifact'] == first['artifact']
 
 
+@pytest.mark.parametrize(
+    ('target', 'precision'),
+    [('onnxruntime', 'fp32'), ('onnxruntime', 'int8'), ('openvino', 'fp16'), ('openvino', 'int8')],
+)
+def test_preprocessing_is_folded_compared_and_run(invoke, folder, target, precision):
+    if (target, precision) == ('openvino', 'int8'):
+        pytest.importorskip('nncf', reason='NNCF is not installed')
+    extra = ['--precision', precision, '--fold-preprocessing', '--json']
+    extra += ['--calibration', folder / 'golden'] if precision == 'int8' else []
+    result = build(invoke, folder, *extra, target=target)
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)
+    artifact = Path(made['artifact'])
+    (image,) = onnx.load(artifact).graph.input
+    assert image.name == 'edge_perception_bgr8'
+    assert [size.dim_value for size in image.type.tensor_type.shape.dim] == [1, 4, 6, 3]
+    assert read_proof(artifact, target).precision == precision
+    assert '--fold-preprocessing' in build_command(artifact.parent)
+    golden = folder / 'golden/0.png'
+    found = [
+        json.loads(invoke('run', folder, golden, '--engine', target, '--json', *named).stdout)
+        for named in ((), ('--artifact', artifact))
+    ]
+    assert found[0]['keypoints'] == found[1]['keypoints'] or precision == 'int8'
+    plain = json.loads(build(invoke, folder, *extra[:2], *extra[3:], target=target).stdout)
+    assert plain['artifact'] != made['artifact']
+
+
 def test_json_is_all_that_comes_out_even_when_nncf_has_progress_bars(invoke, folder):
     pytest.importorskip('nncf', reason='NNCF is not installed')
     extra = ('--precision', 'int8', '--calibration', folder / 'golden', '--json')

@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 import numpy as np
+import pytest
 
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import suppress
+from edge_perception.contract.boxes import usable_scores
+from edge_perception.decoders.detection.candidates import best_classes
 
 # Small whole numbers: many boxes overlap, touch, repeat, or have no area; many scores are equal.
 candidates = st.lists(
@@ -55,6 +58,52 @@ def test_suppression_keeps_what_comparing_one_by_one_keeps(rows, threshold):
         iou_threshold=threshold,
     )
     assert kept.tolist() == suppress_one_by_one(rows, threshold)
+
+
+@pytest.mark.parametrize('limit', [None, 1, 70])
+def test_more_candidates_than_are_compared_at_once(limit):
+    chance = np.random.default_rng(3)
+    corner = chance.integers(0, 60, (300, 2))
+    boxes = np.concatenate([corner, corner + chance.integers(1, 20, (300, 2))], axis=1)
+    score, class_id = chance.integers(1, 9, 300) / 10, chance.integers(0, 3, 300)
+    kept = suppress(
+        boxes.astype(np.float32),
+        score=score.astype(np.float32),
+        class_id=class_id,
+        iou_threshold=0.3,
+        limit=limit,
+    )
+    rows = [(tuple(box), s, c) for box, s, c in zip(boxes.tolist(), score, class_id)]
+    expected = suppress_one_by_one(rows, 0.3)
+    assert len(expected) > 100
+    assert kept.tolist() == expected[:limit]
+
+
+strange = st.sampled_from([0.0, 0.25, 1.0, 1.04, -0.0, -0.01, np.nan, np.inf, -np.inf])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(*[strange] * 3), max_size=6), st.sampled_from(['C', 'F']))
+def test_scores_are_checked_and_searched_as_one_by_one(rows, order):
+    scores = np.array(np.array(rows, np.float32).reshape(-1, 3), order=order)
+    finite = np.isfinite(scores).all(axis=1)
+    usable, broken = usable_scores(scores)
+    assert broken == np.count_nonzero(~finite)
+    expected = [row for row in range(len(rows)) if finite[row] and max(rows[row]) >= 0.25]
+    counted = []
+
+    def count(given):
+        counted.append(usable_scores(given)[1])
+        return usable_scores(given)[0]
+
+    found, classes, best = best_classes(scores, 0.25, count)
+    assert (found.tolist(), counted) == (expected, [broken])
+    assert classes.tolist() == [int(np.argmax(scores[row])) for row in expected]
+    np.testing.assert_array_equal(best, scores[expected].max(axis=1, initial=0))
+    if len(rows):
+        scores[0, 0] = 1.06
+        with pytest.raises(ValueError, match='expected 0 to 1'):
+            best_classes(scores, 0.25, count)
 
 
 sizes = st.integers(1, 4000)

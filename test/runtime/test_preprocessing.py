@@ -20,8 +20,8 @@ from edge_perception.contract import InputRecipe
 from edge_perception.contract import OptionError
 from edge_perception.contract import TensorMismatchError
 from edge_perception.contract import TensorSpec
-from edge_perception.runtime.preprocessing import place
 from edge_perception.runtime.preprocessing import Preprocessor
+from edge_perception.runtime.resizing.placement import place
 
 RESIZES = ('letterbox_top_left', 'letterbox_center', 'letterbox_center_floor', 'stretch')
 COLORS = ('bgr', 'rgb', 'gray')

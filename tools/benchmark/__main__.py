@@ -23,6 +23,7 @@ from tools.benchmark import stations
 from tools.benchmark.figures import Figures
 from tools.benchmark.figures import limits
 from tools.benchmark.figures import rounded
+from tools.benchmark.folded_loops import ENGINES as FOLDING_ENGINES
 from tools.benchmark.harness import Harness
 from tools.benchmark.harness import ImageStream
 from tools.benchmark.report import benchmark_facts
@@ -109,6 +110,7 @@ def bench_node(wanted: argparse.Namespace) -> int:
     harness = Harness(folder)
     models = measure_models(harness, subjects, settings)
     infer = infer_figures(harness, subjects, wanted.engines, left_out)
+    infer |= folding_figures(harness, subjects, wanted.engines, left_out)
     figures = round_figures(models) | infer
     print('', *limits(figures), sep='\n')
     values = {
@@ -161,6 +163,22 @@ def infer_figures(
         with left_out.without(engine):
             words = harness.finished('tools.benchmark.vendor_loops', folders[0], engine)
             found |= {f'{engine}.{name}': value for name, value in json.loads(words).items()}
+    return rounded(found)
+
+
+def folding_figures(
+    harness: Harness, subjects: Sequence[Subject], engines: Sequence[str], left_out: LeftOut
+) -> Figures:
+    """Compare preprocessing inside of the artifact with that before it."""
+    found: Figures = {}
+    for engine in (each for each in engines if each in FOLDING_ENGINES):
+        for subject in subjects:
+            name = f'{subject.name}.{engine}'
+            say(f'preprocessing of {subject.name} folded for {engine}')
+            with left_out.without(f'{name} folded'):
+                order = (str(subject.folder), engine, str(subject.images))
+                words = harness.finished('tools.benchmark.folded_loops', *order)
+                found |= {f'{name}.{key}': value for key, value in json.loads(words).items()}
     return rounded(found)
 
 

@@ -64,6 +64,9 @@ configuration, or it could not be built, 3 built and rejected.
 @click.option('-o', '--option', 'assignments', multiple=True, metavar='NAME=VALUE',
               help='Option of the target.')  # fmt: skip
 @click.option('--full-int8', is_flag=True, help='Quantize the head and every layer, for int8.')
+@click.option('--fold-preprocessing', is_flag=True,
+              help='Put normalization, order of colors and layout into the artifact, which then '
+                   'takes uint8 (targets onnxruntime and openvino).')  # fmt: skip
 @click.option('--rebuild', is_flag=True, help='Build again what is in the cache.')
 @click.option('--keep-rejected', is_flag=True,
               help='Keep a rejected artifact, marked so that nothing loads it.')  # fmt: skip
@@ -130,6 +133,7 @@ def _request(
                 builder.options_type, values.get(name, {}), owner=f'target {name!r}'
             ),
             full_int8=given['full_int8'],
+            fold_preprocessing=given['fold_preprocessing'],
         )
     with collect(errors):
         sources = gate_images(model, given['images'])
@@ -148,7 +152,8 @@ def _again(given: dict[str, Any], model: Model) -> str:
             words += [f'--{name}', os.path.abspath(os.path.expanduser(value))]
     for assignment in given['assignments']:
         words += ['--option', assignment]
-    return shlex.join([*words, *(['--full-int8'] if given['full_int8'] else [])])
+    flags = [name for name in ('full_int8', 'fold_preprocessing') if given[name]]
+    return shlex.join([*words, *(f'--{name.replace("_", "-")}' for name in flags)])
 
 
 def _print(done: BuildResult) -> None:

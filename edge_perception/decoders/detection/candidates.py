@@ -9,6 +9,7 @@ and computing afterwards costs little more than the search.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_perception.contract.boxes import best_by_bits
 from edge_perception.contract.boxes import cell_counts
 from edge_perception.contract.boxes import check_finite
 from edge_perception.contract.boxes import Floats
@@ -33,21 +35,23 @@ def passing(values: Floats, threshold: float) -> Indices:
     return np.flatnonzero(values >= threshold)
 
 
-def best_classes(scores: Floats, threshold: float) -> tuple[Indices, Indices, Float32Array]:
+def best_classes(
+    scores: Floats, threshold: float, usable: Callable[[Floats], Floats] = np.asarray
+) -> tuple[Indices, Indices, Float32Array]:
     """
-    Find the rows whose best class passes a threshold.
+    Check scores, and find the rows whose best class passes a threshold.
 
-    :param scores: (N, C), one row for each candidate, in either memory order; no NaN.
+    :param scores: (N, C), one row for each candidate, in either memory order.
+    :param usable: that of the decoder; it gets all scores, or the best of each row where these
+        tell as much. Without it scores are not checked.
     :return: rows (M,), their best classes (M,) and the scores of these (M,).
     """
-    count = scores.shape[1]
-    # A maximum along contiguous rows of 80 classes is slow (0.31 ms for 3549 rows), comparing all
-    # scores is not (0.02 ms); across columns the maximum is the fast one (0.09 ms for 8400).
-    if scores.strides[0] < scores.strides[1]:
-        rows = passing(scores.max(axis=1), threshold)
+    best = best_by_bits(scores, axis=1)
+    if best is not None:
+        rows = passing(usable(best), threshold)
     else:
-        rows = passing(scores, threshold) // count
-        rows = rows[np.diff(rows, prepend=-1) > 0]
+        scores = usable(scores)
+        rows = passing(scores.max(axis=1), threshold)
     chosen = scores[rows]
     classes = chosen.argmax(axis=1)
     best = chosen[np.arange(len(rows)), classes].astype(np.float32, copy=False)

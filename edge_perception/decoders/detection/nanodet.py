@@ -176,7 +176,7 @@ class NanoDetDecoder(Decoder):
         for level in self._levels:
             confidence = only_image(tensors[level.score_output])[:, : self.class_count]
             rows, class_id, score = best_classes(
-                self.usable(confidence), selection.score_threshold
+                confidence, selection.score_threshold, self.usable
             )
             sides = only_image(tensors[level.side_output])[rows, -4 * self._bins :]
             boxes.append(self._boxes(sides, level.grid, rows))

@@ -118,7 +118,7 @@ class RtDetrDecoder(Decoder):
         output = only_image(tensors[self._output])
         if self._layout == 'scores':
             rows, class_id, score = best_classes(
-                self.usable(output[:, 4:]), selection.score_threshold
+                output[:, 4:], selection.score_threshold, self.usable
             )
         else:
             rows, class_id, score = finished_rows(

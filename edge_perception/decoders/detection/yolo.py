@@ -22,9 +22,8 @@ labels. Where that leaves it open, the option ``layout`` is asked for.
 
 Source: ultralytics/ultralytics; Wang et al., YOLOv10: Real-Time End-to-End Object Detection.
 
-Decoding 8400 cells of 80 classes (YOLOv8n) takes 0.49 ms when 144 of them show twelve objects, of
-which 0.07 ms check that all scores are some; the transposed layout takes 0.82 ms, of which 0.2 ms
-do (NumPy 2.4, x86-64).
+Decoding 8400 cells of 80 classes (YOLOv8n) takes 0.38 ms when 144 of them show twelve objects, the
+transposed layout 0.40 ms, with the check of all scores (NumPy 2.4, x86-64).
 """
 
 from __future__ import annotations
@@ -211,7 +210,7 @@ class YoloDecoder(Decoder):
 
     def _read_cells(self, output: Floats, threshold: float) -> _Found:
         end = output.shape[1] - self._pose
-        rows, class_id, score = best_classes(self.usable(output[:, 4:end]), threshold)
+        rows, class_id, score = best_classes(output[:, 4:end], threshold, self.usable)
         found = output[rows].astype(np.float32, copy=False)
         return _Found(center_size_to_xyxy(found[:, :4]), score, class_id, found[:, end:])
 

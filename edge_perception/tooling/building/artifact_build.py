@@ -30,11 +30,13 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import Options
 from edge_perception.contract import Tensors
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.manifest import REAL_DTYPES
 from edge_perception.models.artifact_directories import key_of
 from edge_perception.models.finding import Model
 from edge_perception.models.plugin_checks import mistakes_of
 from edge_perception.tooling.building.artifact_cache import NO_ROOM
 from edge_perception.tooling.building.calibration_images import CalibrationSet
+from edge_perception.tooling.building.folding import fold_preprocessing
 from edge_perception.tooling.building.simplify import library
 from edge_perception.tooling.building.simplify import simplify
 from edge_perception.tooling.building.simplify import to_half
@@ -59,6 +61,7 @@ class BuildRequest:
     What a user asks to have built.
 
     :param full_int8: quantize the head and every layer.
+    :param fold_preprocessing: put normalization, order of colors and layout into the artifact.
     """
 
     model: Model
@@ -67,12 +70,14 @@ class BuildRequest:
     calibration: CalibrationSet | None = None
     options: Options = field(default_factory=Options)
     full_int8: bool = False
+    fold_preprocessing: bool = False
 
     def __post_init__(self) -> None:
         """
         Check what can be checked at once.
 
-        :raises BuildError: the target has no such precision, or calibration is missing.
+        :raises BuildError: the target has no such precision, calibration is missing, or the
+            preprocessing cannot be folded.
         """
         name = self.builder.name
         if self.precision not in self.builder.precisions:
@@ -82,6 +87,17 @@ class BuildRequest:
             raise BuildError(
                 f'target {name}: int8 needs images of what the camera will see, expected '
                 '--calibration FOLDER'
+            )
+        dtype = self.model.manifest.input.dtype
+        if self.fold_preprocessing and dtype not in REAL_DTYPES:
+            raise BuildError(
+                f'--fold-preprocessing: got input.dtype {dtype} in the manifest, expected float32 '
+                'or float16; there is nothing to fold, leave it out'
+            )
+        if self.fold_preprocessing and not self.builder.folds_preprocessing:
+            raise BuildError(
+                f'target {name}: takes no --fold-preprocessing, expected a target whose artifacts '
+                'are ONNX, e.g. onnxruntime or openvino; leave it out or choose such a target'
             )
 
     def plan(self, source: Path) -> BuildPlan:
@@ -139,6 +155,7 @@ class BuildRequest:
             'calibration': self.calibration.digest if calibrated and self.calibration else '',
             'options': asdict(self.options),
             'full_int8': self.full_int8,
+            'fold_preprocessing': self.fold_preprocessing,
             'selection': manifest.get('selection'),
             'limits': limits_for(self.model.manifest, self.precision),
         }
@@ -184,6 +201,10 @@ def build(
     with _mistakes_of(request.builder):
         report = request.builder.build(plan, folder)
         _check(report, folder, request.builder)
+    if request.fold_preprocessing:
+        folded = fold_preprocessing(report.artifact, manifest.input)
+        notes += (f'takes uint8 {manifest.input.folded().color}, and normalizes itself',)
+        report = replace(report, artifact=folded)
     return replace(report, notes=(simplified, *notes, *report.notes))
 
 
