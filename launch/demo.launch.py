@@ -54,9 +54,10 @@ def camera(context):
     local = LaunchConfiguration('discovery').perform(context) == 'localhost'
     reach = on_this_machine(os.environ) if local else {}
     # Those of perception.launch.py it tells itself.
-    own = [name for name, _, _ in ARGUMENTS if name not in ('model', 'discovery')]
+    own = {each: default for each, default, _ in ARGUMENTS if each not in ('model', 'discovery')}
+    said = misspelled_arguments(context.argv, context.launch_configurations, own)
     return [
-        *(LogInfo(msg=sentence) for sentence in misspelled_arguments(context.argv, own)),
+        *(LogInfo(msg=sentence) for sentence in said),
         ExecuteProcess(
             cmd=[
                 sys.executable,

@@ -73,7 +73,8 @@ def flight(context):
     folder = Path(tempfile.mkdtemp(prefix='edge_perception_gazebo_'))
     # When launch ends, everything that reads it has ended.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    said = misspelled_arguments(context.argv, [name for name, _, _ in ARGUMENTS])
+    defaults = {name: default for name, default, _ in ARGUMENTS}
+    said = misspelled_arguments(context.argv, context.launch_configurations, defaults)
     return [
         *(LogInfo(msg=sentence) for sentence in said),
         *(action(start) for start in starts(folder, gui=gui, **given)),

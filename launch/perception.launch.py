@@ -21,6 +21,7 @@ from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+from rclpy.context import Context
 import yaml
 
 from edge_perception.ros.parameters.parameter_headers import below_namespace
@@ -119,6 +120,18 @@ def check_yaml(path):
             f'params_file: {path} holds no parameters; expected a mapping that begins with the '
             'name of the node or /**'
         )
+    # What is YAML, and yet no parameters, such as a list of an integer and a string.
+    arguments = ['--ros-args', '--params-file', str(path)]
+    context = Context()
+    try:
+        context.init(arguments, initialize_logging=False)
+        context.shutdown()
+    except Exception as error:  # rclpy has another exception in each release
+        words = ' '.join(str(error).split()).partition(', at /')[0].rpartition('Error: ')[2]
+        raise RuntimeError(
+            f'params_file: {path}: {words}; expected the name of the node or /**, below it '
+            'ros__parameters, and below that names with values'
+        ) from None
 
 
 def surroundings(given):
@@ -156,8 +169,9 @@ def value_of(name, text, kind):
 
 
 def perception_node(context):
-    names = [*node_parameters(), *(name for name, _, _ in ARGUMENTS)]
-    given = {name: LaunchConfiguration(name).perform(context) for name in names}
+    defaults = {name: DEFAULTS.get(name, '') for name in node_parameters()}
+    defaults |= {name: default for name, default, _ in ARGUMENTS}
+    given = {name: LaunchConfiguration(name).perform(context) for name in defaults}
     given['whole_namespace'] = whole_namespace(context, given['namespace'])
     variables, kept_here = surroundings(given)
     node = Node(
@@ -177,7 +191,8 @@ def perception_node(context):
         # Colors where a person looks, and none in a file or a pipe.
         emulate_tty=sys.stdout.isatty(),
     )
-    said = [*misspelled_arguments(context.argv, names), *sentences(given, kept_here)]
+    misspelled = misspelled_arguments(context.argv, context.launch_configurations, defaults)
+    said = [*misspelled, *sentences(given, kept_here)]
     return [*(LogInfo(msg=sentence) for sentence in said), node]
 
 

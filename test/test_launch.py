@@ -185,7 +185,14 @@ def test_mistakes_are_sentences(perception):
 
 @pytest.mark.parametrize(
     ('content', 'words'),
-    [(b'a: [1', 'while parsing'), (b'\xff\xfe', 'codec'), (b'model', 'holds no parameters')],
+    [
+        (b'a: [1', 'while parsing'),
+        (b'\xff\xfe', 'codec'),
+        (b'model', 'holds no parameters'),
+        (b'latency_budget_ms: 71.0', 'line 1'),
+        (b'perception:\n ros_parameters: {rotate: 90}', 'line 2'),
+        (b'/**:\n ros__parameters:\n  classes: [0, person]', 'same type'),
+    ],
 )
 def test_a_file_that_the_node_cannot_read_is_refused(content, words, perception, tmp_path):
     """The node would end and be started again, every three seconds."""
@@ -273,10 +280,22 @@ def test_a_misspelled_argument_is_told_with_the_nearest_one(perception, demo):
     assert "did you mean 'pad_size'?" in started[0].keywords['msg']
 
 
+def test_what_an_including_file_misspells_is_told_too(perception, demo):
+    words = said(perception.start(included={'modle': 'x', 'weights': 'z'}))
+    assert words.count('did you mean') == 1 and 'modle: no such argument' in words
+    assert 'pad_sise' in said(demo.start(included={'pad_sise': '2'}))
+
+
+@pytest.mark.parametrize('own', ['modle', 'model_path', 'use_namespace', 'camera_name'])
+def test_what_an_including_file_keeps_for_itself_is_not_misspelled(own, perception):
+    started = perception.start(included={own: 'x', 'model': 'y'}, around='/drone1')
+    assert 'did you mean' not in said(started)
+
+
 def test_arguments_of_an_including_file_are_not_misspelled(perception, demo):
     given = [f'{name}:=x' for name in {*demo.arguments, *perception.arguments}]
     for file in (perception, demo):
-        for each in file.start(argv=given):
+        for each in file.start(argv=given, included=dict.fromkeys(demo.arguments, 'x')):
             assert 'did you mean' not in each.keywords.get('msg', '')
 
 

@@ -232,7 +232,7 @@ def check_center(name: str, matrix: Floats, size: tuple[int, int], limit: float)
     :raises IntrinsicsError: the principal point is too far from the middle.
     """
     center, middle = matrix[:2, 2], np.array(size) / 2
-    if limit and (np.abs(center - middle) > limit * np.array(size)).any():
+    if limit and all(size) and (np.abs(center - middle) > limit * np.array(size)).any():
         raise IntrinsicsError(
             f'camera_info.{name}: got a principal point at {center[0]:.0f}, {center[1]:.0f} for '
             f'an image of {size[0]}x{size[1]}, expected it within {limit:.0%} of the middle; '

@@ -47,7 +47,7 @@ class PlanarObjectStage(Stage):
     name = 'pose'
     tasks = frozenset({'detections', 'keypoints', 'poses'})
     needs = frozenset({'keypoints'})
-    problem = NO_INTRINSICS
+    problem = 'no image has come so far'
 
     @classmethod
     def applies(cls, manifest: ModelManifest, options: Options) -> bool:

@@ -41,10 +41,18 @@ class CallbackGuard:
         self._log.say('callback', f'a callback failed and was skipped: {self.cause}')
 
 
-def spin(executor: SingleThreadedExecutor, finished: Future, guard: CallbackGuard) -> None:
+def spin(
+    executor: SingleThreadedExecutor,
+    finished: Future,
+    guard: CallbackGuard,
+    *,
+    ending: Callable[[], bool] = lambda: False,
+) -> None:
     """
     Run callbacks until the future is done, which only a callback may do, or ROS is shut down.
 
+    :param ending: tells whether a signal came: rclpy turns its ``KeyboardInterrupt`` into another
+        exception where it comes within a call of its C++.
     :raises ExternalShutdownException: a signal came.
     :raises Exception: what the executor raises when not one of many callbacks in a row worked.
     """
@@ -57,7 +65,7 @@ def spin(executor: SingleThreadedExecutor, finished: Future, guard: CallbackGuar
             raise
         except Exception as error:
             in_a_row += 1
-            if in_a_row > MOST_IN_A_ROW or not executor.context.ok():
+            if in_a_row > MOST_IN_A_ROW or ending() or not executor.context.ok():
                 raise
             guard.failed(error)
 

@@ -66,7 +66,7 @@ def _run(signals: EndSignals, arguments: list[str] | None) -> int:
         with signals.interrupting():
             warn_of_arguments(node, arguments)
             node.autostart()
-            spin(executor, node.finished, node.guard)
+            spin(executor, node.finished, node.guard, ending=lambda: signals.came)
     except (KeyboardInterrupt, ExternalShutdownException):
         # Ctrl-C and SIGTERM are the usual ways to end the process.
         pass

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from rclpy.node import Node
 
@@ -73,6 +74,7 @@ class Session:
                     clock=clock,
                 )
                 self.cameras.append(camera)
+            _check_topics(node, self.cameras)
         except BaseException:
             for camera in self.cameras:
                 camera.close()
@@ -182,6 +184,34 @@ class Session:
     def busy_s(self) -> float:
         """For how long the engine has been working on one frame, seconds; 0 when it is idle."""
         return self._worker.busy_ns() / 1e9
+
+
+def _check_topics(node: Node, cameras: Sequence[Camera]) -> None:
+    """
+    Refuse to read what the node publishes, or images and CameraInfo from one topic.
+
+    ROS knows one type for a topic in a node, and would fail with the first subscription.
+
+    :raises ConfigurationError: with every parameter that names such a topic.
+    """
+    own = {each.topic_name for each in node.publishers}
+    images = {topic for camera in cameras for topic in camera.input.topics}
+    problems = []
+    for camera in cameras:
+        infos = [camera.stage_topics.topics(stage).get('camera_info') for stage in camera.stages]
+        for parameter, topics, taken, words in (
+            ('image_topic', camera.input.topics, own, 'this node publishes itself'),
+            ('camera_info_topic', infos, own, 'this node publishes itself'),
+            ('camera_info_topic', infos, images, 'images are read from'),
+        ):
+            for topic in [each for each in topics if each in taken][:1]:
+                name = f'{camera.name}.{parameter}' if camera.name else parameter
+                problems.append(
+                    f'{name}: got {topic}, which {words}; set image_topic and camera_info_topic '
+                    'to what the camera publishes'
+                )
+    if problems:
+        raise ConfigurationError('parameter', problems)
 
 
 def _make_canary(assembled: Assembled, config: NodeConfig, clock: Clock) -> Canary:

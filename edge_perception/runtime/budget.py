@@ -26,6 +26,8 @@ LARGE_UNITS = (
 )
 # Older than this, with a budget, a frame was not late: its stamp counts from another start.
 OTHER_START_NS = 60 * NS_PER_MINUTE
+# A stamp below is no date but counts from a start, of a machine or of a process: 2000-01-01.
+EARLIEST_DATE_NS = 946_684_800_000 * NS_PER_MS
 BAD_STAMP_POLICIES = ('drop', 'arrival')
 # A camera without a budget has its turn as if it had this one: somebody who takes results of any
 # age must neither starve nor starve others.
@@ -157,7 +159,8 @@ class LatencyBudget:
             back = age_in_words(self._last_stamp_ns - stamp_ns, digits=1)
             return 'stamp', f'is {back} older than the one before'
         if self.budget_ms and age_ns > OTHER_START_NS:
+            began = f' ({age_in_words(stamp_ns)} since its clock began)'
             return 'start', (
-                f'is {age_in_words(age_ns)} old ({age_in_words(stamp_ns)} since its clock began)'
+                f'is {age_in_words(age_ns)} old{began if stamp_ns < EARLIEST_DATE_NS else ""}'
             )
         return '', ''

@@ -37,7 +37,7 @@ def test_cameras_and_nodes_are_found_and_a_camera_that_is_missing_is_yellow(worl
     assert front.found == f'published by {node.get_name()}, best effort'
     (rear,) = found(checks, 'topic /rear/image_raw')
     assert rear.level is Level.YELLOW
-    assert rear.found.startswith('nobody publishes it')
+    assert rear.found.startswith('no node publishes it')
     (ours,) = found(checks, 'node /perception')
     assert ours.found == 'publishes /perception/detections, 1 listen'
 

@@ -346,7 +346,7 @@ def test_limited_discovery_is_named_where_no_camera_is_found(world, variable, va
         here.node, topic='/nix', transport='raw', reliability='auto', receive=lambda _: None
     )
     words = why_silent(here.node, camera, silent_s=3, came=False, environ={variable: value})
-    assert variable in words and 'discovery:=subnet' in words
+    assert variable in words and 'unset' in words and 'discovery:=subnet' in words
     assert 'discovery' not in why_silent(
         here.node, camera, silent_s=3, came=False, environ={variable: '0'}
     )

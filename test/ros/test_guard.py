@@ -95,6 +95,19 @@ def test_an_executor_in_which_nothing_works_ends(node):
     assert guard.failures == MOST_IN_A_ROW
 
 
+def test_what_a_signal_became_on_its_way_is_no_failure(node):
+    class Interrupted(SingleThreadedExecutor):
+        def spin_once(self, timeout_sec: float | None = None) -> None:
+            raise RuntimeError('unable to convert call argument')
+
+    guard = CallbackGuard(lambda _: None)
+    executor = Interrupted(context=node.context)
+    with pytest.raises(RuntimeError):
+        spin(executor, Future(), guard, ending=lambda: True)
+    executor.shutdown()
+    assert guard.failures == 0
+
+
 def test_a_clock_with_negative_seconds_does_not_end_the_process(tmp_path):
     spinner = Spinner()
     tester = Tester(spinner)

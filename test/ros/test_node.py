@@ -167,7 +167,7 @@ def test_diagnostics_judge_what_has_come_since_the_last_report(world):
     warning = here.status('camera', 'dropped since the last report: 1 bad_image')
     assert warning.level == DiagnosticStatus.WARN
     camera.destroy(here.node)
-    assert here.status('camera', 'nobody publishes /image_raw').level == DiagnosticStatus.WARN
+    assert here.status('camera', 'no node publishes /image_raw').level == DiagnosticStatus.WARN
     assert here.tester.transition('deactivate')
     assert here.status('camera', 'not active').level == DiagnosticStatus.OK
 

@@ -18,7 +18,9 @@ from rclpy.time import Time
 from edge_perception.ros import announcements
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
+from test.support.fake_node import MANIFEST
 from test.support.fake_node import picture
+from test.support.fake_node import PointingDecoder
 from test.support.graph import PATIENCE_S
 from test.support.graph import until
 
@@ -139,6 +141,25 @@ def test_bad_image_is_counted_and_said_once(world):
     assert '/image_raw' in sentence and 'bgr8' in sentence
     camera.publish(picture(here.now()))
     assert here.result().detections
+
+
+@pytest.mark.parametrize(
+    ('parameter', 'topic'),
+    [
+        ('image_topic', '/diagnostics'),
+        ('image_topic', '/perception/debug_image'),
+        ('image_topic', '/camera_info'),
+        ('camera_info_topic', '/image_raw'),
+        ('camera_info_topic', '/perception/detections'),
+    ],
+)
+def test_a_topic_of_the_node_itself_is_refused(world, parameter, topic):
+    square = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0.5, 0.5, 0]]
+    posed = f'{MANIFEST}keypoints: [a, b, c, d, e]\nobject_points: {square}\n'
+    here = world(decoder=PointingDecoder, manifest=posed, **{parameter: topic})
+    assert not here.tester.transition('configure')
+    sentence = here.logged('[configuration_invalid]')
+    assert topic in sentence and parameter in sentence
 
 
 def test_all_mistakes_are_said_at_once_and_the_node_stays(world, tmp_path):

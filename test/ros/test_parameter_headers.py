@@ -57,6 +57,14 @@ def test_a_file_is_told_of_exactly_when_it_does_not_reach_the_node(header, names
         assert f'head them {namespace.rstrip("/")}/perception: or /**:' in said[0]
 
 
+@pytest.mark.parametrize('node', ['perception', '', 'perception_node', 'camera'])
+def test_a_parameter_for_another_node_is_told(node):
+    rule = f'{node}:latency_budget_ms:=71.0'.removeprefix(':')
+    reached, said = started('-p', rule)
+    assert bool(reached) != bool(said)
+    assert not said or rule in said[0]
+
+
 def test_a_nested_header(tmp_path):
     file = tmp_path / 'parameters.yaml'
     file.write_text('drone1:\n  perception:\n    ros__parameters: {model: x}\n')

@@ -257,6 +257,7 @@ def test_object_as_a_frame_on_request(world):
         ({'k': [0.0] * 9}, 'calibrate the camera'),
         ({'distortion_model': 'kannala'}, "distortion_model: got 'kannala'"),
         ({'height': 400}, 'got 640x400 for an image of 640x480'),
+        ({'width': 0, 'height': 0}, 'got a size of 0x0'),
     ],
 )
 def test_unusable_calibration_leaves_detections_and_says_why(world, changes, words):
@@ -264,6 +265,7 @@ def test_unusable_calibration_leaves_detections_and_says_why(world, changes, wor
     here.calibrate(camera_info(**changes))
     here.look()
     assert words in here.problem()
+    assert not here.node.session.cameras[0].pose_doubt
 
 
 def test_why_there_is_no_pose_is_said_once_and_counted_nowhere(world):
@@ -335,6 +337,8 @@ def test_a_camera_info_of_another_size_is_doubted_unless_binning_says_it(world, 
         ('body', True),
         ('base', True),
         ('base_footprint', True),
+        ('x500_0/camera_link/imager', True),
+        ('base/camera', False),
         ('camera', False),
         ('camera_link_optical', False),
         ('oak_rgb_camera_optical_frame', False),

@@ -85,6 +85,13 @@ def test_when_only_the_clock_of_ros_steps_back_frames_look_as_if_from_the_future
     assert arrival.stamp_problem == 'is 60.0 minutes in the future'
 
 
+@pytest.mark.parametrize(('stamp_ms', 'tells'), [(4_000_000, True), (1_690_000_000_000, False)])
+def test_only_a_stamp_that_is_no_date_tells_when_its_clock_began(stamp_ms, tells):
+    arrival = Camera().arrive(ROS_NOW / NS_PER_MS - stamp_ms)
+    assert arrival.cause == 'start'
+    assert ('since its clock began' in arrival.stamp_problem) == tells
+
+
 @pytest.mark.parametrize('policy', ['drop', 'arrival'])
 @pytest.mark.parametrize(
     ('camera_does', 'problem'),

@@ -10,11 +10,13 @@ that need it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 import runpy
 import sys
+from types import MappingProxyType
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
@@ -53,6 +55,11 @@ class Context(dict[str, str]):
     """
 
     argv: Sequence[str] = ()
+
+    @property
+    def launch_configurations(self) -> Context:
+        """Everything that is set, as the context of launch has it."""
+        return self
 
 
 class Stub(ModuleType):
@@ -94,16 +101,24 @@ class LaunchFile:
             each.keywords['function'] for each in entities if each.kind == 'OpaqueFunction'
         ]
 
-    def start(self, *, argv: Sequence[str] = (), around: str = '', **given: str) -> list[Noted]:
+    def start(
+        self,
+        *,
+        argv: Sequence[str] = (),
+        around: str = '',
+        included: Mapping[str, str] = MappingProxyType({}),
+        **given: str,
+    ) -> list[Noted]:
         """
         Return what is started with arguments.
 
         :param argv: the command line.
         :param around: the namespace that an including launch file pushed.
+        :param included: what an including launch file set besides.
         """
         defaults = {name: each['default_value'] for name, each in self.arguments.items()}
         assert set(given) <= set(defaults)
-        context = Context({**defaults, **given})
+        context = Context({**defaults, **given, **included})
         context.argv = argv
         if around:
             context['ros_namespace'] = around

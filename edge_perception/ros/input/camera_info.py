@@ -76,9 +76,11 @@ class CalibrationInput:
     def doubt(self, frame: Frame) -> str:
         """Return what makes the calibration doubtful for a frame of this size; empty: nothing."""
         used = self._supplied
-        if used is None or any(used.roi):
+        size = (used.width, used.height) if used is not None else (0, 0)
+        if used is None or any(used.roi) or not all(size):
             return ''
-        size = used.width, used.height
+        if abs(size[1] * frame.width / size[0] - frame.height) >= 1:
+            return ''  # of another shape, which the stages refuse
         by_x, by_y = self._binning
         whole = (frame.width, frame.height) == size
         # Binning rounds an odd size.

@@ -16,9 +16,11 @@ from edge_perception.ros.input.silence import unpublished
 from edge_perception.ros.system.endpoints import CAMERA_INFO_TYPE
 from edge_perception.ros.system.endpoints import owner
 
-# Frames of REP 103 and REP 105 with x forward. A pose is in the optical frame: z forward.
+# Frames of REP 103 and REP 105 with x forward, and sensors of Gazebo, which it names
+# MODEL/LINK/SENSOR. A pose is in the optical frame: z forward.
 BODY_FRAME = re.compile(
     r'(.*[/_])?(base|body|chassis|footprint|imu|link|map|odom|world)\d*|(.*/)?base_.*'
+    r'|.+/(.*_)?link\d*/[^/]+'
 )
 
 

@@ -87,7 +87,10 @@ def _publishers(node: Node, topic: str) -> Sequence[TopicEndpointInfo]:
 def discovery_advice(environ: Mapping[str, str]) -> str:
     """Return what keeps cameras on other computers from being found; empty when nothing does."""
     limit = discovery_limit(environ)
-    return limit and f' ({limit}: for a camera on another computer, launch with discovery:=subnet)'
+    return limit and (
+        f' ({limit}: for a camera on another computer unset it where you have set it, else launch '
+        'with discovery:=subnet)'
+    )
 
 
 def _wrong_type(node: Node, camera: CameraInput) -> str:

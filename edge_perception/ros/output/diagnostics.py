@@ -142,7 +142,7 @@ def _judge(session: Session, camera: Camera, counts: FrameCounts) -> tuple[bytes
     if camera.input_problem:
         return DiagnosticStatus.WARN, camera.input_problem
     if not camera.input.subscribed or not camera.input.publishers():
-        return DiagnosticStatus.WARN, f'nobody publishes {camera.input.topic}'
+        return DiagnosticStatus.WARN, f'no node publishes {camera.input.topic}'
     if counts.received == before.received:
         # How long a camera may be silent says its watch, above.
         return DiagnosticStatus.OK, 'no image since the last report'

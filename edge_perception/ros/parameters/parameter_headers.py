@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from difflib import get_close_matches
 import os
@@ -24,12 +25,14 @@ import yaml
 
 # What people head a file with where the name of the node belongs.
 EXECUTABLE, PACKAGE = 'perception_node', 'edge_perception'
+# How like a misspelled name is to the right one, 0 to 1: modle and model are at 0.8.
+LIKE, VERY_LIKE = 0.6, 0.75
 WILDCARDS = {'*': '/[^/]+', '**': '(/[^/]+)*'}
 
 
 def unread_files(arguments: Sequence[str], full_name: str) -> list[str]:
     """
-    Return in sentences which parameter files hold something for this node that it does not get.
+    Return in sentences which given parameters are headed for another node, in files or by ``-p``.
 
     :param arguments: of the process.
     :param full_name: of the node, with its namespace.
@@ -48,6 +51,13 @@ def unread_files(arguments: Sequence[str], full_name: str) -> list[str]:
             sentences.append(
                 f'parameter file {path}: the parameters below {named} are for another node and '
                 f'not used, this one is {full_name}; head them {full_name}: or /**:'
+            )
+    for flag, rule in zip(arguments, arguments[1:]):
+        node = rule.partition(':=')[0].rpartition(':')[0]
+        if flag in ('-p', '--param') and node and not _matches(node, full_name):
+            sentences.append(
+                f'-p {rule}: is for the node {node} and not used, this one is {full_name}; give '
+                'it without the name of a node'
             )
     return sentences
 
@@ -83,15 +93,26 @@ def below_namespace(path: Path, namespace: str) -> Path:
     return Path(name)
 
 
-def misspelled_arguments(given: Iterable[str], known: Sequence[str]) -> Iterator[str]:
+def misspelled_arguments(
+    typed: Iterable[str], given: Mapping[str, str], defaults: Mapping[str, str]
+) -> Iterator[str]:
     """
-    Tell which arguments of a launch file look like a known one; launch takes any.
+    Tell which arguments of a launch file look like one of its own; launch takes any.
 
-    :param given: of the command line, ``NAME:=VALUE``.
+    :param typed: on the command line, ``NAME:=VALUE``.
+    :param given: everything that is set, also by a launch file that includes this one, which may
+        have arguments of its own: they count where the one that they look like was not given.
+    :param defaults: of the arguments of the launch file.
     """
-    for name, is_argument, _ in (each.partition(':=') for each in given):
-        if is_argument and name not in known:
-            for nearest in get_close_matches(name, known, n=1):
+    on_line = [each.partition(':=')[0] for each in typed if ':=' in each]
+    # launch_ros itself keeps what it pushes as ros_namespace and the like.
+    others = [name for name in given if not name.startswith('ros_')]
+    for name in dict.fromkeys((*on_line, *others)):
+        likeness = LIKE if name in on_line else VERY_LIKE
+        for nearest in get_close_matches(name, defaults, n=1, cutoff=likeness):
+            # use_namespace is no misspelled namespace.
+            meant = given.get(nearest) in (None, defaults[nearest]) and nearest not in name
+            if name not in defaults and (name in on_line or meant):
                 yield f'{name}: no such argument, it is not used; did you mean {nearest!r}?'
 
 

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from types import FrameType
+import warnings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -57,7 +58,9 @@ class EndSignals:
         if not self._held:
             os._exit(0)
         first, self.came = not self.came, True
-        # What is raised inside a callback of the interpreter would print a traceback.
+        # What is raised inside a callback of the interpreter would print a traceback, and rclpy
+        # warns of what it could not take down.
         sys.unraisablehook = lambda unraisable: None
+        warnings.simplefilter('ignore')
         if first and self._raises:
             raise KeyboardInterrupt

@@ -158,7 +158,7 @@ def _cameras(node: Node) -> list[Check]:
         publishers = node.get_publishers_info_by_topic(name)
         if not publishers:
             readers = {each.node_name for each in node.get_subscriptions_info_by_topic(name)}
-            words = f'nobody publishes it, {", ".join(sorted(readers))} waits for it'
+            words = f'no node publishes it, {", ".join(sorted(readers))} waits for it'
             report.append(
                 Check(
                     f'topic {name}', Level.YELLOW, words, 'start the camera, or correct the name'
