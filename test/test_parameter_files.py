@@ -89,3 +89,12 @@ def test_the_schema_knows_right_from_wrong(parameters, valid):
     schema = json.loads((CONFIG / 'parameters.schema.json').read_text())
     validator = jsonschema.Draft202012Validator(schema)
     assert validator.is_valid({'/**': {'ros__parameters': parameters}}) == valid
+
+
+@pytest.mark.parametrize('word', ['off', "'off'", 'Off'])
+def test_off_needs_no_quotes(tmp_path: Path, word: str) -> None:
+    # YAML reads the bare word as false.
+    file = tmp_path / 'mine.yaml'
+    file.write_text(f'/**:\n  ros__parameters:\n    signatures: {word}\n', encoding='utf-8')
+    config, _, problems = read(file)
+    assert (config.signatures, problems) == ('off', [])

@@ -16,6 +16,8 @@ import sys
 import textwrap
 from typing import Any
 
+import yaml
+
 from edge_perception.ros.parameters.camera_parameters import camera_specs
 from edge_perception.ros.parameters.camera_parameters import NAME
 from edge_perception.ros.parameters.declaration import ParameterSpec
@@ -107,7 +109,9 @@ def main(arguments: list[str]) -> int:
 def _entry(spec: ParameterSpec) -> str:
     words = f'{spec.meaning}; {spec.expected()}'
     comment = textwrap.fill(words, WIDTH - len(INDENT) - 2, break_long_words=False)
-    value = f'{spec.name}: {shown(spec.default)}\n'
+    quoted = isinstance(yaml.safe_load(str(spec.default)), bool) and spec.kind is str
+    default = repr(spec.default) if quoted else shown(spec.default)
+    value = f'{spec.name}: {default}\n'
     return textwrap.indent(comment, f'{INDENT}# ') + '\n' + textwrap.indent(value, INDENT)
 
 

@@ -77,6 +77,8 @@ class ParameterSpec(OptionSpec):
         """
         if self.digits:
             value = _digits(value)
+        if type(value) is bool and _SWITCH[value] in self.choices:
+            value = _SWITCH[value]
         fits = type(value) is self.kind or (self.kind is float and type(value) is int)
         if fits and value in self.special:
             return cast(OptionValue, self.kind(value))
@@ -126,6 +128,10 @@ def parameter_specs(options_type: type[Options], prefix: str = '') -> Iterator[P
     for spec in option_specs(options_type):
         known = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
         yield ParameterSpec(**{**known, 'name': f'{prefix}{spec.name}'})
+
+
+# YAML 1.1, as ROS reads it, takes these words for true and false where they are not quoted.
+_SWITCH = {True: 'on', False: 'off'}
 
 
 def _shown(value: OptionValue) -> str:
