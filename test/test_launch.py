@@ -185,7 +185,14 @@ def test_mistakes_are_sentences(perception):
 
 @pytest.mark.parametrize(
     ('content', 'words'),
-    [(b'a: [1', 'while parsing'), (b'\xff\xfe', 'codec'), (b'model', 'holds no parameters')],
+    [
+        (b'a: [1', 'while parsing'),
+        (b'\xff\xfe', 'codec'),
+        (b'model', 'holds no parameters'),
+        (b'a: &a {x: 1}\nb: {<<: [*a, *a]}', 'reference, *a'),
+        (b'[' * 1000, 'levels'),
+        (b'#' * 2_000_000, 'at most 1048576 bytes'),
+    ],
 )
 def test_a_file_that_the_node_cannot_read_is_refused(content, words, perception, tmp_path):
     """The node would end and be started again, every three seconds."""

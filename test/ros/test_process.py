@@ -29,6 +29,7 @@ from test.support.fake_node import picture
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
+from test.support.process import handles
 from test.support.process import node_process
 from tools.model_folders import model_folder
 
@@ -107,16 +108,6 @@ def failing_plugin(plugin: Callable[[str], None]) -> None:
 
 def settled(tester: Tester, state: str) -> None:
     until(tester.state, lambda now: now == state)
-
-
-def handles(pid: int, number: signal.Signals) -> bool:
-    """Tell whether a process has a handler for a signal; true when it is gone."""
-    try:
-        status = Path(f'/proc/{pid}/status').read_text()
-    except OSError:
-        return True
-    (caught,) = re.findall(r'^SigCgt:\s*(\w+)', status, re.MULTILINE)
-    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

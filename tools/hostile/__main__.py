@@ -123,12 +123,12 @@ def measure(harness: Harness, name: str, *, seconds: float, seed: int, work: Pat
         path.unlink(missing_ok=True)
     with ExitStack() as stack:
         node = stack.enter_context(_node(harness, phase, work))
-        wait_for(node, 'active, ')
         storms = [
             stack.enter_context(_storm(harness, each, seconds, seed, work))
             for each in phase.storms
         ]
         witness = stack.enter_context(_witness(harness, seconds, work))
+        wait_for(node, 'active, ')
         for child in (*storms, witness):
             wait_for(child, 'ready')
         watched = Watched(psutil.Process(node.pid))
@@ -223,15 +223,17 @@ def table(figures: Mapping[str, Mapping[str, float]], facts: Mapping[str, Any], 
     head = f'{facts["date"][:10]}, {facts["processor"]}, {facts["cores"]} cores, seed {seed}\n\n'
     lines = [
         '| storm | messages | cores | largest | peak RSS | children | growth | longest silence | '
-        'reports balanced |',
-        '|---|---|---|---|---|---|---|---|---|',
+        'slowest answer | reports balanced |',
+        '|---|---|---|---|---|---|---|---|---|---|',
     ]
     for name, own in figures.items():
-        silence = f'{own["silence_s"]:.2f} s' if 'silence_s' in PHASES[name].bars else '-'
+        silence = '-' if name == 'models' else f'{own["silence_s"]:.2f} s'
+        answer = f'{own["slowest_s"]:.2f} s' if own['slowest_s'] else '-'
         lines.append(
             f'| {PHASES[name].says} | {own["sent"]:.0f} | {own["cores"]:.2f} | '
             f'{own["largest_mb"]:.1f} MB | {own["peak_mb"]:.0f} MB | '
             f'{own["child_peak_mb"]:.0f} MB | {own["growth_mb_s"]:+.2f} MB/s | {silence} | '
+            f'{answer} | '
             f'{own["accounts"] - own["unbalanced"]:.0f} of {own["accounts"]:.0f} |'
         )
     return head + '\n'.join(lines) + '\n'

@@ -243,7 +243,6 @@ def storm(
     :param begin: starts when this file appears.
     :param place: model, folder and seed of the ``Target``.
     """
-    os.sched_setaffinity(0, {core})
     place |= {name: Path(place[name]) for name in ('model', 'folder')}
     with closing(Spinner()) as spinner:
         node = spinner.add(lambda context: Node(f'storm_{kind}', context=context))
@@ -253,6 +252,8 @@ def storm(
         say('ready')
         while not Path(begin).exists():
             time.sleep(0.005)
+        for thread in os.listdir('/proc/self/task'):
+            os.sched_setaffinity(int(thread), {core})
         begun_s, cpu_s = time.monotonic(), time.process_time()
         while time.monotonic() < begun_s + seconds:
             shot()
