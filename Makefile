@@ -23,7 +23,7 @@ test-gazebo: .venv  ## Fly in real Gazebo; made on the first call where there is
 	@EDGE_PERCEPTION_TEST_GAZEBO=1 .venv/bin/python -m pytest test/gazebo $(ARGS)
 
 test-hostile: .venv  ## Attack the node for 10 minutes; ARGS as in ARGS='--phases images --seed 1'
-	@.venv/bin/python -m tools.hostile $(ARGS)
+	@.venv/bin/python -m test.hostile $(ARGS)
 
 bench: .venv  ## Measure what the node adds to the network; ARGS as in ARGS='--rounds 1'
 	@.venv/bin/python -m tools.benchmark node $(ARGS)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tools.hostile.__main__ import MODEL
+from test.hostile.__main__ import MODEL
 
 JPEG = cv2.imencode('.jpg', np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8))[1]
 IMAGE = JPEG.tobytes()

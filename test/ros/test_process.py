@@ -106,6 +106,16 @@ def failing_plugin(plugin: Callable[[str], None]) -> None:
     plugin(FAILING_PLUGIN)
 
 
+def test_systemd_is_told_that_it_lives_while_it_does(tmp_path):
+    address = str(tmp_path / 'notify')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(30)
+        with node_process(tmp_path / 'log', variables={'NOTIFY_SOCKET': address}) as process:
+            assert {systemd.recv(100) for _ in range(3)} == {b'WATCHDOG=1'}
+            assert process.stop() == 0
+
+
 def settled(tester: Tester, state: str) -> None:
     until(tester.state, lambda now: now == state)
 

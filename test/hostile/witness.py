@@ -3,7 +3,7 @@
 """
 Play a camera that behaves, and check the accounts in every report of the node.
 
-A process, ``python -m tools.hostile.witness ORDER``, the order being arguments in JSON.
+A process, ``python -m test.hostile.witness ORDER``, the order being arguments in JSON.
 """
 
 from __future__ import annotations

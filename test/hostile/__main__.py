@@ -171,7 +171,7 @@ def _storm(harness: Harness, kind: str, seconds: float, seed: int, work: Path) -
     order = {'kind': kind, 'core': core, 'seconds': seconds, 'begin': work / 'begin'}
     order |= {'target': NODE, 'model': MODEL, 'folder': work / 'models', 'seed': seed}
     words = json.dumps(order, default=str)
-    return harness.running(f'storm_{kind}', 'tools.hostile.storms', words, camera=True)
+    return harness.running(f'storm_{kind}', 'test.hostile.storms', words, camera=True)
 
 
 def _witness(harness: Harness, seconds: float, work: Path) -> Any:
@@ -179,7 +179,7 @@ def _witness(harness: Harness, seconds: float, work: Path) -> Any:
     order |= {'topic': f'{NAMESPACE}/good/image_raw', 'results': f'{NODE}/good/detections'}
     order |= {'status': f'{NODE}: good camera'}
     words = json.dumps(order, default=str)
-    return harness.running('witness', 'tools.hostile.witness', words, camera=True)
+    return harness.running('witness', 'test.hostile.witness', words, camera=True)
 
 
 def _sums(taken: Sequence[Mapping[str, float]]) -> Figures:
@@ -241,7 +241,7 @@ def table(figures: Mapping[str, Mapping[str, float]], facts: Mapping[str, Any], 
 
 def main(arguments: Sequence[str]) -> int:
     """Return 1 when a bar was missed or the node could not be measured."""
-    parser = argparse.ArgumentParser(prog='tools.hostile', description=__doc__)
+    parser = argparse.ArgumentParser(prog='python -m test.hostile', description=__doc__)
     parser.add_argument('--phases', nargs='+', choices=list(PHASES), default=list(PHASES))
     parser.add_argument('--seconds', type=float, default=40.0, help='of a phase')
     parser.add_argument('--seed', type=int, default=random.SystemRandom().randrange(10**6))
@@ -255,13 +255,13 @@ def main(arguments: Sequence[str]) -> int:
         try:
             figures[name] = measure(harness, name, seconds=seconds, seed=wanted.seed, work=work)
         except BenchmarkError as error:
-            print(f'error: {name}: {error}', file=sys.stderr)
+            say(f'error: {name}: {error}')
             return 1
         finally:
             for left in ('models', 'saved'):
                 shutil.rmtree(work / left, ignore_errors=True)
     found = limits(figures)
-    print('', *found, sep='\n')
+    say('\n'.join(['', *map(str, found)]))
     flat = {f'{name}.{key}': each for name, own in figures.items() for key, each in own.items()}
     bars = [{**asdict(limit), 'met': limit.met} for limit in found]
     values = {'machine': facts, 'seed': wanted.seed, 'figures': flat, 'bars': bars}

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from tools.hostile import __main__ as command
-from tools.hostile import malformed
+from test.hostile import __main__ as command
+from test.hostile import malformed
 
 FIGURES = {
     'peak_mb': 400.0,

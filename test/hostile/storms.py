@@ -1,7 +1,7 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Attack a node: ``python -m tools.hostile.storms ORDER``, the order being arguments in JSON.
+Attack a node: ``python -m test.hostile.storms ORDER``, the order being arguments in JSON.
 
 A storm draws what it sends before it begins, and then sends as fast as one core allows.
 """
@@ -49,8 +49,8 @@ from edge_perception.ros.parameters.reading import node_specs
 from edge_perception.ros.system.spinning import Spinner
 from edge_perception.simulation.nodes.playback_camera import noise
 from edge_perception.simulation.nodes.playback_camera import say
-from tools.hostile import malformed
-from tools.hostile.broken_models import broken_models
+from test.hostile import malformed
+from test.hostile.broken_models import broken_models
 from tools.reference_tables import own_host
 
 PUBLISHERS = 8
