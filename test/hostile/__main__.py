@@ -223,18 +223,20 @@ def table(figures: Mapping[str, Mapping[str, float]], facts: Mapping[str, Any], 
     head = f'{facts["date"][:10]}, {facts["processor"]}, {facts["cores"]} cores, seed {seed}\n\n'
     lines = [
         '| storm | messages | cores | largest | peak RSS | children | growth | longest silence | '
-        'slowest answer | reports balanced |',
-        '|---|---|---|---|---|---|---|---|---|---|',
+        'slowest answer | reports balanced | bars missed |',
+        '|---|---|---|---|---|---|---|---|---|---|---|',
     ]
     for name, own in figures.items():
         silence = '-' if name == 'models' else f'{own["silence_s"]:.2f} s'
+        bars = limits({name: own})
+        missed = ', '.join(each.name.partition('.')[2] for each in bars if not each.met) or 'none'
         answer = f'{own["slowest_s"]:.2f} s' if own['slowest_s'] else '-'
         lines.append(
             f'| {PHASES[name].says} | {own["sent"]:.0f} | {own["cores"]:.2f} | '
             f'{own["largest_mb"]:.1f} MB | {own["peak_mb"]:.0f} MB | '
             f'{own["child_peak_mb"]:.0f} MB | {own["growth_mb_s"]:+.2f} MB/s | {silence} | '
             f'{answer} | '
-            f'{own["accounts"] - own["unbalanced"]:.0f} of {own["accounts"]:.0f} |'
+            f'{own["accounts"] - own["unbalanced"]:.0f} of {own["accounts"]:.0f} | {missed} |'
         )
     return head + '\n'.join(lines) + '\n'
 
