@@ -108,8 +108,13 @@ class Watched:
         half = self.samples[len(self.samples) // 2 :]
         (begin_s, begin), (end_s, end) = half[0], half[-1]
         growth = (end - begin) / (end_s - begin_s) if end_s > begin_s else 0.0
-        peak = _peak_mb(self._process.pid)
-        return {'peak_mb': peak, 'child_peak_mb': self.child_mb, 'growth_mb_s': growth}
+        peak, shared = _peak_mb(self._process.pid), _peak_mb(self._process.pid, 'RssShmem')
+        return {
+            'peak_mb': peak,
+            'shared_mb': shared,
+            'child_peak_mb': self.child_mb,
+            'growth_mb_s': growth,
+        }
 
 
 def measure(harness: Harness, name: str, *, seconds: float, seed: int, work: Path) -> Figures:
@@ -218,9 +223,9 @@ def limits(figures: Mapping[str, Mapping[str, float]]) -> list[Limit]:
     return found
 
 
-def table(figures: Mapping[str, Mapping[str, float]], facts: Mapping[str, Any], seed: int) -> str:
+def table(figures: Mapping[str, Mapping[str, float]], facts: Mapping[str, Any], order: str) -> str:
     """Return the figures as a section of a document."""
-    head = f'{facts["date"][:10]}, {facts["processor"]}, {facts["cores"]} cores, seed {seed}\n\n'
+    head = f'{facts["date"][:10]}, {facts["processor"]}, {facts["cores"]} cores, {order}\n\n'
     lines = [
         '| storm | messages | cores | largest | peak RSS | children | growth | longest silence | '
         'slowest answer | reports balanced | bars missed |',
@@ -269,16 +274,16 @@ def main(arguments: Sequence[str]) -> int:
     values = {'machine': facts, 'seed': wanted.seed, 'figures': flat, 'bars': bars}
     write_report(folder, facts['date'], values)
     if wanted.write:
-        text = table(figures, facts, wanted.seed)
+        text = table(figures, facts, f'seed {wanted.seed}, {wanted.seconds:g} s a storm')
         write_whole(DOCUMENT, BLOCK.sub(lambda m: m[1] + text + m[2], DOCUMENT.read_text()))
         write_whole(RECORD, json.dumps(values, indent=1) + '\n')
     return 0 if all(limit.met for limit in found) else 1
 
 
-def _peak_mb(pid: int) -> float:
-    """Return the largest memory that a process ever had, as the kernel counts it."""
+def _peak_mb(pid: int, field: str = 'VmHWM') -> float:
+    """Return the largest memory that a process ever had, by the kernel; or another field."""
     status = Path(f'/proc/{pid}/status').read_text()
-    kilobytes = re.search(r'VmHWM:\s+(\d+)', status)
+    kilobytes = re.search(rf'{field}:\s+(\d+)', status)
     return int(kilobytes[1]) * 1024 / 1e6 if kilobytes else 0.0
 
 
