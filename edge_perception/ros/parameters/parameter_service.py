@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import time
 from typing import Any
+from typing import cast
 
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType
@@ -69,7 +70,7 @@ class BoundedParameterService(ParameterService):
 
     def __init__(self, node: Node) -> None:
         self._group = PausingGroup()
-        self._services: Any = _ServiceMaker(node, self._group)
+        self._services = cast(Node, _ServiceMaker(node, self._group))
         super().__init__(self._services)  # which keeps a weak reference
 
     def _describe_parameters_callback(self, request: Any, response: Any) -> Any:
