@@ -3,7 +3,7 @@ PYTHON ?= python3
 # For pytest, as in: make test ARGS='-k letterbox'
 ARGS ?=
 
-.PHONY: help test lint test-matrix test-gazebo bench bench-latency demo clean
+.PHONY: help test lint test-matrix test-gazebo test-hostile bench bench-latency demo clean
 
 help:  ## Show this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -21,6 +21,9 @@ test-matrix: .venv  ## Run the tests with other versions of ROS, Python, NumPy a
 
 test-gazebo: .venv  ## Fly in real Gazebo; made on the first call where there is none
 	@EDGE_PERCEPTION_TEST_GAZEBO=1 .venv/bin/python -m pytest test/gazebo $(ARGS)
+
+test-hostile: .venv  ## Attack the node for 10 minutes; ARGS as in ARGS='--phases images --seed 1'
+	@.venv/bin/python -m test.hostile $(ARGS)
 
 bench: .venv  ## Measure what the node adds to the network; ARGS as in ARGS='--rounds 1'
 	@.venv/bin/python -m tools.benchmark node $(ARGS)

@@ -26,6 +26,7 @@ import yaml
 
 from edge_perception.ros.parameters.parameter_headers import below_namespace
 from edge_perception.ros.parameters.parameter_headers import misspelled_arguments
+from edge_perception.ros.parameters.parameter_headers import parameter_tree
 from edge_perception.ros.system.process_environment import on_this_machine
 from edge_perception.ros.system.process_environment import transport_profile
 from edge_perception.ros.system.shared_files import find_shared
@@ -112,8 +113,8 @@ def whole_namespace(context, namespace):
 def check_yaml(path):
     """Refuse a file that the node could not read: it would be started again for ever."""
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = parameter_tree(path)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise RuntimeError(f'params_file: {path}: {" ".join(str(error).split())}') from None
     if not isinstance(content, dict):
         raise RuntimeError(

@@ -192,6 +192,9 @@ def test_mistakes_are_sentences(perception):
         (b'latency_budget_ms: 71.0', 'line 1'),
         (b'perception:\n ros_parameters: {rotate: 90}', 'line 2'),
         (b'/**:\n ros__parameters:\n  classes: [0, person]', 'same type'),
+        (b'a: &a {x: 1}\nb: {<<: [*a, *a]}', 'reference, *a'),
+        (b'[' * 1000, 'levels'),
+        (b'#' * 2_000_000, 'at most 1048576 bytes'),
     ],
 )
 def test_a_file_that_the_node_cannot_read_is_refused(content, words, perception, tmp_path):

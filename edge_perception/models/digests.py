@@ -26,6 +26,7 @@ from edge_perception.contract import ArtifactError
 from edge_perception.contract import dump_manifest
 from edge_perception.contract import ModelManifest
 from edge_perception.contract.loading.artifact_files import folder_files
+from edge_perception.contract.loading.artifact_files import MOST_ARTIFACT_BYTES
 from edge_perception.contract.loading.artifact_files import open_regular
 from edge_perception.contract.loading.artifact_files import second_files
 from edge_perception.contract.loading.artifact_files import unreadable
@@ -43,9 +44,10 @@ _PATHS = {
 _KEY, _VALUE = 1, 2  # of an entry
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 EXPORT_AGAIN = 'export the model again, best into one file'
-# Weights and videos; a limit at all is for what never ends.
+# Videos; a limit at all is for what never ends.
 MOST_FILE_BYTES = 1 << 40
-# An ONNX of 1000 layers has 50 thousand; a second is enough for a million.
+# An ONNX of 1000 layers has 50 thousand; a second is enough for a million. All are counted: 3 GB
+# of zeros are 1.5 billion fields without a length.
 MOST_FIELDS = 2_000_000
 # Those parts of a manifest by which an image becomes other results.
 DECISIVE = ('input', 'decoder', 'labels')
@@ -83,15 +85,15 @@ def model_digest(source: Path, manifest: ModelManifest) -> ModelDigest:
     return ModelDigest(hashlib.sha256(text.encode()).hexdigest())
 
 
-def file_sha256(path: Path) -> str:
+def file_sha256(path: Path, *, most_bytes: int = MOST_FILE_BYTES) -> str:
     """
     Return the hex digest of a regular file.
 
-    :raises ArtifactError: it cannot be read.
+    :raises ArtifactError: it cannot be read, or is larger than ``most_bytes``.
     """
     digest = hashlib.sha256()
     try:
-        with open_regular(path, most_bytes=MOST_FILE_BYTES) as file:
+        with open_regular(path, most_bytes=most_bytes) as file:
             for block in iter(lambda: file.read(1 << 20), b''):
                 digest.update(block)
     except OSError as error:
@@ -138,10 +140,13 @@ def artifact_sha256(artifact: Path) -> str:
 
 
 def _together(first: Path, others: Sequence[Path]) -> str:
-    digest = file_sha256(first)
+    digest = file_sha256(first, most_bytes=MOST_ARTIFACT_BYTES)
     if not others:
         return digest
-    return _joined((digest, *(f'{file.name} {file_sha256(file)}' for file in others)))
+    limited = (
+        f'{file.name} {file_sha256(file, most_bytes=MOST_ARTIFACT_BYTES)}' for file in others
+    )
+    return _joined((digest, *limited))
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -151,7 +156,7 @@ def _joined(parts: Iterable[str]) -> str:
 @contextmanager
 def _mapped(path: Path) -> Iterator[mmap.mmap]:
     with (
-        open_regular(path, most_bytes=MOST_FILE_BYTES) as file,
+        open_regular(path, most_bytes=MOST_ARTIFACT_BYTES) as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view,
     ):
         yield view
@@ -184,21 +189,25 @@ def _locations(
     data: Buffer, message: str, start: int, end: int, counter: Iterator[int]
 ) -> Iterator[str]:
     if message == 'entry':
-        fields = {field: data[first:last] for field, first, last in _fields(data, start, end)}
+        fields = {
+            field: data[first:last] for field, first, last in _fields(data, start, end, counter)
+        }
         if fields.get(_KEY) == b'location':
             yield fields.get(_VALUE, b'').decode('utf-8')
         return
-    for field, first, last in _fields(data, start, end):
-        if next(counter) > MOST_FIELDS:
-            raise ValueError(f'it has more than {MOST_FIELDS} fields')
+    for field, first, last in _fields(data, start, end, counter):
         inner = _PATHS[message].get(field)
         if inner:
             yield from _locations(data, inner, first, last, counter)
 
 
-def _fields(data: Buffer, place: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _fields(
+    data: Buffer, place: int, end: int, counter: Iterator[int]
+) -> Iterator[tuple[int, int, int]]:
     """Give number, start and end of each field that has a length; skip the others."""
     while place < end:
+        if next(counter) > MOST_FIELDS:
+            raise ValueError(f'it has more than {MOST_FIELDS} fields')
         tag, place = _varint(data, place)
         kind = tag & 7
         if kind == _VARINT:

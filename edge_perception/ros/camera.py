@@ -35,6 +35,7 @@ from edge_perception.ros.output.publishers import topic_of
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.parameters.node_parameters import STAMP_TOLERANCE_MS
 from edge_perception.runtime.accounts import DROP_REASONS
+from edge_perception.runtime.budget import Arrival
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.budget import Deadline
 from edge_perception.runtime.budget import LatencyBudget
@@ -105,8 +106,7 @@ class Camera:
         self._publish_tf = config.publish_tf
         # What makes poses wrong though there are some, in words; empty when nothing does.
         self.pose_doubt = ''
-        # What is wrong with the stamp of the last image, in words; empty when nothing is.
-        self.stamp_problem = ''
+        self._arrival: Arrival | None = None
         self._clock = clock
         self._activated_ns = 0
         self._worker: Worker[ImageMessage] | None = None
@@ -266,10 +266,9 @@ class Camera:
             stamp_ns(message.header),
             now_ns=self._node.get_clock().now().nanoseconds,
         )
-        self.stamp_problem = ''
-        if arrival.stamp_problem:
-            remedy = self._cure_of_stamps(arrival.cause)
-            self.stamp_problem = f'the stamp of an image {arrival.stamp_problem}; {remedy}'
+        self._arrival = arrival
+        # The advice asks the graph, which takes longer than to drop a frame.
+        if arrival.stamp_problem and self._warnings.wants('bad_stamp'):
             # Only what is dropped is counted.
             self.say('bad_stamp', self.stamp_problem, counted=arrival.deadline is None)
         if arrival.deadline is None:
@@ -283,8 +282,16 @@ class Camera:
             # worker: it got a frame after 0.39 ms, and after 0.15 ms when the executor lets it.
             time.sleep(HEAD_START_S)
 
+    @property
+    def stamp_problem(self) -> str:
+        """What is wrong with the stamp of the last image, in words; empty when nothing is."""
+        if self._arrival is None or not self._arrival.stamp_problem:
+            return ''
+        advice = self._cure_of_stamps(self._arrival.cause)
+        return f'the stamp of an image {self._arrival.stamp_problem}; {advice}'
+
     def _cure_of_stamps(self, cause: str) -> str:
-        """Return what to do about a stamp, by what is to blame for it."""
+        """Return what to do about a stamp, by what is to blame for it. Thread: the executor's."""
         if cause == 'clock':
             return 'start what publishes /clock, or set use_sim_time to false'
         simulated = self._node.get_parameter('use_sim_time').value

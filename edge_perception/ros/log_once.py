@@ -38,6 +38,11 @@ class LogOnce:
         words = f'said once, then only counted as {kind}' if counted else 'said once'
         self._log(f'{sentence} ({words})')
 
+    def wants(self, kind: str) -> bool:
+        """Tell whether a further sentence of a kind might be logged; else it need not be made."""
+        with self._lock:
+            return len(self._said.get(kind, ())) < self._variants.get(kind, 1)
+
     def forget(self) -> None:
         """Start anew, so that everything is said once more."""
         with self._lock:

@@ -19,6 +19,7 @@ import numpy as np
 
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
+from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.types import Tensor
 from edge_perception.contract.types import UInt8Array
 from edge_perception.runtime.sample_range import SampleRange
@@ -28,6 +29,7 @@ IMAGE_TYPES = 'bmp jp2 jpe jpeg jpg pbm pgm png pnm ppm tif tiff webp'
 VIDEO_TYPES = 'apng avi gif m4v mjpeg mjpg mkv mov mp4 mpeg mpg ogv ts webm wmv'
 IMAGE_SUFFIXES = frozenset(f'.{each}' for each in IMAGE_TYPES.split())
 VIDEO_SUFFIXES = frozenset(f'.{each}' for each in VIDEO_TYPES.split())
+MOST_IMAGE_BYTES = 1 << 30
 FRAMES_OF_A_VIDEO = 16  # where a few from all over it will do
 CAMERA = re.compile(r'(?:camera:)?(\d+)')
 USUAL_RATE = 30.0  # frames per second of a video or camera that does not say
@@ -253,7 +255,7 @@ def read_image(path: Path, sample_range: SampleRange | None = None) -> UInt8Arra
     :raises ImageError: it cannot be read.
     """
     try:
-        data = np.fromfile(path, np.uint8)
+        data = np.frombuffer(read_regular(path, most_bytes=MOST_IMAGE_BYTES), np.uint8)
     except OSError as error:
         raise ImageError(f'{path}: cannot be read: {error.strerror or error}') from error
     try:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_perception.contract import BuildError
+from edge_perception.contract import read_artifact
 
 HEAVY = ('CONV_2D', 'DEPTHWISE_CONV_2D', 'TRANSPOSE_CONV', 'FULLY_CONNECTED', 'BATCH_MATMUL')
 
@@ -24,7 +25,7 @@ def read_model(path: Path) -> Any:
     :raises BuildError: LiteRT is missing, or this is no such file.
     """
     try:
-        content = path.read_bytes()
+        content = read_artifact(path)
         model = load_schema().ModelT.InitFromPackedBuf(content, 0)
     except ImportError as error:
         raise BuildError(

@@ -19,9 +19,11 @@ from edge_perception.contract import ManifestError
 from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelNotFoundError
 from edge_perception.contract import TensorSpec
+from edge_perception.contract.loading.artifact_files import MOST_ARTIFACT_BYTES
 from edge_perception.decoders import DECODERS
 from edge_perception.models import finding as models
 from edge_perception.models.digests import external_files
+from edge_perception.models.digests import source_sha256
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_manifest
 from edge_perception.models.finding import find_model
@@ -288,15 +290,24 @@ def test_a_folder_with_one_ir_is_a_model(tmp_path):
 def test_an_onnx_that_never_ends_is_no_model(tmp_path):
     """Neither nested without end nor of a hundred million fields; read in a stated time."""
     path = tmp_path / 'net.onnx'
-    path.write_bytes(b'\x0a\x00' * 3_000_000)
-    with pytest.raises(ArtifactError, match='is not an ONNX file, or is damaged'):
-        external_files(path)
+    for fields in (b'\x0a\x00', b'\x08\x00'):  # of no length, and of none that is counted
+        path.write_bytes(fields * 3_000_000)
+        with pytest.raises(ArtifactError, match='is not an ONNX file, or is damaged'):
+            external_files(path)
     inner = b''
     for _ in range(3000):
         inner = nested(inner)
     path.write_bytes(field(7, inner))
     with pytest.raises(ArtifactError, match='is not an ONNX file, or is damaged'):
         external_files(path)
+
+
+def test_a_model_file_beyond_the_limit_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / 'net.onnx'
+    path.touch()
+    os.truncate(path, MOST_ARTIFACT_BYTES + 1)  # takes no room on the disk, and seconds to digest
+    with pytest.raises(ArtifactError, match=f'at most {MOST_ARTIFACT_BYTES} are read'):
+        source_sha256(path)
 
 
 def nested(inner: bytes) -> bytes:

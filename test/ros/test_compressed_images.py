@@ -141,6 +141,13 @@ def test_the_limit_counts_pixels():
     )
 
 
+def test_samples_of_16_bits_count_twice():
+    deep = compressed(encoded(np.zeros((HEIGHT, WIDTH), np.uint16), '.png'))
+    assert compressed_to_frame(deep, limit=SizeLimit(2 * WIDTH * HEIGHT)).width == WIDTH
+    with pytest.raises(ImageError, match='expected at most 1535 in all'):
+        compressed_to_frame(deep, limit=SizeLimit(2 * WIDTH * HEIGHT - 1))
+
+
 @pytest.mark.parametrize(('data', 'kind'), [(JPEG, 'jpeg'), (PNG, 'png')])
 def test_a_picture_that_claims_gigabytes_is_not_decoded(data, kind, monkeypatch):
     bomb = claiming(data, width=60_000, height=60_000)
@@ -283,8 +290,8 @@ def test_no_marker_without_length_may_stand_before_the_frame(marker):
 def test_a_jpeg_of_many_scans_is_not_decoded(monkeypatch):
     monkeypatch.setattr(cv2, 'imdecode', None)
     scan = PROGRESSIVE_JPEG.rindex(b'\xff\xda')
-    with pytest.raises(ImageError, match='scans'):
-        decode(PROGRESSIVE_JPEG[:-2] + PROGRESSIVE_JPEG[scan:-2] * 300 + PROGRESSIVE_JPEG[-2:])
+    with pytest.raises(ImageError, match='in 21 scans, expected at most 20'):
+        decode(PROGRESSIVE_JPEG[:-2] + PROGRESSIVE_JPEG[scan:-2] * 11 + PROGRESSIVE_JPEG[-2:])
 
 
 @pytest.mark.parametrize('gray', [False, True])

@@ -261,6 +261,16 @@ def watch(clock):
     return found, said, told
 
 
+def test_names_of_a_megabyte_are_not_logged_whole(clock):
+    found, said, _ = watch(clock)
+    for name in 'ab':
+        image = picture(None)
+        image.header.frame_id = name * 1_000_000
+        found.image(image)
+    (sentence,) = said
+    assert len(sentence) < 500
+
+
 def test_a_camera_that_is_slow_by_nature_is_told_of_once(clock):
     slow, said, told = watch(clock)
     for _ in range(10):

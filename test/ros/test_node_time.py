@@ -96,6 +96,19 @@ def test_a_clock_that_is_published_and_not_used_is_named(world):
     here.logged('set use_sim_time to true')
 
 
+def test_the_graph_is_not_asked_for_every_bad_stamp(world, monkeypatch):
+    here = world(latency_budget_ms=500.0, image_transport='raw')
+    camera = here.start()
+    asked, count = [], here.node.count_publishers
+    monkeypatch.setattr(here.node, 'count_publishers', lambda t: asked.append(t) or count(t))
+    for number in range(1, 31):
+        camera.publish(picture(stamp(45_000 + number)))
+        here.settled(received=number)
+    # Once for the log, and for the report of every second.
+    assert here.counts().dropped['bad_stamp'] == 30
+    assert 0 < asked.count('/clock') < 15
+
+
 def test_a_clock_that_is_used_and_not_published_is_named(world):
     here = world(use_sim_time=True, latency_budget_ms=500.0)
     here.start().publish(picture(stamp(45_000)))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import rclpy
 
@@ -63,6 +65,16 @@ def test_a_parameter_for_another_node_is_told(node):
     reached, said = started('-p', rule)
     assert bool(reached) != bool(said)
     assert not said or rule in said[0]
+
+
+def test_only_what_is_read_in_a_stated_time_is_looked_at(tmp_path):
+    file = tmp_path / 'parameters.yaml'
+    header = 'camera_driver: {ros__parameters: {rate: 1.0}}\n'
+    for content, looked_at in ((header, True), (header + '#' * 2_000_000, False)):
+        file.write_text(content)
+        assert bool(started('--params-file', str(file))[1]) == looked_at
+    os.mkfifo(tmp_path / 'pipe')
+    assert unread_files(['--params-file', str(tmp_path / 'pipe')], '/perception') == []
 
 
 def test_a_nested_header(tmp_path):

@@ -15,6 +15,7 @@ from rcl_interfaces.srv import SetParameters
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 
+from edge_perception.ros.parameters import parameter_service
 from edge_perception.ros.parameters.parameter_service import MOST_PARAMETERS
 
 TOO_MANY = MOST_PARAMETERS + 1
@@ -29,6 +30,32 @@ def threshold(here):
     request = GetParameters.Request(names=['score_threshold'])
     (value,) = call(here, GetParameters, 'get_parameters', request).values
     return value.double_value
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr(parameter_service, 'PAUSE_S', 0.0)
+
+
+def test_after_a_request_that_is_too_long_everything_else_runs_first(world, monkeypatch):
+    monkeypatch.setattr(parameter_service, 'PAUSE_S', 3600.0)
+    here = world()
+    kinds = {
+        'get_parameters': GetParameters,
+        'list_parameters': ListParameters,
+        'set_parameters': SetParameters,
+    }
+    clients = {
+        name: here.tester.node.create_client(kind, f'/perception/{name}')
+        for name, kind in kinds.items()
+    }
+    for client in clients.values():
+        assert client.wait_for_service(30)
+    request = GetParameters.Request(names=['score_threshold'] * TOO_MANY)
+    here.tester.call(clients['get_parameters'], request)
+    waiting = [client.call_async(kinds[name].Request()) for name, client in clients.items()]
+    assert here.tester.transition('configure') and here.tester.transition('cleanup')
+    assert not any(each.done() for each in waiting)
 
 
 @pytest.mark.parametrize('kind', [10, 14, 255])

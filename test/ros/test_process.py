@@ -29,6 +29,7 @@ from test.support.fake_node import picture
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
+from test.support.process import handles
 from test.support.process import node_process
 from tools.model_folders import model_folder
 
@@ -105,18 +106,18 @@ def failing_plugin(plugin: Callable[[str], None]) -> None:
     plugin(FAILING_PLUGIN)
 
 
+def test_systemd_is_told_that_it_lives_while_it_does(tmp_path):
+    address = str(tmp_path / 'notify')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(30)
+        with node_process(tmp_path / 'log', variables={'NOTIFY_SOCKET': address}) as process:
+            assert {systemd.recv(100) for _ in range(3)} == {b'WATCHDOG=1'}
+            assert process.stop() == 0
+
+
 def settled(tester: Tester, state: str) -> None:
     until(tester.state, lambda now: now == state)
-
-
-def handles(pid: int, number: signal.Signals) -> bool:
-    """Tell whether a process has a handler for a signal; true when it is gone."""
-    try:
-        status = Path(f'/proc/{pid}/status').read_text()
-    except OSError:
-        return True
-    (caught,) = re.findall(r'^SigCgt:\s*(\w+)', status, re.MULTILINE)
-    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

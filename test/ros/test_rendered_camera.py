@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 import queue
 import re
+import signal
 import subprocess
 import sys
+import threading
 
 import cv2
 from geometry_msgs.msg import PoseStamped
@@ -38,6 +40,9 @@ from test.support.graph import PATIENCE_S
 from test.support.graph import Spinner
 from test.support.graph import Tester
 from test.support.graph import until
+from test.support.process import handles
+
+MODULE = 'edge_perception.simulation.nodes.rendered_camera'
 
 
 @contextmanager
@@ -154,8 +159,7 @@ def test_a_folder_without_pictures_is_a_sentence(tmp_path):
 
 def run_camera(parameter):
     return subprocess.run(
-        [sys.executable, '-m', 'edge_perception.simulation.nodes.rendered_camera']
-        + ['--ros-args', '-p', parameter],
+        [sys.executable, '-m', MODULE, '--ros-args', '-p', parameter],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -242,6 +246,19 @@ def test_a_mistake_is_a_sentence(parameter, sentence):
     assert done.returncode == 2
     assert sentence in done.stderr
     assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_start_ends_it_with_status_0_and_no_traceback(number):
+    """At moments of the imports, of the start of ROS and of the work."""
+    for moment in range(4):
+        command = [sys.executable, '-m', MODULE]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        until(lambda pid=process.pid: handles(pid, signal.SIGTERM), bool)
+        threading.Event().wait(moment * 0.25)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=30)
+        assert (process.returncode, output) == (0, b'')
 
 
 def test_the_parameters_are_those_of_the_document(repository):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 import os
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
@@ -81,6 +82,16 @@ class NodeProcess:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler for a signal; true when it is gone."""
+    try:
+        status = Path(f'/proc/{pid}/status').read_text()
+    except OSError:
+        return True
+    (caught,) = re.findall(r'^SigCgt:\s*(\w+)', status, re.MULTILINE)
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 @contextmanager

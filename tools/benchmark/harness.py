@@ -177,14 +177,14 @@ class Harness:
         observed, begin = Observed(), self._clean() / 'begin'
         with ExitStack() as stack:
             running = stack.enter_context(self._node(subject, streams, node, echo))
-            _wait_for(running, 'active, ')
+            wait_for(running, 'active, ')
             process = psutil.Process(running.pid)
             observed.idle_cpu_percent = _idle_cpu_percent(process, idle_s) if idle_s else 0.0
             helpers = [self._camera(subject, each, seconds, warm_up_s, begin) for each in streams]
             helpers += [self._asker(questions, begin)] if questions else []
             children = [stack.enter_context(helper) for helper in helpers]
             for child in children:
-                _wait_for(child, 'ready')
+                wait_for(child, 'ready')
             begin.touch()
             observed.begun_ns = time.monotonic_ns()
             self._watch(observed, process, children, work, patience_s=warm_up_s + seconds)
@@ -314,7 +314,12 @@ def _idle_cpu_percent(process: psutil.Process, idle_s: float) -> float:
     return float(process.cpu_percent(idle_s))
 
 
-def _wait_for(process: Process, text: str) -> None:
+def wait_for(process: Process, text: str) -> None:
+    """
+    Wait until a process has printed something.
+
+    :raises BenchmarkError: it did not, or has ended.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while text not in process.output():
         if time.monotonic() > deadline or process.status() is not None:

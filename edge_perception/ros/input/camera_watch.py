@@ -25,6 +25,8 @@ LONGEST_PATIENCE_NS = 60_000_000_000
 INTERVALS = 3
 # Different changes of an image that are told of in one activation.
 MOST_CHANGES = 8
+# Characters of a frame_id or encoding in a sentence; one of 1 MB was logged eight times.
+LONGEST_NAME = 100
 # Share of images that may be lost before the node before something is said.
 TOLERATED_LOSS = 0.05
 
@@ -155,4 +157,10 @@ def _words(look: tuple[object, ...] | None) -> str:
         return 'unknown'
     width, height, kind, frame_id = look
     size = f'{width}x{height} ' if width is not None else ''
-    return f'{size}{kind} in {frame_id or "no frame"}'
+    return f'{size}{_shortened(kind)} in {_shortened(frame_id) or "no frame"}'
+
+
+def _shortened(name: object) -> str:
+    """Return a name that a message may make as long as it likes, for the log."""
+    words = str(name)
+    return words if len(words) <= LONGEST_NAME else f'{words[:LONGEST_NAME]}...'

@@ -119,7 +119,10 @@ class NodeConfig(Options):
         per_camera=True,
     )
     max_image_megapixels: float = parameter(
-        50.0, 'largest compressed image to decode, megapixels', minimum=0.01, maximum=10_000.0
+        50.0,
+        'largest compressed image to decode, megapixels (half of it for samples of 16 bits)',
+        minimum=0.01,
+        maximum=10_000.0,
     )
     mono16_range: str = parameter(
         'full',

@@ -27,6 +27,8 @@ import yaml
 EXECUTABLE, PACKAGE = 'perception_node', 'edge_perception'
 # How like a misspelled name is to the right one, 0 to 1: modle and model are at 0.8.
 LIKE, VERY_LIKE = 0.6, 0.75
+# A file with every parameter of 8 cameras has 60 kB; rcl reads no references (*name) either.
+MOST_BYTES, DEEPEST = 1 << 20, 50
 WILDCARDS = {'*': '/[^/]+', '**': '(/[^/]+)*'}
 
 
@@ -116,11 +118,32 @@ def misspelled_arguments(
                 yield f'{name}: no such argument, it is not used; did you mean {nearest!r}?'
 
 
+def parameter_tree(path: Path) -> Any:
+    """
+    Return what a parameter file holds, all values as strings, in a time linear in its length.
+
+    :raises OSError: it cannot be read.
+    :raises ValueError: it is no regular file, too large, or not what rcl can read.
+    :raises yaml.YAMLError: it is not YAML.
+    """
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise ValueError(f'expected a regular file of at most {MOST_BYTES} bytes')
+    text, depth = path.read_text(encoding='utf-8'), 0
+    for event in yaml.parse(text, Loader=yaml.BaseLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f'holds a reference, *{event.anchor}, which ROS does not read')
+        if depth > DEEPEST:
+            raise ValueError(f'has more than {DEEPEST} levels')
+    return yaml.load(text, Loader=yaml.BaseLoader)
+
+
 def _read(path: Path) -> Any:
     """Return the mappings of a file; None where only the parser of rcl can read it."""
     try:
-        return yaml.load(path.read_text(encoding='utf-8'), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return parameter_tree(path)
+    except (OSError, ValueError, yaml.YAMLError):
         return None
 
 

@@ -20,6 +20,7 @@ from rclpy.task import Future
 
 from edge_perception.contract import EdgePerceptionError
 from edge_perception.ros.parameters.unknown_parameters import warn_of_arguments
+from edge_perception.ros.system.end_signals import EndSignals
 
 END_PATIENCE_S = 30.0
 
@@ -71,30 +72,43 @@ def run_until_shutdown(make: Callable[[], Any], arguments: list[str] | None) -> 
     """
     Run a node of the simulation as a process, until it has finished or a signal comes.
 
+    A signal ends it with status 0 at any moment. Thread: the main thread.
+
     :param make: makes the node; one with a future ``finished`` ends by itself, with that status.
     :param arguments: of the process, None for ``sys.argv``; those that ROS does not read are
         warned of.
     :return: exit status: 0, that of the node, or 2 when a parameter is wrong.
     """
+    signals = EndSignals()
+    signals.hold()
     try:
         rclpy.init(args=arguments)
-        node = make()
+        with signals.interrupting():
+            return _spin_until_finished(make(), arguments)
     except EdgePerceptionError as error:
         for code, sentence in error.sentences():
             print(f'error [{code}]: {sentence}', file=sys.stderr)  # noqa: T201
-        rclpy.try_shutdown()
         return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        # Ctrl-C and SIGTERM are the usual ways to end the process.
+        return 0
+    except Exception:
+        # A signal takes the context away from whatever is at work.
+        if not signals.came:
+            raise
+        return 0
+    finally:
+        rclpy.try_shutdown()
+
+
+def _spin_until_finished(node: Any, arguments: list[str] | None) -> int:
     warn_of_arguments(node, arguments)
     finished: Future = getattr(node, 'finished', Future())
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
         executor.spin_until_future_complete(finished)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        # Ctrl-C and SIGTERM are the usual ways to end the process.
-        pass
     finally:
         node.destroy_node()
         executor.shutdown()
-        rclpy.try_shutdown()
     return int(finished.result() or 0) if finished.done() else 0

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from edge_perception.contract import read_artifact
+
 QUANTIZING = frozenset({'QuantizeLinear', 'QLinearConv', 'QLinearMatMul', 'ConvInteger'})
 
 
@@ -37,7 +39,7 @@ def _of_onnx(artifact: Path) -> str:
 def _of_tflite(artifact: Path) -> str:
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(artifact.read_bytes(), 0)
+    model = schema.ModelT.InitFromPackedBuf(read_artifact(artifact), 0)
     names = {value: name for name, value in vars(schema.TensorType).items()}
     return _of_kinds(
         names[tensor.type]

@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import in_words
+from edge_perception.contract import read_artifact
 from edge_perception.contract import TensorSpec
 from edge_perception.contract import vendor_import
 
@@ -52,9 +53,9 @@ def open_network(artifact: Path, *, threads: int = 0) -> Any:
     settings = library.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.log_severity_level = QUIET
+    # Bytes, because the runtime explains a missing file less well, and waits for a pipe.
+    content = read_artifact(artifact)
     try:
-        # Bytes, because the runtime explains a missing file less well than Python.
-        content = artifact.read_bytes()
         return library.InferenceSession(content, settings, providers=['CPUExecutionProvider'])
     except Exception as error:
         raise ArtifactError(
