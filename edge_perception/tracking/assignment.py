@@ -36,7 +36,7 @@ def assign(cost: npt.NDArray[np.floating[Any]]) -> tuple[Indices, Indices]:
     cheapest = cost.argmin(axis=1)
     row_of[cheapest[::-1]] = np.arange(count)[::-1]  # of rows with one column, the first has it
     for row in np.flatnonzero(row_of[cheapest] != np.arange(count)):
-        _augment(cost, row, row_price, column_price, row_of)
+        _augment(cost, int(row), row_price, column_price, row_of)
     columns = np.flatnonzero(row_of >= 0)
     order = np.argsort(row_of[columns])
     return row_of[columns][order], columns[order]

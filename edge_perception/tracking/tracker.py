@@ -21,6 +21,8 @@ from edge_perception.tracking.motion import Floats
 OVERLAP, WEAK_OVERLAP = 0.3, 0.5
 # So much less an overlap counts where the detection has another class than the track.
 OTHER_CLASS = 0.1
+# The same for a track that the last frame did not show: else two of them take turns at an object.
+LOST = 0.15
 # A detection that overlaps one with a track so much is the same object under another class.
 SAME_OBJECT = 0.8
 # What is left of the votes for a class at the next one: about the last ten count.
@@ -121,6 +123,7 @@ class Tracker:
             overlap = iou(predicted[tracks, None], boxes[rows])
             classes = self._votes[tracks].argmax(axis=1)
             gain = overlap - OTHER_CLASS * (classes[:, None] != detections.class_id[rows])
+            gain -= LOST * ~recent[tracks, None]
             first, second = _pairs(gain, allowed=overlap >= least)
             track_of[rows[second]] = tracks[first]
             free[tracks[first]] = False

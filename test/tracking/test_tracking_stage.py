@@ -12,12 +12,18 @@ import pytest
 from edge_perception.contract import FrameTransform
 from edge_perception.contract import OptionError
 from edge_perception.contract import parse_options
+from edge_perception.contract import Perception
+from edge_perception.testing.tracking_metrics import tracking_score
 from edge_perception.tracking import TrackingStage
 from test.tracking.moving_boxes import CALIBRATION
+from test.tracking.moving_boxes import detections_of
 from test.tracking.moving_boxes import inputs_at
 from test.tracking.moving_boxes import MANIFEST
 from test.tracking.moving_boxes import numbers
 from test.tracking.moving_boxes import stage_with
+from test.tracking.scenes import RATE
+from test.tracking.scenes import SCENES
+from test.tracking.study import ours
 
 
 def test_it_is_off_by_default():
@@ -123,6 +129,29 @@ def test_boxes_of_a_stage_before_are_all_there_is():
     given = replace(given, perception=replace(given.perception, detections=other))
     stage.run(given)
     assert len(stage.run(given).extras['tracks']) == 2
+
+
+@pytest.mark.parametrize('hertz', [10, 30])
+def test_an_object_that_comes_near_keeps_its_id(hertz):
+    """Its distance halves in .7 s, as in a descent to a pad."""
+    stage, seen = stage_with(), set()
+    for frame in range(2 * hertz):
+        side = 30 * np.exp(frame / hertz)
+        found = detections_of((320, 240), size=(side, side))
+        perception = Perception(detections=found)
+        given = replace(inputs_at(frame / hertz), perception=perception, candidates=found)
+        seen |= set(stage.run(given).detections.track_id.tolist())
+    assert seen == {0, 1}
+
+
+@pytest.mark.parametrize(('name', 'persons'), [('crossing', 3), ('occlusion', 1)])
+def test_what_passes_behind_another_keeps_its_id(name, persons):
+    """Boxes are those of what a rendered image shows: shorter before they are gone for .5 s."""
+    truth = SCENES[name].truth()
+    tracks = ours([(each.xyxy, np.full(len(each.ids), 0.9)) for each in truth], RATE)
+    score = tracking_score(truth, tracks)
+    assert (score.switches, score.false_positives) == (0, 0)
+    assert len({number for each in tracks for number in each.ids}) == persons
 
 
 def turning(rate: float, *, frames: int = 12, hertz: float = 10, **given):
