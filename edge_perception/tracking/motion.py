@@ -19,10 +19,9 @@ Floats = npt.NDArray[np.float64]
 MEASURED = 0.1
 FIRST_SPEED = 2.0
 SPEED_CHANGE = 0.5
-# The same of a center and side, as a multiple of how much shorter than predicted the side is
-# beyond MEASURED: what hides a part of an object shortens its box and moves the center, but not
-# the object.
-HIDDEN = 4.0
+# The same of a center and side, as a multiple of how much shorter than predicted the side is:
+# what hides a part of an object shortens its box and moves the center, but not the object.
+HIDDEN = 2.0
 # A side keeps its rate of change so long, in seconds; else boxes that are not seen collapse.
 RATE_MEMORY_S = 0.3
 # Step in seconds over which a speed is turned with the camera.
@@ -80,8 +79,7 @@ class BoxFilters:
         covariance = self.covariance[rows]
         position, both, speed = (covariance[..., index] for index in range(3))
         wrong = measured - self.value[rows]
-        shorter = np.maximum(-wrong[:, 2:] - MEASURED * self.value[rows, 2:], 0)
-        hidden = (HIDDEN * np.tile(shorter, 2)) ** 2
+        hidden = (HIDDEN * np.tile(np.minimum(wrong[:, 2:], 0), 2)) ** 2
         total = position + _noise(measured) + hidden
         gain, rate_gain = position / total, both / total
         self.value[rows] += gain * wrong
