@@ -89,6 +89,7 @@ setup(
             f'decoders = {NAME}.decoders',
             f'stages = {NAME}.pose',
             f'depth = {NAME}.depth',
+            f'tracking = {NAME}.tracking',
             *(f'{name[len(NAME) + 1 :]} = {name}' for name in plugins),
         ],
     },

@@ -56,6 +56,7 @@ TABLE = {
     'decoders': Rule(ours=('contract',), libraries=NUMERIC),
     'pose': Rule(ours=('contract',), libraries=NUMERIC),
     'depth': Rule(ours=('contract', 'pose'), libraries=NUMERIC),
+    'tracking': Rule(ours=('contract',), libraries=('numpy',)),
     'simulation': Rule(ours=('contract',), libraries=NUMERIC),
     'tooling': Rule(
         ours=(*SHARED, 'simulation'),
@@ -67,7 +68,7 @@ TABLE = {
         ),
     ),
     'testing': Rule(
-        ours=(*SHARED, 'simulation'),
+        ours=(*SHARED, 'simulation', 'tracking'),
         libraries=(*NUMERIC, 'yaml', 'pytest'),
         inside_functions=('onnx',),
     ),

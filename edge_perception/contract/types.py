@@ -168,13 +168,16 @@ class Detections:
     :param xyxy: float32 (N, 4), corners in pixels of the source image, not clipped to it.
     :param score: float32 (N,), 0 to 1.
     :param class_id: int32 (N,), index into the labels.
-    :param track_id: int32 (N,), or None while nothing is tracked.
+    :param track_id: int32 (N,), 0 where an object has none; None while nothing is tracked.
+    :param track_token: stands before the track in ids, with a dash, so that another run or camera
+        does not give the same ones.
     """
 
     xyxy: Float32Array
     score: Float32Array
     class_id: Int32Array
     track_id: Int32Array | None = None
+    track_token: str = ''
 
     def __post_init__(self) -> None:
         rows = len(self.xyxy)
@@ -188,6 +191,13 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.xyxy)
+
+    def ids(self) -> list[str]:
+        """Return the id of each object as messages and records have it; '' where it has none."""
+        if self.track_id is None:
+            return [''] * len(self)
+        before = self.track_token and f'{self.track_token}-'
+        return [f'{before}{track}' if track else '' for track in self.track_id.tolist()]
 
     @classmethod
     def empty(cls) -> Detections:

@@ -89,7 +89,7 @@ def _mask(mask: UInt8Array, labels: LabelMap) -> list[dict[str, Any]]:
 
 
 def _detections(detections: Detections, labels: LabelMap) -> list[dict[str, Any]]:
-    rows = []
+    rows, ids = [], detections.ids()
     for row in range(len(detections)):
         class_id = int(detections.class_id[row])
         values = {
@@ -99,7 +99,7 @@ def _detections(detections: Detections, labels: LabelMap) -> list[dict[str, Any]
             'xyxy': [round(float(value), 2) for value in detections.xyxy[row]],
         }
         if detections.track_id is not None:
-            values['track_id'] = int(detections.track_id[row])
+            values['id'] = ids[row]
         rows.append(values)
     return rows
 

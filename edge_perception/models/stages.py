@@ -55,7 +55,8 @@ def in_order(stages: Iterable[Stage], *, decoder: Decoder, model: str) -> tuple[
                 [
                     f'decoder.name: {decoder.name!r} gives {given}, but the stage {first.name!r} '
                     f'needs {missing}; choose a decoder that gives them, or leave out what asks '
-                    'for the stage (object_points for pose, depth_topic for depth)'
+                    'for the stage (object_points for pose, depth_topic for depth, '
+                    'enabled for tracking)'
                 ],
             )
         waiting.remove(stage)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from collections.abc import Sequence
 import colorsys
 from functools import lru_cache
@@ -28,6 +30,8 @@ TEXT_SHARE, MIN_TEXT = 1 / 1000, 0.4
 MASK_OPACITY = 0.5
 CODEC = 'mp4v'  # of videos; in every OpenCV wheel and distribution package, unlike H.264
 MAX_CLASSES_SHOWN = 5
+# Centers of a tail, one of each drawn frame; and how many objects have one.
+TAIL, MAX_TAILS = 30, 200
 FAR = 1 << 14  # pixels; boxes are not clipped, and OpenCV refuses what fits no integer of its own
 AXIS_COLORS: tuple[Color, ...] = ((0, 0, 255), (0, 255, 0), (255, 0, 0))
 CAPTION_COLOR: Color = (40, 40, 40)
@@ -42,6 +46,7 @@ def draw(
     skeleton: Sequence[tuple[int, int]] = (),
     axes: Sequence[npt.NDArray[np.float64]] = (),
     caption: str = '',
+    tails: Tails | None = None,
 ) -> UInt8Array:
     """
     Return a picture of a frame with everything that was perceived in it.
@@ -50,6 +55,7 @@ def draw(
     :param axes: for each pose the origin and the ends of x, y, z, (4, 2), pixels; drawn in red,
         green and blue, as everywhere.
     :param caption: written into the lower left corner.
+    :param tails: of the tracked objects; those of this frame are added to it.
     :return: a new bgr8 image of the size of the frame.
     """
     picture = _as_bgr(frame)
@@ -57,6 +63,10 @@ def draw(
     if perception.mask is not None:
         _draw_mask(picture, perception.mask, labels)
     if perception.detections is not None:
+        if tails is not None:
+            for track, points in tails.add(perception.detections):
+                for start, end in zip(points, points[1:]):
+                    pen.line(start, end, color_of(track))
         _draw_detections(pen, perception.detections, labels)
     if perception.keypoints is not None:
         _draw_keypoints(pen, perception.keypoints, skeleton)
@@ -71,6 +81,24 @@ def draw(
     if caption:
         pen.label(caption, 0, picture.shape[0], CAPTION_COLOR)
     return picture
+
+
+class Tails:
+    """Where tracked objects were in the frames drawn before; one for each camera."""
+
+    def __init__(self) -> None:
+        self._centers: dict[str, deque[list[float]]] = {}
+
+    def add(self, detections: Detections) -> Iterator[tuple[int, list[list[float]]]]:
+        """Take the objects of a frame; give the track of each and its centers, oldest first."""
+        for row, name in enumerate(detections.ids()):
+            if name and detections.track_id is not None:
+                centers = self._centers.pop(name, deque(maxlen=TAIL))
+                centers.append(detections.xyxy[row].reshape(2, 2).mean(axis=0).tolist())
+                self._centers[name] = centers  # behind the others: the first was not seen longest
+                yield int(detections.track_id[row]), list(centers)
+        while len(self._centers) > MAX_TAILS:
+            del self._centers[next(iter(self._centers))]
 
 
 @lru_cache(maxsize=1024)
@@ -150,7 +178,7 @@ def _draw_detections(pen: _Pen, detections: Detections, labels: LabelMap) -> Non
     for row in order:
         class_id = int(detections.class_id[row])
         text = f'{labels.name(class_id)} {detections.score[row]:.2f}'
-        if detections.track_id is not None:
+        if detections.track_id is not None and detections.track_id[row]:
             text = f'#{detections.track_id[row]} {text}'
         x1, y1 = detections.xyxy[row, :2].tolist()
         pen.label(text, x1, y1, color_of(class_id))

@@ -15,24 +15,26 @@ from edge_perception.contract import EdgePerceptionError
 from edge_perception.contract import EngineType
 from edge_perception.contract import option_specs
 from edge_perception.contract import OptionSpec
+from edge_perception.contract import Stage
 
 WORDS = {'true': True, 'yes': True, 'on': True, 'false': False, 'no': False, 'off': False}
 
 
 def parse_assignments(
     assignments: Sequence[str],
-    owners: Mapping[str, EngineType | Builder],
+    owners: Mapping[str, EngineType | Builder | type[Stage]],
     *,
     chosen: str,
     errors: list[EdgePerceptionError] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """
-    Return values by engine or target and name, in the types that the options have.
+    Return values by engine, target or stage and name, in the types that the options have.
 
     Text that does not fit its type, and names that are unknown, stay as they are: the owner's own
     check refuses them in its words.
 
-    :param assignments: ``name=value``, or ``engine.name=value`` where several engines are tried.
+    :param assignments: ``name=value``, or ``engine.name=value`` where several engines are tried;
+        ``stage.name=value`` of a stage.
     :param chosen: the owner of names without an engine before them.
     :param errors: takes what is wrong, so that the rest can be checked as well; None raises it.
     :raises ConfigurationError: one has no equals sign, name or engine.

@@ -18,6 +18,7 @@ from rich.console import Console
 from edge_perception.contract import ImageError
 from edge_perception.models.assembly import Assembled
 from edge_perception.runtime.drawing import draw
+from edge_perception.runtime.drawing import Tails
 from edge_perception.runtime.findings import not_finite_scores
 from edge_perception.runtime.pipeline import Result
 from edge_perception.tooling.drawn_frames import DrawnFrames
@@ -95,14 +96,17 @@ class FrameRun:
         :return: that, and the largest share of scores in one frame that were not finite.
         """
         manifest, not_finite = self.assembled.model.manifest, 0.0
+        tails = Tails()
+        self.assembled.pipeline.reset()
         try:
             for index, frame in source.frames(every=self.every, limit=self.limit):
                 result = self.assembled.pipeline.process(frame, selection=self.assembled.selection)
                 not_finite = max(not_finite, result.perception.not_finite)
                 self.reporter.add(result, source=source, index=index)
                 if drawn is not None:
-                    perception, skeleton = result.perception, manifest.skeleton
-                    drawn.add(draw(frame, perception, labels=manifest.labels, skeleton=skeleton))
+                    labels, skeleton = manifest.labels, manifest.skeleton
+                    seen = result.perception
+                    drawn.add(draw(frame, seen, labels=labels, skeleton=skeleton, tails=tails))
                 advance()
         except ImageError as error:
             say(error.code, str(error))

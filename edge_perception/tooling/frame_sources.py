@@ -13,6 +13,7 @@ from contextlib import suppress
 import os
 from pathlib import Path
 import re
+import time
 
 import cv2
 import numpy as np
@@ -60,6 +61,8 @@ class Source(ABC):
     def frames(self, *, every: int, limit: int | None) -> Iterator[tuple[int, Frame]]:
         """
         Give every n-th frame with its index, bgr8, each a new image.
+
+        Stamps are those of the video from 0 on; of a camera, by the monotonic clock.
 
         :param limit: at most N frames; None stands for all.
         :raises ImageError: nothing can be read.
@@ -109,6 +112,7 @@ class Video(Source):
 
     def frames(self, *, every: int, limit: int | None) -> Iterator[tuple[int, Frame]]:
         index = given = 0
+        period_ns = 1e9 / self.rate
         with self._capture() as capture:
             promised = 0 if self.live else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
             while given != limit and capture.grab():
@@ -117,7 +121,8 @@ class Video(Source):
                     if not read:
                         break
                     given += 1
-                    yield index, Frame(image=np.asarray(image, np.uint8))
+                    stamp_ns = time.monotonic_ns() if self.live else round(index * period_ns)
+                    yield index, Frame(np.asarray(image, np.uint8), stamp_ns=stamp_ns)
                 index += 1
         if given == 0 and limit != 0:
             raise ImageError(f'{self.name}: gives no frame')

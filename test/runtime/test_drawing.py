@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from edge_perception.contract import LabelMap
 from edge_perception.contract import Perception
 from edge_perception.runtime.drawing import color_of
 from edge_perception.runtime.drawing import draw
+from edge_perception.runtime.drawing import Tails
 
 LABELS = LabelMap(('person', 'car'))
 
@@ -44,6 +47,17 @@ def test_lines_and_letters_grow_with_the_picture(size):
     assert picture.shape == (height, width, 3)
     row = painted(picture)[height // 2, : width // 2]
     assert 1 <= row.sum() <= max(3, height / 100)
+
+
+def test_tracked_objects_have_tails():
+    tails, pictures = Tails(), []
+    for x in (10, 40, 70):
+        seen = detections((x, 40, x + 20, 60)).detections
+        seen = replace(seen, track_id=np.array([7], np.int32), track_token='run')
+        pictures.append(draw(gray(100, 100), Perception(seen), labels=LABELS, tails=tails))
+    assert painted(pictures[2])[50, 21:69].all() and not painted(pictures[0])[50, 32:].any()
+    untracked = draw(gray(100, 100), detections((70, 40, 90, 60)), labels=LABELS, tails=tails)
+    assert not painted(untracked)[50, 21:69].any()
 
 
 @pytest.mark.parametrize('size', [(1, 1), (8, 8), (2, 500), (500, 2)])

@@ -53,6 +53,7 @@ Examples:
   edge-perception run yolo11n.onnx photos/ --out drawn --classes person
   edge-perception run yolox_nano drive.mp4 --json --every 10 > drive.jsonl
   edge-perception run yolox_nano camera:0 --limit 100 -o threads=2
+  edge-perception run yolox_nano drive.mp4 --out drawn -o tracking.enabled=true
 """
 SHARE = click.FloatRange(0, 1)
 COUNT = click.IntRange(min=1)
@@ -156,13 +157,17 @@ def _request(
     host: PluginHost, given: dict[str, Any], errors: list[EdgePerceptionError]
 ) -> Request:
     options = parse_assignments(
-        given['assignments'], host.engines, chosen=given['engine'], errors=errors
+        given['assignments'],
+        {**host.engines, **host.stages},
+        chosen=given['engine'],
+        errors=errors,
     )
     classes = given['classes'] or ''
     return Request(
         model=given['model'],
         engine=given['engine'],
-        engine_options=options,
+        engine_options={name: options[name] for name in options.keys() - host.stages.keys()},
+        stage_options={name: options[name] for name in options.keys() & host.stages.keys()},
         # To look at an artifact before it is proven is what this command is for; it says so.
         artifact=ArtifactRequest(
             path=given['artifact'], precision=given['precision'] or '', allow_unverified=True

@@ -117,6 +117,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         seconds=given['seconds'],
         seed=given['seed'],
         out=given['out'],
+        # Of what has boxes of its own; those of the pad come with poses.
+        tracked=bool(source) and _boxes(host, model.manifest),
     )
     try:
         with interruptible():
@@ -129,6 +131,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     except KeyboardInterrupt:
         note('interrupted; camera and node have ended, no report was written')
         ctx.exit(INTERRUPTED)
+
+
+def _boxes(host: PluginHost, manifest: ModelManifest) -> bool:
+    """Tell whether a model gives boxes."""
+    decoder = host.decoders.get(manifest.decoder)
+    return decoder is not None and 'detections' in decoder.tasks
 
 
 def _run(demonstration: Demonstration, console: Console) -> None:

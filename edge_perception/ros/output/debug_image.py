@@ -22,6 +22,7 @@ from edge_perception.ros.output.image_messages import image_message
 from edge_perception.ros.parameters.declaration import parameter
 from edge_perception.ros.system import qos
 from edge_perception.runtime.drawing import draw
+from edge_perception.runtime.drawing import Tails
 
 TOPIC = '~/debug_image'
 NS_PER_S = 1_000_000_000
@@ -61,6 +62,7 @@ class DebugImage:
         self._raw = node.create_publisher(Image, topic, qos.PICTURE)
         self._jpeg = node.create_publisher(CompressedImage, f'{topic}/compressed', qos.PICTURE)
         self._drawn_ns = -math.inf
+        self._tails = Tails()
         # May be replaced while running.
         self.options = DebugOptions()
 
@@ -94,6 +96,7 @@ class DebugImage:
             skeleton=self._manifest.skeleton,
             axes=[pose.axes for pose in perception.poses if pose.axes is not None],
             caption=f'{self._engine} {age_ms:.0f} ms',
+            tails=self._tails,
         )
         if self._raw.get_subscription_count():
             self._raw.publish(image_message(picture, encoding='bgr8', header=header))

@@ -55,12 +55,14 @@ def detections_3d_message(
     :param object_box: center and size in the frame of the object, (3,) each, meters.
     """
     names = class_ids(detections.class_id, labels=labels, class_id_format=class_id_format)
+    ids = detections.ids()
     message = Detection3DArray()
     message.header = header
     center, size = object_box
     for pose in poses:
         score = float(detections.score[pose.instance])
         detection = _detection_3d(pose, size, header, names[pose.instance], score)
+        detection.id = ids[pose.instance]
         x, y, z = (rotation_matrix(pose.orientation) @ center + pose.position).tolist()
         detection.bbox.center.position = Point(x=x, y=y, z=z)
         message.detections.append(detection)
@@ -83,7 +85,8 @@ def boxes_3d_message(
     :param header: of the image; its frame gives way to that of the boxes.
     """
     names = class_ids(detections.class_id, labels=labels, class_id_format=class_id_format)
-    ids = detections.track_id
+    rows = map(str, range(len(detections)))
+    ids = list(rows) if detections.track_id is None else detections.ids()
     message = Detection3DArray()
     message.header = Header(stamp=header.stamp, frame_id=boxes.frame_id or header.frame_id)
     for row, *values in zip(
@@ -91,7 +94,7 @@ def boxes_3d_message(
     ):
         pose, score = ObjectPose(*values[:3]), float(detections.score[row])
         detection = _detection_3d(pose, values[3], message.header, names[row], score)
-        detection.id = str(row if ids is None else ids[row])
+        detection.id = ids[row]
         message.detections.append(detection)
     return message
 

@@ -51,16 +51,12 @@ def detections_message(
     centers = ((corners[:, :2] + corners[:, 2:]) / 2).tolist()
     sizes = (corners[:, 2:] - corners[:, :2]).tolist()
     names = class_ids(detections.class_id, labels=labels, class_id_format=class_id_format)
-    if detections.track_id is None:
-        tracks = [''] * len(detections)
-    else:
-        tracks = [str(track) for track in detections.track_id.tolist()]
     message = Detection2DArray()
     message.header = header
     message.detections = [
         _detection(header, center, size=size, class_id=name, score=score, instance=track)
         for center, size, name, score, track in zip(
-            centers, sizes, names, detections.score.tolist(), tracks
+            centers, sizes, names, detections.score.tolist(), detections.ids()
         )
     ]
     return message

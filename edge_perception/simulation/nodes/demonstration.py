@@ -63,6 +63,7 @@ class Demonstration:
     :param source: of the camera; empty for the approach.
     :param field_of_view: of the source in degrees; 0 where it is unknown.
     :param out: folder for the logs.
+    :param tracked: detections get ids.
     """
 
     model: str
@@ -72,6 +73,7 @@ class Demonstration:
     seconds: float
     seed: int
     out: Path
+    tracked: bool = False
 
     @property
     def title(self) -> str:
@@ -95,6 +97,7 @@ class Demonstration:
         with ExitStack() as stack:
             module, log = 'edge_perception.ros.main', self.out / 'node.log'
             values = {'model': self.model, 'image_topic': '/camera/image_raw', 'autostart': True}
+            values['stage_options.tracking.enabled'] = self.tracked
             node = Child('node', module, values, log=log, environment=os.environ)
             stack.callback(node.end)
             module = 'edge_perception.simulation.nodes.rendered_camera'

@@ -125,12 +125,20 @@ def _detections(message: Detection2DArray | None, labels: LabelMap) -> Detection
     if message is None:
         return None
     boxes = [_box(each.bbox) for each in message.detections]
+    names = [each.id.rpartition('-') for each in message.detections]
     hypotheses = [each.results[0].hypothesis for each in message.detections]
     return Detections(
         xyxy=np.array(boxes, np.float32).reshape(-1, 4),
         score=np.array([each.score for each in hypotheses], np.float32),
         class_id=np.array([_index(each.class_id, labels) for each in hypotheses], np.int32),
+        track_id=np.array([_track(number) for _, _, number in names], np.int32),
+        track_token=next((token for token, _, _ in names if token), ''),
     )
+
+
+def _track(number: str) -> int:
+    """Return the number in an id; 0 for ids that another node gives otherwise."""
+    return int(number) if number.isdecimal() and len(number) < 10 else 0
 
 
 def _keypoints(message: Detection2DArray | None) -> Keypoints | None:

@@ -20,6 +20,7 @@ from edge_perception.pose import Intrinsics
 from edge_perception.pose import rotation_matrix
 from edge_perception.runtime.drawing import CODEC
 from edge_perception.runtime.drawing import draw
+from edge_perception.runtime.drawing import Tails
 from edge_perception.simulation.matching import Placement
 from edge_perception.simulation.matching import ScoredImage
 from edge_perception.simulation.scoring import Score
@@ -58,6 +59,7 @@ class AnnotatedImages:
         self._skeleton = skeleton
         self._axis_length = axis_length
         self._images: dict[int, bytes] = {}
+        self._tails = Tails()
 
     def collect(self, watch: Any) -> None:
         """
@@ -81,7 +83,14 @@ class AnnotatedImages:
         """Draw results, axes (x red, y green, z blue) and true boxes into an image; keep it."""
         poses = [each.pose for each in image.found or () if each.pose is not None]
         axes = [] if intrinsics is None else [self._axes(pose, intrinsics) for pose in poses]
-        drawn = draw(frame, perception, labels=labels, skeleton=self._skeleton, axes=axes)
+        drawn = draw(
+            frame,
+            perception,
+            labels=labels,
+            skeleton=self._skeleton,
+            axes=axes,
+            tails=self._tails,
+        )
         for each in image.truths or ():
             if each.box is not None:
                 left, top, right, bottom = (round(value) for value in each.box)

@@ -23,6 +23,9 @@ from edge_perception.depth import DepthStage
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose import PlanarObjectStage
 from edge_perception.testing.conformance import StageConformance
+from edge_perception.tracking import TrackingStage
+from test.tracking.moving_boxes import inputs_at
+from test.tracking.moving_boxes import MANIFEST
 
 OBJECT = [(x, y, 0.0) for x in (-0.5, 0.1, 0.5) for y in (-0.5, 0.0, 0.5)]
 K = (500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0)
@@ -44,7 +47,7 @@ def at(*distances: float) -> StageInputs:
 
 
 class BuiltIn(StageConformance):
-    plugin_module = 'edge_perception.pose'
+    """Conformance of a stage of ours."""
 
 
 def beside(distance: float, *boxes: tuple[int, int, int, int]) -> StageInputs:
@@ -65,6 +68,7 @@ def beside(distance: float, *boxes: tuple[int, int, int, int]) -> StageInputs:
 
 
 class TestPose(BuiltIn):
+    plugin_module = 'edge_perception.pose'
     stage_type = PlanarObjectStage
     manifest = ModelManifest(
         name='pad',
@@ -87,6 +91,31 @@ class TestDepth(BuiltIn):
     options = {'depth_topic': 'depth/image_rect', 'target_frame': 'base_link'}
     frames = [beside(2.0, (100, 100, 200, 200)), beside(3.0, (0, 0, 90, 90), (9, 99, 99, 199))]
     unseen = beside(2.0)
+
+
+class TestTracking(BuiltIn):
+    plugin_module = 'edge_perception.tracking'
+    stage_type = TrackingStage
+    manifest = MANIFEST
+    options = {'enabled': True}
+    frames = [inputs_at(second / 10, (100 + second, 100), (400, 200)) for second in range(3)]
+    unseen = inputs_at(0.4)
+
+
+class TestTrackingWithGyroscope(BuiltIn):
+    plugin_module = 'edge_perception.tracking'
+    stage_type = TrackingStage
+    manifest = MANIFEST
+    options = {'enabled': True, 'imu_topic': 'imu'}
+    frames = [
+        replace(
+            inputs_at(second / 10, (100, 100), (400, 200)),
+            calibration=CALIBRATION,
+            angular_rate=np.array([0.0, 0.1, 0.0]),
+        )
+        for second in range(3)
+    ]
+    unseen = inputs_at(0.4)
 
 
 def test_every_stage_is_proven() -> None:
