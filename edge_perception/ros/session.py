@@ -86,6 +86,7 @@ class Session:
             max_engine_failures=config.max_engine_failures,
             idle=idle,
             clock=clock,
+            overlap=config.overlap,
             canary=canary,
         )
         self._worker.start()

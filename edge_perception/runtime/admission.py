@@ -7,7 +7,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from bisect import insort
 from collections import deque
+from enum import Enum
 import math
+import threading
 
 from edge_perception.runtime.budget import NS_PER_MS
 
@@ -20,6 +22,14 @@ SHORTEST_PROBE_PAUSE_NS = 100 * NS_PER_MS
 LONGEST_PROBE_PAUSE_NS = 1000 * NS_PER_MS
 
 
+class Probe(Enum):
+    """Whether a frame was started against the estimate, and with little chance."""
+
+    NONE = 0
+    LIKELY = 1
+    DARING = 2
+
+
 class Admission:
     """
     Measures one engine with one camera, and says which frames are worth starting.
@@ -30,7 +40,8 @@ class Admission:
     One that had little chance, less left than the median, and failed doubles the pause until the
     next of its kind.
 
-    Called by the thread of the worker; ``p95_ns`` may be read by any.
+    Several frames may be on their way at once; of probes only one in each pause. Methods may be
+    called from any thread.
 
     :param expected_ns: service time to begin with, e.g. that of the warm-up; 0 when unknown.
     """
@@ -40,7 +51,9 @@ class Admission:
         self.p95_ns = expected_ns
         self._ordered = [expected_ns] if expected_ns else []
         self._latest = deque(self._ordered, maxlen=WINDOW)
-        self._probing = self._daring = False
+        self._lock = threading.Lock()
+        # As what the last frame was admitted.
+        self.probe = Probe.NONE
         self._pause_ns = SHORTEST_PROBE_PAUSE_NS
         self._last_ns: int | None = None
 
@@ -50,29 +63,35 @@ class Admission:
 
         :param left_ns: what is left of its budget.
         """
-        fits = left_ns >= self.p95_ns
-        self._daring = left_ns < self._quantile(0.5)
-        pause_ns = self._pause_ns if self._daring else SHORTEST_PROBE_PAUSE_NS
-        rested = self._last_ns is None or now_ns - self._last_ns >= pause_ns
-        self._probing = not fits and rested
-        return fits or rested
+        with self._lock:
+            self.probe = Probe.NONE
+            if left_ns >= self.p95_ns:
+                return True
+            daring = left_ns < self._quantile(0.5)
+            pause_ns = self._pause_ns if daring else SHORTEST_PROBE_PAUSE_NS
+            if self._last_ns is not None and now_ns - self._last_ns < pause_ns:
+                return False
+            self.probe = Probe.DARING if daring else Probe.LIKELY
+            self._last_ns = now_ns  # another one waits until something is known of this one
+            return True
 
-    def record(self, service_ns: int, *, in_time: bool, now_ns: int) -> None:
+    def record(self, service_ns: int, *, in_time: bool, now_ns: int, probe: Probe) -> None:
         """
-        Take in how long the frame took that was started last.
+        Take in how long a frame took.
 
         :param in_time: its budget was not used up.
+        :param probe: as what it was admitted.
         """
-        if in_time:
-            self._pause_ns = SHORTEST_PROBE_PAUSE_NS
-            if self._probing:
-                self._latest.clear()
-                self._ordered.clear()
-        elif self._probing and self._daring:
-            self._pause_ns = min(2 * self._pause_ns, LONGEST_PROBE_PAUSE_NS)
-        self._probing = False
-        self._last_ns = now_ns
-        self._add(service_ns)
+        with self._lock:
+            if in_time:
+                self._pause_ns = SHORTEST_PROBE_PAUSE_NS
+                if probe is not Probe.NONE:
+                    self._latest.clear()
+                    self._ordered.clear()
+            elif probe is Probe.DARING:
+                self._pause_ns = min(2 * self._pause_ns, LONGEST_PROBE_PAUSE_NS)
+            self._last_ns = now_ns
+            self._add(service_ns)
 
     def _add(self, service_ns: int) -> None:
         if len(self._latest) == WINDOW:

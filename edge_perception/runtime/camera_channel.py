@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Generic
 
 from edge_perception.contract import DecoderError
-from edge_perception.contract import EngineError
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import NotFiniteError
 from edge_perception.contract import Selection
+from edge_perception.contract import Tensors
 from edge_perception.contract.errors import in_words
 from edge_perception.runtime.accounts import FrameAccounts
 from edge_perception.runtime.admission import Admission
+from edge_perception.runtime.admission import Probe
 from edge_perception.runtime.budget import age_in_words
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.budget import Deadline
@@ -110,52 +111,77 @@ class CameraChannel(Generic[Message]):
             guess = ' (a recording?)' if age_ns > RECORDING_NS else ''
             return f'the frame was {age_in_words(age_ns)} old before it was started{guess}'
         left_ns = deadline.left_ns(now_ns)
-        unlimited = not deadline.budget_ns or self.policy.publish_late
-        if unlimited or self.admission.admits(left_ns, now_ns=now_ns):
+        if self.unlimited(deadline) or self.admission.admits(left_ns, now_ns=now_ns):
             return ''
         return (
             f'the frame had {left_ns / NS_PER_MS:.0f} ms left when its turn came, and a frame '
             f'takes {self.admission.p95_ns / NS_PER_MS:.0f} ms'
         )
 
-    def serve(
-        self,
-        queued: QueuedFrame[Message],
-        *,
-        current: Callable[[], bool],
-        delivery: AbstractContextManager[object],
-    ) -> bool:
-        """
-        Bring a frame to its end: published or dropped.
+    def starts(self, queued: QueuedFrame[Message]) -> bool:
+        """Tell whether a frame whose turn has come is started, and note on it why it is not."""
+        queued.refusal = self.refusal(queued.deadline, now_ns=queued.taken_ns)
+        queued.probe = Probe.NONE if self.unlimited(queued.deadline) else self.admission.probe
+        return not queued.refusal
 
-        :param current: tells whether results are still wanted.
-        :param delivery: lock without which what ``current`` tells may change.
-        :return: whether the engine is known to have worked.
-        :raises EngineError: the engine failed; the frame is not accounted for yet.
-        :raises NotFiniteError: what it gave are no numbers; likewise.
+    def unlimited(self, deadline: Deadline) -> bool:
+        """Tell whether a frame is started whatever is left of its budget."""
+        return not deadline.budget_ns or self.policy.publish_late
+
+    def prepare(self, queued: QueuedFrame[Message], buffers: Tensors, *, row: int) -> bool:
+        """
+        Make a message a frame in an input tensor; False when it was dropped.
+
+        :param row: where in a batch.
+        :raises EngineError: the tensor is not what was promised; the frame is not accounted for.
         """
         try:
             frame = self._converted(queued.message)
-            converted_ns = self._clock()
-            result = self.pipeline.process(frame, selection=self.selection)
+            queued.converted_ns = self._clock()
+            queued.prepared = self.pipeline.prepare(frame, buffers, row=row)
+            return True
         except ImageError as error:
             self.drop('bad_image', str(error))
-        except (EngineError, NotFiniteError):
+            return False
+
+    def finish(
+        self,
+        queued: QueuedFrame[Message],
+        tensors: Tensors,
+        *,
+        current: Callable[[], bool],
+        delivery: AbstractContextManager[object],
+        extra_ns: int = 0,
+    ) -> bool:
+        """
+        Bring a frame that was computed to its end: published or dropped.
+
+        :param tensors: outputs of the engine for this frame alone.
+        :param current: tells whether results are still wanted.
+        :param delivery: lock without which what ``current`` tells may change.
+        :param extra_ns: by how much longer than a frame alone it was to take in its batch.
+        :return: whether the engine is known to have worked.
+        :raises NotFiniteError: the outputs are no numbers; the frame is not accounted for yet.
+        """
+        assert queued.prepared is not None
+        try:
+            result = self.pipeline.finish(queued.prepared, tensors, selection=self.selection)
+        except NotFiniteError:
             raise
         except DecoderError as error:
             self.drop('decode_failed', str(error))
             return True
         except Exception as error:  # a mistake of ours or of a plugin must not end the thread
             self.drop('decode_failed', f'a stage failed unexpectedly: {in_words(error)}')
-        else:
-            published, in_time = self._finish(queued, result, current, delivery)
-            now_ns = self._clock()
-            self.admission.record(now_ns - queued.taken_ns, in_time=in_time, now_ns=now_ns)
-            self.stage_ms['convert'].add((converted_ns - queued.taken_ns) / NS_PER_MS)
-            if published:
-                self._afterwards(queued, result)
-            return True
-        return False
+            return False
+        published, in_time = self._finish(queued, result, current, delivery)
+        now_ns = self._clock()
+        service_ns = max(now_ns - queued.taken_ns - extra_ns, 0)
+        self.admission.record(service_ns, in_time=in_time, now_ns=now_ns, probe=queued.probe)
+        self.stage_ms['convert'].add((queued.converted_ns - queued.taken_ns) / NS_PER_MS)
+        if published:
+            self._afterwards(queued, result)
+        return True
 
     def drop(self, reason: str, sentence: str) -> None:
         """Count a frame as dropped, and say why."""

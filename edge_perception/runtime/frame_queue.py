@@ -29,7 +29,9 @@ from dataclasses import dataclass
 from typing import Generic
 from typing import TypeVar
 
+from edge_perception.runtime.admission import Probe
 from edge_perception.runtime.budget import Deadline
+from edge_perception.runtime.pipeline import Prepared
 
 Message = TypeVar('Message')
 
@@ -44,6 +46,8 @@ class QueuedFrame(Generic[Message]):
         same one, or never.
     :param taken_ns: monotonic time at which its turn came; set by the queue.
     :param refusal: why it is not worth starting, in words; empty when it is. Set by the worker.
+    :param probe: as what it was admitted; ``converted_ns`` the monotonic time at which it was an
+        image, and ``prepared`` what it is since it is in an input tensor. Set by its channel.
     """
 
     message: Message
@@ -52,6 +56,9 @@ class QueuedFrame(Generic[Message]):
     activation: int = 0
     taken_ns: int = 0
     refusal: str = ''
+    probe: Probe = Probe.NONE
+    converted_ns: int = 0
+    prepared: Prepared | None = None
 
 
 class FrameQueue(Generic[Message]):

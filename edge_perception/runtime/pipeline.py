@@ -50,11 +50,27 @@ class Result:
     times: Mapping[str, int]
 
 
+@dataclass(slots=True)
+class Prepared:
+    """
+    A frame whose pixels are in an input tensor.
+
+    :param transform: the way back from the input to the image.
+    :param times: nanoseconds by name, of what was done so far; who computes adds ``infer``.
+    """
+
+    frame: Frame
+    transform: ImageTransform
+    times: dict[str, int]
+
+
 class Pipeline:
     """
     An active engine with the preprocessing before it, the decoder and stages behind it.
 
-    Called from one thread. Allocates nothing that grows, logs nothing.
+    Allocates nothing that grows, logs nothing. One thread calls ``process``; where the parts of
+    frames overlap, one thread at a time calls ``prepare``, and one ``finish``, in the order of the
+    frames.
 
     :param input_name: the input of the engine into which the image goes.
     :param stages: called in this order.
@@ -119,31 +135,49 @@ class Pipeline:
         :raises EngineError: the engine failed.
         :raises DecoderError: the outputs cannot be decoded, or a stage failed on them.
         """
-        started = self._clock()
         buffers = self.engine.input_buffers()
+        prepared = self.prepare(frame, buffers)
+        started = self._clock()
+        tensors = self.engine.infer(buffers)
+        prepared.times['infer'] = self._clock() - started
+        return self.finish(prepared, tensors, selection=selection)
+
+    def prepare(self, frame: Frame, buffers: Tensors, *, row: int = 0) -> Prepared:
+        """
+        Write a frame into an input tensor.
+
+        :param buffers: for each input of the engine; only the image is written.
+        :param row: where in a batch.
+        :raises ImageError: the image cannot be preprocessed.
+        :raises EngineError: the buffer is not what was promised.
+        """
+        started = self._clock()
         buffer = buffers.get(self._input_name)
         if buffer is None:
             raise InferenceError(f'the engine gave no buffer for its input {self._input_name!r}')
         try:
-            transform = self._preprocessor(frame, buffer)
-        except (ImageError, EngineError):  # EngineError: the buffer is not what was promised
+            transform = self._preprocessor(frame, buffer[row : row + 1])
+        except (ImageError, EngineError):
             raise
         except Exception as error:
             raise ImageError(
                 f'image of shape {frame.image.shape} and encoding {frame.encoding!r}: '
                 f'preprocessing failed: {in_words(error)}'
             ) from error
-        preprocessed = self._clock()
-        tensors = self.engine.infer(buffers)
-        inferred = self._clock()
-        tensors = self._real_outputs(tensors)
-        perception, candidates = self._decode(tensors, transform, selection)
+        return Prepared(frame, transform, {'preprocess': self._clock() - started})
+
+    def finish(self, prepared: Prepared, tensors: Tensors, *, selection: Selection) -> Result:
+        """
+        Decode the outputs for one frame and let the stages run.
+
+        :param tensors: outputs of the engine for this frame alone; not kept.
+        :raises DecoderError: the outputs cannot be decoded, or a stage failed on them.
+        """
+        begun = self._clock()
+        frame, transform, times = prepared.frame, prepared.transform, prepared.times
+        perception, candidates = self._decode(self._real_outputs(tensors), transform, selection)
         decoded = self._clock()
-        times = {
-            'preprocess': preprocessed - started,
-            'infer': inferred - preprocessed,
-            'decode': decoded - inferred,
-        }
+        times['decode'] = decoded - begun
         if self.stages:
             inputs = StageInputs(frame, perception, transform, candidates=candidates)
             perception = self._run_stages(inputs, times, begun=decoded)

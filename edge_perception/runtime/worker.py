@@ -1,10 +1,9 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""The thread that serves the cameras of one engine: one frame after the other."""
+"""The threads that serve the cameras of one engine, one frame after the other or overlapping."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -12,8 +11,6 @@ import threading
 from typing import Generic
 
 from edge_perception.contract import Engine
-from edge_perception.contract import EngineError
-from edge_perception.contract import NotFiniteError
 from edge_perception.contract.errors import in_words
 from edge_perception.contract.errors import named
 from edge_perception.runtime.budget import Clock
@@ -23,9 +20,11 @@ from edge_perception.runtime.canary import Canary
 from edge_perception.runtime.frame_queue import FrameQueue
 from edge_perception.runtime.frame_queue import Message
 from edge_perception.runtime.frame_queue import QueuedFrame
+from edge_perception.runtime.throughput.engine_run import EngineRun
+from edge_perception.runtime.throughput.engine_run import RunMemory
+from edge_perception.runtime.throughput.pacing import Pacing
+from edge_perception.runtime.throughput.run_steps import RunSteps
 
-# Frames in a row whose outputs are NaN or infinite, at which the engine counts as failed.
-MAX_NOT_FINITE = 10
 HEALTH_PERIOD_NS = 1_000_000_000
 
 
@@ -38,11 +37,16 @@ class Worker(Generic[Message]):
     deactivate the engine when it is idle. The thread does ``take`` and ``serve`` in turn; without
     ``start`` there is none, and both can be called from outside.
 
+    Where a frame waits while the engine computes, and that pays, frames overlap: while one is
+    computed, a second thread finishes the one before, then prepares the one after. Frames keep
+    their order, and one thread at a time does a step of them.
+
     :param channels: the cameras; their pipelines share the engine.
     :param give_up: told that the engine failed too often in a row; no frame is processed after it.
-        Called in the thread of the worker.
+        Called in a thread of the worker.
     :param max_engine_failures: the number of failures in a row at which the worker gives up.
-    :param idle: called in the thread of the worker when a frame is done and none waits.
+    :param idle: called in the thread of the engine when a frame is done and none waits.
+    :param overlap: one of ``OVERLAP_MODES``.
     :param canary: asked when it is due and no frame waits; a wrong answer is a failed engine.
     :param health: what ``Engine.health`` said last, once a second while frames are served; any
         thread may read it.
@@ -58,17 +62,12 @@ class Worker(Generic[Message]):
         max_engine_failures: int,
         idle: Callable[[], None],
         clock: Clock,
+        overlap: str = 'off',
         canary: Canary | None = None,
     ) -> None:
         self._engine = engine
         self._channels = {channel.name: channel for channel in channels}
         self._give_up = give_up
-        self._max_failures = {
-            'engine_failed': max_engine_failures,
-            'decode_failed': MAX_NOT_FINITE,
-        }
-        # In a row, by the reason of the drop.
-        self._failures: Counter[str] = Counter()
         self._idle = idle
         self._clock = clock
         self._canary = canary
@@ -77,24 +76,50 @@ class Worker(Generic[Message]):
         self._health_due_ns = clock()
         periods = {channel.name: channel.policy.min_period_ns for channel in channels}
         self._queue: FrameQueue[Message] = FrameQueue(periods)
-        # Guards queue and activation; held for moments only, never while a frame is worked on.
-        self._changed = threading.Condition()
+        # Guards queue, activation and runs; held for moments only, never while a frame is worked
+        # on. What the thread of the engine waits for is one condition, what the second does is
+        # the other, so that none is woken for nothing.
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._helper_changed = threading.Condition(lock)
         # Held while a result is published, so that none is once ``pause`` has returned.
         self._delivery = threading.Lock()
         self._delivering = self._stopping = False
         self._activation = 0
-        self._busy_since_ns: int | None = None
+        self._pacing = Pacing(overlap)
+        self._memory = RunMemory(engine.inputs if self._pacing.overlaps else ())
+        self._steps: RunSteps[Message] = RunSteps(
+            engine,
+            self._channels,
+            current=self._current,
+            delivery=self._delivery,
+            give_up=self._fail,
+            max_engine_failures=max_engine_failures,
+            clock=clock,
+        )
+        # On their way, the oldest first; replaced, never changed.
+        self._runs: tuple[EngineRun[Message], ...] = ()
+        # When the second thread may take a frame; None while it must not.
+        self._ahead_from_ns: int | None = None
+        # Of the second thread: what it prepares or has prepared, and what it finishes.
+        self._ahead: EngineRun[Message] | None = None
+        self._finishing: EngineRun[Message] | None = None
+        self._preparing = self._ended = False
+        self._checking_since_ns: int | None = None
         self._thread = threading.Thread(target=self._run, name='perception', daemon=True)
+        self._helper = threading.Thread(target=self._help, name='perception_ahead', daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
         self._thread.start()
+        if self._pacing.overlaps:
+            self._helper.start()
 
     def resume(self) -> None:
         """Deliver results from now on."""
         with self._changed:
             if not self._stopping:
-                self._failures.clear()
+                self._steps.forget_failures()
                 self._delivering = True
                 self._changed.notify()
 
@@ -125,6 +150,8 @@ class Worker(Generic[Message]):
             elif self._queue.put(QueuedFrame(message, deadline, channel.name, self._activation)):
                 channel.accounts.drop('superseded')
             self._changed.notify()
+            if self._ahead_from_ns is not None:
+                self._helper_changed.notify()
         if refusal:
             channel.drop('stale', refusal)
 
@@ -137,8 +164,8 @@ class Worker(Generic[Message]):
 
     @property
     def busy(self) -> bool:
-        """Whether a frame is being worked on."""
-        return self._busy_since_ns is not None
+        """Whether a frame is being worked on, or the engine is being checked."""
+        return bool(self._runs) or self._checking_since_ns is not None
 
     @property
     def ended(self) -> bool:
@@ -146,8 +173,10 @@ class Worker(Generic[Message]):
         return self._stopping
 
     def busy_ns(self) -> int:
-        """Return for how long the frame at hand has been worked on; 0 when none is."""
-        since_ns = self._busy_since_ns
+        """Return for how long the oldest frame at hand has been worked on; 0 when none is."""
+        runs, since_ns = self._runs, self._checking_since_ns
+        if runs:
+            since_ns = runs[0].taken_ns
         return 0 if since_ns is None else self._clock() - since_ns
 
     def join(self, timeout_s: float) -> bool:
@@ -155,70 +184,157 @@ class Worker(Generic[Message]):
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def take(self) -> QueuedFrame[Message] | None:
-        """Return the frame whose turn it is, to be served; None when none may start now."""
+    def take(self) -> EngineRun[Message] | None:
+        """Return what is to be served now, with the frame whose turn it is; None when none may."""
         with self._changed:
-            for frame in self._queue.take(self._clock(), starts=self._starts):
-                self._busy_since_ns = frame.taken_ns
-                return frame
-        return None
+            now_ns = self._clock()
+            frames = self._queue.take(now_ns, starts=self._starts)
+            if not frames:
+                return None
+            run = EngineRun(frames, now_ns)
+            self._runs += (run,)
+            return run
 
-    def serve(self, frame: QueuedFrame[Message]) -> None:
-        """Bring a frame that was taken to its end: published or dropped."""
-        channel = self._channels[frame.camera]
+    def serve(self, run: EngineRun[Message]) -> None:
+        """Bring a run that was taken to its end, or let the second thread do so."""
+        if run.inputs is None:  # else it was done ahead
+            self._do(self._prepare, run)
+        self._do(self._compute, run)
+        handed_over = self._hand_over(run)
+        if not handed_over:
+            self._finish(run)
+        self._ask_health()
+        if not handed_over:
+            self._retire(run)
+        with self._changed:
+            self._ahead_from_ns = None
+
+    def _starts(self, frame: QueuedFrame[Message]) -> bool:
+        return self._channels[frame.camera].starts(frame)
+
+    def _current(self, frame: QueuedFrame[Message]) -> bool:
+        return self._delivering and frame.activation == self._activation
+
+    def _fail(self, sentence: str) -> None:
+        self._delivering = False
+        self._give_up(sentence)
+
+    def _do(self, step: Callable[[EngineRun[Message]], None], run: EngineRun[Message]) -> None:
         try:
-            self._serve(channel, frame)
+            step(run)
         except BaseException as error:  # a plugin may even call sys.exit
             self._stopping = True
             self._delivering = False
-            channel.accounts.drop('engine_failed')
-            self._give_up(f'a plugin ended the thread of the worker: {named(error)}')
-        else:
-            self._ask_health()
-        finally:
-            self._busy_since_ns = None
+            self._steps.abandon(run, error)
 
-    def _starts(self, frame: QueuedFrame[Message]) -> bool:
-        channel = self._channels[frame.camera]
-        frame.refusal = channel.refusal(frame.deadline, now_ns=frame.taken_ns)
-        return not frame.refusal
+    def _prepare(self, run: EngineRun[Message]) -> None:
+        begun_ns = self._clock()
+        ahead = run is self._ahead
+        # The memory of the engine is for its own thread alone.
+        self._steps.prepare(run, self._memory.inputs(self._runs) if ahead else None)
+        self._pacing.prepared(self._clock() - begun_ns)
 
-    def _serve(self, channel: CameraChannel[Message], frame: QueuedFrame[Message]) -> None:
-        def current() -> bool:
-            return self._delivering and frame.activation == self._activation
+    def _compute(self, run: EngineRun[Message]) -> None:
+        if not run.frames:
+            return
+        begun_ns = self._clock()
+        with self._changed:
+            self._ahead_from_ns = self._pacing.take_at_ns(begun_ns)
+            if self._ahead_in_s() is not None:
+                self._helper_changed.notify()
+        self._steps.compute(run)
+        with self._changed:
+            run.inputs = None
+            waits = self._ahead is not None or self._queue.wait_ns(self._clock()) == 0
+            self._pacing.computed(begun_ns, self._clock(), waiting=waits)
 
-        try:
-            if not current():
-                channel.accounts.drop('inactive')
-            elif frame.refusal:
-                channel.drop('stale', frame.refusal)
-            elif channel.serve(frame, current=current, delivery=self._delivery):
-                self._failures.clear()
-        except (EngineError, NotFiniteError) as error:
-            if not current():
-                channel.accounts.drop('inactive')
-                return
-            numbers = isinstance(error, NotFiniteError)
-            reason = 'decode_failed' if numbers else 'engine_failed'
-            self._failures[reason] += 1
-            channel.drop(reason, str(error))
-            if (times := self._failures[reason]) == self._max_failures[reason]:
-                self._delivering = False
-                what = 'gave no finite numbers' if numbers else 'failed'
-                self._give_up(f'the engine {what} {times} times in a row: {error}')
+    def _hand_over(self, run: EngineRun[Message]) -> bool:
+        """Let the second thread finish a run, if the next one is ready for the engine."""
+        with self._changed:
+            # The run before has its end first. What is being prepared is nearly ready.
+            self._changed.wait_for(lambda: self._finishing is None and not self._preparing)
+            if self._ahead is None or run.outputs is None:
+                return False
+            run.outputs = self._memory.keep(run.outputs)  # the engine writes over its own
+            self._finishing = run
+            self._helper_changed.notify()
+            return True
+
+    def _finish(self, run: EngineRun[Message]) -> None:
+        self._do(self._steps.finish, run)
+
+    def _retire(self, run: EngineRun[Message]) -> None:
+        with self._changed:
+            self._runs = tuple(each for each in self._runs if each is not run)
 
     def _run(self) -> None:
         try:
             while not self._stopping:
-                frame = self.take()
-                if frame is None:
+                run = self._next()
+                if run is None:
                     self._idle()
                     self._ask_canary()
-                    frame = self._wait()
-                if frame is not None:
-                    self.serve(frame)
+                    run = self._wait()
+                if run is not None:
+                    self.serve(run)
         finally:
+            self._end_helper()
             self._engine.deactivate()
+
+    def _next(self) -> EngineRun[Message] | None:
+        """Return the run that was prepared ahead, or else take one."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._preparing)
+            run, self._ahead = self._ahead, None
+        return run or self.take()
+
+    def _end_helper(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._helper_changed.notify()
+        if self._helper.is_alive():
+            self._helper.join()
+        if self._ahead is not None:
+            self._steps.abandon(self._ahead)
+
+    def _help(self) -> None:
+        while True:
+            with self._changed:
+                while not self._finishing and self._ahead_in_s() != 0:
+                    if self._ended:
+                        return
+                    self._helper_changed.wait(self._ahead_in_s())
+            self.help()
+
+    def help(self) -> None:
+        """Do what the second thread is there for: finish what is handed over, or else prepare."""
+        with self._changed:
+            finishing, ahead = self._finishing, None
+            if finishing is None and self._ahead_in_s() == 0:
+                ahead = self._ahead = self.take()
+                self._preparing = ahead is not None
+        if finishing is not None:
+            self._finish(finishing)
+            self._retire(finishing)
+        elif ahead is not None:
+            self._do(self._prepare, ahead)
+        with self._changed:
+            self._finishing, self._preparing = None, False
+            if ahead is not None and not ahead.frames:  # all dropped
+                self._retire(ahead)
+                self._ahead = None
+            self._changed.notify()
+
+    def _ahead_in_s(self) -> float | None:
+        """Return for how long no frame may be taken ahead; None until somebody tells."""
+        if self._ahead_from_ns is None or self._ahead is not None:
+            return None
+        now_ns = self._clock()
+        wait_ns = self._queue.wait_ns(now_ns)
+        if wait_ns is None:
+            return None
+        wait_ns = max(wait_ns, self._ahead_from_ns - now_ns)
+        return min(wait_ns / 1e9, threading.TIMEOUT_MAX)
 
     def _ask_health(self) -> None:
         """Sample the engine's health if that is due; what fails to report may still compute."""
@@ -235,13 +351,13 @@ class Worker(Generic[Message]):
         """Check the engine if that is due; what it takes is not counted for any camera."""
         if self._canary is None or not self._check_is_due():
             return
-        activation, self._busy_since_ns = self._activation, self._clock()
+        activation, self._checking_since_ns = self._activation, self._clock()
         try:
             problem = self._canary.check(self._interrupted)
         except BaseException as error:  # a plugin may even call sys.exit
             problem = f'a plugin ended the check of the engine: {named(error)}'
         finally:
-            self._busy_since_ns = None
+            self._checking_since_ns = None
         if problem and self._delivering and activation == self._activation:
             self._delivering = False
             self._give_up(problem)
@@ -255,12 +371,12 @@ class Worker(Generic[Message]):
         with self._changed:
             return not self._delivering or self._queue.wait_ns(self._clock()) is not None
 
-    def _wait(self) -> QueuedFrame[Message] | None:
-        """Wait for the next frame; None when the worker has to end, or a check is due."""
+    def _wait(self) -> EngineRun[Message] | None:
+        """Wait for the next run; None when the worker has to end, or a check is due."""
         with self._changed:
             while not self._stopping:
-                if (frame := self.take()) is not None or self._check_is_due():
-                    return frame
+                if (run := self.take()) is not None or self._check_is_due():
+                    return run
                 wait_ns = self._queue.wait_ns(self._clock())
                 if wait_ns is None and self._canary is not None and self._delivering:
                     wait_ns = self._canary.wait_ns()

@@ -25,7 +25,12 @@ class Engine:
 
     def serve(self, service: int, *, in_time: bool = True) -> None:
         self.now_ms += service
-        self.admission.record(service * NS_PER_MS, in_time=in_time, now_ns=self.now_ms * NS_PER_MS)
+        self.admission.record(
+            service * NS_PER_MS,
+            in_time=in_time,
+            now_ns=self.now_ms * NS_PER_MS,
+            probe=self.admission.probe,
+        )
 
     @property
     def p95(self) -> float:

@@ -150,10 +150,10 @@ def test_an_engine_that_fails_after_pause_is_nobody_s_failure_any_more():
 
 def test_whatever_the_pipeline_raises_the_thread_goes_on():
     with Rig() as rig:
-        process = rig.channel.pipeline.process
-        rig.channel.pipeline.process = lambda *_, **__: 1 / 0
+        finish = rig.channel.pipeline.finish
+        rig.channel.pipeline.finish = lambda *_, **__: 1 / 0
         rig.send_each()
-        rig.channel.pipeline.process = process
+        rig.channel.pipeline.finish = finish
         rig.send_each()
     assert rig.dropped() == {'decode_failed': 1}
     assert len(rig.delivered) == 1

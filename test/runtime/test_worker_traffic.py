@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from statistics import median
 
 from hypothesis import given
 from hypothesis import settings
@@ -44,6 +45,29 @@ def test_a_camera_faster_than_the_engine_is_served_as_fast_as_the_engine_can():
     assert rates(traffic, seconds=20)['camera'] == pytest.approx(8, abs=0.2)
     assert max(age for _, age in traffic.published) <= 300
     assert set(traffic.dropped('camera')) == {'superseded'}
+
+
+@pytest.mark.parametrize(
+    ('service', 'around', 'serial_hz', 'overlapped_hz'), [(20, 10, 25, 50), (10, 20, 20, 25)]
+)
+def test_frames_that_overlap_come_as_fast_as_the_slower_half(
+    service, around, serial_hz, overlapped_hz
+):
+    ages = {}
+    for overlap, hz in (('off', serial_hz), ('on', overlapped_hz), ('auto', overlapped_hz)):
+        traffic = Traffic(overlap, camera=View(budget_ms=100))
+        shots = film('camera', hz=500, seconds=20, service=service)
+        traffic.run([replace(shot, around=around) for shot in shots])
+        assert rates(traffic, seconds=20)['camera'] == pytest.approx(hz, rel=0.04)
+        ages[overlap] = median(age for _, age in traffic.published)
+    # It is taken when the engine is nearly ready, not when it begins: newer ones come meanwhile.
+    assert ages['on'] <= ages['off'] + 12
+
+
+def test_what_overlaps_without_being_faster_stops_overlapping():
+    traffic = Traffic('auto', camera=View(budget_ms=0))
+    traffic.run(film('camera', hz=90, seconds=20, service=20))
+    assert not traffic.worker._pacing.overlaps
 
 
 def test_four_cameras_with_different_budgets_all_have_their_turns():
@@ -175,12 +199,14 @@ def test_a_mistake_after_a_result_takes_nothing_back():
     assert channel.accounts.counts().published == 2
 
 
+OVERLAPS = st.sampled_from(['off', 'on', 'auto'])
 shots_of = st.builds(
     Shot,
     camera=st.sampled_from('abcd'),
     at=st.integers(0, 3000),
     age=st.one_of(st.integers(0, 60), st.integers(-200, 2000)),
     service=st.one_of(st.just(25), st.integers(1, 200)),
+    around=st.one_of(st.just(0), st.integers(0, 60)),
     zero_stamp=st.sampled_from([False] * 9 + [True]),
     fails=st.sampled_from([False] * 19 + [True]),
 )
@@ -198,11 +224,13 @@ views_of = st.builds(
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.lists(shots_of, max_size=80), st.tuples(*[views_of] * 4))
-def test_whatever_arrives_every_frame_has_one_end_and_none_is_published_late(shots, views):
+@given(st.lists(shots_of, max_size=80), st.tuples(*[views_of] * 4), OVERLAPS)
+def test_whatever_arrives_every_frame_has_one_end_and_none_is_published_late(
+    shots, views, overlap
+):
     rules = dict(zip('abcd', views))
     # Every event checks the accounts.
-    traffic = Traffic(**rules).run(shots)
+    traffic = Traffic(overlap, **rules).run(shots)
     for channel in traffic.channels.values():
         assert channel.accounts.counts().in_flight == 0
         assert channel.age_ms.percentiles().p50 >= 0 or not channel.accounts.counts().published
@@ -211,17 +239,24 @@ def test_whatever_arrives_every_frame_has_one_end_and_none_is_published_late(sho
         bad = shot.zero_stamp or view.on_bad_stamp == 'arrival'
         if view.budget_ms and not view.policy.publish_late and not bad:
             assert age_ms <= view.budget_ms
+    for name in rules:
+        order = [shot.at for shot, _ in traffic.published if shot.camera == name]
+        assert order == sorted(order)
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.lists(shots_of, max_size=120), st.tuples(*[st.sampled_from([0, 50, 100, 400])] * 4))
+@given(
+    st.lists(shots_of, max_size=120),
+    st.tuples(*[st.sampled_from([0, 50, 100, 400])] * 4),
+    OVERLAPS,
+)
 def test_each_camera_has_its_turn_by_its_budget_and_one_service_time_of_every_camera(
-    shots, budgets
+    shots, budgets, overlap
 ):
     # With ``publish_late`` no turn is refused, so the bound has to hold under any load.
-    traffic = Traffic(**{n: View(b, policy=LATE) for n, b in zip('abcd', budgets)})
+    traffic = Traffic(overlap, **{n: View(b, policy=LATE) for n, b in zip('abcd', budgets)})
     traffic.run(shots)
-    longest = max((shot.service for shot in shots), default=0)
+    longest = max((shot.service + 2 * shot.around for shot in shots), default=0)
     for start in traffic.starts:
         if not start.refused_before:
             assert start.at_ms <= start.due_ms + 4 * longest + 1e-6
@@ -233,18 +268,22 @@ def test_each_camera_has_its_turn_by_its_budget_and_one_service_time_of_every_ca
         st.tuples(st.floats(5, 30), st.floats(0, 100), st.floats(0, 10)), min_size=4, max_size=4
     ),
     st.integers(5, 40),
+    st.integers(0, 20),
+    OVERLAPS,
 )
-def test_with_admission_the_bound_holds_for_every_camera_that_was_not_refused(cameras, service):
+def test_with_admission_the_bound_holds_for_every_camera_that_was_not_refused(
+    cameras, service, around, overlap
+):
     budgets = dict(zip('abcd', (60, 100, 200, 400)))
-    traffic = Traffic(**{name: View(budget) for name, budget in budgets.items()})
+    traffic = Traffic(overlap, **{name: View(budget) for name, budget in budgets.items()})
     shots = [
-        Shot(name, at=phase + number * 1000 / hz, age=age, service=service)
+        Shot(name, at=phase + number * 1000 / hz, age=age, service=service, around=around)
         for name, (hz, phase, age) in zip('abcd', cameras)
         for number in range(int(3 * hz))
     ]
     traffic.run(shots)
     for start in traffic.starts:
         if not start.refused_before:
-            assert start.at_ms <= start.due_ms + 4 * service + 1e-6
+            assert start.at_ms <= start.due_ms + 4 * (service + 2 * around) + 1e-6
     for shot, age_ms in traffic.published:
         assert age_ms <= budgets[shot.camera] + 1e-6

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,13 +19,16 @@ from edge_perception.contract import Frame
 from edge_perception.contract import InferenceError
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
+from edge_perception.contract import TensorSpec
 from edge_perception.runtime.budget import LatencyBudget
 from edge_perception.runtime.budget import NS_PER_MS
 from edge_perception.runtime.camera_channel import CameraChannel
 from edge_perception.runtime.camera_channel import CameraHooks
 from edge_perception.runtime.camera_channel import CameraPolicy
 from edge_perception.runtime.frame_queue import QueuedFrame
+from edge_perception.runtime.pipeline import Prepared
 from edge_perception.runtime.pipeline import Result
+from edge_perception.runtime.throughput.engine_run import EngineRun
 from edge_perception.runtime.worker import Worker
 from edge_perception.testing import FakeClock
 
@@ -39,12 +45,14 @@ class Shot:
     :param at: when it arrives.
     :param age: how old it is then, by its stamp; negative for a stamp from the future.
     :param service: how long the engine takes for it.
+    :param around: how long preparing takes, and finishing as well; only where frames overlap.
     """
 
     camera: str
     at: float
     age: float = 0.0
     service: float = 10.0
+    around: float = 0.0
     zero_stamp: bool = False
     fails: bool = False
 
@@ -71,19 +79,21 @@ class Start:
 
 class Traffic:
     """
-    Sends images through a worker without its thread and checks the accounts at every event.
+    Sends images through a worker without its threads and checks the accounts at every event.
 
+    :param overlap: of the worker; what its second thread does is done while the engine computes.
     :param cameras: rules by name.
     """
 
-    def __init__(self, **cameras: View) -> None:
+    def __init__(self, overlap: str = 'off', **cameras: View) -> None:
         self.clock = FakeClock(0)
         self.published: list[tuple[Shot, float]] = []
         self.starts: list[Start] = []
         self.gave_up: list[str] = []
         self._pending: list[Shot] = []
         self._waiting: set[str] = set()
-        self._served: QueuedFrame[Shot] | None = None
+        self._overlap = overlap != 'off'
+        self._pictures: list[Shot] = []
         self._claims: dict[str, float] = {}
         self._refused: set[str] = set()
         self._budgets = {
@@ -96,15 +106,21 @@ class Traffic:
             for name, view in cameras.items()
         }
         self.channels = {name: self._make_channel(name, view) for name, view in cameras.items()}
-        unused: Any = None
+        # Its input memory holds the image; the sets of memory of the worker are told apart by it.
+        specs = (TensorSpec('image', (1,), np.dtype(object)),)
+        engine: Any = SimpleNamespace(
+            inputs=specs, infer=self._infer, input_buffers=lambda: {'image': np.zeros(1, object)}
+        )
         self.worker: Worker[Shot] = Worker(
-            unused,
+            engine,
             list(self.channels.values()),
             max_engine_failures=3,
             give_up=self.gave_up.append,
             idle=lambda: None,
             clock=self.clock,
+            overlap=overlap,
         )
+        self._take, self.worker.take = self.worker.take, self._taking  # type: ignore[method-assign]
         self.worker.resume()
 
     @property
@@ -116,9 +132,10 @@ class Traffic:
         self._pending = sorted(shots, key=lambda shot: shot.at)
         while True:
             self._arrive_until(self.clock())
-            frame = self.worker.take()
-            if frame is not None:
-                self._serve(frame)
+            run = self.worker._next()
+            if run is not None:
+                self.worker.serve(run)
+                self._check()
                 continue
             events = [_at_ns(shot) for shot in self._pending[:1]]
             if (wait_ns := self.worker._queue.wait_ns(self.clock())) is not None:
@@ -161,41 +178,46 @@ class Traffic:
             self.clock.now_ns = max(_at_ns(self._pending[0]), self.clock())
             self.receive(self._pending.pop(0))
 
-    def _serve(self, frame: QueuedFrame[Shot]) -> None:
-        name, self._served = frame.camera, frame
-        self._waiting.remove(name)
-        if frame.refusal:
-            self._refused.add(name)
-        else:
-            refused = name in self._refused
-            start = Start(frame.message, self.now_ms, self._claims.pop(name), refused)
-            self.starts.append(start)
-            self._refused.discard(name)
-        self.worker.serve(frame)
-        self._served = None
-        self._check()
+    def _taking(self) -> EngineRun[Shot] | None:
+        run = self._take()
+        for frame in run.frames if run else ():
+            name = frame.camera
+            self._waiting.remove(name)
+            if frame.refusal:
+                self._refused.add(name)
+            else:
+                refused = name in self._refused
+                start = Start(frame.message, self.now_ms, self._claims.pop(name), refused)
+                self.starts.append(start)
+                self._refused.discard(name)
+        return run
 
     def _check(self) -> None:
         """Count the frames in flight by looking where they are, and compare."""
+        runs = self.worker._runs
+        assert len(runs) <= 2 + self._overlap  # the oldest is finished
+        at_work = Counter(frame.camera for run in runs for frame in run.frames)
         for name, channel in self.channels.items():
             counts = channel.accounts.counts()
-            served = self._served is not None and self._served.camera == name
             # What fails in here while a frame is worked on would be counted so.
             assert not counts.dropped['decode_failed']
-            assert counts.in_flight == (name in self._waiting) + served
+            assert counts.in_flight == (name in self._waiting) + at_work[name]
             assert counts.received == (
                 counts.published + sum(counts.dropped.values()) + counts.in_flight
             )
 
     def _make_channel(self, name: str, view: View) -> CameraChannel[Shot]:
-        # Only one image is worked on at a time.
-        expected_ns = int(view.expected_ms * NS_PER_MS)
-        pipeline: Any = SimpleNamespace(process=self._process, warm_up_ns=expected_ns, timed=())
+        pipeline: Any = SimpleNamespace(
+            prepare=self._prepare,
+            finish=self._finish,
+            warm_up_ns=int(view.expected_ms * NS_PER_MS),
+            timed=(),
+        )
         return CameraChannel(
             name,
             pipeline,
             hooks=CameraHooks(
-                convert=lambda _: FRAME,
+                convert=lambda shot: replace(FRAME, frame_id=str(self._pictured(shot))),
                 compose=self._compose,
                 report=lambda *_: None,
                 afterwards=lambda *_: None,
@@ -205,14 +227,43 @@ class Traffic:
             clock=self.clock,
         )
 
-    def _process(self, frame: Frame, *, selection: Selection) -> Result:
-        """Take as long as the image says."""
-        assert self._served is not None
-        shot = self._served.message
-        self.pass_ms(shot.service)
+    def _pictured(self, shot: Shot) -> int:
+        """Return by what an image is known in memory."""
+        self._pictures.append(shot)
+        return len(self._pictures) - 1
+
+    def _prepare(self, frame: Frame, buffers: Any, *, row: int) -> Prepared:
+        shot = self._pictures[int(frame.frame_id)]
+        self.pass_ms(shot.around)
+        buffers['image'][row] = shot
+        transform: Any = None
+        return Prepared(frame, transform, {})
+
+    def _infer(self, buffers: Any) -> dict[str, Any]:
+        """Take as long as the image says, while the second thread does what it can."""
+        (shot,) = buffers['image']
+        assert shot is not None
+        end_ns = self.clock() + int(shot.service * NS_PER_MS)
+        while self._overlap and self.clock() < end_ns:
+            self.worker.help()  # lets time pass as well, and the engine waits for it
+            times = [end_ns, *map(_at_ns, self._pending[:1])]
+            ahead_in_s = self.worker._ahead_in_s()
+            if ahead_in_s is not None:
+                times.append(self.clock() + math.ceil(ahead_in_s * 1e9))
+            self._arrive_until(max(min(times), self.clock()))
+            self.clock.now_ns = max(min(times), self.clock())
+        self._arrive_until(end_ns)
+        self.clock.now_ns = max(end_ns, self.clock())
+        assert buffers['image'][0] is shot, 'written while the engine read it'
         if shot.fails:
             raise InferenceError('the stick vanished')
-        return Result(frame, Perception(), {})
+        return {'shot': buffers['image'].copy()}
+
+    def _finish(self, prepared: Prepared, tensors: Any, *, selection: Selection) -> Result:
+        (shot,) = tensors['shot']
+        assert shot is self._pictures[int(prepared.frame.frame_id)], 'outputs of another frame'
+        self.pass_ms(shot.around)
+        return Result(prepared.frame, Perception(), {})
 
     def _compose(self, queued: QueuedFrame[Shot], result: Result) -> Callable[[], None]:
         shot = queued.message

@@ -112,7 +112,7 @@ class Rig:
 
     :param policy: of the camera.
     :param idle: called when nothing is to be done.
-    :param canary: of the worker.
+    :param canary: of the worker; ``overlap`` too.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class Rig:
         max_engine_failures: int = 5,
         idle: Callable[[], object] = nothing,
         canary: Canary | None = None,
+        overlap: str = 'off',
     ) -> None:
         self.changed = threading.Condition()
         self.clock = FakeClock()
@@ -159,6 +160,7 @@ class Rig:
             max_engine_failures=max_engine_failures,
             idle=self._telling(idle),
             clock=self.clock,
+            overlap=overlap,
             canary=canary,
         )
         self.worker.start()

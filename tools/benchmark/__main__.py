@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from dataclasses import fields
 import json
 import math
+from pathlib import Path
 import sys
 from typing import Any
 
@@ -42,6 +43,8 @@ from tools.benchmark.subjects import MODELS
 from tools.benchmark.subjects import prepare
 from tools.benchmark.subjects import ROOT
 from tools.benchmark.subjects import Subject
+from tools.benchmark.turns import compare
+from tools.benchmark.turns import COMPARISONS
 from tools.benchmark.vendor_loops import VENDOR_LOOPS
 
 SCHEMA_VERSION = 1
@@ -111,7 +114,8 @@ def bench_node(wanted: argparse.Namespace) -> int:
     models = measure_models(harness, subjects, settings)
     infer = infer_figures(harness, subjects, wanted.engines, left_out)
     infer |= folding_figures(harness, subjects, wanted.engines, left_out)
-    figures = round_figures(models) | infer
+    gains = gain_figures(list(COMPARISONS), folder, settings.seconds, left_out)
+    figures = round_figures(models) | infer | gains
     print('', *limits(figures), sep='\n')
     values = {
         'schema_version': SCHEMA_VERSION,
@@ -182,6 +186,24 @@ def folding_figures(
     return rounded(found)
 
 
+def gain_figures(names: Sequence[str], folder: Path, seconds: float, left_out: LeftOut) -> Figures:
+    """Compare ways to serve more frames with the plain way, in turns."""
+    found: Figures = {}
+    for name in names:
+        with left_out.without(name):
+            found |= compare(name, folder / 'work', seconds=seconds)
+    return rounded(found)
+
+
+def bench_gains(wanted: argparse.Namespace) -> int:
+    """Measure how many more frames overlapping gives."""
+    left_out = LeftOut()
+    figures = gain_figures(wanted.names, BUILD / 'bench', wanted.seconds, left_out)
+    print('', *(f'{name}: {value:g}' for name, value in figures.items()), '', sep='\n')
+    print(*limits(figures), sep='\n')
+    return 1 if left_out else 0
+
+
 def bench_contract(wanted: argparse.Namespace) -> int:
     """Measure the latency contract; 1 when a result was over its budget."""
     lengths, facts = _given(Lengths, wanted), benchmark_facts()
@@ -234,7 +256,7 @@ def bench_stages(wanted: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='tools.benchmark', description='What the node adds.')
-    commands = parser.add_subparsers(required=True, metavar='node | contract | stages')
+    commands = parser.add_subparsers(required=True, metavar='node | contract | stages | gains')
     node = commands.add_parser('node', description=bench_node.__doc__)
     node.set_defaults(run=bench_node)
     node.add_argument('--models', nargs='+', choices=sorted(MODELS), default=list(MODELS))
@@ -250,6 +272,10 @@ def _parser() -> argparse.ArgumentParser:
     stages.set_defaults(run=bench_stages)
     stages.add_argument('--model', choices=sorted(MODELS), default=INFER_MODEL)
     stages.add_argument('--seconds', type=float, default=20.0)
+    gains = commands.add_parser('gains', description=bench_gains.__doc__)
+    gains.set_defaults(run=bench_gains)
+    gains.add_argument('--names', nargs='+', choices=list(COMPARISONS), default=list(COMPARISONS))
+    gains.add_argument('--seconds', type=float, default=10.0)
     return parser
 
 

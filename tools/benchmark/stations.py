@@ -96,8 +96,8 @@ class Stations:
 
         _note(SingleThreadedExecutor, '_take_subscription', self._wake)
         _note(Camera, '_receive', self._receive)
-        _note(CameraChannel, 'serve', self._serve)
-        _note(Pipeline, 'process', lambda *_: self._at('process'))
+        _note(CameraChannel, 'prepare', self._serve)
+        _note(Pipeline, 'prepare', lambda *_: self._at('process'))
         _note(Outputs, 'compose', lambda *_: self._at('deliver'))
         _note(Publisher, 'publish', self._publish, before=False)
 

@@ -19,6 +19,7 @@ from edge_perception.ros.parameters.declaration import parameter
 from edge_perception.ros.system.qos import RELIABILITIES
 from edge_perception.runtime.budget import BAD_STAMP_POLICIES
 from edge_perception.runtime.sample_range import SAMPLE_RANGES
+from edge_perception.runtime.throughput.pacing import OVERLAP_MODES
 from edge_perception.signing.signature_policy import POLICIES
 from edge_perception.signing.signature_policy import SignaturePolicy
 from edge_perception.signing.trusted_keys import DEFAULT_FOLDER
@@ -209,6 +210,12 @@ class NodeConfig(Options):
         special=NO_LIMIT,
         minimum=0.1,
         maximum=MOST_SECONDS,
+    )
+    overlap: str = parameter(
+        'auto',
+        'work on the next and the last frame while the engine computes, where a frame waits',
+        special={'auto': 'as long as it gives more frames'},
+        choices=OVERLAP_MODES,
     )
     configure_timeout_s: float = parameter(
         300.0,

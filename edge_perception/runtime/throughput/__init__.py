@@ -1,0 +1,3 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""More frames from one engine: what overlaps, and whether that pays."""
