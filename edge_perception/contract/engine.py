@@ -85,6 +85,9 @@ class Engine(ABC):
     :param precision: fp32, fp16 or bf16, where artifact or runtime say after loading in which
         they compute what is not quantized; empty where only the options do, see
         ``EngineType.precision``, whose place it takes in proofs and diagnostics.
+    :param batches: for how many frames at once ``infer`` takes inputs, in rising order; 1 is one
+        of them. For others, inputs and outputs have this size as their first one instead of 1.
+    :raises ValueError: a batch of tensors whose first size is not 1, or 1 is missing.
     """
 
     def __init__(
@@ -94,11 +97,18 @@ class Engine(ABC):
         outputs: tuple[TensorSpec, ...],
         device: str = '',
         precision: str = '',
+        batches: tuple[int, ...] = (1,),
     ) -> None:
+        if 1 not in batches or batches != tuple(sorted(batches)):
+            raise ValueError(f'batches: got {batches}, expected rising sizes, 1 among them')
+        open_specs = [spec.name for spec in (*inputs, *outputs) if spec.shape[:1] != (1,)]
+        if batches != (1,) and open_specs:
+            raise ValueError(f'batches: got {batches}, but no rows in {", ".join(open_specs)}')
         self.inputs = inputs
         self.outputs = outputs
         self.device = device
         self.precision = precision
+        self.batches = batches
         self._active = False
         self._entered = threading.Lock()
         self._plain_buffers: dict[str, Tensor] | None = None
@@ -165,24 +175,24 @@ class Engine(ABC):
         """
         Run the model once.
 
-        :param tensors: one array for each input, not changed; best those of ``input_buffers``,
-            because others are copied.
-        :return: one array for each output; they belong to the engine and are valid until the next
-            call of any of its methods.
+        Frames that overlap and batches come in C-contiguous arrays of the caller, which an engine
+        reads where they are if its runtime can, else copies.
+
+        :param tensors: one array for each input, not changed while it runs; best those of
+            ``input_buffers``, because others may be copied. For a batch, a row for each frame; its
+            size is one of ``batches``, and rows have nothing to do with each other.
+        :return: one array for each output, with a row for each frame; they belong to the engine
+            and are valid until the next call of any of its methods.
         :raises EngineStateError: the engine is not active, or another thread is inside.
         :raises TensorMismatchError: an input is missing, or has another shape or dtype.
         :raises InferenceError: the runtime failed, or gave other outputs than it promised.
         """
         with self._one_thread('infer'), self._errors_of_the_runtime():
             self._require_active('infer')
-            for spec in self.inputs:
-                tensor = tensors.get(spec.name)
-                if tensor is None or not spec.admits(tensor):
-                    raise TensorMismatchError(
-                        spec.name, got=_described(tensor), expected=spec.describe()
-                    )
+            rows = self._check_inputs(tensors)
             outputs = self._infer(tensors)
             for spec in self.outputs:
+                spec = spec.rows(rows) if rows > 1 else spec
                 tensor = outputs.get(spec.name)
                 # Of an output without dimensions only the dtype is known.
                 if (
@@ -195,6 +205,21 @@ class Engine(ABC):
                         f'expected {spec.describe()}, which the engine promised'
                     )
             return outputs
+
+    def _check_inputs(self, tensors: Tensors) -> int:
+        """Return how many frames the inputs have."""
+        first = tensors.get(self.inputs[0].name) if self.batches != (1,) else None
+        rows = len(first) if first is not None and first.ndim else 1
+        rows = rows if rows in self.batches else 1
+        for spec in self.inputs:
+            tensor = tensors.get(spec.name)
+            if tensor is None or not (spec.rows(rows) if rows > 1 else spec).admits(tensor):
+                sizes = ', '.join(map(str, self.batches))
+                batches = f', in batches of {sizes}' if self.batches != (1,) else ''
+                raise TensorMismatchError(
+                    spec.name, got=_described(tensor), expected=spec.describe() + batches
+                )
+        return rows
 
     @final
     def warm_up(self, runs: int = 3) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,10 @@ class TensorSpec:
             and tensor.ndim == len(self.shape)
             and all(want in (-1, got) for want, got in zip(self.shape, tensor.shape))
         )
+
+    def rows(self, count: int) -> TensorSpec:
+        """Return the tensor of a batch of so many frames."""
+        return replace(self, shape=(count, *self.shape[1:]))
 
     def real(self) -> TensorSpec:
         """Return the tensor as decoders get it: in float32 where it is quantized."""

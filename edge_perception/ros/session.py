@@ -12,6 +12,8 @@ from rclpy.node import Node
 
 from edge_perception.contract import check_input
 from edge_perception.contract import ConfigurationError
+from edge_perception.contract import EngineError
+from edge_perception.contract import InferenceError
 from edge_perception.models.assembly import Assembled
 from edge_perception.models.golden_image import golden_image
 from edge_perception.models.request import make_selection
@@ -26,6 +28,8 @@ from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.canary import Canary
 from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.preprocessing import Preprocessor
+from edge_perception.runtime.throughput.batching import Batching
+from edge_perception.runtime.throughput.batching import measure_batches
 from edge_perception.runtime.worker import Worker
 
 
@@ -61,6 +65,8 @@ class Session:
         self.enabled = True
         # Before the thread of the worker owns the engine.
         canary = _make_canary(assembled, config, clock) if config.canary_period_s else None
+        most = min(config.max_batch, len(cameras))
+        batching = _make_batching(node, assembled, most, clock) if most > 1 else None
         self.cameras: list[Camera] = []
         transforms = TransformInput(node)
         try:
@@ -87,6 +93,7 @@ class Session:
             idle=idle,
             clock=clock,
             overlap=config.overlap,
+            batching=batching,
             canary=canary,
         )
         self._worker.start()
@@ -213,6 +220,21 @@ def _check_topics(node: Node, cameras: Sequence[Camera]) -> None:
                 )
     if problems:
         raise ConfigurationError('parameter', problems)
+
+
+def _make_batching(node: Node, assembled: Assembled, most: int, clock: Clock) -> Batching | None:
+    """Return what puts cameras together, or None and say why it cannot be done."""
+    engine = assembled.pipeline.engine
+    try:
+        if engine.batches == (1,):
+            raise InferenceError(
+                f'{assembled.engine} takes one frame at a time of this model; export it with an '
+                'open batch, or take another engine'
+            )
+        return Batching(measure_batches(engine, most=most, clock=clock))
+    except EngineError as error:
+        node.get_logger().warning(f'max_batch has no effect: {error}')
+        return None
 
 
 def _make_canary(assembled: Assembled, config: NodeConfig, clock: Clock) -> Canary:

@@ -99,22 +99,26 @@ class FrameQueue(Generic[Message]):
         :param starts: told of each; returns whether it is started and so uses the turn up. Without
             it all are.
         """
-        ready = [
-            (camera.claim_ns or 0, camera.started_ns, name)
-            for name, camera in self._cameras.items()
-            if camera.frame is not None and camera.not_before_ns <= now_ns
-        ]
         taken = []
-        for _, _, name in sorted(ready)[:most]:
-            camera = self._cameras[name]
-            frame, camera.frame = camera.frame, None
-            assert frame is not None
+        for frame in self.ready(now_ns)[:most]:
+            camera = self._cameras[frame.camera]
+            camera.frame = None
             frame.taken_ns = now_ns
             if starts is None or starts(frame):
                 camera.claim_ns, camera.started_ns = None, now_ns
                 camera.not_before_ns = now_ns + camera.min_period_ns
             taken.append(frame)
         return taken
+
+    def ready(self, now_ns: int) -> list[QueuedFrame[Message]]:
+        """Return the frames that may start, in the order of their turns; none is taken out."""
+        ready = [
+            (camera.claim_ns or 0, camera.started_ns, name)
+            for name, camera in self._cameras.items()
+            if camera.frame is not None and camera.not_before_ns <= now_ns
+        ]
+        frames = [self._cameras[name].frame for _, _, name in sorted(ready)]
+        return [frame for frame in frames if frame is not None]
 
     def wait_ns(self, now_ns: int) -> int | None:
         """Return how long until a frame that waits may start; None when none waits."""

@@ -20,6 +20,7 @@ from edge_perception.runtime.canary import Canary
 from edge_perception.runtime.frame_queue import FrameQueue
 from edge_perception.runtime.frame_queue import Message
 from edge_perception.runtime.frame_queue import QueuedFrame
+from edge_perception.runtime.throughput.batching import Batching
 from edge_perception.runtime.throughput.engine_run import EngineRun
 from edge_perception.runtime.throughput.engine_run import RunMemory
 from edge_perception.runtime.throughput.pacing import Pacing
@@ -47,6 +48,7 @@ class Worker(Generic[Message]):
     :param max_engine_failures: the number of failures in a row at which the worker gives up.
     :param idle: called in the thread of the engine when a frame is done and none waits.
     :param overlap: one of ``OVERLAP_MODES``.
+    :param batching: how many cameras may share a call of the engine; None for one.
     :param canary: asked when it is due and no frame waits; a wrong answer is a failed engine.
     :param health: what ``Engine.health`` said last, once a second while frames are served; any
         thread may read it.
@@ -63,6 +65,7 @@ class Worker(Generic[Message]):
         idle: Callable[[], None],
         clock: Clock,
         overlap: str = 'off',
+        batching: Batching | None = None,
         canary: Canary | None = None,
     ) -> None:
         self._engine = engine
@@ -87,12 +90,16 @@ class Worker(Generic[Message]):
         self._delivering = self._stopping = False
         self._activation = 0
         self._pacing = Pacing(overlap)
-        self._memory = RunMemory(engine.inputs if self._pacing.overlaps else ())
+        self._batching = batching or Batching()
+        rows = self._batching.largest
+        needed = self._pacing.overlaps or rows > 1
+        self._memory = RunMemory(engine.inputs if needed else (), rows=rows)
         self._steps: RunSteps[Message] = RunSteps(
             engine,
             self._channels,
             current=self._current,
             delivery=self._delivery,
+            batching=self._batching,
             give_up=self._fail,
             max_engine_failures=max_engine_failures,
             clock=clock,
@@ -185,13 +192,14 @@ class Worker(Generic[Message]):
         return not self._thread.is_alive()
 
     def take(self) -> EngineRun[Message] | None:
-        """Return what is to be served now, with the frame whose turn it is; None when none may."""
+        """Return what is to be served now, the frames whose turn it is; None when none may."""
         with self._changed:
             now_ns = self._clock()
-            frames = self._queue.take(now_ns, starts=self._starts)
+            most = 1 if self._batching.largest == 1 else self._together(now_ns)
+            frames = self._queue.take(now_ns, most=most, starts=self._starts)
             if not frames:
                 return None
-            run = EngineRun(frames, now_ns)
+            run = EngineRun(frames, now_ns, extra_ns=self._batching.extra_ns(len(frames)))
             self._runs += (run,)
             return run
 
@@ -208,6 +216,15 @@ class Worker(Generic[Message]):
             self._retire(run)
         with self._changed:
             self._ahead_from_ns = None
+
+    def _together(self, now_ns: int) -> int:
+        """Return how many of the frames whose turn it is go into the engine at once."""
+        spare_ns: list[int | None] = []
+        for frame in self._queue.ready(now_ns):
+            channel = self._channels[frame.camera]
+            spare = frame.deadline.left_ns(now_ns) - channel.admission.p95_ns
+            spare_ns.append(None if channel.unlimited(frame.deadline) else spare)
+        return self._batching.size(spare_ns)
 
     def _starts(self, frame: QueuedFrame[Message]) -> bool:
         return self._channels[frame.camera].starts(frame)
@@ -229,31 +246,36 @@ class Worker(Generic[Message]):
 
     def _prepare(self, run: EngineRun[Message]) -> None:
         begun_ns = self._clock()
-        ahead = run is self._ahead
-        # The memory of the engine is for its own thread alone.
-        self._steps.prepare(run, self._memory.inputs(self._runs) if ahead else None)
-        self._pacing.prepared(self._clock() - begun_ns)
+        # The memory of the engine is for its own thread alone, and for one frame.
+        ours = run is self._ahead or len(run.frames) > 1
+        self._steps.prepare(run, self._memory.inputs(self._runs) if ours else None)
+        taken_ns = self._clock() - begun_ns
+        with self._changed:
+            self._pacing.prepared(taken_ns)
+            self._batching.around('prepare', taken_ns, len(run.frames))
 
     def _compute(self, run: EngineRun[Message]) -> None:
         if not run.frames:
             return
-        begun_ns = self._clock()
+        begun_ns, frames = self._clock(), len(run.frames)
         with self._changed:
-            self._ahead_from_ns = self._pacing.take_at_ns(begun_ns)
+            self._ahead_from_ns = self._pacing.take_at_ns(begun_ns, frames=frames)
             if self._ahead_in_s() is not None:
                 self._helper_changed.notify()
         self._steps.compute(run)
         with self._changed:
             run.inputs = None
             waits = self._ahead is not None or self._queue.wait_ns(self._clock()) == 0
-            self._pacing.computed(begun_ns, self._clock(), waiting=waits)
+            now_ns = self._clock()
+            self._pacing.computed(begun_ns, now_ns, waiting=waits, frames=frames)
+            self._batching.computed(frames, now_ns - begun_ns)
 
     def _hand_over(self, run: EngineRun[Message]) -> bool:
         """Let the second thread finish a run, if the next one is ready for the engine."""
         with self._changed:
             # The run before has its end first. What is being prepared is nearly ready.
             self._changed.wait_for(lambda: self._finishing is None and not self._preparing)
-            if self._ahead is None or run.outputs is None:
+            if self._ahead is None or not run.outputs:
                 return False
             run.outputs = self._memory.keep(run.outputs)  # the engine writes over its own
             self._finishing = run
@@ -261,7 +283,10 @@ class Worker(Generic[Message]):
             return True
 
     def _finish(self, run: EngineRun[Message]) -> None:
+        begun_ns, frames = self._clock(), len(run.frames)
         self._do(self._steps.finish, run)
+        with self._changed:
+            self._batching.around('finish', self._clock() - begun_ns, frames)
 
     def _retire(self, run: EngineRun[Message]) -> None:
         with self._changed:

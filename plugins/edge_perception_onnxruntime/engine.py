@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ from edge_perception_onnxruntime.library import providers
 from edge_perception_onnxruntime.library import runtime_version
 from edge_perception_onnxruntime.options import OnnxRuntimeOptions
 from edge_perception_onnxruntime.providers import precision
+
+# Of models whose first dimension is open; larger ones would take memory for nothing.
+BATCHES = tuple(range(1, 17))
 
 
 class OnnxRuntimeEngineType(EngineType):
@@ -77,19 +80,22 @@ class OnnxRuntimeEngineType(EngineType):
         # Only the batch: exporters also write the height of the image at outputs that are smaller.
         batch = session.get_inputs()[0].shape[0]
         sizes = {batch: 1} if isinstance(batch, str) else {}
+        outputs = tensor_specs(artifact, session.get_outputs(), sizes)
+        in_rows = all(node.shape[:1] == [batch] for node in session.get_outputs())
         return OnnxRuntimeEngine(
             artifact,
             options=options,
             session=session,
             inputs=(image,),
-            outputs=tensor_specs(artifact, session.get_outputs(), sizes),
+            outputs=outputs,
             device=device_of(session, options),
+            batches=BATCHES if sizes and in_rows and fixed(outputs) else (1,),
         )
 
 
 class OnnxRuntimeEngine(Engine):
     """
-    One session with its own input and output memory.
+    One session with its own output memory, which reads its inputs where they are.
 
     :param session: made from the artifact with these options; used by the first activation.
     """
@@ -103,64 +109,72 @@ class OnnxRuntimeEngine(Engine):
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         device: str,
+        batches: tuple[int, ...],
     ) -> None:
-        super().__init__(inputs=inputs, outputs=outputs, device=device)
+        super().__init__(inputs=inputs, outputs=outputs, device=device, batches=batches)
         self._artifact = artifact
         self._options = options
         self._session = session
-        self._binding: Any = None
-        self._buffers: dict[str, Tensor] = {}
-        self._input_values: dict[str, Any] = {}
-        self._fixed_outputs: dict[str, Tensor] = {}
+        self._library: Any = None
+        # By the number of frames; memory of a size is taken when it comes for the first time.
+        self._bindings: dict[int, tuple[Any, dict[str, Tensor]]] = {}
         self._open_outputs: dict[str, int] = {}
 
     def _activate(self) -> None:
-        library = load_library()
+        self._library = load_library()
         if self._session is None:
             self._session = open_session(self._artifact, self._options, self.inputs[0].shape)
-        self._binding = self._session.io_binding()
-        for spec in self.inputs:
-            self._buffers[spec.name] = np.zeros(spec.shape, spec.dtype)
-            # Shares the memory of the array.
-            value = library.OrtValue.ortvalue_from_numpy(self._buffers[spec.name])
-            self._input_values[spec.name] = value
         for index, spec in enumerate(self.outputs):
-            # An output of unknown rank looks like a scalar, so scalars are left open as well.
-            if spec.shape and min(spec.shape) > 0:
-                array = np.empty(spec.shape, spec.dtype)
-                self._fixed_outputs[spec.name] = array
-                value = library.OrtValue.ortvalue_from_numpy(array)
-                self._binding.bind_ortvalue_output(spec.name, value)
-            else:
+            if not fixed([spec]):
                 self._open_outputs[spec.name] = index
-                self._binding.bind_output(spec.name)
+        self._bindings[1] = self._bind(1)
+
+    def _bind(self, frames: int) -> tuple[Any, dict[str, Tensor]]:
+        """Return a binding for so many frames, and the memory of the outputs that it has."""
+        binding, memory = self._session.io_binding(), {}
+        for spec in self.outputs:
+            if spec.name in self._open_outputs:
+                binding.bind_output(spec.name)
+            else:
+                shape = spec.shape if frames == 1 else spec.rows(frames).shape
+                memory[spec.name] = np.empty(shape, spec.dtype)
+                value = self._library.OrtValue.ortvalue_from_numpy(memory[spec.name])
+                binding.bind_ortvalue_output(spec.name, value)
+        return binding, memory
 
     def _deactivate(self) -> None:
-        self._binding = None  # before the session that it belongs to
+        self._bindings.clear()  # before the session that they belong to
+        self._open_outputs.clear()
         self._session = None
-        for memory in (self._input_values, self._buffers, self._fixed_outputs, self._open_outputs):
-            memory.clear()
-
-    def _input_buffers(self) -> Mapping[str, Tensor]:
-        return self._buffers
 
     def _infer(self, tensors: Tensors) -> Tensors:
-        for name, buffer in self._buffers.items():
-            if tensors[name] is not buffer:
-                np.copyto(buffer, tensors[name])
-            # For each frame: binding is what copies the input to a GPU.
-            self._binding.bind_ortvalue_input(name, self._input_values[name])
+        frames = len(tensors[self.inputs[0].name]) if self.batches != (1,) else 1
+        if frames not in self._bindings:
+            self._bindings[frames] = self._bind(frames)
+        binding, memory = self._bindings[frames]
+        for spec in self.inputs:
+            # For each frame: binding is what copies the input to a GPU. On the CPU the array is
+            # read where it is.
+            array = np.ascontiguousarray(tensors[spec.name])
+            value = self._library.OrtValue.ortvalue_from_numpy(array)
+            binding.bind_ortvalue_input(spec.name, value)
         for name in self._open_outputs:
             # For each frame: the memory of the last one would be taken, whatever its size.
-            self._binding.bind_output(name)
+            binding.bind_output(name)
         try:
-            self._session.run_with_iobinding(self._binding)
+            self._session.run_with_iobinding(binding)
         except Exception as error:
             raise InferenceError(
                 f'{self._artifact}: onnxruntime failed: {one_line(error)}'
             ) from error
         if not self._open_outputs:
-            return self._fixed_outputs
-        values = self._binding.get_outputs()
+            return memory
+        values = binding.get_outputs()
         opened = {name: values[index].numpy() for name, index in self._open_outputs.items()}
-        return {**self._fixed_outputs, **opened}
+        return {**memory, **opened}
+
+
+def fixed(outputs: Sequence[TensorSpec]) -> bool:
+    """Tell whether the shapes of outputs are known before."""
+    # An output of unknown rank looks like a scalar, so scalars are left open as well.
+    return all(spec.shape and min(spec.shape) > 0 for spec in outputs)

@@ -108,6 +108,22 @@ def set_image_shape(artifact: Path, model: Any, shape: tuple[int, ...]) -> None:
         ) from error
 
 
+def takes_batches(model: Any, shape: tuple[int, ...]) -> bool:
+    """Tell whether the first size of a model is open, and that of all outputs follows it."""
+    port = model.inputs[0]
+    opened = port.get_partial_shape()
+    if opened.rank.is_static and opened[0].is_static:
+        return False
+    try:
+        model.reshape({port: [2, *shape[1:]]})
+        sizes = [_shape(each.get_partial_shape(), 'output') for each in model.outputs]
+        return all(size[:1] == (2,) and -1 not in size for size in sizes)
+    except Exception:  # whatever it is, it takes no batches
+        return False
+    finally:
+        model.reshape({port: opened})
+
+
 def is_static(model: Any) -> bool:
     """Tell whether every size in the model is known, and none follows from the image."""
     return all(

@@ -34,6 +34,10 @@ from edge_perception_openvino.library import load_library
 from edge_perception_openvino.library import runtime_version
 from edge_perception_openvino.options import OpenVinoOptions
 
+# Of models whose first dimension is open. Each size that comes is compiled for itself, which takes
+# memory for the weights again.
+BATCHES = (1, 2, 4, 8)
+
 
 class OpenVinoEngineType(EngineType):
     """ONNX files, IR and TFLite files on OpenVINO."""
@@ -86,6 +90,9 @@ class _Loaded:
     device: str
     static: bool
     precision: str
+    batches: tuple[int, ...]
+    # Compiles the same for so many frames; None where it takes one.
+    for_batch: Callable[[int], Any] | None
 
 
 def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> _Loaded:
@@ -94,20 +101,35 @@ def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> 
     model = compiled_model.read_model(library, core, artifact)
     inputs, _ = compiled_model.tensor_specs(artifact, model)
     image = check_only_input(manifest, inputs, artifact=artifact)
+    batches = BATCHES if compiled_model.takes_batches(model, image.shape) else (1,)
     compiled_model.set_image_shape(artifact, model, image.shape)
     _, outputs = compiled_model.tensor_specs(artifact, model)
-    compiled = compiled_model.compile_model(
-        library, core, model, artifact=artifact, options=options
+    compile_it = partial(
+        compiled_model.compile_model, library, core, model, artifact=artifact, options=options
     )
-    device = devices.devices_taken(compiled, options)
-    static = compiled_model.is_static(model)
-    taken = devices.PRECISIONS.get(devices.taken_precision(compiled), '')
-    return _Loaded(core, compiled, (image,), outputs, device, static=static, precision=taken)
+
+    def for_batch(frames: int) -> Any:
+        model.reshape({model.inputs[0]: [frames, *image.shape[1:]]})
+        return compile_it()
+
+    compiled = compile_it()
+    return _Loaded(
+        core,
+        compiled,
+        (image,),
+        outputs,
+        device=devices.devices_taken(compiled, options),
+        static=compiled_model.is_static(model),
+        precision=devices.PRECISIONS.get(devices.taken_precision(compiled), ''),
+        batches=batches,
+        # It keeps the model that was read.
+        for_batch=for_batch if batches != (1,) else None,
+    )
 
 
 class OpenVinoEngine(Engine):
     """
-    One infer request, in whose own memory inputs are written and outputs are read.
+    A request for each size of batch, in whose own memory inputs are written and outputs are read.
 
     :param load: compiles the model; called now and at every activation but the first.
     """
@@ -119,61 +141,68 @@ class OpenVinoEngine(Engine):
             outputs=loaded.outputs,
             device=loaded.device,
             precision=loaded.precision,
+            batches=loaded.batches,
         )
         self._artifact = artifact
         self._load = load
         self._loaded: _Loaded | None = loaded
-        self._request: Any = None
+        # By the number of frames, with what runs each; compiled when such a batch comes first.
+        self._requests: dict[int, tuple[Any, Callable[[], object]]] = {}
         self._buffers: dict[str, Tensor] = {}
-        self._infer_here: Callable[[], object] | None = None
 
     def _activate(self) -> None:
         if self._loaded is None:
             self._loaded = self._load()
-        self._request = self._loaded.compiled.create_infer_request()
-        if self._loaded.static and self.device == 'CPU':
-            # Since 2023; before, infer() always copies the outputs, which is not needed.
-            known = signature(self._request.infer).parameters
-            settings = {'share_outputs': True} if 'share_outputs' in known else {}
-            self._infer_here = partial(self._request.infer, **settings)
+        self._requests[1] = self._make_request(self._loaded.compiled)
 
-    def _deactivate(self) -> None:
-        self._buffers = {}
-        self._infer_here = None
-        self._request = None
-        self._loaded = None
-
-    def _input_buffers(self) -> Mapping[str, Tensor]:
-        # For each frame: a device may give the request other memory.
-        self._buffers = {self.inputs[0].name: self._request.get_input_tensor(0).data}
-        return self._buffers
-
-    def _infer(self, tensors: Tensors) -> Tensors:
-        tensor = tensors[self.inputs[0].name]
-        if tensor is not self._buffers.get(self.inputs[0].name):
-            np.copyto(self._request.get_input_tensor(0).data, tensor)
-        try:
-            self._run()
-        except RuntimeError as error:
-            raise InferenceError(
-                f'{self._artifact}: openvino failed: {one_line(str(error))}'
-            ) from error
-        return {
-            spec.name: self._request.get_output_tensor(index).data
-            for index, spec in enumerate(self.outputs)
-        }
-
-    def _run(self) -> None:
+    def _make_request(self, compiled: Any) -> tuple[Any, Callable[[], object]]:
         """
-        Compute in this thread, or else in one of OpenVINO.
+        Return a request and what runs it: in this thread, or else in one of OpenVINO.
 
         This thread is faster on a busy machine, where waking the other one and being woken by it
         took 5 % of a frame of YOLOX-nano. But with one thread on the CPU, OpenVINO 2026.4 keeps
         silent about what fails there, and leaves the outputs of the frame before; what can fail
         are sizes that follow from the image.
         """
-        if self._infer_here is not None:
-            self._infer_here()
-        else:
-            self._request.start_async()
-            self._request.wait()
+        request = compiled.create_infer_request()
+        if self._loaded is not None and self._loaded.static and self.device == 'CPU':
+            # Since 2023; before, infer() always copies the outputs, which is not needed.
+            known = signature(request.infer).parameters
+            settings = {'share_outputs': True} if 'share_outputs' in known else {}
+            return request, partial(request.infer, **settings)
+
+        def run() -> None:
+            request.start_async()
+            request.wait()
+
+        return request, run
+
+    def _deactivate(self) -> None:
+        self._buffers = {}
+        self._requests = {}
+        self._loaded = None
+
+    def _input_buffers(self) -> Mapping[str, Tensor]:
+        # For each frame: a device may give the request other memory.
+        self._buffers = {self.inputs[0].name: self._requests[1][0].get_input_tensor(0).data}
+        return self._buffers
+
+    def _infer(self, tensors: Tensors) -> Tensors:
+        tensor = tensors[self.inputs[0].name]
+        frames = len(tensor) if self.batches != (1,) else 1
+        if frames not in self._requests:
+            assert self._loaded is not None and self._loaded.for_batch is not None
+            self._requests[frames] = self._make_request(self._loaded.for_batch(frames))
+        request, run = self._requests[frames]
+        if tensor is not self._buffers.get(self.inputs[0].name):
+            np.copyto(request.get_input_tensor(0).data, tensor)
+        try:
+            run()
+        except RuntimeError as error:
+            raise InferenceError(
+                f'{self._artifact}: openvino failed: {one_line(str(error))}'
+            ) from error
+        return {
+            spec.name: request.get_output_tensor(index).data
+            for index, spec in enumerate(self.outputs)
+        }

@@ -34,7 +34,7 @@ def image(dtype='float32', shape=SHAPE) -> np.ndarray:
 def test_the_frame_is_written_into_memory_of_the_runtime(tmp_path):
     with create(save_conv(tmp_path / 'net.onnx')) as engine:
         buffer = engine.input_buffers()['image']
-        assert np.shares_memory(buffer, engine._request.get_input_tensor(0).data)
+        assert np.shares_memory(buffer, engine._requests[1][0].get_input_tensor(0).data)
         assert buffer.flags.c_contiguous and buffer.flags.writeable
 
 
@@ -112,7 +112,7 @@ def test_a_failure_of_the_runtime_is_an_error_and_the_next_frame_works(tmp_path)
 def test_deactivate_gives_the_network_back(tmp_path):
     engine = create(save_conv(tmp_path / 'net.onnx'))
     engine.activate()
-    network, request = weakref.ref(engine._loaded.compiled), weakref.ref(engine._request)
+    network, request = weakref.ref(engine._loaded.compiled), weakref.ref(engine._requests[1][0])
     engine.deactivate()
     assert network() is None
     assert request() is None

@@ -130,7 +130,7 @@ def test_with_pip(folder: Path, repository: Path) -> None:
     for source in ('edge_perception_acme', 'build'):
         shutil.rmtree(plugin / source)
     printed = run(plugin, guide(repository, 'does; the kit'), path=path)
-    check_shown(repository, printed, 'of 34 clauses')
+    check_shown(repository, printed, 'of 36 clauses')
 
 
 def test_with_colcon(folder: Path, repository: Path) -> None:
@@ -144,7 +144,7 @@ def test_with_colcon(folder: Path, repository: Path) -> None:
     # In one shell, because it has sourced the workspace.
     printed = run(folder / 'edge_perception_acme', built + away + kit, path=BIN)
     check_shown(repository, printed, 'engine acme\n')
-    check_shown(repository, printed, 'of 34 clauses')
+    check_shown(repository, printed, 'of 36 clauses')
     share = folder / 'workspace' / 'install' / 'edge_perception_acme' / 'share'
     assert (share / 'edge_perception_acme' / 'package.xml').is_file()
 

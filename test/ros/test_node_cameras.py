@@ -70,6 +70,14 @@ def statuses(here) -> dict[str, DiagnosticStatus]:
     return {status.name: status for status in message.status}
 
 
+def test_cameras_share_no_call_of_an_engine_that_takes_one_frame(world):
+    here = world(**TWO, max_batch=2)
+    front, _ = start(here, 'front', 'down')
+    assert 'max_batch has no effect: fake takes one frame' in here.logged('max_batch')
+    message = front.show()
+    assert front.result().header == message.header
+
+
 def test_each_camera_has_its_results_on_its_own_topics(world):
     here = world(**TWO)
     front, down = start(here, 'front', 'down')

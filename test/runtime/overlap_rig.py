@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 import threading
 
@@ -26,6 +27,7 @@ from edge_perception.runtime.camera_channel import CameraHooks
 from edge_perception.runtime.camera_channel import CameraPolicy
 from edge_perception.runtime.pipeline import Pipeline
 from edge_perception.runtime.preprocessing import Preprocessor
+from edge_perception.runtime.throughput.batching import Batching
 from edge_perception.runtime.worker import Worker
 from edge_perception.testing import FakeClock
 from test.runtime.worker_rig import Message
@@ -55,9 +57,11 @@ class NamedEngine(Engine):
         super().__init__(
             inputs=(TensorSpec('image', shape, np.dtype(np.uint8)),),
             outputs=(TensorSpec('number', (1, 1), np.dtype(np.int64)),),
+            batches=(1, 2, 3, 4),
         )
         self._rig = rig
-        self._output = np.zeros((1, 1), np.int64)
+        self._output = np.zeros((4, 1), np.int64)
+        self.sizes: Counter[int] = Counter()
         self.threads: set[str] = set()
 
     def _activate(self) -> None:
@@ -69,12 +73,15 @@ class NamedEngine(Engine):
 
     def _infer(self, tensors):
         self.threads.add(threading.current_thread().name)
-        number = number_in(tensors['image'][0])
+        numbers = [number_in(image) for image in tensors['image']]
+        self.sizes[len(numbers)] += 1
         self._output[...] = -1
-        self._rig.at(number, 'infer')
-        assert number_in(tensors['image'][0]) == number, 'written while it was read'
-        self._output[...] = number
-        return {'number': self._output}
+        for number in numbers:
+            self._rig.at(number, 'infer')
+        again = [number_in(image) for image in tensors['image']]
+        assert again == numbers, 'written while it was read'
+        self._output[: len(numbers), 0] = numbers
+        return {'number': self._output[: len(numbers)]}
 
 
 class NamedDecoder(Decoder):
@@ -97,7 +104,7 @@ class OverlapRig:
     """
     A running worker with cameras, whose first frame has passed; a context manager that ends it.
 
-    :param overlap: of the worker.
+    :param overlap: of the worker; ``batching`` too.
     """
 
     def __init__(
@@ -105,6 +112,7 @@ class OverlapRig:
         *cameras: str,
         clock: Clock | None = None,
         overlap: str = 'on',
+        batching: Batching | None = None,
         max_engine_failures: int = 5,
     ) -> None:
         self.changed = threading.Condition()
@@ -126,6 +134,7 @@ class OverlapRig:
             idle=self._tell,
             clock=self.clock,
             overlap=overlap,
+            batching=batching,
         )
         self.worker.start()
         self.worker.resume()

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from edge_perception.runtime.throughput.batching import Batching
 from edge_perception.runtime.throughput.engine_run import EngineRun
 from edge_perception.runtime.throughput.engine_run import RunMemory
 from test.runtime.overlap_rig import AHEAD
@@ -17,8 +18,6 @@ from test.runtime.overlap_rig import OverlapRig
 from test.runtime.worker_rig import Gate
 from test.runtime.worker_rig import Message
 from test.runtime.worker_rig import raising
-
-FRAMES = 10_000
 
 
 def send_prepared(rig: OverlapRig, message: Message | None = None, *, camera: str = '') -> int:
@@ -36,10 +35,16 @@ def send_gated(rig: OverlapRig, error: Exception | None = None, *, stage: str = 
     return gate
 
 
-def test_of_ten_thousand_frames_no_result_is_that_of_another():
-    with OverlapRig(*'abcd', clock=time.monotonic_ns) as rig:
+@pytest.mark.parametrize(
+    ('overlap', 'largest', 'frames'), [('on', 1, 10_000), ('on', 4, 2_000), ('off', 3, 1_000)]
+)
+def test_of_ten_thousand_frames_no_result_is_that_of_another(overlap, largest, frames):
+    # For the rows of a batch nothing is known but that it takes no longer than one.
+    batching = Batching(dict.fromkeys(range(1, largest + 1), 1000))
+    ways = {'clock': time.monotonic_ns, 'overlap': overlap, 'batching': batching}
+    with OverlapRig(*'abcd', **ways) as rig:
         busy = Message(infer=lambda: time.sleep(2e-5))
-        for number in range(FRAMES):
+        for number in range(frames):
             camera = 'abcd'[number % 4]
             accounts = rig.channels[camera].accounts
             rig.until(lambda accounts=accounts: not accounts.counts().in_flight)
@@ -47,8 +52,10 @@ def test_of_ten_thousand_frames_no_result_is_that_of_another():
         rig.until_idle()
         assert rig.engine.threads == {'perception'}
     assert [rig.dropped(camera) for camera in 'abcd'] == [{}] * 4
-    assert sorted(sum(rig.published.values(), [])) == list(range(1, FRAMES + 2))
-    assert rig.threads[AHEAD] > FRAMES / 20
+    assert sorted(sum(rig.published.values(), [])) == list(range(1, frames + 2))
+    assert (AHEAD in rig.threads) == (overlap == 'on')
+    assert largest == 1 or sum(rig.engine.sizes.values()) < frames
+    assert max(rig.engine.sizes) <= largest
 
 
 def test_a_frame_that_waits_is_prepared_while_the_engine_computes():
@@ -158,6 +165,21 @@ def test_a_failure_of_the_engine_costs_its_own_frame_alone():
     assert rig.dropped() == {'engine_failed': 1}
 
 
+def test_of_a_batch_with_a_frame_that_is_no_number_that_frame_alone_fails():
+    batching = Batching(dict.fromkeys(range(1, 5), 1000))
+    ways = {'clock': time.monotonic_ns, 'overlap': 'off', 'batching': batching}
+    with OverlapRig(*'abcd', **ways) as rig:
+        gate = send_gated(rig)
+        broken = Message(decode=raising(FloatingPointError('scores that are not finite')))
+        for camera in 'abcd':
+            rig.send(broken if camera == 'c' else None, camera=camera)
+        gate.open()
+        rig.until_idle()
+        assert rig.engine.sizes == {1: 2, 4: 1}
+    assert [len(rig.published[camera]) for camera in 'abcd'] == [3, 1, 0, 1]
+    assert rig.dropped('c') == {'decode_failed': 1}
+
+
 def test_failures_in_a_row_end_the_engine_also_where_frames_overlap():
     with OverlapRig('camera', max_engine_failures=2) as rig:
         gate = send_gated(rig, RuntimeError('gone'))
@@ -192,6 +214,6 @@ def test_memory_of_a_run_is_given_to_no_other_one_until_the_engine_has_read_it()
     for _ in range(3):
         ahead.inputs = memory.inputs([computed])
         assert ahead.inputs is not computed.inputs
-    kept = memory.keep({'a': np.arange(3)})
-    assert memory.keep({'a': np.arange(4)})['a'].shape == (4,)
+    (kept,) = memory.keep([{'a': np.arange(3)}])
+    assert memory.keep([{'a': np.arange(4)}])[0]['a'].shape == (4,)
     assert kept['a'].tolist() == [0, 1, 2]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
@@ -28,6 +29,7 @@ from edge_perception.runtime.camera_channel import CameraPolicy
 from edge_perception.runtime.frame_queue import QueuedFrame
 from edge_perception.runtime.pipeline import Prepared
 from edge_perception.runtime.pipeline import Result
+from edge_perception.runtime.throughput.batching import Batching
 from edge_perception.runtime.throughput.engine_run import EngineRun
 from edge_perception.runtime.worker import Worker
 from edge_perception.testing import FakeClock
@@ -35,6 +37,9 @@ from edge_perception.testing import FakeClock
 # The clock of ROS is far from the monotonic one, as on a real machine.
 ROS_OFFSET_NS = 1_700_000_000_000 * NS_PER_MS
 FRAME = Frame(np.zeros((2, 2, 3), np.uint8))
+
+
+NO_BATCHES = {1: 1.0}
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,13 @@ class Traffic:
     Sends images through a worker without its threads and checks the accounts at every event.
 
     :param overlap: of the worker; what its second thread does is done while the engine computes.
+    :param batches: how long the engine takes for a batch of each size, in times of one image.
     :param cameras: rules by name.
     """
 
-    def __init__(self, overlap: str = 'off', **cameras: View) -> None:
+    def __init__(
+        self, overlap: str = 'off', batches: Mapping[int, float] = NO_BATCHES, **cameras: View
+    ) -> None:
         self.clock = FakeClock(0)
         self.published: list[tuple[Shot, float]] = []
         self.starts: list[Start] = []
@@ -93,6 +101,7 @@ class Traffic:
         self._pending: list[Shot] = []
         self._waiting: set[str] = set()
         self._overlap = overlap != 'off'
+        self._batches = batches
         self._pictures: list[Shot] = []
         self._claims: dict[str, float] = {}
         self._refused: set[str] = set()
@@ -119,6 +128,7 @@ class Traffic:
             idle=lambda: None,
             clock=self.clock,
             overlap=overlap,
+            batching=Batching({n: int(10 * NS_PER_MS * each) for n, each in batches.items()}),
         )
         self._take, self.worker.take = self.worker.take, self._taking  # type: ignore[method-assign]
         self.worker.resume()
@@ -241,9 +251,9 @@ class Traffic:
 
     def _infer(self, buffers: Any) -> dict[str, Any]:
         """Take as long as the image says, while the second thread does what it can."""
-        (shot,) = buffers['image']
-        assert shot is not None
-        end_ns = self.clock() + int(shot.service * NS_PER_MS)
+        shots = list(buffers['image'])
+        service_ms = max(shot.service for shot in shots) * self._batches[len(shots)]
+        end_ns = self.clock() + int(service_ms * NS_PER_MS)
         while self._overlap and self.clock() < end_ns:
             self.worker.help()  # lets time pass as well, and the engine waits for it
             times = [end_ns, *map(_at_ns, self._pending[:1])]
@@ -254,8 +264,8 @@ class Traffic:
             self.clock.now_ns = max(min(times), self.clock())
         self._arrive_until(end_ns)
         self.clock.now_ns = max(end_ns, self.clock())
-        assert buffers['image'][0] is shot, 'written while the engine read it'
-        if shot.fails:
+        assert list(buffers['image']) == shots, 'written while the engine read it'
+        if any(shot.fails for shot in shots):
             raise InferenceError('the stick vanished')
         return {'shot': buffers['image'].copy()}
 

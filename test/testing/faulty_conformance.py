@@ -38,6 +38,7 @@ class TestEngine(EngineConformance):
         np.savez(
             path,
             version=version,
+            open_batch=network.open_batch,
             size=(height, width, network.channels, network.classes),
             mix=weights.mix,
             mix_bias=weights.mix_bias,

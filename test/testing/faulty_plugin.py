@@ -123,12 +123,13 @@ class FaultyType(contract.EngineType):
             image = description.inputs[0]
         if DEFECT == 'E16':
             artifact.with_suffix('.cache').touch()
-        return Faulty(artifact, image, description.outputs)
+        batches = (1, 2, 3) if load(artifact).get('open_batch') else (1,)
+        return Faulty(artifact, image, description.outputs, batches)
 
 
 class Faulty(contract.Engine):
-    def __init__(self, artifact, image, outputs):
-        super().__init__(inputs=(image,), outputs=outputs, device='cpu')
+    def __init__(self, artifact, image, outputs, batches):
+        super().__init__(inputs=(image,), outputs=outputs, device='cpu', batches=batches)
         self._artifact = artifact
         self._weights = load(artifact)
         self._frames = self._taken = 0
@@ -144,6 +145,11 @@ class Faulty(contract.Engine):
 
         def infer(self, tensors):
             return self._infer(tensors)
+
+    if DEFECT == 'E42':
+
+        def _check_inputs(self, tensors):
+            return len(tensors['image'])
 
     if DEFECT == 'E26':
 
@@ -204,6 +210,8 @@ class Faulty(contract.Engine):
             scores *= 1.001
         if DEFECT == 'E20' and self._taken > 1:
             scores += 1
+        if DEFECT == 'E41':
+            scores = np.repeat(scores.mean(axis=0, keepdims=True), len(image), axis=0)
         if DEFECT == 'E34':
             scores += np.float32(1e-6 * self._frames)
         if DEFECT == 'E36':

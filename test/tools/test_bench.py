@@ -80,7 +80,7 @@ def run(monkeypatch, tmp_path, capsys, measured, subject):
         monkeypatch.setattr(
             command, 'measure_models', lambda *_: answer('measure', {'yolox_nano': measured})
         )
-        status = command.main(['node', '--models', 'yolox_nano', '--engines'])
+        status = command.main(['node', '--models', 'yolox_nano', '--engines', '--gains'])
         return (status, *capsys.readouterr())
 
     return call

@@ -45,6 +45,7 @@ from tools.benchmark.subjects import ROOT
 from tools.benchmark.subjects import Subject
 from tools.benchmark.turns import compare
 from tools.benchmark.turns import COMPARISONS
+from tools.benchmark.turns import table_rows
 from tools.benchmark.vendor_loops import VENDOR_LOOPS
 
 SCHEMA_VERSION = 1
@@ -52,6 +53,8 @@ SCHEMA_VERSION = 1
 # they print in its logs/.
 BUILD = ROOT / 'build'
 INFER_MODEL = 'yolox_nano'
+# Of each turn; there are six for each way to serve more frames.
+GAIN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def bench_node(wanted: argparse.Namespace) -> int:
     models = measure_models(harness, subjects, settings)
     infer = infer_figures(harness, subjects, wanted.engines, left_out)
     infer |= folding_figures(harness, subjects, wanted.engines, left_out)
-    gains = gain_figures(list(COMPARISONS), folder, settings.seconds, left_out)
+    gains = gain_figures(wanted.gains, folder, GAIN_S, left_out)
     figures = round_figures(models) | infer | gains
     print('', *limits(figures), sep='\n')
     values = {
@@ -196,7 +199,11 @@ def gain_figures(names: Sequence[str], folder: Path, seconds: float, left_out: L
 
 
 def bench_gains(wanted: argparse.Namespace) -> int:
-    """Measure how many more frames overlapping gives."""
+    """Measure how many more frames overlapping and batches give."""
+    if wanted.table:
+        for row in table_rows(BUILD / 'bench' / 'work', seconds=wanted.seconds):
+            say(row)
+        return 0
     left_out = LeftOut()
     figures = gain_figures(wanted.names, BUILD / 'bench', wanted.seconds, left_out)
     print('', *(f'{name}: {value:g}' for name, value in figures.items()), '', sep='\n')
@@ -262,6 +269,8 @@ def _parser() -> argparse.ArgumentParser:
     node.add_argument('--models', nargs='+', choices=sorted(MODELS), default=list(MODELS))
     engines = sorted(VENDOR_LOOPS)
     node.add_argument('--engines', nargs='*', choices=engines, default=engines)
+    ways = list(COMPARISONS)
+    node.add_argument('--gains', nargs='*', choices=ways, default=ways)
     _add_numbers(node, Settings)
     contract = commands.add_parser('contract', description=bench_contract.__doc__)
     contract.set_defaults(run=bench_contract)
@@ -274,8 +283,9 @@ def _parser() -> argparse.ArgumentParser:
     stages.add_argument('--seconds', type=float, default=20.0)
     gains = commands.add_parser('gains', description=bench_gains.__doc__)
     gains.set_defaults(run=bench_gains)
-    gains.add_argument('--names', nargs='+', choices=list(COMPARISONS), default=list(COMPARISONS))
-    gains.add_argument('--seconds', type=float, default=10.0)
+    gains.add_argument('--names', nargs='+', choices=ways, default=ways)
+    gains.add_argument('--table', action='store_true', help='by threads, size and format')
+    gains.add_argument('--seconds', type=float, default=GAIN_S)
     return parser
 
 

@@ -217,6 +217,13 @@ class NodeConfig(Options):
         special={'auto': 'as long as it gives more frames'},
         choices=OVERLAP_MODES,
     )
+    max_batch: int = parameter(
+        1,
+        'maximum number of cameras in one call of the engine, where engine and model can',
+        special={1: 'one frame after the other'},
+        minimum=1,
+        maximum=64,
+    )
     configure_timeout_s: float = parameter(
         300.0,
         'maximum time of configure before it hangs and the process ends, s',

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 from typing import Generic
 
@@ -27,13 +28,15 @@ class EngineRun(Generic[Message]):
     :param frames: those that are not accounted for yet, in the order of their rows.
     :param taken_ns: monotonic time at which their turn came.
     :param inputs: of the engine, once the frames are in them; None before.
-    :param outputs: of the engine, once it has computed; None before.
+    :param extra_ns: by how much longer a frame takes in it than alone, as it was planned.
+    :param outputs: of each frame, once the engine has computed; empty before.
     """
 
     frames: list[QueuedFrame[Message]]
     taken_ns: int
     inputs: Tensors | None = None
-    outputs: Tensors | None = None
+    extra_ns: int = 0
+    outputs: list[Tensors] = field(default_factory=list)
 
 
 class RunMemory:
@@ -44,29 +47,34 @@ class RunMemory:
     only, which has its end before those of the next one are kept.
 
     :param specs: inputs of the engine.
+    :param rows: frames of the largest run.
     """
 
-    def __init__(self, specs: Sequence[TensorSpec]) -> None:
+    def __init__(self, specs: Sequence[TensorSpec], *, rows: int = 1) -> None:
         self._sets = [
             {
-                spec.name: np.zeros([max(size, 1) for size in spec.shape], spec.dtype)
+                spec.name: np.zeros((rows, *(max(size, 1) for size in spec.shape[1:])), spec.dtype)
                 for spec in specs
             }
             for _ in range(2)
         ]
-        self._kept: dict[str, Tensor] = {}
+        self._kept: dict[tuple[int, str], Tensor] = {}
 
     def inputs(self, runs: Iterable[EngineRun[Any]]) -> Tensors:
         """Return the set that none of these runs has; one of them at most has one."""
         used = [run.inputs for run in runs]
         return next(each for each in self._sets if not any(each is other for other in used))
 
-    def keep(self, outputs: Tensors) -> Tensors:
-        """Return copies of outputs, valid until the next call."""
-        for name, output in outputs.items():
-            kept = self._kept.get(name)
-            if kept is None or kept.shape != output.shape:
-                self._kept[name] = output.copy()
-            else:
-                np.copyto(kept, output)
-        return dict(self._kept)
+    def keep(self, outputs: Sequence[Tensors]) -> list[Tensors]:
+        """Return copies of the outputs of each frame, valid until the next call."""
+        return [
+            {name: self._keep((row, name), output) for name, output in tensors.items()}
+            for row, tensors in enumerate(outputs)
+        ]
+
+    def _keep(self, key: tuple[int, str], output: Tensor) -> Tensor:
+        kept = self._kept.get(key)
+        if kept is None or kept.shape != output.shape:
+            kept = self._kept[key] = np.empty_like(output)
+        np.copyto(kept, output)
+        return kept

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections import deque
 from statistics import median
 
@@ -34,7 +35,8 @@ class Pacing:
         # Whether the parts of frames overlap now, where one waits.
         self.overlaps = mode != 'off'
         self._automatic = mode == 'auto'
-        self._infer_ns: deque[int] = deque(maxlen=WINDOW)
+        # By the number of frames in a call.
+        self._infer_ns: defaultdict[int, deque[int]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._prepare_ns: deque[int] = deque(maxlen=WINDOW)
         self._periods: list[int] = []
         self._median: dict[bool, float] = {}
@@ -45,29 +47,30 @@ class Pacing:
         """Take in how long it took to bring frames into the memory of the engine."""
         self._prepare_ns.append(taken_ns)
 
-    def take_at_ns(self, begun_ns: int) -> int | None:
+    def take_at_ns(self, begun_ns: int, *, frames: int = 1) -> int | None:
         """
         Return when to take the next frame, to be ready when the engine is; None for not yet.
 
         Not earlier, because a newer one may come, and not later, by the slowest frame before the
         fastest engine of late.
 
-        :param begun_ns: when the engine began to compute.
+        :param begun_ns: when the engine began to compute, so many frames at once.
         """
-        if not self.overlaps or not self._infer_ns or not self._prepare_ns:
+        taken_ns = self._infer_ns[frames]
+        if not self.overlaps or not taken_ns or not self._prepare_ns:
             return None
-        return begun_ns + min(self._infer_ns) - int(MARGIN * max(self._prepare_ns))
+        return begun_ns + min(taken_ns) - int(MARGIN * max(self._prepare_ns))
 
-    def computed(self, began_ns: int, now_ns: int, *, waiting: bool) -> None:
+    def computed(self, began_ns: int, now_ns: int, *, waiting: bool, frames: int = 1) -> None:
         """
         Take in that the engine is ready.
 
         :param waiting: the next frame is there already, so that from now until the engine is
             ready again no time is lost on waiting for a camera.
         """
-        self._infer_ns.append(now_ns - began_ns)
+        self._infer_ns[frames].append(now_ns - began_ns)
         if self._last_ns is not None:
-            self._periods.append(now_ns - self._last_ns)
+            self._periods.append((now_ns - self._last_ns) // frames)
         self._last_ns = now_ns if waiting else None
         if self._automatic and len(self._periods) >= BLOCK:
             self._decide()

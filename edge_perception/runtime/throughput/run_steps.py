@@ -19,6 +19,7 @@ from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.camera_channel import CameraChannel
 from edge_perception.runtime.frame_queue import Message
 from edge_perception.runtime.frame_queue import QueuedFrame
+from edge_perception.runtime.throughput.batching import Batching
 from edge_perception.runtime.throughput.engine_run import EngineRun
 
 # Frames in a row whose outputs are NaN or infinite, at which the engine counts as failed.
@@ -35,6 +36,7 @@ class RunSteps(Generic[Message]):
     :param channels: by name.
     :param current: tells whether the result of a frame is still wanted.
     :param delivery: lock without which what ``current`` tells may change.
+    :param batching: knows the sizes of batches.
     :param give_up: told that no frame is to be served any more, and why.
     :param max_engine_failures: the number of failures in a row at which that is so.
     """
@@ -46,6 +48,7 @@ class RunSteps(Generic[Message]):
         *,
         current: Callable[[QueuedFrame[Message]], bool],
         delivery: AbstractContextManager[object],
+        batching: Batching,
         give_up: Callable[[str], None],
         max_engine_failures: int,
         clock: Clock,
@@ -54,6 +57,7 @@ class RunSteps(Generic[Message]):
         self._channels = channels
         self._current = current
         self._delivery = delivery
+        self._batching = batching
         self._give_up = give_up
         self._max_failures = {
             'engine_failed': max_engine_failures,
@@ -101,34 +105,57 @@ class RunSteps(Generic[Message]):
             self.abandon(run)
         if not run.frames:
             return
-        assert run.inputs is not None
         begun_ns = self._clock()
         try:
-            run.outputs = self._engine.infer(run.inputs)
+            self._infer(run)
         except EngineError as error:
-            while run.frames:
-                self._failed(run.frames.pop(0), error)
+            if len(run.frames) > 1:
+                self._infer_each(run)
+            else:
+                self._failed(run.frames.pop(), error)
         for frame in run.frames:
             assert frame.prepared is not None
             frame.prepared.times['infer'] = self._clock() - begun_ns
+
+    def _infer(self, run: EngineRun[Message]) -> None:
+        inputs, count = run.inputs, len(run.frames)
+        assert inputs is not None
+        size = self._batching.padded(count)
+        if any(len(tensor) != size for tensor in inputs.values()):
+            inputs = _rows(inputs, 0, size)
+        outputs = self._engine.infer(inputs)
+        run.outputs = [_rows(outputs, row) for row in range(count)] if size > 1 else [outputs]
+
+    def _infer_each(self, run: EngineRun[Message]) -> None:
+        """Compute the frames of a batch one by one, because it failed by the fault of one."""
+        assert run.inputs is not None
+        row, computed = 0, list[Tensors]()
+        while len(computed) < len(run.frames):
+            try:
+                outputs = self._engine.infer(_rows(run.inputs, row))
+                computed.append({name: tensor.copy() for name, tensor in outputs.items()})
+            except EngineError as error:
+                self._failed(run.frames.pop(len(computed)), error)
+            row += 1
+        run.outputs = computed
 
     def finish(self, run: EngineRun[Message]) -> None:
         """Decode, run the stages and publish, frame by frame."""
         while run.frames:
             frame = run.frames[0]
-            assert run.outputs is not None
             try:
                 worked = self._channels[frame.camera].finish(
                     frame,
-                    run.outputs,
+                    run.outputs[0],
                     current=lambda frame=frame: self._current(frame),  # type: ignore[misc]
                     delivery=self._delivery,
+                    extra_ns=run.extra_ns,
                 )
                 if worked:
                     self._failures.clear()
             except NotFiniteError as error:
                 self._failed(frame, error)
-            run.frames.pop(0)
+            del run.frames[0], run.outputs[0]
 
     def abandon(self, run: EngineRun[Message], error: BaseException | None = None) -> None:
         """
@@ -155,3 +182,9 @@ class RunSteps(Generic[Message]):
         if (times := self._failures[reason]) == self._max_failures[reason]:
             what = 'gave no finite numbers' if numbers else 'failed'
             self._give_up(f'the engine {what} {times} times in a row: {error}')
+
+
+def _rows(tensors: Tensors, begin: int, end: int | None = None) -> Tensors:
+    """Return some rows of each tensor, one where no end is given."""
+    end = begin + 1 if end is None else end
+    return {name: tensor[begin:end] for name, tensor in tensors.items()}

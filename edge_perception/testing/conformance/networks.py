@@ -55,6 +55,8 @@ class TinyNetwork:
     :param open_sizes: the file leaves height and width open.
     :param reshaped: further outputs ``scores_1d`` (classes,), ``scores_3d`` (1, classes, 1) and
         ``scores_5d`` (1, 1, classes, 1, 1), the numbers of ``scores``.
+    :param open_batch: the file leaves the first size of input and outputs open, where its format
+        can; the engine declares ``batches`` then.
     """
 
     name: str
@@ -64,6 +66,7 @@ class TinyNetwork:
     classes: int
     open_sizes: bool = False
     reshaped: bool = False
+    open_batch: bool = False
 
     @property
     def weights(self) -> Weights:
@@ -125,6 +128,7 @@ BASIC = TinyNetwork('basic', height=16, width=24, channels=4, classes=5)
 HEAVY = TinyNetwork('heavy', height=4, width=6, channels=1600, classes=1601)
 # 98 kB of output for each frame.
 LARGE = TinyNetwork('large', height=96, width=64, channels=4, classes=5)
+BATCH = TinyNetwork('batch', height=16, width=24, channels=4, classes=5, open_batch=True)
 OPEN = TinyNetwork('open', height=16, width=24, channels=4, classes=5, open_sizes=True)
 RESHAPED = TinyNetwork('reshaped', height=16, width=24, channels=4, classes=5, reshaped=True)
 # 25 MB of output, which take any device milliseconds.

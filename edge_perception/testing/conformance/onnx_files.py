@@ -72,6 +72,7 @@ def _model(network: TinyNetwork, style: _Style) -> Any:
     from onnx import helper
 
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(style.outside))
+    rows = 'batch' if network.open_batch else 1
     size = ['height', 'width'] if network.open_sizes else [network.height, network.width]
 
     def tensor(name: str, *shape: int | str) -> Any:
@@ -81,10 +82,10 @@ def _model(network: TinyNetwork, style: _Style) -> Any:
     graph = helper.make_graph(
         maker.nodes,
         network.name,
-        [tensor('image', 1, COLORS, *size)],
+        [tensor('image', rows, COLORS, *size)],
         [
-            tensor('mixed', 1, network.channels, *size),
-            tensor('scores', 1, network.classes),
+            tensor('mixed', rows, network.channels, *size),
+            tensor('scores', rows, network.classes),
             *(tensor(name, *shape) for name, shape in network.shapes.items()),
         ],
         maker.constants,

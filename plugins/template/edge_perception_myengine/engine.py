@@ -73,6 +73,8 @@ class MyEngine(Engine):
         image: TensorSpec,
         outputs: tuple[TensorSpec, ...],
     ) -> None:
+        # Where the file has an open batch and your runtime computes several frames in one call:
+        # batches=(1, 2, 4).
         super().__init__(inputs=(image,), outputs=outputs, device='cpu')
         self._artifact = artifact
         self._options = options
@@ -84,7 +86,12 @@ class MyEngine(Engine):
             self._network = open_network(self._artifact, threads=self._options.threads)
 
     def _infer(self, tensors: Tensors) -> Tensors:
-        """Run once; names, shapes and dtypes of the inputs were checked."""
+        """
+        Run once; names, shapes and dtypes of the inputs were checked.
+
+        The arrays are those of ``input_buffers``, or others that the host has filled meanwhile:
+        read them where they are if your runtime can.
+        """
         names = [spec.name for spec in self.outputs]
         return dict(zip(names, self._network.run(names, dict(tensors))))
 

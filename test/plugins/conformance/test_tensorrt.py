@@ -74,7 +74,7 @@ class TestOnGpuThatIsNotThere(OnTensorRt):
         source = path.with_suffix('.onnx')
         save_onnx(network, source, precision=precision)
         limits = {}
-        if network.open_sizes:
+        if network.open_sizes or network.open_batch:
             shape = list(network.manifest.input.shape)
             limits = {'smallest': shape, 'largest': shape}
         path.write_bytes(plan_of(onnx.load(source), '10.3.0.26', **limits))

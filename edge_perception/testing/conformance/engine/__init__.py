@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from edge_perception.testing.conformance.engine.engine_batches import EngineBatchClauses
 from edge_perception.testing.conformance.engine.engine_files import EngineFileClauses
 from edge_perception.testing.conformance.engine.engine_frames import EngineFrameClauses
 from edge_perception.testing.conformance.engine.engine_life import EngineLifeClauses
@@ -11,7 +12,11 @@ from edge_perception.testing.conformance.engine.engine_type import EngineTypeCla
 
 
 class EngineConformance(
-    EngineTypeClauses, EngineFileClauses, EngineLifeClauses, EngineFrameClauses
+    EngineTypeClauses,
+    EngineFileClauses,
+    EngineLifeClauses,
+    EngineFrameClauses,
+    EngineBatchClauses,
 ):
     """
     Proves an engine.
