@@ -80,8 +80,7 @@ class Worker(Generic[Message]):
         periods = {channel.name: channel.policy.min_period_ns for channel in channels}
         self._queue: FrameQueue[Message] = FrameQueue(periods)
         # Guards queue, activation and runs; held for moments only, never while a frame is worked
-        # on. What the thread of the engine waits for is one condition, what the second does is
-        # the other, so that none is woken for nothing.
+        # on. Each thread waits for a condition of its own, so that none is woken for nothing.
         lock = threading.RLock()
         self._changed = threading.Condition(lock)
         self._helper_changed = threading.Condition(lock)
@@ -91,9 +90,8 @@ class Worker(Generic[Message]):
         self._activation = 0
         self._pacing = Pacing(overlap)
         self._batching = batching or Batching()
-        rows = self._batching.largest
-        needed = self._pacing.overlaps or rows > 1
-        self._memory = RunMemory(engine.inputs if needed else (), rows=rows)
+        needed = self._pacing.overlaps or self._batching.largest > 1
+        self._memory = RunMemory(engine.inputs if needed else (), rows=self._batching.largest)
         self._steps: RunSteps[Message] = RunSteps(
             engine,
             self._channels,
@@ -182,8 +180,7 @@ class Worker(Generic[Message]):
     def busy_ns(self) -> int:
         """Return for how long the oldest frame at hand has been worked on; 0 when none is."""
         runs, since_ns = self._runs, self._checking_since_ns
-        if runs:
-            since_ns = runs[0].taken_ns
+        since_ns = runs[0].taken_ns if runs else since_ns
         return 0 if since_ns is None else self._clock() - since_ns
 
     def join(self, timeout_s: float) -> bool:
@@ -195,8 +192,11 @@ class Worker(Generic[Message]):
         """Return what is to be served now, the frames whose turn it is; None when none may."""
         with self._changed:
             now_ns = self._clock()
-            most = 1 if self._batching.largest == 1 else self._together(now_ns)
-            frames = self._queue.take(now_ns, most=most, starts=self._starts)
+            frames = self._queue.take(
+                now_ns,
+                most=1 if self._batching.largest == 1 else self._together(now_ns),
+                starts=lambda frame: self._channels[frame.camera].starts(frame),
+            )
             if not frames:
                 return None
             run = EngineRun(frames, now_ns, extra_ns=self._batching.extra_ns(len(frames)))
@@ -226,9 +226,6 @@ class Worker(Generic[Message]):
             spare_ns.append(None if channel.unlimited(frame.deadline) else spare)
         return self._batching.size(spare_ns)
 
-    def _starts(self, frame: QueuedFrame[Message]) -> bool:
-        return self._channels[frame.camera].starts(frame)
-
     def _current(self, frame: QueuedFrame[Message]) -> bool:
         return self._delivering and frame.activation == self._activation
 
@@ -240,8 +237,7 @@ class Worker(Generic[Message]):
         try:
             step(run)
         except BaseException as error:  # a plugin may even call sys.exit
-            self._stopping = True
-            self._delivering = False
+            self._stopping, self._delivering = True, False
             self._steps.abandon(run, error)
 
     def _prepare(self, run: EngineRun[Message]) -> None:
@@ -285,8 +281,7 @@ class Worker(Generic[Message]):
     def _finish(self, run: EngineRun[Message]) -> None:
         begun_ns, frames = self._clock(), len(run.frames)
         self._do(self._steps.finish, run)
-        with self._changed:
-            self._batching.around('finish', self._clock() - begun_ns, frames)
+        self._batching.around('finish', self._clock() - begun_ns, frames)
 
     def _retire(self, run: EngineRun[Message]) -> None:
         with self._changed:
@@ -303,7 +298,13 @@ class Worker(Generic[Message]):
                 if run is not None:
                     self.serve(run)
         finally:
-            self._end_helper()
+            with self._changed:
+                self._ended = True
+                self._helper_changed.notify()
+            if self._helper.is_alive():
+                self._helper.join()
+            if self._ahead is not None:
+                self._steps.abandon(self._ahead)
             self._engine.deactivate()
 
     def _next(self) -> EngineRun[Message] | None:
@@ -312,15 +313,6 @@ class Worker(Generic[Message]):
             self._changed.wait_for(lambda: not self._preparing)
             run, self._ahead = self._ahead, None
         return run or self.take()
-
-    def _end_helper(self) -> None:
-        with self._changed:
-            self._ended = True
-            self._helper_changed.notify()
-        if self._helper.is_alive():
-            self._helper.join()
-        if self._ahead is not None:
-            self._steps.abandon(self._ahead)
 
     def _help(self) -> None:
         while True:
@@ -358,8 +350,7 @@ class Worker(Generic[Message]):
         wait_ns = self._queue.wait_ns(now_ns)
         if wait_ns is None:
             return None
-        wait_ns = max(wait_ns, self._ahead_from_ns - now_ns)
-        return min(wait_ns / 1e9, threading.TIMEOUT_MAX)
+        return min(max(wait_ns, self._ahead_from_ns - now_ns) / 1e9, threading.TIMEOUT_MAX)
 
     def _ask_health(self) -> None:
         """Sample the engine's health if that is due; what fails to report may still compute."""
@@ -388,8 +379,7 @@ class Worker(Generic[Message]):
             self._give_up(problem)
 
     def _check_is_due(self) -> bool:
-        due = self._canary is not None and not self._canary.wait_ns()
-        return due and not self._interrupted()
+        return not (self._canary is None or self._canary.wait_ns() or self._interrupted())
 
     def _interrupted(self) -> bool:
         """Whether a frame waits, or nothing is delivered: the engine is not there for checks."""
