@@ -53,8 +53,8 @@ SCHEMA_VERSION = 1
 # they print in its logs/.
 BUILD = ROOT / 'build'
 INFER_MODEL = 'yolox_nano'
-# Of each turn; there are six for each way to serve more frames.
-GAIN_S = 8.0
+# Of each turn; there are ten for each way to serve more frames.
+GAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)

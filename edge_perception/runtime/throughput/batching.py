@@ -30,7 +30,8 @@ class Batching:
     Decides the size of each batch by what the sizes took lately.
 
     Frames are put together where that is faster for each, and where all of them stay in their
-    budgets although they wait for each other. Guarded by who calls.
+    budgets although they wait for each other. Guarded by who calls
+    it, but for ``around``.
 
     :param times_ns: for each size but 1 that may be used, and for 1, how long the engine takes.
     """
@@ -40,15 +41,17 @@ class Batching:
         self.largest = max(times)
         self._infer_ns = {size: deque([taken], maxlen=WINDOW) for size, taken in times.items()}
         # Of one frame: bringing it into a row, and decoding and publishing it.
-        self._around_ns = {what: deque([0], maxlen=WINDOW) for what in ('prepare', 'finish')}
+        # Replaced, never changed, because another thread may read them.
+        self._around_ns: dict[str, tuple[int, ...]] = {'prepare': (0,), 'finish': (0,)}
 
     def padded(self, frames: int) -> int:
         """Return the size of the batch in which so many frames are computed."""
         return min(size for size in self._infer_ns if size >= frames)
 
     def around(self, what: str, taken_ns: int, frames: int) -> None:
-        """Take in how long it took to ``prepare`` or ``finish`` frames."""
-        self._around_ns[what].append(taken_ns // max(frames, 1))
+        """Take in how long it took to ``prepare`` or ``finish`` frames. Thread: any."""
+        latest = self._around_ns[what][1 - WINDOW :]
+        self._around_ns[what] = (*latest, taken_ns // max(frames, 1))
 
     def computed(self, frames: int, taken_ns: int) -> None:
         """Take in how long the engine took."""
