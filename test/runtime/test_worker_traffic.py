@@ -248,7 +248,7 @@ views_of = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(shots_of, max_size=80), st.tuples(*[views_of] * 4), OVERLAPS, BATCHINGS)
 def test_whatever_arrives_every_frame_has_one_end_and_none_is_published_late(
     shots, views, overlap, batches
@@ -269,7 +269,7 @@ def test_whatever_arrives_every_frame_has_one_end_and_none_is_published_late(
         assert order == sorted(order)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(
     st.lists(shots_of, max_size=120),
     st.tuples(*[st.sampled_from([0, 50, 100, 400])] * 4),
