@@ -25,7 +25,7 @@ from test.support.source_tree import source_files
 SHARED = ('contract', 'runtime', 'models', 'pose', 'signing')
 NUMERIC = ('numpy', 'cv2')
 # Only these import rclpy.
-WITH_ROS = ('ros', NODES)
+WITH_ROS = ('ros', 'bridges', NODES)
 MESSAGES = ('*_msgs', '*_interfaces', 'std_srvs')
 
 
@@ -76,6 +76,11 @@ TABLE = {
         ours=SHARED,
         libraries=(*NUMERIC, 'yaml', 'rclpy', 'ament_index_python', *MESSAGES),
         inside_functions=('bondpy',),
+    ),
+    'bridges': Rule(
+        ours=('contract', 'pose', 'ros'),
+        libraries=(*NUMERIC, 'rclpy', *MESSAGES),
+        inside_functions=('mavros_msgs',),
     ),
     NODES: Rule(
         ours=(*SHARED, 'simulation', 'ros'),

@@ -14,6 +14,7 @@ from edge_perception.pose.intrinsics import Intrinsics
 from edge_perception.pose.pose_stage import PlanarObjectStage
 from edge_perception.pose.size import object_box
 from edge_perception.pose.size import object_width
+from edge_perception.pose.solver import quaternion
 from edge_perception.pose.solver import rotation_matrix
 
 EDGE_PERCEPTION_CONTRACT = '0.1'
@@ -25,6 +26,7 @@ __all__ = [
     'PoseEstimate',
     'object_box',
     'object_width',
+    'quaternion',
     'register_stages',
     'rotation_matrix',
 ]

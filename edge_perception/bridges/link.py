@@ -1,0 +1,117 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Bytes to and from an autopilot: UDP to one address that the user named, or a serial line."""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+import os
+import socket
+import termios
+import tty
+
+from edge_perception.contract import ConfigurationError
+from edge_perception.contract.errors import in_words
+
+FORMS = 'udp:HOST:PORT or serial:DEVICE:BAUD'
+_CHUNK = 65536
+
+
+class Link(ABC):
+    """A connection that never waits; for one thread."""
+
+    @abstractmethod
+    def send(self, frame: bytes) -> None:
+        """
+        Send one frame.
+
+        :raises OSError: it could not be sent; a later one may.
+        """
+
+    @abstractmethod
+    def receive(self) -> bytes:
+        """Return what has come, nothing when nothing has."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+def open_link(connection: str) -> Link:
+    """
+    Open what the parameter ``connection`` names.
+
+    :raises ConfigurationError: it names nothing, or what it names does not open.
+    """
+    kind, _, rest = connection.partition(':')
+    place, _, number = rest.rpartition(':')
+    if kind not in ('udp', 'serial') or not place or not number.isdecimal():
+        problem = f'got {connection!r}, expected {FORMS}'
+        raise ConfigurationError('connection', [problem])
+    try:
+        return _Udp(place, int(number)) if kind == 'udp' else _Serial(place, int(number))
+    except (OSError, OverflowError, termios.error) as error:
+        problem = f'{connection} does not open: {in_words(error)}'
+        raise ConfigurationError('connection', [problem]) from None
+
+
+class _Udp(Link):
+    """Connected: nothing else is sent to, and nothing else is heard."""
+
+    def __init__(self, host: str, port: int) -> None:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        try:
+            self._socket.connect(address)
+        except OSError:
+            self._socket.close()
+            raise
+
+    def send(self, frame: bytes) -> None:
+        self._socket.send(frame)
+
+    def receive(self) -> bytes:
+        chunks = []
+        while True:
+            try:
+                chunks.append(self._socket.recv(_CHUNK))
+            except ConnectionRefusedError:
+                # Nobody listened to what was sent before; somebody may later.
+                continue
+            except OSError:
+                return b''.join(chunks)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class _Serial(Link):
+    """A serial line without flow control, 8N1."""
+
+    def __init__(self, device: str, baud: int) -> None:
+        speed = getattr(termios, f'B{baud}', None)
+        if speed is None:
+            raise OSError(f'{baud} is no speed of serial lines here, expected e.g. 921600')
+        self._line = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            tty.setraw(self._line)
+            attributes = termios.tcgetattr(self._line)
+            attributes[4] = attributes[5] = speed
+            termios.tcsetattr(self._line, termios.TCSANOW, attributes)
+        except BaseException:
+            os.close(self._line)
+            raise
+
+    def send(self, frame: bytes) -> None:
+        os.write(self._line, frame)
+
+    def receive(self) -> bytes:
+        try:
+            return os.read(self._line, _CHUNK)
+        except BlockingIOError:
+            return b''
+
+    def close(self) -> None:
+        os.close(self._line)

@@ -1,0 +1,58 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""When a measurement may go to a consumer at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_perception.bridges.vehicle_frames import TargetMeasurement
+from edge_perception.bridges.vehicle_state import NotSentError
+
+# Of a clock that is set by the network, in the direction of the future.
+_FUTURE_NS = 5_000_000
+
+
+class MeasurementRules:
+    """
+    Lets a measurement pass that is new, fresh and finite; others make silence.
+
+    :param max_age_ns: from the stamp of the image to now.
+    """
+
+    def __init__(self, max_age_ns: int) -> None:
+        self._max_age_ns = max_age_ns
+        self._last_ns = -1
+        self._arrived: tuple[int, int] = (0, 0)
+
+    def check(self, measurement: TargetMeasurement, now_ns: int) -> None:
+        """
+        Take a measurement that has just arrived.
+
+        :raises NotSentError: it is no new one, too old, from the future, or not finite.
+        """
+        age_ns = now_ns - measurement.stamp_ns
+        if age_ns < -_FUTURE_NS:
+            # The clock was set back, or it is another clock: the next ones decide.
+            self._last_ns = -1
+            raise NotSentError(
+                f'the image was taken {-age_ns / 1e9:.3f} s in the future; let camera and bridge '
+                'use one clock'
+            )
+        if measurement.stamp_ns <= self._last_ns and self._last_ns <= now_ns:
+            raise NotSentError('its image is not newer than that of the measurement before')
+        self._last_ns = measurement.stamp_ns
+        self._arrived = (measurement.stamp_ns, age_ns)
+        if age_ns > self._max_age_ns:
+            raise NotSentError(
+                f'it is {age_ns / 1e6:.0f} ms old, at most {self._max_age_ns / 1e6:.0f} ms are '
+                'allowed (max_age)'
+            )
+        numbers = (measurement.position, measurement.rotation, measurement.covariance)
+        if not all(np.isfinite(each).all() for each in numbers):
+            raise NotSentError('it has numbers that are not finite')
+
+    def age_ns(self, measurement: TargetMeasurement) -> int:
+        """Return the age with which the last measurement arrived; 0 for any other."""
+        stamp_ns, age_ns = self._arrived
+        return age_ns if stamp_ns == measurement.stamp_ns else 0
