@@ -83,6 +83,7 @@ setup(
         'console_scripts': [
             f'perception_node = {NAME}.ros.main:main',
             f'edge-perception = {NAME}.cli.main:main',
+            f'target_bridge = {NAME}.bridges.target_bridge:main',
         ],
         # The built-in models and engines come to the host as anybody's plugin does.
         NAME: [
@@ -90,6 +91,7 @@ setup(
             f'stages = {NAME}.pose',
             f'depth = {NAME}.depth',
             f'tracking = {NAME}.tracking',
+            f'target = {NAME}.target',
             *(f'{name[len(NAME) + 1 :]} = {name}' for name in plugins),
         ],
     },

@@ -57,6 +57,7 @@ TABLE = {
     'pose': Rule(ours=('contract',), libraries=NUMERIC),
     'depth': Rule(ours=('contract', 'pose'), libraries=NUMERIC),
     'tracking': Rule(ours=('contract',), libraries=('numpy',)),
+    'target': Rule(ours=('contract', 'pose'), libraries=NUMERIC),
     'simulation': Rule(ours=('contract',), libraries=NUMERIC),
     'tooling': Rule(
         ours=(*SHARED, 'simulation'),

@@ -269,6 +269,8 @@ class ObjectPose:
     :param instance: row of the detections or keypoints that the pose belongs to.
     :param axes: float64 (4, 2), where the origin and the ends of x, y, z are in the source image,
         pixels, for drawing; None where the stage does not say.
+    :param alternatives: the poses between which the image does not decide, the likelier first,
+        each with its own covariance, while that of this pose covers all; empty where it decides.
     """
 
     position: npt.NDArray[np.float64]
@@ -276,6 +278,7 @@ class ObjectPose:
     covariance: npt.NDArray[np.float64]
     instance: int = 0
     axes: npt.NDArray[np.float64] | None = None
+    alternatives: tuple[ObjectPose, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

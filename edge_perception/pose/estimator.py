@@ -260,13 +260,16 @@ def _summary(fit: _Fit) -> PoseEstimate:
     other = others[0] if others else None
     ambiguous = other is not None and ambiguity(best, other, observed)
     spread = covariance(best, observed, other if ambiguous else None)
-    alternative = None
+    alternative: ObjectPose | None = None
+    either: tuple[ObjectPose, ...] = ()
     if other is not None:
         turned = covariance(other, observed, best if ambiguous else None)
         alternative = ObjectPose(other.position, quaternion(other.rotation), turned)
+    if ambiguous:
+        either = tuple(_alone(pose, observed) for pose in (best, *others))
     error = float(np.sqrt(np.mean(residuals(best, observed) ** 2)))
     return PoseEstimate(
-        pose=ObjectPose(best.position, quaternion(best.rotation), spread),
+        pose=replace(_alone(best, observed), covariance=spread, alternatives=either),
         alternative=alternative,
         ambiguous=ambiguous,
         used=fit.used,
@@ -274,3 +277,9 @@ def _summary(fit: _Fit) -> PoseEstimate:
         refined=fit.refined,
         error=error,
     )
+
+
+def _alone(pose: Pose, observed: Observations) -> ObjectPose:
+    """Return a pose with the covariance that it has if it is the right one."""
+    alone = covariance(pose, observed, None)
+    return ObjectPose(pose.position, quaternion(pose.rotation), alone)

@@ -148,7 +148,8 @@ class PlanarObjectStage(Stage):
         length = 0.5 * float(np.ptp(self._object_points, axis=0).max())
         ends = np.concatenate([np.zeros((1, 3)), length * np.eye(3)])
         axes = camera.intrinsics.pixels(ends @ rotation_matrix(pose.orientation).T + pose.position)
-        return replace(pose, position=pose.position - shift, axes=axes)
+        either = tuple(replace(each, position=each.position - shift) for each in pose.alternatives)
+        return replace(pose, position=pose.position - shift, axes=axes, alternatives=either)
 
     def _box(self, estimate: PoseEstimate, camera: _Camera) -> Floats:
         """Return the box around all keypoints, those that are not seen as well."""
