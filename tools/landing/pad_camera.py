@@ -1,0 +1,99 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A camera over the pad: keypoints with the network's noise, then the real pose and stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edge_perception.contract import Calibration
+from edge_perception.contract import Frame
+from edge_perception.contract import ImageTransform
+from edge_perception.contract import ModelManifest
+from edge_perception.contract import ObjectPose
+from edge_perception.contract import Perception
+from edge_perception.contract import StageInputs
+from edge_perception.pose import Intrinsics
+from edge_perception.pose import PlanarPoseEstimator
+from edge_perception.target.target_stage import TargetOptions
+from edge_perception.target.target_stage import TargetStage
+from tools.landing.multirotor import Floats
+
+WIDTH, HEIGHT, FOCAL = 640, 480, 420.0
+# Below so many pixels between neighbors no network tells them apart.
+_LEAST_SPACING = 4.0
+# Keypoints that a network misses although they are in view.
+_MISSED = 0.05
+# Part of the images in which it finds nothing.
+_NOTHING = 0.02
+
+
+class PadCamera:
+    """
+    Sees a pad; the image itself is not made.
+
+    :param manifest: of the pad's model, of the pad's size.
+    :param latencies: seconds from image to measurement, as measured with the node; drawn from.
+    :param rate: images a second.
+    """
+
+    def __init__(
+        self,
+        manifest: ModelManifest,
+        latencies: Floats,
+        random: np.random.Generator,
+        *,
+        rate: float = 20.0,
+    ) -> None:
+        self._random, self._latencies, self.rate = random, latencies, rate
+        self._points = np.array(manifest.object_points, np.float64)
+        self._sigma = manifest.pose.refined_sigma
+        self._estimator = PlanarPoseEstimator(self._points, keypoint_sigma=self._sigma)
+        image = np.zeros((HEIGHT, WIDTH), np.uint8)
+        self._frame = Frame(image=image, encoding='mono8', stamp_ns=0, frame_id='camera')
+        k = (FOCAL, 0, (WIDTH - 1) / 2, 0, FOCAL, (HEIGHT - 1) / 2, 0, 0, 1)
+        self._intrinsics = Intrinsics.of(Calibration(WIDTH, HEIGHT, k), self._frame)
+        self._stage = TargetStage(manifest, options=TargetOptions(enabled=True))
+        self._transform = ImageTransform(WIDTH, HEIGHT, WIDTH, HEIGHT)
+
+    def latency(self) -> float:
+        """Return what passes from the image to the measurement, seconds."""
+        return float(self._random.choice(self._latencies))
+
+    def look(
+        self, position: Floats, rotation: Floats, *, stamp_ns: int
+    ) -> tuple[ObjectPose | None, Mapping[str, Any], str]:
+        """
+        Return the pose, what the stage publishes, and its state, for a pad in the optical frame.
+
+        :param rotation: of a pad that lies with z down; it is turned to face the camera.
+        """
+        facing = rotation @ np.diag([1.0, -1.0, -1.0])
+        points = self._points @ facing.T + position
+        pose = self._seen(points) if points[:, 2].min() > 0.05 else None
+        inputs = StageInputs(
+            frame=replace(self._frame, stamp_ns=stamp_ns),
+            perception=Perception(poses=() if pose is None else (pose,)),
+            transform=self._transform,
+        )
+        perception = self._stage.run(inputs)
+        return pose, perception.extras, self._stage.problem.partition(':')[0] or 'tracking'
+
+    def _seen(self, points: Floats) -> ObjectPose | None:
+        pixels = self._intrinsics.pixels(points)
+        spacing = np.linalg.norm(pixels[:, None] - pixels, axis=-1)
+        np.fill_diagonal(spacing, np.inf)
+        inside = ((pixels > 2) & (pixels < (WIDTH - 2, HEIGHT - 2))).all(axis=1)
+        found = inside & (spacing.min(axis=1) > _LEAST_SPACING)
+        found &= self._random.random(len(pixels)) > _MISSED
+        if self._random.random() < _NOTHING:
+            return None
+        noisy = pixels + self._sigma * self._random.normal(size=pixels.shape)
+        estimate = self._estimator.estimate(
+            noisy, found.astype(np.float64), intrinsics=self._intrinsics
+        )
+        return None if estimate is None else estimate.pose
