@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""One landing: vehicle, camera, pose, stage, bridge, MAVLink over UDP, autopilot; in one process."""
+"""One landing in one process: vehicle, camera, pose, stage, bridge, MAVLink, autopilot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import socket
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_perception.bridges.autopilot import AutopilotBridge
 from edge_perception.bridges.link import open_link
@@ -246,5 +245,5 @@ class LandingFlight:
 
 
 def _measurement(pose: ObjectPose, stamp_ns: int) -> TargetMeasurement:
-    orientation = rotation_matrix(np.asarray(pose.orientation, npt.NDArray and np.float64))
-    return TargetMeasurement(stamp_ns, pose.position, orientation, pose.covariance)
+    rotation = rotation_matrix(pose.orientation)
+    return TargetMeasurement(stamp_ns, pose.position, rotation, pose.covariance)

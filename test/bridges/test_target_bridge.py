@@ -1,0 +1,172 @@
+# Copyright 2026 The edge_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node that hands measurements on, over real DDS and a real socket."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import types
+
+from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from nav_msgs.msg import Odometry
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+from std_srvs.srv import Trigger
+import pytest
+
+from edge_perception.bridges.mavlink import MavlinkReader
+from edge_perception.bridges.mavlink import MavlinkWriter
+from edge_perception.bridges.target_bridge import TargetBridge
+from edge_perception.contract import ConfigurationError
+from test.support.graph import graph
+from test.support.graph import until
+
+TOPIC = '/perception/target_measurement'
+
+
+@pytest.fixture
+def bridge():
+    """Make the node with parameters; it is gone after the test."""
+    opened = []
+
+    def start(**parameters):
+        def make(context):
+            overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+            return TargetBridge(context=context, parameter_overrides=overrides)
+
+        opened.append(graph(make))
+        return opened[-1].__enter__()
+
+    yield start
+    for each in opened:
+        each.__exit__(None, None, None)
+
+
+class Autopilot:
+    """The other end of the link."""
+
+    def __init__(self, system=1):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.socket.settimeout(10)
+        self.connection = f'udp:127.0.0.1:{self.socket.getsockname()[1]}'
+        self._reader, self._writer = MavlinkReader(), MavlinkWriter(system, component=1)
+
+    def next(self, name):
+        """Return the next message of a name, and answer what comes with a heartbeat."""
+        while True:
+            data, address = self.socket.recvfrom(65536)
+            for message in self._reader.feed(data):
+                if message.name == name:
+                    return message.fields
+                self.socket.sendto(self._heartbeat(), address)
+
+    def _heartbeat(self):
+        fields = {'type': 2, 'autopilot': 3, 'base_mode': 0, 'custom_mode': 0}
+        return self._writer.pack('HEARTBEAT', **fields, system_status=4, mavlink_version=3)
+
+
+@pytest.fixture
+def autopilot():
+    other_end = Autopilot()
+    yield other_end
+    other_end.socket.close()
+
+
+def measured(node, *, age_s=0.0, position=(0.5, -0.25, 5.0)):
+    message = PoseWithCovarianceStamped()
+    now_ns = node.get_clock().now().nanoseconds
+    message.header.stamp = Time(nanoseconds=now_ns - int(age_s * 1e9)).to_msg()
+    message.header.frame_id = 'camera_optical_frame'
+    place = message.pose.pose.position
+    place.x, place.y, place.z = position
+    message.pose.pose.orientation.w = 1.0
+    message.pose.covariance = [0.01 if row == column else 0.0 for row in range(6) for column in range(6)]
+    return message
+
+
+def test_a_measurement_arrives_as_bytes(bridge, autopilot):
+    node, tester, spinner = bridge(bridge='ardupilot', connection=autopilot.connection)
+    publisher = tester.publisher(PoseWithCovarianceStamped, TOPIC)
+    publisher.wait(node)
+    assert autopilot.next('HEARTBEAT')['type'] == 18
+    until(lambda: spinner.call(lambda: linked(node, autopilot)), bool)
+    message = measured(node)
+    publisher.publish(message)
+    fields = autopilot.next('LANDING_TARGET')
+    assert (fields['frame'], fields['position_valid']) == (12, 1)
+    assert [fields[axis] for axis in 'xyz'] == pytest.approx((0.25, 0.5, 5))
+    assert fields['time_usec'] == Time.from_msg(message.header.stamp).nanoseconds // 1000
+    assert fields['distance'] == pytest.approx(5.031153, abs=1e-6)
+
+
+def linked(node, autopilot):
+    autopilot.socket.setblocking(False)
+    try:
+        autopilot.next('LANDING_TARGET')
+    except BlockingIOError:
+        pass
+    finally:
+        autopilot.socket.settimeout(10)
+    return node._autopilot.linked(node.get_clock().now().nanoseconds)
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'name'),
+    [
+        ({}, 'bridge'),
+        ({'bridge': 'ardupilott'}, 'bridge'),
+        ({'bridge': 'ardupilot'}, 'connection'),
+        ({'bridge': 'px4', 'connection': 'tcp:127.0.0.1:5'}, 'connection'),
+        ({'bridge': 'px4', 'connection': 'udp:no.such.host.invalid:14550'}, 'connection'),
+        ({'bridge': 'px4', 'connection': 'udp:127.0.0.1:99999999'}, 'connection'),
+        ({'bridge': 'px4', 'connection': 'serial:/dev/no_such_line:57600'}, 'connection'),
+        ({'bridge': 'px4', 'connection': 'serial:/dev/null:57601'}, 'connection'),
+        ({'bridge': 'nav2_docking', 'mount_rpy': [0.0, 90.0]}, 'mount_rpy'),
+        ({'bridge': 'nav2_docking', 'system_id': 300}, 'system_id'),
+        ({'bridge': 'nav2_docking', 'mount_ryp': [0.0, 90.0, 0.0]}, 'mount_rpy'),
+        ({'bridge': 'mavros'}, 'mavros_msgs'),
+    ],
+)
+def test_a_wrong_parameter_is_refused_by_name(bridge, parameters, name):
+    with pytest.raises(ConfigurationError) as refused:
+        bridge(**parameters)
+    assert name in str(refused.value)
+
+
+def test_docking_passes_the_pose_on_until_it_is_switched_off(bridge):
+    node, tester, _ = bridge(bridge='nav2_docking')
+    publisher = tester.publisher(PoseWithCovarianceStamped, TOPIC)
+    poses = tester.collect(PoseStamped, '/detected_dock_pose')
+    publisher.wait(node)
+    poses.wait(node)
+    message = measured(node)
+    publisher.publish(message)
+    (dock,) = until(lambda: poses.messages, bool)
+    assert dock.header == message.header
+    assert dock.pose == message.pose.pose
+    switch = tester.node.create_client(Trigger, '/target_bridge/switch')
+    answers = [tester.call(switch, Trigger.Request()).message for _ in range(2)]
+    assert answers == ['detection is on', 'detection is off']
+    publisher.publish(measured(node))
+    tester.call(switch, Trigger.Request())
+    publisher.publish(measured(node, position=(9.0, 0.0, 1.0)))
+    until(lambda: poses.messages, lambda messages: messages[-1].pose.position.x == 9)
+    assert len(poses.messages) == 2
+
+
+def test_mavros_gets_the_pose_in_flu_and_the_frame_as_a_number(bridge, monkeypatch):
+    # The message of mavros_msgs cannot be had here; one that holds a pose stands in for it.
+    taken = []
+
+    class LandingTarget(Odometry):
+        def __new__(cls):
+            return cls.__base__.__new__(cls)
+
+    module = types.ModuleType('mavros_msgs.msg')
+    module.LandingTarget = LandingTarget
+    monkeypatch.setitem(sys.modules, 'mavros_msgs', types.ModuleType('mavros_msgs'))
+    monkeypatch.setitem(sys.modules, 'mavros_msgs.msg', module)
+    assert taken == []
