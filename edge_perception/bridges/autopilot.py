@@ -14,7 +14,6 @@ from edge_perception.bridges.mavlink import MavlinkMessage
 from edge_perception.bridges.mavlink import MavlinkReader
 from edge_perception.bridges.mavlink import MavlinkWriter
 from edge_perception.bridges.measurement_rules import MeasurementRules
-from edge_perception.bridges.vehicle_frames import CameraMount
 from edge_perception.bridges.vehicle_frames import TargetMeasurement
 from edge_perception.bridges.vehicle_state import NotSentError
 from edge_perception.bridges.vehicle_state import NotYetKnownError
@@ -29,7 +28,7 @@ _HEARTBEAT_NS = 1_000_000_000
 _LINK_LOST_NS = 3_000_000_000
 _TIMESYNC_NS = 100_000_000
 # A state that has not come after so long is late: the measurement is not sent.
-_PATIENCE_NS = 100_000_000
+_PATIENCE_NS, _MOST_WAITING = 100_000_000, 16
 # ArduPilot begins anew after a gap of half a second in the first two seconds (AC_PrecLand).
 _FIRST_NS, _GAP_NS = 2_000_000_000, 500_000_000
 _ONBOARD_CONTROLLER, _NO_AUTOPILOT, _ACTIVE, _VERSION = 18, 8, 4, 3
@@ -49,7 +48,6 @@ class AutopilotBridge:
         self,
         kind: str,
         *,
-        mount: CameraMount,
         rules: MeasurementRules,
         say: Callable[[str, str], None],
         frame: str = 'body_frd',
@@ -57,13 +55,14 @@ class AutopilotBridge:
         system_id: int = 1,
     ) -> None:
         self._kind, self._frame = kind, frame
-        self._mount, self._rules, self._say = mount, rules, say
+        self._rules, self._say = rules, say
         self._target_num, self._system_id = target_num, system_id
         self._writer, self._reader = MavlinkWriter(system_id), MavlinkReader()
         self._clock, self._states = VehicleClock(), VehicleStates()
         self._heard_ns: int | None = None
         self._heartbeat_ns = self._timesync_ns = -_LINK_LOST_NS
-        self._waiting: TargetMeasurement | None = None
+        # Oldest first, with the time until which each waits; a slow link is several images late.
+        self._waiting: deque[tuple[int, TargetMeasurement]] = deque(maxlen=_MOST_WAITING)
         self._begun_ns = self._last_ns = 0
         self.ages_ns: deque[int] = deque(maxlen=300)
 
@@ -99,18 +98,18 @@ class AutopilotBridge:
                 frames += self._synchronized(message.fields, now_ns)
             else:
                 self._states.take(message)
-        if (waiting := self._waiting) is not None:
+        for _ in range(len(self._waiting)):
             try:
-                frames += self._sent(waiting, now_ns)
+                frames += self._sent(*self._waiting.popleft(), now_ns)
             except NotSentError as silence:
-                self._say('state', str(silence))
+                self._say('state', f'a measurement was not sent: {silence}')
         return frames
 
     def measured(self, measurement: TargetMeasurement, now_ns: int) -> list[bytes]:
         """
         Return the message for a measurement; none while the state of the vehicle may still come.
 
-        :param measurement: in the optical frame.
+        :param measurement: in FRD from the vehicle's origin.
         :raises NotSentError: nothing may be sent for it.
         """
         self._rules.check(measurement, now_ns)
@@ -120,26 +119,21 @@ class AutopilotBridge:
                 'parameter system_id'
             )
         self._watch_gaps(measurement.stamp_ns)
-        return self._sent(measurement, now_ns)
+        return self._sent(now_ns + _PATIENCE_NS, measurement, now_ns)
 
-    def _sent(self, measurement: TargetMeasurement, now_ns: int) -> list[bytes]:
+    def _sent(self, until_ns: int, measurement: TargetMeasurement, now_ns: int) -> list[bytes]:
         try:
             name, fields = self._message(measurement)
         except NotYetKnownError:
-            self._waiting = measurement
-            if now_ns - measurement.stamp_ns <= _PATIENCE_NS + self._rules.age_ns(measurement):
-                return []
-            self._waiting = None
-            raise
-        except NotSentError:
-            self._waiting = None
-            raise
-        self._waiting = None
+            if now_ns > until_ns:
+                raise
+            self._waiting.append((until_ns, measurement))
+            return []
         self.ages_ns.append(now_ns - measurement.stamp_ns)
         return [self._pack(name, fields)]
 
-    def _message(self, measurement: TargetMeasurement) -> tuple[str, dict[str, Any]]:
-        body, number = self._mount.body(measurement), self._target_num
+    def _message(self, body: TargetMeasurement) -> tuple[str, dict[str, Any]]:
+        number = self._target_num
         if self._kind == 'px4_vte':
             return 'TARGET_RELATIVE', landing_target.target_relative(body, target_num=number)
         if not self.needs_state:
@@ -149,7 +143,7 @@ class AutopilotBridge:
                 'the autopilot does not answer TIMESYNC, so its attitude at the stamp of an image '
                 'is not known; use a link that carries it both ways'
             )
-        theirs_ns = self._clock.theirs_ns(measurement.stamp_ns)
+        theirs_ns = self._clock.theirs_ns(body.stamp_ns)
         if self._kind == 'px4':
             vehicle = self._states.at(theirs_ns)
             return 'LANDING_TARGET', landing_target.local_ned(body, vehicle, target_num=number)

@@ -14,8 +14,8 @@ import tty
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract.errors import in_words
 
-FORMS = 'udp:HOST:PORT or serial:DEVICE:BAUD'
-_CHUNK = 65536
+FORMS = 'udp:HOST:PORT, udp:HOST:PORT@LOCAL_PORT or serial:DEVICE:BAUD'
+_CHUNK, _MAX_PORT = 65536, 65535
 
 
 class Link(ABC):
@@ -45,13 +45,17 @@ def open_link(connection: str) -> Link:
     :raises ConfigurationError: it names nothing, or what it names does not open.
     """
     kind, _, rest = connection.partition(':')
+    rest, _, local = rest.partition('@') if kind == 'udp' else (rest, '', '')
     place, _, number = rest.rpartition(':')
-    if kind not in ('udp', 'serial') or not place or not number.isdecimal():
+    numbers = number.isdecimal() and (local or '0').isdecimal()
+    if kind not in ('udp', 'serial') or not place or not numbers:
         problem = f'got {connection!r}, expected {FORMS}'
         raise ConfigurationError('connection', [problem])
     try:
-        return _Udp(place, int(number)) if kind == 'udp' else _Serial(place, int(number))
-    except (OSError, OverflowError, termios.error) as error:
+        if kind == 'serial':
+            return _Serial(place, int(number))
+        return _Udp(place, int(number), int(local or 0))
+    except (OSError, termios.error) as error:
         problem = f'{connection} does not open: {in_words(error)}'
         raise ConfigurationError('connection', [problem]) from None
 
@@ -59,11 +63,15 @@ def open_link(connection: str) -> Link:
 class _Udp(Link):
     """Connected: nothing else is sent to, and nothing else is heard."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, local_port: int) -> None:
+        if max(port, local_port) > _MAX_PORT:
+            # Resolving an address would take the rest of a division.
+            raise OSError(f'ports are at most {_MAX_PORT}')
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         try:
+            self._socket.bind(('', local_port))
             self._socket.connect(address)
         except OSError:
             self._socket.close()

@@ -23,7 +23,6 @@ class MeasurementRules:
     def __init__(self, max_age_ns: int) -> None:
         self._max_age_ns = max_age_ns
         self._last_ns = -1
-        self._arrived: tuple[int, int] = (0, 0)
 
     def check(self, measurement: TargetMeasurement, now_ns: int) -> None:
         """
@@ -42,7 +41,6 @@ class MeasurementRules:
         if measurement.stamp_ns <= self._last_ns and self._last_ns <= now_ns:
             raise NotSentError('its image is not newer than that of the measurement before')
         self._last_ns = measurement.stamp_ns
-        self._arrived = (measurement.stamp_ns, age_ns)
         if age_ns > self._max_age_ns:
             raise NotSentError(
                 f'it is {age_ns / 1e6:.0f} ms old, at most {self._max_age_ns / 1e6:.0f} ms are '
@@ -51,8 +49,3 @@ class MeasurementRules:
         numbers = (measurement.position, measurement.rotation, measurement.covariance)
         if not all(np.isfinite(each).all() for each in numbers):
             raise NotSentError('it has numbers that are not finite')
-
-    def age_ns(self, measurement: TargetMeasurement) -> int:
-        """Return the age with which the last measurement arrived; 0 for any other."""
-        stamp_ns, age_ns = self._arrived
-        return age_ns if stamp_ns == measurement.stamp_ns else 0

@@ -23,6 +23,7 @@ DOCKING_ADVICE = (
     '_pitch: 1.57, _yaw: 0.0 (the defaults), and detector_service_name to ~/switch of this node '
     'if detection is to run only while docking'
 )
+MAVROS_ADVICE = 'mavros: set listen_lt: true of its plugin landing_target, or it takes nothing'
 
 
 def measurement(message: PoseWithCovarianceStamped) -> TargetMeasurement:

@@ -27,10 +27,12 @@ from edge_perception.bridges import ros_messages
 from edge_perception.bridges.autopilot import AutopilotBridge
 from edge_perception.bridges.autopilot import AUTOPILOTS
 from edge_perception.bridges.autopilot import FRAMES
+from edge_perception.bridges.link import FORMS
 from edge_perception.bridges.link import Link
 from edge_perception.bridges.link import open_link
 from edge_perception.bridges.measurement_rules import MeasurementRules
 from edge_perception.bridges.vehicle_frames import CameraMount
+from edge_perception.bridges.vehicle_frames import TargetMeasurement
 from edge_perception.bridges.vehicle_state import NotSentError
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import OptionError
@@ -38,6 +40,7 @@ from edge_perception.contract.errors import in_words
 from edge_perception.contract.options import option
 from edge_perception.contract.options import Options
 from edge_perception.contract.options import parse_options
+from edge_perception.ros.input.transform_input import TransformInput
 from edge_perception.ros.log_once import LogOnce
 from edge_perception.ros.parameters.unknown_parameters import refuse_misspelled
 from edge_perception.ros.system import qos
@@ -56,9 +59,12 @@ class BridgeOptions(Options):
     """Parameters of the node; they are read at its start."""
 
     bridge: str = option('', 'who takes the measurements', choices=('', *BRIDGES))
-    connection: str = option('', 'of an autopilot: udp:HOST:PORT or serial:DEVICE:BAUD')
+    connection: str = option('', f'of an autopilot: {FORMS}')
     measurement_topic: str = option(
         'perception/target_measurement', 'PoseWithCovarianceStamped in the optical frame'
+    )
+    base_frame: str = option(
+        '', "frame of the vehicle on /tf_static, e.g. base_link; '': mount_rpy and mount_xyz count"
     )
     mount_rpy: tuple[float, ...] = option(
         (0.0, 90.0, 0.0), 'roll, pitch, yaw of camera_link in base_link, degrees'
@@ -79,15 +85,21 @@ class TargetBridge(Node):
     :raises ConfigurationError: a parameter is wrong, or a message package is missing.
     """
 
+    _link: Link | None = None
+
     def __init__(self, **node_arguments: Any) -> None:
         super().__init__('target_bridge', **node_arguments)
         self._options = options = self._read()
         self._once = LogOnce(self.get_logger().warning, variants={'silence': 8})
         self._mount = CameraMount.of(options.mount_rpy, options.mount_xyz)
+        self._transforms = TransformInput(self)
+        if options.base_frame:
+            self._transforms.open()
         self._rules = MeasurementRules(int(options.max_age * 1e9))
         self._sent = 0
         self._lag_ms: float | None = None
-        self._link: Link | None = None
+        # Nav2 starts what may run already: until it asks, docking is on.
+        self._docking, self._switched = True, False
         self._hand_on = self._open()
         self.create_subscription(
             PoseWithCovarianceStamped, options.measurement_topic, self._on_measurement, qos.RECORD
@@ -131,7 +143,6 @@ class TargetBridge(Node):
         self._link = open_link(options.connection)
         self._autopilot = AutopilotBridge(
             options.bridge,
-            mount=self._mount,
             rules=self._rules,
             say=self._once.say,
             frame=options.frame,
@@ -154,9 +165,21 @@ class TargetBridge(Node):
 
     def _to_autopilot(self, message: PoseWithCovarianceStamped) -> None:
         self._poll()
-        measurement = ros_messages.measurement(message)
-        self._send(self._autopilot.measured(measurement, self._now_ns()))
+        body = self._in_body(message)
+        self._send(self._autopilot.measured(body, self._now_ns()))
         self._look_at_age()
+
+    def _in_body(self, message: PoseWithCovarianceStamped) -> TargetMeasurement:
+        """Return a measurement in FRD from the vehicle's origin."""
+        mount, base = self._mount, self._options.base_frame
+        if base:
+            buffer = self._transforms.buffer
+            try:
+                camera = buffer.look_up(base, message.header.frame_id, stamp_ns=None)
+            except LookupError as unknown:
+                raise NotSentError(f'the mount of the camera is not known: {unknown}') from None
+            mount = CameraMount.of_transform(camera.rotation, camera.translation)
+        return mount.body(ros_messages.measurement(message))
 
     def _to_mavros(self) -> Callable[[PoseWithCovarianceStamped], None]:
         try:
@@ -164,12 +187,12 @@ class TargetBridge(Node):
         except ImportError:
             problem = 'mavros needs the package mavros_msgs; install ros-<distro>-mavros-msgs'
             raise ConfigurationError('bridge', [problem]) from None
-        publisher = self.create_publisher(LandingTarget, 'landing_target/raw', qos.RESULT)
+        publisher = self.create_publisher(LandingTarget, 'mavros/landing_target/raw', qos.RESULT)
+        self.get_logger().info(ros_messages.MAVROS_ADVICE)
 
         def hand_on(message: PoseWithCovarianceStamped) -> None:
-            measurement = ros_messages.measurement(message)
-            self._rules.check(measurement, self._now_ns())
-            body = self._mount.body(measurement)
+            body = self._in_body(message)
+            self._rules.check(body, self._now_ns())
             number = self._options.target_num
             publisher.publish(
                 ros_messages.landing_target(LandingTarget(), body, message.header, number)
@@ -178,7 +201,6 @@ class TargetBridge(Node):
         return hand_on
 
     def _to_docking(self) -> Callable[[PoseWithCovarianceStamped], None]:
-        self._docking = True
         publisher = self.create_publisher(PoseStamped, 'detected_dock_pose', qos.RESULT)
         self.create_service(Trigger, '~/switch', self._switch)
         self.get_logger().info(ros_messages.DOCKING_ADVICE)
@@ -192,8 +214,7 @@ class TargetBridge(Node):
 
     def _switch(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Start or stop, in turns: Nav2 calls one service for both, first to start."""
-        self._switched = not getattr(self, '_switched', False)
-        self._docking = self._switched
+        self._switched = self._docking = not self._switched
         response.success = True
         response.message = 'detection is on' if self._docking else 'detection is off'
         return response

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_perception.pose import rotation_matrix
-
 Floats = npt.NDArray[np.float64]
 # Its own inverse, each of them.
 FRD_FROM_FLU: Floats = np.diag([1.0, -1.0, -1.0])
@@ -79,11 +77,9 @@ class CameraMount:
         )
 
     @classmethod
-    def of_transform(cls, quaternion: npt.ArrayLike, xyz: npt.ArrayLike) -> CameraMount:
-        """Return the mount from the transform of the optical frame to ``base_link``, as in TF."""
-        return cls(
-            FRD_FROM_FLU @ rotation_matrix(quaternion), FRD_FROM_FLU @ np.asarray(xyz, np.float64)
-        )
+    def of_transform(cls, rotation: Floats, xyz: npt.ArrayLike) -> CameraMount:
+        """Return the mount from what takes points of the optical frame into ``base_link``."""
+        return cls(FRD_FROM_FLU @ rotation, FRD_FROM_FLU @ np.asarray(xyz, np.float64))
 
     def body(self, measurement: TargetMeasurement) -> TargetMeasurement:
         """Return a measurement of the optical frame in FRD, from the vehicle's origin."""

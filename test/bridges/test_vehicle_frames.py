@@ -81,7 +81,9 @@ def test_a_camera_that_looks_forward():
 
 def test_the_mount_may_come_from_tf():
     # FLU from optical, as w, x, y, z = 0, .707107, -.707107, 0.
-    mount = CameraMount.of_transform((0.5**0.5, -(0.5**0.5), 0, 0), (0.1, 0.2, 0.3))
+    mount = CameraMount.of_transform(
+        rotation_matrix((0.5**0.5, -(0.5**0.5), 0, 0)), (0.1, 0.2, 0.3)
+    )
     stated = CameraMount.of(DOWN, (0.1, 0.2, 0.3))
     assert mount.rotation == pytest.approx(stated.rotation)
     assert mount.lever_arm == pytest.approx((0.1, -0.2, -0.3))

@@ -114,7 +114,6 @@ class LandingFlight:
         self._link = open_link(f'udp:127.0.0.1:{self._side.getsockname()[1]}')
         self._bridge = AutopilotBridge(
             start.autopilot,
-            mount=_MOUNT,
             rules=MeasurementRules(500_000_000),
             say=lambda code, text: self.landing.counts.update([f'said {code}']),
         )
@@ -246,4 +245,4 @@ class LandingFlight:
 
 def _measurement(pose: ObjectPose, stamp_ns: int) -> TargetMeasurement:
     rotation = rotation_matrix(pose.orientation)
-    return TargetMeasurement(stamp_ns, pose.position, rotation, pose.covariance)
+    return _MOUNT.body(TargetMeasurement(stamp_ns, pose.position, rotation, pose.covariance))
