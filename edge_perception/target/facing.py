@@ -5,21 +5,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from edge_perception.target.target_filter import Floats
 
-# Difference of the costs at which one is ruled out: chi-square, one degree of freedom, in one of
-# ten thousand cases.
-_RULED_OUT = 15.1
+# An orientation that is farther away, in squared deviations, is another one: chi-square of three
+# degrees of freedom, in one of a thousand cases. It counts as so far, however far it is.
+_ELSEWHERE = 16.27
+# Difference of the costs at which one is ruled out; more than one image can make it.
+_RULED_OUT = 20.0
 # Least deviation of an orientation, radians: of the lens and of the print, which no image shows.
 _LEAST_SIGMA = 0.01
-# The share of a new orientation in the mean.
-_SHARE = 0.2
-# A lost hold is not forgotten at once: costs fade by this factor with each image.
+# Costs fade by this factor with each image, so that evidence of long ago does not bind.
 _FADING = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class _Hypothesis:
+    """
+    An orientation that is possible.
+
+    :param variance: of its angle, squared radians.
+    """
+
+    rotation: Floats
+    variance: float
+    cost: float = 0.0
+
+    def seen(self, rotations: Sequence[Floats], variances: Sequence[float]) -> tuple[int, float]:
+        """Return which of the orientations of an image is nearest, and its squared deviation."""
+        apart = [angle_between(self.rotation, rotation) for rotation in rotations]
+        scaled = [angle**2 / (self.variance + each) for angle, each in zip(apart, variances)]
+        best = int(np.argmin(scaled))
+        return best, scaled[best]
+
+    def followed(self, rotation: Floats, variance: float, squared: float) -> _Hypothesis:
+        """Return it after an image: moved toward what was seen by a Kalman gain."""
+        cost = _FADING * self.cost + min(squared, _ELSEWHERE)
+        if squared > _ELSEWHERE:
+            return replace(self, cost=cost)
+        gain = self.variance / (self.variance + variance)
+        turn = np.asarray(cv2.Rodrigues(self.rotation.T @ rotation)[0], np.float64)
+        moved = np.asarray(self.rotation @ cv2.Rodrigues(gain * turn)[0], np.float64)
+        return _Hypothesis(moved, max((1 - gain) * self.variance, _LEAST_SIGMA**2), cost)
 
 
 class Facing:
@@ -27,6 +59,9 @@ class Facing:
     Carries the orientations that are still possible, in a frame in which they stay.
 
     The true one stays where it is while the camera moves; the mirrored one turns with the camera.
+
+    :param contradicted: images that decided for another orientation than the one that is kept,
+        less those that decided for it.
     """
 
     def __init__(self) -> None:
@@ -34,48 +69,47 @@ class Facing:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._kept: list[tuple[Floats, float]] = []
-
-    @property
-    def decided(self) -> bool:
-        """Whether one orientation is left."""
-        return len(self._kept) == 1
+        self._kept: list[_Hypothesis] = []
+        self.contradicted = 0
 
     @property
     def open(self) -> bool:
         """Whether more than one is left."""
         return len(self._kept) > 1
 
-    def choose(self, rotations: Sequence[Floats], sigmas: Sequence[float]) -> int | None:
+    def choose(
+        self, rotations: Sequence[Floats], sigmas: Sequence[float], turned: float = 0.0
+    ) -> int | None:
         """
-        Take the orientations of one image; return which of them is right, None while undecided.
+        Take the orientations of one image; return which of them is right.
 
         :param rotations: float64 (3, 3) each, one where the image decides, else two.
         :param sigmas: standard deviation of each, radians.
+        :param turned: likewise of the turn of the frame since the image before.
+        :return: None while undecided, and for an image that contradicts the decision.
         """
-        sigmas = [max(sigma, _LEAST_SIGMA) for sigma in sigmas]
-        if not self._kept or (len(rotations) == 1 and not self.decided):
-            self._kept = [(rotation, 0.0) for rotation in rotations]
-            return 0 if self.decided else None
+        variances = [max(sigma, _LEAST_SIGMA) ** 2 for sigma in sigmas]
+        if not self._kept:
+            self._kept = [_Hypothesis(*each) for each in zip(rotations, variances)]
+            return None if self.open else 0
         followed = []
-        for kept, cost in self._kept:
-            apart = [angle_between(kept, rotation) for rotation in rotations]
-            scaled = [(angle / sigma) ** 2 for angle, sigma in zip(apart, sigmas)]
-            best = int(np.argmin(scaled))
-            mean = _toward(kept, rotations[best])
-            followed.append((mean, _FADING * cost + scaled[best], best))
-        followed.sort(key=lambda each: each[1])
-        if len(followed) > 1 and followed[1][1] - followed[0][1] > _RULED_OUT:
+        for each in self._kept:
+            kept = replace(each, variance=each.variance + turned**2)
+            best, squared = kept.seen(rotations, variances)
+            after = kept.followed(rotations[best], variances[best], squared)
+            followed.append((after, best if squared <= _ELSEWHERE else None))
+        followed.sort(key=lambda each: each[0].cost)
+        if followed[-1][0].cost - followed[0][0].cost > _RULED_OUT:
             followed = followed[:1]
-        self._kept = [(rotation, cost) for rotation, cost, _ in followed]
-        return followed[0][2] if self.decided else None
+        self._kept = [kept for kept, _ in followed]
+        if self.open:
+            return None
+        chosen = followed[0][1]
+        if len(rotations) == 1:
+            self.contradicted = max(self.contradicted + (1 if chosen is None else -1), 0)
+        return chosen
 
 
 def angle_between(first: Floats, second: Floats) -> float:
     """Return the angle of the turn from one orientation to another, radians."""
     return float(np.linalg.norm(cv2.Rodrigues(first.T @ second)[0]))
-
-
-def _toward(kept: Floats, seen: Floats) -> Floats:
-    turn = np.asarray(cv2.Rodrigues(kept.T @ seen)[0], np.float64)
-    return np.asarray(kept @ cv2.Rodrigues(_SHARE * turn)[0], np.float64)

@@ -17,10 +17,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 # Chi-square of three degrees of freedom that is exceeded by chance in one of a thousand cases.
 GATE = 16.27
-# Measurements in a row outside of the gate that are a target elsewhere, not a mistake.
-MAX_REJECTED = 5
-# Standard deviation of the first velocity, m/s.
-_FIRST_SPEED = 2.0
+# For so many seconds a target that is new may have moved with the acceleration.
+_FIRST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +42,9 @@ class TargetFilter:
     Follows one target; for one thread.
 
     :param acceleration: square root of the spectral density of the acceleration that is not known,
-        m/s^2 per root of Hz.
+        m/s^2 per root of Hz; times a root of seconds, also the deviation of the first velocity.
     :param turn_rate: standard deviation of the turns of the frame itself, rad/s; 0 in a fixed one.
+    :param rejected: measurements in a row that were outside of the gate.
     """
 
     def __init__(self, *, acceleration: float, turn_rate: float = 0.0) -> None:
@@ -56,7 +55,7 @@ class TargetFilter:
     def reset(self) -> None:
         """Forget the target."""
         self._state: TargetEstimate | None = None
-        self._rejected = 0
+        self.rejected = 0
         # Of the last measurement: squared distance from what was expected, in its covariance.
         self.nis: float | None = None
 
@@ -94,12 +93,10 @@ class TargetFilter:
         innovation = position - expected.position
         certainty = np.linalg.inv(expected.covariance[:3, :3] + covariance)
         self.nis = float(innovation @ certainty @ innovation)
-        if self.nis > GATE:
-            self._rejected += 1
-            if self._rejected >= MAX_REJECTED:
-                self._start(stamp_ns, position, covariance)
+        if not self.nis <= GATE:
+            self.rejected += 1
             return False
-        self._rejected = 0
+        self.rejected = 0
         gain = expected.covariance[:, :3] @ certainty
         moved = np.concatenate([expected.position, expected.velocity]) + gain @ innovation
         # Joseph's form keeps it symmetric and positive.
@@ -110,10 +107,10 @@ class TargetFilter:
         return True
 
     def _start(self, stamp_ns: int, position: Floats, covariance: Floats) -> None:
-        spread = np.diag([0.0, 0, 0, *(3 * [_FIRST_SPEED**2])])
+        spread = np.diag([0.0, 0, 0, *(3 * [self._density * _FIRST_S])])
         spread[:3, :3] = covariance
         self._state = TargetEstimate(stamp_ns, position, np.zeros(3), spread)
-        self._rejected, self.nis = 0, None
+        self.rejected, self.nis = 0, None
 
     def _noise(self, seconds: float, position: Floats) -> Floats:
         noise = np.kron(

@@ -31,7 +31,11 @@ from edge_perception.target.target_filter import TargetFilter
 ESTIMATE, MEASUREMENT = 'target', 'target_measurement'
 # Measurements that have to agree before a target counts as tracked.
 _ENOUGH = 3
-_COUNTED = ('taken', 'rejected', 'ambiguous', 'no_transform')
+# Images in a row, or more than others, that place or turn the target elsewhere: it is elsewhere.
+_CONTRADICTED = 5
+# A stamp that lies so far before the newest was not late: the clock was set back.
+_SET_BACK_NS = 1_000_000_000
+_COUNTED = ('taken', 'rejected', 'ambiguous', 'other_targets', 'late', 'no_transform')
 _IN_CAMERA = FrameTransform(np.eye(3), np.zeros(3))
 
 
@@ -44,7 +48,7 @@ class TargetOptions(Options):
         '', "frame of /tf that does not move with the camera, e.g. odom; '': the camera's own"
     )
     acceleration: float = option(
-        0.5, 'of the target against that frame, m/s^2 per root of Hz', minimum=0.001, maximum=100.0
+        0.1, 'of the target against that frame, m/s^2 per root of Hz', minimum=0.001, maximum=100.0
     )
     camera_acceleration: float = option(
         3.0, 'likewise of the camera, where no fixed_frame is given', minimum=0.001, maximum=100.0
@@ -64,6 +68,8 @@ class TargetStage(Stage):
     ``~/target`` is the estimate at the stamp of the image, coasting for a stated time;
     ``~/target_measurement`` is what was seen in this image, if it passed the gate and is not
     ambiguous: for those who filter themselves. Both are in the camera's optical frame.
+
+    :param filter: what it knows, in the fixed frame where there is one.
     """
 
     name: ClassVar[str] = 'target'
@@ -88,9 +94,10 @@ class TargetStage(Stage):
         options = self.options
         fixed = bool(options.fixed_frame)
         self.reads = Reads(transforms=(options.fixed_frame,) if fixed else ())
-        self._filter = TargetFilter(
+        self._turn_rate = 0.0 if fixed else options.turn_rate
+        self.filter = TargetFilter(
             acceleration=options.acceleration if fixed else options.camera_acceleration,
-            turn_rate=0.0 if fixed else options.turn_rate,
+            turn_rate=self._turn_rate,
         )
         self._coast_ns = int(options.max_coast * 1e9)
         self.counts = self._counts = dict.fromkeys(_COUNTED, 0)
@@ -98,9 +105,9 @@ class TargetStage(Stage):
 
     def reset(self) -> None:
         """Forget the target."""
-        self._filter.reset()
+        self.filter.reset()
         self._facing = Facing()
-        self._agreed = 0
+        self._agreed = self._seen_ns = self._newest_ns = 0
         self._rotation = self._turn_covariance = np.eye(3)
         self.problem = 'lost: not seen now'
 
@@ -108,10 +115,12 @@ class TargetStage(Stage):
         camera, stamp_ns = self._camera(inputs), inputs.frame.stamp_ns
         if camera is None:
             return inputs.perception
-        self._forget_old(stamp_ns)
+        if self._is_late(stamp_ns):
+            self._counts['late'] += 1
+            return inputs.perception
         seen = self._seen(inputs.perception.poses, camera, stamp_ns)
         extras = dict(inputs.perception.extras)
-        estimate = self._filter.predicted(stamp_ns)
+        estimate = self.filter.predicted(stamp_ns)
         if seen is not None:
             extras[MEASUREMENT] = seen
         if estimate is not None and self._agreed >= _ENOUGH:
@@ -130,10 +139,15 @@ class TargetStage(Stage):
             self.problem = inputs.missing.get(name, f'{name} is not known at the stamp')
         return camera
 
-    def _forget_old(self, stamp_ns: int) -> None:
-        last = self._filter.estimate
-        if last is not None and not 0 <= stamp_ns - last.stamp_ns <= self._coast_ns:
+    def _is_late(self, stamp_ns: int) -> bool:
+        """Tell whether a newer image was seen; forget what is too old, or of another clock."""
+        last, newest_ns = self.filter.estimate, self._newest_ns
+        if stamp_ns <= newest_ns <= stamp_ns + _SET_BACK_NS:
+            return True
+        if stamp_ns < newest_ns or (last and stamp_ns - last.stamp_ns > self._coast_ns):
             self.reset()
+        self._newest_ns = stamp_ns
+        return False
 
     def _seen(
         self, poses: tuple[ObjectPose, ...], camera: FrameTransform, stamp_ns: int
@@ -144,13 +158,15 @@ class TargetStage(Stage):
             return None
         either = pose.alternatives or (pose,)
         rotations = [camera.rotation @ rotation_matrix(each.orientation) for each in either]
-        chosen = self._facing.choose(rotations, [_turn_sigma(each) for each in either])
+        turned = self._turn_rate * (stamp_ns - self._seen_ns) / 1e9 if self._seen_ns else 0.0
+        self._seen_ns = stamp_ns
+        chosen = self._facing.choose(rotations, [_turn_sigma(each) for each in either], turned)
         if chosen is None:
-            self._counts['ambiguous'] += 1
+            self._count('ambiguous')
             return None
         measured = either[chosen]
-        if not self._filter.update(stamp_ns, *_placed(measured, camera)):
-            self._counts['rejected'] += 1
+        if not self.filter.update(stamp_ns, *_placed(measured, camera)):
+            self._count('rejected')
             return None
         self._counts['taken'] += 1
         self._agreed += 1
@@ -159,11 +175,20 @@ class TargetStage(Stage):
         self._turn_covariance = camera.rotation @ turn @ camera.rotation.T
         return measured if self._agreed >= _ENOUGH else None
 
+    def _count(self, why_not: str) -> None:
+        """Count an image that was not taken; begin again where too many contradict."""
+        self._counts[why_not] += 1
+        if max(self.filter.rejected, self._facing.contradicted) >= _CONTRADICTED:
+            newest_ns = self._newest_ns
+            self.reset()
+            self._newest_ns = newest_ns
+
     def _of_target(
         self, poses: tuple[ObjectPose, ...], camera: FrameTransform, stamp_ns: int
     ) -> ObjectPose | None:
         """Return the pose nearest to where the target should be; the best while it is unknown."""
-        expected = self._filter.predicted(stamp_ns)
+        expected = self.filter.predicted(stamp_ns)
+        self._counts['other_targets'] += max(len(poses) - 1, 0)
         if expected is None or not poses:
             return poses[0] if poses else None
         return min(
@@ -185,7 +210,7 @@ class TargetStage(Stage):
 
     def _state(self, stamp_ns: int, seen: ObjectPose | None) -> str:
         """Return what is the matter, in words that begin with the state; empty while tracking."""
-        last = self._filter.estimate
+        last = self.filter.estimate
         if seen is not None:
             return ''
         if last is None:

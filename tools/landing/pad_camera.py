@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from edge_perception.contract import Calibration
 from edge_perception.contract import Frame
+from edge_perception.contract import FrameTransform
 from edge_perception.contract import ImageTransform
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import ObjectPose
@@ -23,11 +25,11 @@ from edge_perception.target.target_stage import TargetOptions
 from edge_perception.target.target_stage import TargetStage
 from tools.landing.multirotor import Floats
 
+# A pad that lies with z down, turned to face a camera above it.
+FACING = np.diag([1.0, -1.0, -1.0])
 WIDTH, HEIGHT, FOCAL = 640, 480, 420.0
 # Below so many pixels between neighbors no network tells them apart.
 _LEAST_SPACING = 4.0
-# Keypoints that a network misses although they are in view.
-_MISSED = 0.05
 # Part of the images in which it finds nothing.
 _NOTHING = 0.02
 
@@ -39,6 +41,9 @@ class PadCamera:
     :param manifest: of the pad's model, of the pad's size.
     :param latencies: seconds from image to measurement, as measured with the node; drawn from.
     :param rate: images a second.
+    :param sigma: standard deviation of keypoints, pixels; 0: as the manifest has it for refined.
+    :param missed: share of the keypoints in view that the network misses.
+    :param options: of the stage.
     """
 
     def __init__(
@@ -48,16 +53,20 @@ class PadCamera:
         random: np.random.Generator,
         *,
         rate: float = 20.0,
+        sigma: float = 0.0,
+        missed: float = 0.05,
+        options: TargetOptions | None = None,
     ) -> None:
         self._random, self._latencies, self.rate = random, latencies, rate
         self._points = np.array(manifest.object_points, np.float64)
-        self._sigma = manifest.pose.refined_sigma
+        self._missed = missed
+        self._sigma = sigma or manifest.pose.refined_sigma
         self._estimator = PlanarPoseEstimator(self._points, keypoint_sigma=self._sigma)
         image = np.zeros((HEIGHT, WIDTH), np.uint8)
         self._frame = Frame(image=image, encoding='mono8', stamp_ns=0, frame_id='camera')
         k = (FOCAL, 0, (WIDTH - 1) / 2, 0, FOCAL, (HEIGHT - 1) / 2, 0, 0, 1)
         self._intrinsics = Intrinsics.of(Calibration(WIDTH, HEIGHT, k), self._frame)
-        self._stage = TargetStage(manifest, options=TargetOptions(enabled=True))
+        self.stage = TargetStage(manifest, options=options or TargetOptions(enabled=True))
         self._transform = ImageTransform(WIDTH, HEIGHT, WIDTH, HEIGHT)
 
     def latency(self) -> float:
@@ -65,23 +74,28 @@ class PadCamera:
         return float(self._random.choice(self._latencies))
 
     def look(
-        self, position: Floats, rotation: Floats, *, stamp_ns: int
+        self,
+        position: Floats,
+        rotation: Floats,
+        *,
+        stamp_ns: int,
+        transforms: Mapping[str, FrameTransform] = MappingProxyType({}),
     ) -> tuple[ObjectPose | None, Mapping[str, Any], str]:
         """
         Return the pose, what the stage publishes, and its state, for a pad in the optical frame.
 
         :param rotation: of a pad that lies with z down; it is turned to face the camera.
         """
-        facing = rotation @ np.diag([1.0, -1.0, -1.0])
-        points = self._points @ facing.T + position
+        points = self._points @ (rotation @ FACING).T + position
         pose = self._seen(points) if points[:, 2].min() > 0.05 else None
         inputs = StageInputs(
             frame=replace(self._frame, stamp_ns=stamp_ns),
             perception=Perception(poses=() if pose is None else (pose,)),
             transform=self._transform,
+            transforms=transforms,
         )
-        perception = self._stage.run(inputs)
-        return pose, perception.extras, self._stage.problem.partition(':')[0] or 'tracking'
+        perception = self.stage.run(inputs)
+        return pose, perception.extras, self.stage.problem.partition(':')[0] or 'tracking'
 
     def _seen(self, points: Floats) -> ObjectPose | None:
         pixels = self._intrinsics.pixels(points)
@@ -89,7 +103,7 @@ class PadCamera:
         np.fill_diagonal(spacing, np.inf)
         inside = ((pixels > 2) & (pixels < (WIDTH - 2, HEIGHT - 2))).all(axis=1)
         found = inside & (spacing.min(axis=1) > _LEAST_SPACING)
-        found &= self._random.random(len(pixels)) > _MISSED
+        found &= self._random.random(len(pixels)) > self._missed
         if self._random.random() < _NOTHING:
             return None
         noisy = pixels + self._sigma * self._random.normal(size=pixels.shape)

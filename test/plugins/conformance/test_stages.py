@@ -16,12 +16,14 @@ from edge_perception.contract import ImageTransform
 from edge_perception.contract import InputRecipe
 from edge_perception.contract import Keypoints
 from edge_perception.contract import ModelManifest
+from edge_perception.contract import ObjectPose
 from edge_perception.contract import Perception
 from edge_perception.contract import SideImage
 from edge_perception.contract import StageInputs
 from edge_perception.depth import DepthStage
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.pose import PlanarObjectStage
+from edge_perception.target import TargetStage
 from edge_perception.testing.conformance import StageConformance
 from edge_perception.tracking import TrackingStage
 from test.tracking.moving_boxes import inputs_at
@@ -116,6 +118,24 @@ class TestTrackingWithGyroscope(BuiltIn):
         for second in range(3)
     ]
     unseen = inputs_at(0.4)
+def one_target(image: int) -> StageInputs:
+    """Return a pose in one image of several, and where the camera is."""
+    pose = ObjectPose(np.array([0.0, 0.0, 3.0]), np.array([1.0, 0.0, 0.0, 0.0]), 1e-4 * np.eye(6))
+    return replace(
+        at(),
+        frame=Frame(np.full((48, 64, 3), 90, np.uint8), stamp_ns=1 + image * 50_000_000),
+        perception=Perception(poses=(pose,)),
+        transforms={'odom': FrameTransform(np.eye(3), np.ones(3))},
+    )
+
+
+class TestTarget(BuiltIn):
+    plugin_module = 'edge_perception.target'
+    stage_type = TargetStage
+    manifest = TestPose.manifest
+    options = {'enabled': True, 'fixed_frame': 'odom'}
+    frames = [one_target(image) for image in range(4)]
+    unseen = replace(one_target(0), perception=Perception())
 
 
 def test_every_stage_is_proven() -> None:
