@@ -36,6 +36,11 @@ class _Hypothesis:
     variance: float
     cost: float = 0.0
 
+    def is_like(self, other: _Hypothesis) -> bool:
+        """Tell whether two orientations differ by no more than their deviations."""
+        apart = angle_between(self.rotation, other.rotation)
+        return apart**2 < _ELSEWHERE * (self.variance + other.variance)
+
     def seen(self, rotations: Sequence[Floats], variances: Sequence[float]) -> tuple[int, float]:
         """Return which of the orientations of an image is nearest, and its squared deviation."""
         apart = [angle_between(self.rotation, rotation) for rotation in rotations]
@@ -73,6 +78,11 @@ class Facing:
         self.contradicted = 0
 
     @property
+    def decided(self) -> bool:
+        """Whether one is left."""
+        return len(self._kept) == 1
+
+    @property
     def open(self) -> bool:
         """Whether more than one is left."""
         return len(self._kept) > 1
@@ -95,11 +105,12 @@ class Facing:
         followed = []
         for each in self._kept:
             kept = replace(each, variance=each.variance + turned**2)
-            best, squared = kept.seen(rotations, variances)
-            after = kept.followed(rotations[best], variances[best], squared)
-            followed.append((after, best if squared <= _ELSEWHERE else None))
+            nearest, squared = kept.seen(rotations, variances)
+            after = kept.followed(rotations[nearest], variances[nearest], squared)
+            followed.append((after, nearest if squared <= _ELSEWHERE else None))
         followed.sort(key=lambda each: each[0].cost)
-        if followed[-1][0].cost - followed[0][0].cost > _RULED_OUT:
+        best, last = followed[0][0], followed[-1][0]
+        if last.cost - best.cost > _RULED_OUT or last.is_like(best):
             followed = followed[:1]
         self._kept = [kept for kept, _ in followed]
         if self.open:

@@ -23,6 +23,7 @@ from edge_perception.contract import Stage
 from edge_perception.contract import StageInputs
 from edge_perception.pose import quaternion
 from edge_perception.pose import rotation_matrix
+from edge_perception.target.facing import angle_between
 from edge_perception.target.facing import Facing
 from edge_perception.target.target_filter import Floats
 from edge_perception.target.target_filter import TargetEstimate
@@ -31,6 +32,8 @@ from edge_perception.target.target_filter import TargetFilter
 ESTIMATE, MEASUREMENT = 'target', 'target_measurement'
 # Measurements that have to agree before a target counts as tracked.
 _ENOUGH = 3
+# Squared deviations between two poses that might as well be one.
+_NOISE = 9.0
 # Images in a row, or more than others, that place or turn the target elsewhere: it is elsewhere.
 _CONTRADICTED = 5
 # A stamp that lies so far before the newest was not late: the clock was set back.
@@ -156,7 +159,9 @@ class TargetStage(Stage):
         pose = self._of_target(poses, camera, stamp_ns)
         if pose is None:
             return None
-        either = pose.alternatives or (pose,)
+        either = pose.alternatives
+        if not either or (not self._facing.decided and _alike(either)):
+            either = (pose,)
         rotations = [camera.rotation @ rotation_matrix(each.orientation) for each in either]
         turned = self._turn_rate * (stamp_ns - self._seen_ns) / 1e9 if self._seen_ns else 0.0
         self._seen_ns = stamp_ns
@@ -224,6 +229,13 @@ def _placed(pose: ObjectPose, camera: FrameTransform) -> tuple[Floats, Floats]:
     """Return position and its covariance in the frame of the filter."""
     position = camera.rotation @ pose.position + camera.translation
     return position, camera.rotation @ pose.covariance[:3, :3] @ camera.rotation.T
+
+
+def _alike(either: tuple[ObjectPose, ...]) -> bool:
+    """Tell whether poses differ by no more than noise: the pose that covers all says enough."""
+    first, *others = (rotation_matrix(each.orientation) for each in either)
+    spread = sum(_turn_sigma(each) ** 2 for each in either)
+    return all(angle_between(first, other) ** 2 < _NOISE * spread for other in others)
 
 
 def _turn_sigma(pose: ObjectPose) -> float:

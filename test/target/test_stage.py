@@ -188,7 +188,7 @@ def test_an_ambiguous_pose_is_handed_on_once_one_solution_is_ruled_out():
     follower = Follower(fixed_frame='odom')
     # The true one stays; the mirrored one turns as the camera goes around.
     for image in range(40):
-        true, mirrored = tilted(5), tilted(-20 + image)
+        true, mirrored = tilted(5), tilted(-40 + image / 2)
         either = tuple(pose_at(0, 0, 3, rotation=each, sigma=0.05) for each in (mirrored, true))
         measured, _ = follower.see(replace(either[0], alternatives=either))
         if image == 0:

@@ -85,9 +85,7 @@ def approaches(manifest: ModelManifest, count: int, seed: int = 0) -> Consistenc
         random = np.random.default_rng((seed, number))
         sigma, missed = random.choice(_SIGMAS), random.choice(_MISSED)
         options = TargetOptions(enabled=True, fixed_frame='odom')
-        camera = PadCamera(
-            manifest, np.zeros(1), random, sigma=sigma, missed=missed, options=options
-        )
+        camera = PadCamera(manifest, random, sigma=sigma, missed=missed, options=options)
         motion = options.acceleration if number % _RESTS else 0.0
         for conditions, errors in _approach(camera, random, motion):
             table.add((*conditions, sigma, missed, float(motion > 0)), errors)

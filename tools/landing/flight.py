@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 import socket
@@ -24,7 +25,6 @@ from edge_perception.bridges.vehicle_frames import TargetMeasurement
 from edge_perception.bridges.vehicle_state import NotSentError
 from edge_perception.contract import ObjectPose
 from edge_perception.pose import rotation_matrix
-from edge_perception.target.target_stage import ESTIMATE
 from edge_perception.target.target_stage import MEASUREMENT
 from tools.landing.multirotor import Disturbances
 from tools.landing.multirotor import Floats
@@ -42,6 +42,7 @@ BLIND_M = 1.0
 _MOUNT = CameraMount.of((0, 90, 0), (0, 0, 0))
 # The camera sees the pad's middle until so far off the axis, and descends within it.
 _SPEED, _DESCENT, _CONE = 1.0, 0.5, 0.2
+_MAX_AGE_NS = 500_000_000
 # What the clock of the autopilot is behind that of the companion, ns; any number but 0.
 _CLOCK_NS = 1_700_000_000_123_456_789
 
@@ -53,6 +54,7 @@ class Start:
 
     :param offset: (2,), meters north and east from the pad.
     :param pad_size: meters.
+    :param hidden: seconds between which something lies on the pad.
     """
 
     autopilot: str
@@ -61,6 +63,7 @@ class Start:
     yaw: float
     pad_size: float
     seed: int
+    hidden: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass
@@ -70,7 +73,11 @@ class Landing:
 
     :param track: (N, 4): seconds, and NED from the pad, meters.
     :param states: for each image: its time and the state of the stage.
-    :param wrongly_sent: messages for images in which the pad was not seen, or that were refused.
+    :param known: for each point of the track, whether the autopilot knows a target.
+    :param arrivals: times at which a message came, seconds.
+    :param ages: seconds from the image to its message at the autopilot.
+    :param wrongly_sent: messages for images in which the pad was not seen or its pose ambiguous,
+        or that are stale.
     """
 
     start: Start
@@ -78,8 +85,9 @@ class Landing:
     seconds: float = MAX_TIME_S
     track: list[tuple[float, float, float, float]] = field(default_factory=list)
     states: list[tuple[float, str]] = field(default_factory=list)
+    known: list[bool] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
     ages: list[float] = field(default_factory=list)
-    sent: int = 0
     wrongly_sent: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -114,11 +122,13 @@ class LandingFlight:
         self._link = open_link(f'udp:127.0.0.1:{self._side.getsockname()[1]}')
         self._bridge = AutopilotBridge(
             start.autopilot,
-            rules=MeasurementRules(500_000_000),
+            rules=MeasurementRules(_MAX_AGE_NS),
             say=lambda code, text: self.landing.counts.update([f'said {code}']),
         )
         self._writer, self._reader = MavlinkWriter(component=1), MavlinkReader()
         self._address: Any = None
+        # Stamps of images that give nothing that may be sent.
+        self._unfit: set[int] = set()
 
     def fly(self) -> Landing:
         """Return the landing."""
@@ -150,6 +160,7 @@ class LandingFlight:
             if step % 10 == 0:
                 place = (self._vehicle.position - self._origin).tolist()
                 self.landing.track.append((step * STEP_S, *place))
+                self.landing.known.append(target is not None)
 
     def _command(self, target: Floats | None) -> Floats:
         """Return the velocity that the autopilot asks for: over the target, and down above it."""
@@ -175,6 +186,7 @@ class LandingFlight:
                 break
             for message in self._reader.feed(data):
                 if message.name == 'LANDING_TARGET':
+                    self._arrived(message.fields)
                     self._receiver.take(message.fields, self._now)
                 elif message.name == 'TIMESYNC' and not message.fields['tc1']:
                     answer = {'tc1': self._boot_ns(), 'ts1': message.fields['ts1']}
@@ -192,6 +204,14 @@ class LandingFlight:
             place = dict(zip('xyz', position.tolist()))
             speed = dict(zip(('vx', 'vy', 'vz'), vehicle.velocity.tolist()))
             self._say('LOCAL_POSITION_NED', time_boot_ms=milliseconds, **place, **speed)
+
+    def _arrived(self, fields: Mapping[str, Any]) -> None:
+        stamp_ns = fields['time_usec'] * 1000
+        age_ns = self._ours_ns() - stamp_ns
+        self.landing.arrivals.append(self._now - 1.0)
+        self.landing.ages.append(age_ns / 1e9)
+        stale = age_ns > _MAX_AGE_NS + 2 * STEP_S * 1e9
+        self.landing.wrongly_sent += stale or stamp_ns in self._unfit
 
     def _say(self, name: str, **fields: Any) -> None:
         self._side.sendto(self._writer.pack(name, **fields), self._address)
@@ -214,9 +234,9 @@ class LandingFlight:
             self.landing.states.append((self._now, state))
             if measurement is not None:
                 try:
-                    self._transmit(self._bridge.measured(measurement, now_ns), measurement)
-                except NotSentError as refused:
-                    self.landing.counts[f'not sent: {str(refused)[:30]}'] += 1
+                    self._transmit(self._bridge.measured(measurement, now_ns))
+                except NotSentError:
+                    self.landing.counts['not sent'] += 1
 
     def _take_image(self) -> None:
         """Look at the pad now; what is seen arrives after the latency of the camera and node."""
@@ -224,23 +244,23 @@ class LandingFlight:
         body = from_rpy(*vehicle.attitude)
         camera = body @ _MOUNT.rotation
         offset = camera.T @ (self._origin - vehicle.position)
+        # As MAVLink has it, in whole microseconds.
+        stamp_ns = self._ours_ns() // 1000 * 1000
+        first, last = self._start.hidden
+        if first <= self._now - 1.0 < last:
+            offset = offset * (1, 1, -1)
         pose, extras, state = self._camera.look(
-            offset, camera.T @ self._pad_rotation, stamp_ns=self._ours_ns()
+            offset, camera.T @ self._pad_rotation, stamp_ns=stamp_ns
         )
         measured = extras.get(MEASUREMENT)
-        if measured is not None and pose is None:
-            self.landing.wrongly_sent += 1
-        if ESTIMATE in extras:
-            self.landing.counts['estimates'] += 1
-        found = None if measured is None else _measurement(measured, self._ours_ns())
+        if pose is None or measured is None:
+            self._unfit.add(stamp_ns)
+        found = None if measured is None else _measurement(measured, stamp_ns)
         self._due.append((self._now + self._camera.latency(), found, state))
 
-    def _transmit(self, frames: list[bytes], measurement: TargetMeasurement | None = None) -> None:
+    def _transmit(self, frames: list[bytes]) -> None:
         for frame in frames:
             self._link.send(frame)
-        if measurement is not None and frames:
-            self.landing.sent += 1
-            self.landing.ages.append((self._ours_ns() - measurement.stamp_ns) / 1e9)
 
 
 def _measurement(pose: ObjectPose, stamp_ns: int) -> TargetMeasurement:
