@@ -10,6 +10,7 @@ Navigation", 5.4.2. Each mean is 1 for each degree of freedom where the covarian
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from collections.abc import Iterator
 
 import cv2
@@ -61,6 +62,15 @@ class ConsistencyTable:
             low = lowest[int(np.searchsorted(lowest, value + 1e-9)) - 1]
             for kind, error in errors.items():
                 self._values[condition, low, kind].append(error)
+
+    @classmethod
+    def joined(cls, tables: Iterable[ConsistencyTable]) -> ConsistencyTable:
+        """Return one table of all."""
+        whole = cls()
+        for table in tables:
+            for key, values in table._values.items():
+                whole._values[key] += values
+        return whole
 
     def rows(self) -> Iterator[tuple[str, str, float, float, int, int]]:
         """
