@@ -38,6 +38,8 @@ ARGUMENTS = (
     ('preset', '', 'parameters that suit a machine, from config/'),
     ('params_file', '', 'YAML file with more parameters'),
     ('debug', 'false', 'draw every image on ~/debug_image, and say how to look at it'),
+    ('bridge', '', 'who takes the target: an autopilot, MAVROS or Nav2; starts target_bridge'),
+    ('bridge_connection', '', 'of an autopilot: udp:HOST:PORT or serial:DEVICE:BAUD'),
     ('discovery', 'localhost', 'localhost: the node talks to this machine; subnet: to others too'),
     ('use_sim_time', '', 'true: take the time from /clock'),
     ('name', 'perception', 'name of the node, also that which heads its part of a params_file'),
@@ -48,12 +50,14 @@ ARGUMENTS = (
 # Where the node decides otherwise: by itself it waits for a lifecycle manager.
 DEFAULTS = {'autostart': 'true'}
 PRESETS = ('', 'coral', 'intel', 'jetson', 'multi_camera', 'myriad', 'raspberry_pi')
+BRIDGES = ('', 'ardupilot', 'px4', 'px4_vte', 'mavros', 'nav2_docking')
 # Anything else would silently mean false.
 SWITCHES = ('true', 'false', 'True', 'False')
 # As rcl reads them; it ends the node at any other, which would be started again for ever.
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 CHOICES = {
     'preset': PRESETS,
+    'bridge': BRIDGES,
     'discovery': ('localhost', 'subnet'),
     'debug': SWITCHES,
     'use_respawn': SWITCHES,
@@ -89,6 +93,8 @@ def explicit_parameters(given):
         values['use_sim_time'] = is_true(given['use_sim_time'])
     if is_true(given['debug']):
         values['debug.max_rate'] = 0.0
+    if given['bridge']:
+        values['stage_options.target.enabled'] = True
     return values
 
 
@@ -169,21 +175,27 @@ def value_of(name, text, kind):
         raise RuntimeError(f'{name}: got {text!r}, expected {words[kind]}') from None
 
 
-def perception_node(context):
-    defaults = {name: DEFAULTS.get(name, '') for name in node_parameters()}
-    defaults |= {name: default for name, default, _ in ARGUMENTS}
-    given = {name: LaunchConfiguration(name).perform(context) for name in defaults}
-    given['whole_namespace'] = whole_namespace(context, given['namespace'])
-    variables, kept_here = surroundings(given)
-    node = Node(
+def bridge_parameters(given):
+    camera = given['cameras'].split(',')[0].strip()
+    topic = '/'.join(filter(None, (given['name'], camera, 'target_measurement')))
+    # Presets are for the perception node alone; they stand before the user's file.
+    files = parameter_files(given)[bool(given['preset']) :]
+    values = {'bridge': given['bridge'], 'connection': given['bridge_connection']}
+    if given['use_sim_time']:
+        values['use_sim_time'] = is_true(given['use_sim_time'])
+    given_values = {name: value for name, value in values.items() if value != ''}
+    return [{'measurement_topic': topic}, *files, given_values]
+
+
+def node_of(given, variables, executable, name, parameters):
+    return Node(
         package='edge_perception',
-        executable='perception_node',
-        name=given['name'],
+        executable=executable,
+        name=name,
         # What its lines in the output begin with; the default is the same for every node of ours.
-        exec_name='.'.join(filter(None, (*given['whole_namespace'].split('/'), given['name']))),
+        exec_name='.'.join(filter(None, (*given['whole_namespace'].split('/'), name))),
         namespace=given['namespace'],
-        # What comes later wins.
-        parameters=[*parameter_files(given), explicit_parameters(given)],
+        parameters=parameters,
         arguments=['--ros-args', '--log-level', given['log_level']],
         additional_env=variables,
         respawn=is_true(given['use_respawn']),
@@ -192,9 +204,23 @@ def perception_node(context):
         # Colors where a person looks, and none in a file or a pipe.
         emulate_tty=sys.stdout.isatty(),
     )
+
+
+def perception_node(context):
+    defaults = {name: DEFAULTS.get(name, '') for name in node_parameters()}
+    defaults |= {name: default for name, default, _ in ARGUMENTS}
+    given = {name: LaunchConfiguration(name).perform(context) for name in defaults}
+    given['whole_namespace'] = whole_namespace(context, given['namespace'])
+    variables, kept_here = surroundings(given)
+    # What comes later wins.
+    parameters = [*parameter_files(given), explicit_parameters(given)]
+    nodes = [node_of(given, variables, 'perception_node', given['name'], parameters)]
+    if given['bridge']:
+        parameters = bridge_parameters(given)
+        nodes.append(node_of(given, variables, 'target_bridge', 'target_bridge', parameters))
     misspelled = misspelled_arguments(context.argv, context.launch_configurations, defaults)
     said = [*misspelled, *sentences(given, kept_here)]
-    return [*(LogInfo(msg=sentence) for sentence in said), node]
+    return [*(LogInfo(msg=sentence) for sentence in said), *nodes]
 
 
 def generate_launch_description():

@@ -23,6 +23,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from edge_perception.bridges.target_bridge import BRIDGES
 from edge_perception.contract import option_specs
 from edge_perception.contract import parse_options
 from edge_perception.ros.output.debug_image import DebugOptions
@@ -160,6 +161,40 @@ def test_a_file_wins_over_a_preset_and_an_argument_over_both(perception, tmp_pat
     assert options['tensorrt']['device'] == 'gpu:0'
     assert (config.precision, config.latency_budget_ms) == ('fp32', 90.0)
     assert config.engine == 'onnxruntime'
+
+
+@pytest.mark.parametrize(
+    ('given', 'topic'),
+    [
+        ({}, 'perception/target_measurement'),
+        ({'name': 'eyes', 'namespace': '/drone1'}, 'eyes/target_measurement'),
+        ({'cameras': 'down, front'}, 'perception/down/target_measurement'),
+    ],
+)
+def test_a_bridge_is_started_and_the_target_switched_on(perception, given, topic, tmp_path):
+    file = tmp_path / 'mine.yaml'
+    file.write_text('target_bridge: {ros__parameters: {mount_xyz: [0.1, 0.0, -0.05]}}')
+    started = perception.start(
+        bridge='ardupilot',
+        bridge_connection='udp:127.0.0.1:14550',
+        preset='jetson',
+        params_file=str(file),
+        use_sim_time='true',
+        **given,
+    )
+    nodes = {each.keywords['executable']: each.keywords for each in started if each.kind == 'Node'}
+    explicit = nodes['perception_node']['parameters'][-1]
+    assert explicit['stage_options.target.enabled'] is True
+    bridge = nodes['target_bridge']
+    assert (bridge['name'], bridge['namespace']) == ('target_bridge', given.get('namespace', ''))
+    first, path, last = bridge['parameters']
+    values = {'bridge': 'ardupilot', 'connection': 'udp:127.0.0.1:14550', 'use_sim_time': True}
+    assert (first, last) == ({'measurement_topic': topic}, values)
+    assert 'mount_xyz' in Path(path).read_text()
+
+
+def test_the_choices_of_bridge_are_those_of_the_node(perception):
+    assert set(perception.arguments['bridge']['choices']) == {'', *BRIDGES}
 
 
 @pytest.mark.parametrize('name', ['perception', 'demo', 'gazebo'])

@@ -13,9 +13,9 @@ from tools.landing.consistency import approaches
 from tools.landing.consistency import KINDS
 from tools.landing.docking import dock
 from tools.landing.docking import DockPose
+from tools.landing.landing_report import markdown
 from tools.landing.receivers import ArduPilotReceiver
 from tools.landing.receivers import Px4Receiver
-from tools.landing.report import markdown
 from tools.landing.trials import AUTOPILOTS
 from tools.landing.trials import DOCKED
 from tools.landing.trials import land

@@ -11,7 +11,7 @@ from pathlib import Path
 import time
 
 from tools.benchmark.report import benchmark_facts
-from tools.landing import report
+from tools.landing import landing_report
 from tools.landing.trials import AUTOPILOTS
 from tools.landing.trials import run
 
@@ -45,13 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = f' on {facts["date"][:10]}, {given.processes} processes, {minutes:.1f} minutes'
     folder = _ROOT / ('docs' if given.write else 'build/landing')
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'landing_report.md').write_text(report.markdown(trials, machine), encoding='utf-8')
+    (folder / 'landing_report.md').write_text(
+        landing_report.markdown(trials, machine), encoding='utf-8'
+    )
     if trials.landings:
-        report.plot(trials, folder / report.PLOT)
+        landing_report.plot(trials, folder / landing_report.PLOT)
     for autopilot in AUTOPILOTS:
         near = trials.landed(autopilot)
         print(f'{autopilot}: {sum(near)} of {len(near)} landed within 10 cm')
-    print(f'written to {(folder / "landing_report.md").relative_to(_ROOT)}')
+    print(f'written to {path.relative_to(_ROOT)}')
     for sentence in (failures := trials.failures()):
         print(f'not as it has to be: {sentence}')
     return 1 if failures else 0

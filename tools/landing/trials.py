@@ -18,9 +18,9 @@ from tools.landing.consistency import approaches
 from tools.landing.consistency import ConsistencyTable
 from tools.landing.docking import dock
 from tools.landing.docking import Docking
-from tools.landing.flight import Landing
-from tools.landing.flight import LandingFlight
-from tools.landing.flight import Start
+from tools.landing.landing_flight import Landing
+from tools.landing.landing_flight import LandingFlight
+from tools.landing.landing_flight import LandingStart
 from tools.landing.multirotor import Disturbances
 from tools.landing.pad_camera import PadCamera
 
@@ -85,7 +85,7 @@ def manifest_of(size: float) -> ModelManifest:
     return replace(manifest, object_points=tuple(map(tuple, points.tolist())))
 
 
-def start_of(autopilot: str, seed: int) -> Start:
+def start_of(autopilot: str, seed: int) -> LandingStart:
     """Return a start within 2 m, with the pad in view."""
     random = np.random.default_rng(seed)
     size = float(random.choice(list(PADS)))
@@ -94,10 +94,10 @@ def start_of(autopilot: str, seed: int) -> Start:
         if np.linalg.norm(offset) + 0.35 * size < min(2.0, _IN_VIEW * height):
             north, east = offset.tolist()
             yaw = random.uniform(-np.pi, np.pi)
-            return Start(autopilot, (north, east), height, yaw, size, seed)
+            return LandingStart(autopilot, (north, east), height, yaw, size, seed)
 
 
-def land(start: Start) -> Landing:
+def land(start: LandingStart) -> Landing:
     """Fly one landing."""
     camera = PadCamera(manifest_of(start.pad_size), np.random.default_rng((1, start.seed)))
     return LandingFlight(start, camera, Disturbances()).fly()

@@ -13,7 +13,7 @@ from tools.landing.consistency import KINDS
 from tools.landing.docking import STAGING_M
 from tools.landing.docking import THRESHOLD
 from tools.landing.docking import TRANSLATION_X
-from tools.landing.flight import Landing
+from tools.landing.landing_flight import Landing
 from tools.landing.trials import AUTOPILOTS
 from tools.landing.trials import HIDDEN
 from tools.landing.trials import PADS
@@ -35,7 +35,8 @@ away its keypoints are not told apart), any heading; gusts to 4 m/s; the vehicle
 cm off and drifting 5 cm a minute, its attitude half a degree; 20 images a second, 5 % of the
 keypoints and 2 % of the images without result; ages from the [measured
 latency](latency.md#where-the-time-goes) and 10 to 35 ms for the camera, which is assumed; one
-image in 200 takes 0.7 s, and those behind it wait. The last meter is flown on the vehicle's own position.
+image in 200 takes 0.7 s, and those behind it wait. The last meter is flown on the vehicle's own
+position.
 
 ![Tracks, errors, ages and states](landing_report.png)
 """

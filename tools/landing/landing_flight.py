@@ -48,7 +48,7 @@ _CLOCK_NS = 1_700_000_000_123_456_789
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class LandingStart:
     """
     Where and how a landing begins.
 
@@ -80,7 +80,7 @@ class Landing:
         or that are stale.
     """
 
-    start: Start
+    start: LandingStart
     error: float = np.inf
     seconds: float = MAX_TIME_S
     track: list[tuple[float, float, float, float]] = field(default_factory=list)
@@ -99,7 +99,7 @@ class LandingFlight:
     :param camera: images of the pad, as keypoints.
     """
 
-    def __init__(self, start: Start, camera: PadCamera, disturbances: Disturbances) -> None:
+    def __init__(self, start: LandingStart, camera: PadCamera, disturbances: Disturbances) -> None:
         self._random = random = np.random.default_rng(start.seed)
         self._start, self._camera = start, camera
         self._origin = random.normal(size=3) * (20, 20, 2)
