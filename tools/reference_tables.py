@@ -22,6 +22,7 @@ import sys
 
 import cv2
 
+from edge_perception.bridges.target_bridge import BridgeOptions
 from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.contract import hookspecs
 from edge_perception.models.plugin_host import OWN_DISTRIBUTION
@@ -72,6 +73,7 @@ def tables() -> dict[str, str]:
             ),
         ),
         'camera-parameters': _options(camera_specs(['<name>']).values()),
+        'bridge-parameters': _options(parameter_specs(BridgeOptions)),
         'encodings': _table(('encoding', 'read as', 'size', 'samples'), _encodings()),
         'decoder-options': _table(
             ('decoder', 'option', 'default', 'values', 'meaning'),

@@ -45,9 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = f' on {facts["date"][:10]}, {given.processes} processes, {minutes:.1f} minutes'
     folder = _ROOT / ('docs' if given.write else 'build/landing')
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'landing_report.md').write_text(
-        landing_report.markdown(trials, machine), encoding='utf-8'
-    )
+    path = folder / 'landing_report.md'
+    path.write_text(landing_report.markdown(trials, machine), encoding='utf-8')
     if trials.landings:
         landing_report.plot(trials, folder / landing_report.PLOT)
     for autopilot in AUTOPILOTS:
