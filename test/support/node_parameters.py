@@ -25,7 +25,7 @@ def read(
     try:
         node = rclpy.create_node('perception', context=context, namespace=namespace)
         try:
-            given = Parameters(node, engines=own_host().engines, stages={}).read()
+            given = Parameters(node, engines=own_host().engines, stages=own_host().stages).read()
             return given.config, dict(given.engine_options), given.problems
         finally:
             node.destroy_node()
