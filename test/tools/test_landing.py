@@ -40,7 +40,7 @@ def trials():
         start = replace(start_of(autopilot, 3), height=height, offset=(0.5, -0.6), pad_size=1.0)
         flown[autopilot] = land(replace(start, hidden=hidden))
     consistency = approaches(manifest_of(1.0), 5)
-    return Trials(list(flown.values()), flown, [dock(manifest_of(0.3), 1)], consistency)
+    return Trials(list(flown.values()), flown, {}, [dock(manifest_of(0.3), 1)], consistency)
 
 
 @pytest.mark.parametrize('autopilot', AUTOPILOTS)

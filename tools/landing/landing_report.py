@@ -16,6 +16,7 @@ from tools.landing.docking import TRANSLATION_X
 from tools.landing.landing_flight import Landing
 from tools.landing.trials import AUTOPILOTS
 from tools.landing.trials import HIDDEN
+from tools.landing.trials import LANDED
 from tools.landing.trials import PADS
 from tools.landing.trials import seconds_known_after_loss
 from tools.landing.trials import Trials
@@ -28,18 +29,19 @@ _HEAD = """# Landing, simulated
 For people who want to know what the [bridges](landing.md) were tried with. No autopilot ran and
 nothing flew: the receivers are models, written from the sources of ArduPilot and PX4; vehicle,
 wind, camera and keypoints are simulated. Real are the pose from keypoints, the stage `target`,
-the bridge, and the MAVLink bytes over UDP. Made by `python -m tools.landing --write`{machine}.
+the bridge, and the MAVLink bytes over UDP.
+
+Made by `python -m tools.landing --write`{machine}.
 
 Each flight: a start within 2 m of the pad, 2 to 6 m high (the pad of 0.3 m: to {small} m, farther
-away its keypoints are not told apart), any heading; gusts to 4 m/s; the vehicle's own position 2
-cm off and drifting 5 cm a minute, its attitude half a degree; 20 images a second, 5 % of the
+away its keypoints are not told apart), any heading; gusts to 4 m/s that change as Dryden's
+turbulence does; the vehicle's own position 2 cm off and drifting 5 cm a minute, its attitude half a degree; 20 images a second, 5 % of the
 keypoints and 2 % of the images without result; ages from the [measured
 latency](latency.md#where-the-time-goes) and 10 to 35 ms for the camera, which is assumed; one
 image in 200 takes 0.7 s, and those behind it wait. The last meter is flown on the vehicle's own
 position.
 
-![Tracks, errors, ages and states](landing_report.png)
-"""
+![Tracks, errors, ages and states](landing_report.png)"""
 
 
 def markdown(trials: Trials, machine: str) -> str:
@@ -47,6 +49,8 @@ def markdown(trials: Trials, machine: str) -> str:
     parts = [_HEAD.format(machine=machine, small=PADS[0.3])]
     if trials.landings:
         parts += ['## Landings', _landings(trials), '### The ten worst', _worst(trials.landings)]
+    if any(trials.varied.values()):
+        parts += ['## Where the error comes from', _varied(trials)]
     parts += ['## When the pad is covered', _hidden(trials)]
     if trials.dockings:
         parts += ['## Docking', _docking(trials)]
@@ -99,6 +103,19 @@ def _worst(landings: list[Landing]) -> str:
         '| receiver | seed | pad, m | height, m | away, m | error, cm | messages taken | other |'
     )
     return _table(head, rows)
+
+
+def _varied(trials: Trials) -> str:
+    rows = [
+        f'| {name} | {np.median(errors) * 100:.1f} | {max(errors) * 100:.1f} | '
+        f'{sum(error <= LANDED for error in errors)} of {len(errors)} |'
+        for name, errors in trials.varied.items()
+    ]
+    head = '| receiver px4 | error, cm (median) | most | within 10 cm |'
+    return (
+        'From the vehicle that is simulated, not from what it is told: without wind, and where it '
+        'knows its own position and attitude, nothing is left.\n\n' + _table(head, rows)
+    )
 
 
 def _hidden(trials: Trials) -> str:

@@ -14,8 +14,8 @@ GRAVITY = 9.81
 # Of velocity, 1/s, and of its integral, 1/s^2; the largest acceleration, m/s^2; drag of the air,
 # 1/s; lag of attitude, s.
 _GAIN, _INTEGRAL, _MAX_ACCELERATION, _DRAG, _ATTITUDE_LAG_S = 4.0, 2.0, 5.0, 0.2, 0.1
-# Correlation times of gusts, attitude error and position error, s.
-_GUST_S, _ATTITUDE_S, _POSITION_S = 2.0, 5.0, 1.0
+# Correlation times of attitude error and position error, s.
+_ATTITUDE_S, _POSITION_S = 5.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,15 @@ class Disturbances:
     What the vehicle flies in; standard deviations but for the drift.
 
     :param gust: largest speed of the wind, m/s; it is half as large in the mean.
+    :param gust_s: within which the wind changes: 9 s are those of Dryden's turbulence 5 m above
+        the ground at 4 m/s (MIL-F-8785C: 36 m).
     :param position: m, each axis, of the vehicle's own position.
     :param drift: m/s, of the same, in a direction by chance.
     :param attitude: radians, roll and pitch.
     """
 
     gust: float = 4.0
+    gust_s: float = 9.0
     position: float = 0.02
     drift: float = 0.05 / 60
     attitude: float = np.radians(0.5)
@@ -55,7 +58,7 @@ class Multirotor:
         self._tilt = np.zeros(2)
         self._integral = np.zeros(3)
         self._disturbances, self._random = disturbances, random
-        self._gust = _Wander(disturbances.gust / 2.5, _GUST_S, 2, random)
+        self._gust = _Wander(disturbances.gust / 2.5, disturbances.gust_s, 2, random)
         self._tilt_error = _Wander(disturbances.attitude, _ATTITUDE_S, 2, random)
         self._position_error = _Wander(disturbances.position, _POSITION_S, 3, random)
         towards = random.normal(size=3)

@@ -32,6 +32,15 @@ LANDED, DOCKED = 0.10, (0.03, np.radians(2))
 # Seconds for which something lies on the pad in the flights that check what timeouts do.
 HIDDEN = (4.0, 10.0)
 _MODEL = Path(__file__).parents[2] / 'edge_perception' / 'zoo' / 'landing_pad' / 'model.yaml'
+# Of the flights that show where the error comes from, with PX4.
+VARIANTS = {
+    'as above': Disturbances(),
+    'gusts that change within 2 s': Disturbances(gust_s=2.0),
+    'no wind': Disturbances(gust=0.0),
+    'no wind, own position exact': Disturbances(gust=0.0, position=0.0, drift=0.0),
+    'no wind, own position and attitude exact': Disturbances(0.0, position=0, drift=0, attitude=0),
+}
+_VARIED = 20
 # Where the middle of the pad may be, as tangent off the axis, at any heading.
 _IN_VIEW = 0.5
 
@@ -41,11 +50,13 @@ class Trials:
     """
     All that was tried.
 
+    :param varied: errors of landings at touchdown, meters, by variant.
     :param hidden: flights in which the pad was covered for some seconds, by autopilot.
     """
 
     landings: list[Landing]
     hidden: dict[str, Landing]
+    varied: dict[str, list[float]]
     dockings: list[Docking]
     consistency: ConsistencyTable
 
@@ -97,10 +108,10 @@ def start_of(autopilot: str, seed: int) -> LandingStart:
             return LandingStart(autopilot, (north, east), height, yaw, size, seed)
 
 
-def land(start: LandingStart) -> Landing:
+def land(start: LandingStart, disturbances: Disturbances | None = None) -> Landing:
     """Fly one landing."""
     camera = PadCamera(manifest_of(start.pad_size), np.random.default_rng((1, start.seed)))
-    return LandingFlight(start, camera, Disturbances()).fly()
+    return LandingFlight(start, camera, disturbances or Disturbances()).fly()
 
 
 def seconds_known_after_loss(landing: Landing) -> float:
@@ -118,14 +129,18 @@ def run(*, runs: int, dockings: int, count: int, processes: int) -> Trials:
         replace(start_of(autopilot, 0), height=PADS[1.0], pad_size=1.0, hidden=HIDDEN)
         for autopilot in AUTOPILOTS
     ]
+    seeds = range(min(runs, _VARIED))
+    varied = [(start_of('px4', seed), each) for seed in seeds for each in VARIANTS.values()]
     share = -(-count // processes) if count else 0
     with get_context('spawn').Pool(processes) as pool:
         landings = pool.map(land, [*covered, *starts], chunksize=1)
+        errors = [each.error for each in pool.starmap(land, varied, chunksize=1)]
         docked = pool.map(partial(dock, manifest_of(0.3)), range(dockings))
         tables = pool.map(partial(approaches, manifest_of(1.0), share), range(processes))
     return Trials(
         landings[len(covered) :],
         dict(zip(AUTOPILOTS, landings)),
+        {name: errors[index :: len(VARIANTS)] for index, name in enumerate(VARIANTS)},
         docked,
         ConsistencyTable.joined(tables),
     )
