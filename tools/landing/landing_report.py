@@ -35,7 +35,8 @@ Made by `python -m tools.landing --write`{machine}.
 
 Each flight: a start within 2 m of the pad, 2 to 6 m high (the pad of 0.3 m: to {small} m, farther
 away its keypoints are not told apart), any heading; gusts to 4 m/s that change as Dryden's
-turbulence does; the vehicle's own position 2 cm off and drifting 5 cm a minute, its attitude half a degree; 20 images a second, 5 % of the
+turbulence does; the vehicle's own position 2 cm off and drifting 5 cm a minute, its attitude half
+a degree; 20 images a second, 5 % of the
 keypoints and 2 % of the images without result; ages from the [measured
 latency](latency.md#where-the-time-goes) and 10 to 35 ms for the camera, which is assumed; one
 image in 200 takes 0.7 s, and those behind it wait. The last meter is flown on the vehicle's own
