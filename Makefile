@@ -3,8 +3,7 @@ PYTHON ?= python3
 # For pytest, as in: make test ARGS='-k letterbox'
 ARGS ?=
 
-.PHONY: help test lint test-matrix test-gazebo test-hostile bench bench-latency demo clean
-.PHONY: help test lint test-matrix test-gazebo test-landing bench bench-latency demo clean
+.PHONY: help test lint test-matrix test-gazebo test-hostile test-landing bench bench-latency demo clean
 
 help:  ## Show this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -25,6 +24,7 @@ test-gazebo: .venv  ## Fly in real Gazebo; made on the first call where there is
 
 test-hostile: .venv  ## Attack the node for 10 minutes; ARGS as in ARGS='--phases images --seed 1'
 	@.venv/bin/python -m test.hostile $(ARGS)
+
 test-landing: .venv  ## Land 200 times and dock 20 times, simulated; ARGS as in ARGS='--runs 10'
 	@.venv/bin/python -m tools.landing $(ARGS)
 

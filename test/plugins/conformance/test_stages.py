@@ -118,6 +118,8 @@ class TestTrackingWithGyroscope(BuiltIn):
         for second in range(3)
     ]
     unseen = inputs_at(0.4)
+
+
 def one_target(image: int) -> StageInputs:
     """Return a pose in one image of several, and where the camera is."""
     pose = ObjectPose(np.array([0.0, 0.0, 3.0]), np.array([1.0, 0.0, 0.0, 0.0]), 1e-4 * np.eye(6))
