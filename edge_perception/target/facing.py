@@ -123,4 +123,4 @@ class Facing:
 
 def angle_between(first: Floats, second: Floats) -> float:
     """Return the angle of the turn from one orientation to another, radians."""
-    return float(np.linalg.norm(cv2.Rodrigues(first.T @ second)[0]))
+    return float(np.arccos(np.clip((np.vdot(first, second) - 1) / 2, -1, 1)))

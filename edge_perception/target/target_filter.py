@@ -17,6 +17,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 # Chi-square of three degrees of freedom that is exceeded by chance in one of a thousand cases.
 GATE = 16.27
+_PLACE, _SPEED = np.arange(3), np.arange(3, 6)
 # For so many seconds a target that is new may have moved with the acceleration.
 _FIRST_S = 1.0
 
@@ -55,6 +56,8 @@ class TargetFilter:
     def reset(self) -> None:
         """Forget the target."""
         self._state: TargetEstimate | None = None
+        # Asked for several times in one image.
+        self._predicted: TargetEstimate | None = None
         self.rejected = 0
         # Of the last measurement: squared distance from what was expected, in its covariance.
         self.nis: float | None = None
@@ -66,15 +69,18 @@ class TargetFilter:
 
     def predicted(self, stamp_ns: int) -> TargetEstimate | None:
         """Return the target at a later stamp, without a measurement."""
-        state = self._state
+        state, last = self._state, self._predicted
         if state is None or stamp_ns < state.stamp_ns:
             return None
+        if last is not None and last.stamp_ns == stamp_ns:
+            return last
         seconds = (stamp_ns - state.stamp_ns) / 1e9
         motion = np.eye(6)
         motion[:3, 3:] = seconds * np.eye(3)
         moved = motion @ np.concatenate([state.position, state.velocity])
         spread = motion @ state.covariance @ motion.T + self._noise(seconds, state.position)
-        return TargetEstimate(stamp_ns, moved[:3], moved[3:], spread)
+        self._predicted = TargetEstimate(stamp_ns, moved[:3], moved[3:], spread)
+        return self._predicted
 
     def update(self, stamp_ns: int, position: Floats, covariance: Floats) -> bool:
         """
@@ -103,23 +109,25 @@ class TargetFilter:
         kept = np.eye(6)
         kept[:, :3] -= gain
         spread = kept @ expected.covariance @ kept.T + gain @ covariance @ gain.T
-        self._state = TargetEstimate(stamp_ns, moved[:3], moved[3:], spread)
+        self._state, self._predicted = TargetEstimate(stamp_ns, moved[:3], moved[3:], spread), None
         return True
 
     def _start(self, stamp_ns: int, position: Floats, covariance: Floats) -> None:
         spread = np.diag([0.0, 0, 0, *(3 * [self._density * _FIRST_S])])
         spread[:3, :3] = covariance
         self._state = TargetEstimate(stamp_ns, position, np.zeros(3), spread)
+        self._predicted = None
         self.rejected, self.nis = 0, None
 
     def _noise(self, seconds: float, position: Floats) -> Floats:
-        noise = np.kron(
-            self._density
-            * np.array([[seconds**3 / 3, seconds**2 / 2], [seconds**2 / 2, seconds]]),
-            np.eye(3),
-        )
+        noise = np.zeros((6, 6))
+        noise[_PLACE, _PLACE] = self._density * seconds**3 / 3
+        noise[_PLACE, _SPEED] = noise[_SPEED, _PLACE] = self._density * seconds**2 / 2
+        noise[_SPEED, _SPEED] = self._density * seconds
+        if not self._turn_rate:
+            return noise
         # A turn moves a target across its direction, by its distance.
         x, y, z = self._turn_rate * seconds * position
         across = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
         noise[:3, :3] += across @ across.T
-        return np.asarray(noise, np.float64)
+        return noise

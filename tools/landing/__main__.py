@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 import time
 
+import numpy as np
+
 from tools.benchmark.report import benchmark_facts
 from tools.landing import landing_report
 from tools.landing.trials import AUTOPILOTS
@@ -52,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for autopilot in AUTOPILOTS:
         near = trials.landed(autopilot)
         print(f'{autopilot}: {sum(near)} of {len(near)} landed within 10 cm')
+    for name in ('stage_ms', 'bridge_ms') if trials.landings else ():
+        times = np.concatenate([getattr(each, name) for each in trials.landings])
+        print(f'{name}: {np.median(times):.3f} (median of {len(times)})')
     print(f'written to {path.relative_to(_ROOT)}')
     for sentence in (failures := trials.failures()):
         print(f'not as it has to be: {sentence}')

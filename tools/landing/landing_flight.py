@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 import socket
+import time
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,8 @@ class Landing:
     :param ages: seconds from the image to its message at the autopilot.
     :param wrongly_sent: messages for images in which the pad was not seen or its pose ambiguous,
         or that are stale.
+    :param stage_ms: computing time of the stage in each image.
+    :param bridge_ms: likewise of the bridge for each measurement, with sending.
     """
 
     start: LandingStart
@@ -89,6 +92,8 @@ class Landing:
     arrivals: list[float] = field(default_factory=list)
     ages: list[float] = field(default_factory=list)
     wrongly_sent: int = 0
+    stage_ms: list[float] = field(default_factory=list)
+    bridge_ms: list[float] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -138,6 +143,7 @@ class LandingFlight:
             finally:
                 self._link.close()
         self.landing.counts += self._receiver.counts
+        self.landing.stage_ms = self._camera.stage_ms
         return self.landing
 
     def _fly(self) -> None:
@@ -233,10 +239,12 @@ class LandingFlight:
             _, measurement, state = self._due.popleft()
             self.landing.states.append((self._now, state))
             if measurement is not None:
+                begun_ns = time.perf_counter_ns()
                 try:
                     self._transmit(self._bridge.measured(measurement, now_ns))
                 except NotSentError:
                     self.landing.counts['not sent'] += 1
+                self.landing.bridge_ms.append((time.perf_counter_ns() - begun_ns) / 1e6)
 
     def _take_image(self) -> None:
         """Look at the pad now; what is seen arrives after the latency of the camera and node."""
