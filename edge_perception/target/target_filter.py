@@ -72,6 +72,8 @@ class TargetFilter:
         state, last = self._state, self._predicted
         if state is None or stamp_ns < state.stamp_ns:
             return None
+        if stamp_ns == state.stamp_ns:
+            return state
         if last is not None and last.stamp_ns == stamp_ns:
             return last
         seconds = (stamp_ns - state.stamp_ns) / 1e9

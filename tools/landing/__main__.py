@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'{autopilot}: {sum(near)} of {len(near)} landed within 10 cm')
     for name in ('stage_ms', 'bridge_ms') if trials.landings else ():
         times = np.concatenate([getattr(each, name) for each in trials.landings])
-        print(f'{name}: {np.median(times):.3f} (median of {len(times)})')
+        print(f'{name}: {np.median(times):.3f} CPU time (median of {len(times)})')
     print(f'written to {path.relative_to(_ROOT)}')
     for sentence in (failures := trials.failures()):
         print(f'not as it has to be: {sentence}')
