@@ -21,8 +21,8 @@ from edge_perception.bridges.vehicle_state import VehicleClock
 from edge_perception.bridges.vehicle_state import VehicleStates
 
 AUTOPILOTS = ('ardupilot', 'px4', 'px4_vte')
-# LANDING_TARGET frames of ArduPilot by the name of the parameter.
-FRAMES = ('body_frd', 'local_frd')
+# Axes of the LANDING_TARGET of ArduPilot by the name of the parameter.
+AXES = ('body_frd', 'local_frd')
 _HEARTBEAT_NS = 1_000_000_000
 # As long as the autopilots themselves wait for a companion.
 _LINK_LOST_NS = 3_000_000_000
@@ -39,7 +39,7 @@ class AutopilotBridge:
     Turns measurements into the bytes that one autopilot accepts; for one thread.
 
     :param kind: one of ``AUTOPILOTS``.
-    :param frame: one of ``FRAMES``; only ArduPilot takes it.
+    :param axes: one of ``AXES``; only ArduPilot takes it.
     :param system_id: of the autopilot; others on the link are not listened to.
     :param say: told once of each thing that is wrong, with a code.
     """
@@ -50,11 +50,11 @@ class AutopilotBridge:
         *,
         rules: MeasurementRules,
         say: Callable[[str, str], None],
-        frame: str = 'body_frd',
+        axes: str = 'body_frd',
         target_num: int = 0,
         system_id: int = 1,
     ) -> None:
-        self._kind, self._frame = kind, frame
+        self._kind, self._axes = kind, axes
         self._rules, self._say = rules, say
         self._target_num, self._system_id = target_num, system_id
         self._writer, self._reader = MavlinkWriter(system_id), MavlinkReader()
@@ -69,7 +69,7 @@ class AutopilotBridge:
     @property
     def needs_state(self) -> bool:
         """Whether attitude and clock of the autopilot go into each message."""
-        return self._kind == 'px4' or (self._kind == 'ardupilot' and self._frame == 'local_frd')
+        return self._kind == 'px4' or (self._kind == 'ardupilot' and self._axes == 'local_frd')
 
     def linked(self, now_ns: int) -> bool:
         """Whether a heartbeat of the autopilot came lately."""

@@ -44,7 +44,7 @@ class MeasurementRules:
         if age_ns > self._max_age_ns:
             raise NotSentError(
                 f'it is {age_ns / 1e6:.0f} ms old, at most {self._max_age_ns / 1e6:.0f} ms are '
-                'allowed (max_age)'
+                'allowed (age_limit)'
             )
         numbers = (measurement.position, measurement.rotation, measurement.covariance)
         if not all(np.isfinite(each).all() for each in numbers):

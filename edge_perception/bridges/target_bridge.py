@@ -26,7 +26,7 @@ from std_srvs.srv import Trigger
 from edge_perception.bridges import ros_messages
 from edge_perception.bridges.autopilot import AutopilotBridge
 from edge_perception.bridges.autopilot import AUTOPILOTS
-from edge_perception.bridges.autopilot import FRAMES
+from edge_perception.bridges.autopilot import AXES
 from edge_perception.bridges.link import FORMS
 from edge_perception.bridges.link import Link
 from edge_perception.bridges.link import open_link
@@ -58,24 +58,25 @@ _LOOK, _NEWS_MS = 100, 20
 class BridgeOptions(Options):
     """Parameters of the node; they are read at its start."""
 
-    bridge: str = option('', 'who takes the measurements', choices=('', *BRIDGES))
-    connection: str = option('', f'of an autopilot: {FORMS}')
+    bridge: str = option('', 'consumer of the measurements', choices=('', *BRIDGES))
+    connection: str = option('', f'connection to an autopilot: {FORMS}')
     measurement_topic: str = option(
-        'perception/target_measurement', 'PoseWithCovarianceStamped in the optical frame'
+        'perception/target_measurement',
+        'topic of the measurements, PoseWithCovarianceStamped in the optical frame',
     )
     base_frame: str = option(
-        '', "frame of the vehicle on /tf_static, e.g. base_link; '': mount_rpy and mount_xyz count"
+        '', 'frame of the vehicle on /tf_static, e.g. base_link (empty: mount_rpy and mount_xyz)'
     )
     mount_rpy: tuple[float, ...] = option(
         (0.0, 90.0, 0.0), 'roll, pitch, yaw of camera_link in base_link, degrees'
     )
     mount_xyz: tuple[float, ...] = option(
-        (0.0, 0.0, 0.0), 'camera in base_link: meters forward, left, up'
+        (0.0, 0.0, 0.0), 'position of the camera in base_link: forward, left, up, m'
     )
     target_num: int = option(0, 'number of the target in the messages', minimum=0, maximum=255)
-    system_id: int = option(1, 'MAVLink system of the autopilot', minimum=1, maximum=255)
-    frame: str = option('body_frd', 'axes of ArduPilot messages', choices=FRAMES)
-    max_age: float = option(0.5, 'of a measurement, seconds', minimum=0.01, maximum=10.0)
+    system_id: int = option(1, 'MAVLink system id of the autopilot', minimum=1, maximum=255)
+    axes: str = option('body_frd', 'axes of the LANDING_TARGET for ArduPilot', choices=AXES)
+    age_limit: float = option(0.5, 'maximum age of a measurement, s', minimum=0.01, maximum=10.0)
 
 
 class TargetBridge(Node):
@@ -95,7 +96,7 @@ class TargetBridge(Node):
         self._transforms = TransformInput(self)
         if options.base_frame:
             self._transforms.open()
-        self._rules = MeasurementRules(int(options.max_age * 1e9))
+        self._rules = MeasurementRules(int(options.age_limit * 1e9))
         self._sent = 0
         self._lag_ms: float | None = None
         # Nav2 starts what may run already: until it asks, docking is on.
@@ -145,7 +146,7 @@ class TargetBridge(Node):
             options.bridge,
             rules=self._rules,
             say=self._once.say,
-            frame=options.frame,
+            axes=options.axes,
             target_num=options.target_num,
             system_id=options.system_id,
         )

@@ -46,21 +46,30 @@ _IN_CAMERA = FrameTransform(np.eye(3), np.zeros(3))
 class TargetOptions(Options):
     """Options of the stage ``target``."""
 
-    enabled: bool = option(False, 'follow one target and publish it')
+    enabled: bool = option(
+        False, 'follow one target, and publish ~/target and ~/target_measurement'
+    )
     fixed_frame: str = option(
-        '', "frame of /tf that does not move with the camera, e.g. odom; '': the camera's own"
+        '',
+        'frame of /tf that does not move with the camera, e.g. odom (empty: that of the camera)',
     )
     acceleration: float = option(
-        0.1, 'of the target against that frame, m/s^2 per root of Hz', minimum=0.001, maximum=100.0
+        0.1,
+        'acceleration of the target in fixed_frame, m/s^2 per root of Hz',
+        minimum=0.001,
+        maximum=100.0,
     )
     camera_acceleration: float = option(
-        3.0, 'likewise of the camera, where no fixed_frame is given', minimum=0.001, maximum=100.0
+        3.0,
+        'acceleration of the camera, likewise, without fixed_frame',
+        minimum=0.001,
+        maximum=100.0,
     )
     turn_rate: float = option(
-        0.5, 'of the camera, rad/s, where no fixed_frame is given', minimum=0.0, maximum=10.0
+        0.5, 'turn rate of the camera without fixed_frame, rad/s', minimum=0.0, maximum=10.0
     )
     max_coast: float = option(
-        0.5, 'seconds for which the target is predicted without being seen', minimum=0.0
+        0.5, 'maximum time that ~/target is predicted without a measurement, s', minimum=0.0
     )
 
 

@@ -28,7 +28,7 @@ OURS, THEIRS = 1_700_000_000_000 * MS, 60_000 * MS
 class Talk:
     """A bridge and the autopilot at the other end; time passes in steps of 10 ms."""
 
-    def __init__(self, kind='px4', *, frame='body_frd', system=1, boot_ns=THEIRS):
+    def __init__(self, kind='px4', *, axes='body_frd', system=1, boot_ns=THEIRS):
         self.said, self.sent = {}, []
         self.now, self.boot_ns = OURS, boot_ns
         self.answers, self.states_delay_ms, self.heart = True, 0, True
@@ -37,7 +37,7 @@ class Talk:
             kind,
             rules=MeasurementRules(500 * MS),
             say=lambda code, text: self.said.setdefault(code, text),
-            frame=frame,
+            axes=axes,
         )
 
     @property
@@ -95,10 +95,10 @@ def test_px4_gets_the_position_at_the_stamp_of_the_image():
 
 
 @pytest.mark.parametrize(
-    ('kind', 'frame', 'number'), [('ardupilot', 'body_frd', 12), ('ardupilot', 'local_frd', 20)]
+    ('kind', 'axes', 'number'), [('ardupilot', 'body_frd', 12), ('ardupilot', 'local_frd', 20)]
 )
-def test_ardupilot_gets_it_in_the_axes_asked_for(kind, frame, number):
-    talk = Talk(kind, frame=frame).pass_ms(1000)
+def test_ardupilot_gets_it_in_the_axes_asked_for(kind, axes, number):
+    talk = Talk(kind, axes=axes).pass_ms(1000)
     talk.measure()
     (sent,) = talk.sent
     assert (sent['frame'], sent['type']) == (number, 2)
@@ -127,9 +127,9 @@ def test_a_measurement_waits_for_the_state_that_comes_after_it():
     assert 'state' not in talk.said
 
 
-@pytest.mark.parametrize('frame', ['local_frd', ''])
-def test_a_late_attitude_makes_silence(frame):
-    talk = Talk('ardupilot', frame=frame) if frame else Talk()
+@pytest.mark.parametrize('axes', ['local_frd', ''])
+def test_a_late_attitude_makes_silence(axes):
+    talk = Talk('ardupilot', axes=axes) if axes else Talk()
     talk.states_delay_ms = 300
     talk.pass_ms(1000)
     talk.measure()

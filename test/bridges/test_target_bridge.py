@@ -156,6 +156,20 @@ def test_a_wrong_parameter_is_refused_by_name(context, parameters, name):
     assert name in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ('kind', 'words'), [('ardupilot', 'set PLND_LAG to 0.06'), ('px4', 'are 60 ms old')]
+)
+def test_the_age_of_measurements_is_said_once_while_it_stays(context, autopilot, kind, words):
+    node, said = made(context, {'bridge': kind, 'connection': autopilot.connection}), []
+    node.get_logger = lambda: types.SimpleNamespace(info=said.append)
+    node._autopilot.ages_ns.extend(100 * [60_000_000])
+    for _ in range(300):
+        node._look_at_age()
+    (sentence,) = said
+    assert words in sentence
+    node.destroy_node()
+
+
 def test_docking_passes_the_pose_on_until_it_is_switched_off(bridge):
     node, tester, _ = bridge(bridge='nav2_docking')
     publisher = tester.publisher(PoseWithCovarianceStamped, TOPIC)
