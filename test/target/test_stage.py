@@ -207,8 +207,9 @@ def test_a_single_contradiction_does_not_turn_it_but_many_do():
     assert seen[0] is None and seen[-1] is not None
 
 
-@pytest.mark.parametrize('fixed_frame', ['', 'odom'])
-@pytest.mark.parametrize(('noise', 'least_ambiguous'), [(0.5, 10), (0.7, 40)])
+@pytest.mark.parametrize(
+    ('fixed_frame', 'noise', 'least_ambiguous'), [('odom', 0.5, 10), ('', 0.7, 40)]
+)
 def test_hovering_over_a_small_pad_the_orientation_never_jumps(
     fixed_frame, noise, least_ambiguous
 ):
