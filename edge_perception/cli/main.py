@@ -96,6 +96,8 @@ Examples:
   edge-perception bench models/yolox_nano --engine all
   edge-perception cache list
   edge-perception toolchain install tflite
+  edge-perception sign models/yolox_nano --key release.key --version 3
+  edge-perception keys generate release
   edge-perception score --camera /camera --thresholds mine.yaml
   edge-perception pad --size 0.6 --out pad.pdf
 

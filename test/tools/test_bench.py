@@ -188,7 +188,7 @@ def test_a_real_run_measures_everything(shared_data, tmp_path, monkeypatch, caps
     monkeypatch.setattr(command, 'BUILD', tmp_path)
     # However busy the machine is.
     monkeypatch.setattr(rounds, 'LOST_AT_MOST', 1.0)
-    quick = ['--rounds', '1', '--seconds', '1', '--warm-up-s', '1', '--idle-s', '0.5']
+    quick = ['--rounds', '1', '--seconds', '1', '--warm-up-s', '1', '--idle-s', '0.5', '--gains']
     status = command.main(['node', '--models', 'yolox_nano', '--engines', 'onnxruntime', *quick])
     output, errors = capsys.readouterr()
     assert status == 0, errors

@@ -244,7 +244,10 @@ class NodeConfig(Options):
         special={'': 'the first one in golden/ of the model'},
     )
     signatures: str = parameter(
-        'off', "what is asked of the model's signature, see docs/security.md", choices=POLICIES
+        'off',
+        "what is asked of the model's signature, see docs/security.md",
+        choices=POLICIES,
+        launch=True,
     )
     trust_folder: str = parameter(
         str(DEFAULT_FOLDER), 'folder of the public keys whose signatures count'
