@@ -120,7 +120,7 @@ def test_plugins_are_found(workspace: Workspace, repository: Path) -> None:
         path.parent.name.removeprefix('edge_perception_')
         for path in repository.glob('plugins/edge_perception_*/__init__.py')
     }
-    assert names == {'decoders', 'depth', 'stages', *folders}
+    assert names == {'decoders', 'depth', 'stages', 'target', 'tracking', *folders}
     assert 'onnxruntime' in {engine['name'] for plugin in plugins for engine in plugin['engines']}
 
 
