@@ -34,6 +34,7 @@ from edge_perception.ros.output.publishers import Outputs
 from edge_perception.ros.output.publishers import topic_of
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.parameters.node_parameters import STAMP_TOLERANCE_MS
+from edge_perception.runtime.accounts import BoxDoubts
 from edge_perception.runtime.accounts import DROP_REASONS
 from edge_perception.runtime.budget import Arrival
 from edge_perception.runtime.budget import Clock
@@ -104,6 +105,7 @@ class Camera:
         self._size_limit = SizeLimit(int(config.max_image_megapixels * 1e6))
         self._sample_range = SampleRange(config.mono16_range)
         self._publish_tf = config.publish_tf
+        self._box_doubts = BoxDoubts(assembled.model.manifest.input)
         # What makes poses wrong though there are some, in words; empty when nothing does.
         self.pose_doubt = ''
         self._arrival: Arrival | None = None
@@ -304,6 +306,9 @@ class Camera:
         self._say_stage_problems()
         if share := result.perception.not_finite:
             self.say('not_finite', not_finite_scores(share), counted=False)
+        self._box_doubts.look(result)
+        if self.box_problem:
+            self.say('boxes', self.box_problem, counted=False)
         header = self._header(queued.message)
         self._look_at_geometry(result.frame, header.frame_id)
         return self._outputs.compose(result.perception, header=header)
@@ -346,6 +351,11 @@ class Camera:
             self.pose_doubt = doubt or self._calibration.doubt(frame)
             if self.pose_doubt:
                 self._warnings.say('pose', self.pose_doubt, counted=False)
+
+    @property
+    def box_problem(self) -> str:
+        """What no boxes of an image are like, and why; empty when they may be right."""
+        return self._box_doubts.problem
 
     @property
     def image_problem(self) -> str:

@@ -1,12 +1,21 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Counts what became of every frame, so that none disappears without a reason."""
+"""
+Counts what became of every frame, so that none disappears without a reason.
+
+Counts as well, in a row, results whose boxes no camera image can have.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 import threading
+
+import numpy as np
+
+from edge_perception.contract import InputRecipe
+from edge_perception.runtime.pipeline import Result
 
 # Why a frame was not published. The names appear in diagnostics and in the documentation.
 DROP_REASONS: Mapping[str, str] = {
@@ -19,6 +28,23 @@ DROP_REASONS: Mapping[str, str] = {
     'decode_failed': 'the outputs of the network could not be decoded',
     'engine_failed': 'the engine failed',
     'publish_failed': 'the result could not be published',
+}
+
+# Results in a row, none of them empty, after which boxes are said to be wrong.
+DOUBT_AFTER = 20
+# No object is so many images away; sizes that went through exp twice are.
+FAR_AWAY = 100
+# What may be wrong with boxes, the most telling first, and what most often is the cause.
+BOX_DOUBTS: Mapping[str, str] = {
+    'far': 'have centers that are many images away; most often they are decoded twice or not at '
+    'all: correct decoded, layout or box_units of decoder.options',
+    'tiny': 'are smaller than a pixel; most often they run from 0 to 1 and are read as pixels: '
+    'correct box_units of decoder.options',
+    'outside': 'are outside of the image; most often the layout or the unit of the boxes is '
+    'another: correct layout or box_units of decoder.options, or input.resize',
+    'equal': 'are all the same in each image; most often the outputs are laid out otherwise, or '
+    'have one quantization scale: correct layout of decoder.options, or convert the model again '
+    'with outputs in float',
 }
 
 
@@ -89,3 +115,49 @@ class FrameAccounts:
                 in_flight=self._in_flight,
                 dropped=dict(self._dropped),
             )
+
+
+class BoxDoubts:
+    """
+    Compare the boxes of one camera with its images, and say when they cannot be right.
+
+    Withholds no result. Called from one thread; ``problem`` may be read from any.
+
+    :param recipe: of the input of the model.
+    :param problem: what is wrong with the last results, in words; empty when nothing is.
+    """
+
+    def __init__(self, recipe: InputRecipe) -> None:
+        self._longest = max(recipe.width, recipe.height)
+        self._in_a_row = dict.fromkeys(BOX_DOUBTS, 0)
+        self.problem = ''
+
+    def look(self, result: Result) -> None:
+        """Take a result; one without boxes changes nothing."""
+        detections, frame = result.perception.detections, result.frame
+        if detections is None or not len(detections):
+            return
+        found = self._doubts(detections.xyxy, frame.width, frame.height)
+        for doubt, wrong in found.items():
+            # A result that tells nothing, None, ends no row.
+            if wrong is not None:
+                self._in_a_row[doubt] = self._in_a_row[doubt] + 1 if wrong else 0
+        doubts = (each for each, count in self._in_a_row.items() if count >= DOUBT_AFTER)
+        doubt = next(doubts, '')
+        self.problem = doubt and f'the boxes of {DOUBT_AFTER} results {BOX_DOUBTS[doubt]}'
+
+    def _doubts(self, xyxy: np.ndarray, width: int, height: int) -> dict[str, bool | None]:
+        """Return which doubts all boxes of a result share; None where it cannot tell."""
+        first, last = xyxy[:, :2].astype(np.float64), xyxy[:, 2:].astype(np.float64)
+        image = np.array([width, height])
+        # In pixels of the input: one of them may be ten of the image.
+        pixel = max(width, height) / self._longest
+        far = ~(np.abs(first + last) / 2 < FAR_AWAY * image).all(axis=1)
+        outside = (last <= 0).any(axis=1) | (first >= image).any(axis=1)
+        equal = bool((xyxy == xyxy[0]).all()) if len(xyxy) > 1 else None
+        return {
+            'far': bool(far.all()),
+            'tiny': bool((last - first < max(pixel, 1)).all()),
+            'outside': bool(outside.all()),
+            'equal': equal,
+        }

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from edge_perception.contract import ImageError
 from edge_perception.models.assembly import Assembled
+from edge_perception.runtime.accounts import BoxDoubts
 from edge_perception.runtime.drawing import draw
 from edge_perception.runtime.drawing import Tails
 from edge_perception.runtime.findings import not_finite_scores
@@ -67,6 +68,7 @@ class FrameRun:
     def run(self, sources: list[Source]) -> bool:
         """Process all sources; say which cannot be read, and return whether all could."""
         complete, dim, not_finite = True, '', ''
+        doubts = BoxDoubts(self.assembled.model.manifest.input)
         with progress_bar(self.reporter.bar_console, total=self._count(sources)) as advance:
             for source in sources:
                 with ExitStack() as stack:
@@ -74,13 +76,15 @@ class FrameRun:
                     if source in self.outputs:
                         drawn = DrawnFrames(self.outputs[source], source, every=self.every)
                         stack.enter_context(drawn.finishing())
-                    done, share = self._process(source, drawn, advance)
+                    done, share = self._process(source, drawn, advance, doubts)
                     complete &= done
                 if share:
                     not_finite = not_finite or f'{source.name}: {not_finite_scores(share)}'
                 self.reporter.end_source(source)
                 dim = dim or (source.problem and f'{source.name}: {source.problem}')
         self.reporter.finish()
+        if doubts.problem:
+            note(doubts.problem)
         if dim:
             note(f'{dim}; use --mono16-range percentile')
         if not_finite:
@@ -88,7 +92,11 @@ class FrameRun:
         return complete
 
     def _process(
-        self, source: Source, drawn: DrawnFrames | None, advance: Callable[[], object]
+        self,
+        source: Source,
+        drawn: DrawnFrames | None,
+        advance: Callable[[], object],
+        doubts: BoxDoubts,
     ) -> tuple[bool, float]:
         """
         Process one source as far as it can be read, and return whether all of it could.
@@ -102,6 +110,7 @@ class FrameRun:
             for index, frame in source.frames(every=self.every, limit=self.limit):
                 result = self.assembled.pipeline.process(frame, selection=self.assembled.selection)
                 not_finite = max(not_finite, result.perception.not_finite)
+                doubts.look(result)
                 self.reporter.add(result, source=source, index=index)
                 if drawn is not None:
                     labels, skeleton = manifest.labels, manifest.skeleton

@@ -18,9 +18,11 @@ from edge_perception.contract import dump_manifest
 from edge_perception.contract import InferenceError
 from edge_perception.contract import iou
 from edge_perception.models.plugin_host import PluginHost
+from edge_perception.runtime.accounts import DOUBT_AFTER
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 from edge_perception.tooling.frame_sources import find_sources
+from test.decoders.color_network import color_model
 from test.models.plugin_shelf import Shelf
 from test.support.networks import manifest_for
 
@@ -61,6 +63,19 @@ def test_json_has_one_object_for_each_picture_with_the_golden_boxes(
     assert (street['width'], street['height'], street['frame']) == (640, 428, 0)
     assert street['keypoints'] is None
     assert set(street['times_ms']) == {'preprocess', 'infer', 'decode'}
+
+
+def test_boxes_in_another_unit_are_doubted_in_one_note(invoke, tmp_path):
+    model = color_model(tmp_path / 'model', unit=64, options={'layout': 'channels_first'})
+    (tmp_path / 'red').mkdir()
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[16:24, 16:24, 2] = 255
+    for index in range(DOUBT_AFTER):
+        cv2.imwrite(str(tmp_path / f'red/{index}.png'), image)
+    result = invoke('run', model, tmp_path / 'red', '--json')
+    assert result.exit_code == 0
+    assert all(each['detections'] for each in lines(result))
+    assert result.stderr.count('box_units') == 1
 
 
 def test_drawn_pictures_have_the_size_of_the_source_and_boxes_on_it(

@@ -15,7 +15,9 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 
+from edge_perception.contract import Perception
 from edge_perception.ros import announcements
+from edge_perception.runtime.accounts import DOUBT_AFTER
 from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import MANIFEST
@@ -84,6 +86,25 @@ def test_scores_that_are_not_finite_are_said_once_with_their_share(world):
     status = here.status('camera', 'no image')
     assert {each.key: each.value for each in status.values}['not_finite'] == '0.40'
     assert not [line for line in here.heard() if 'not finite' in line]
+
+
+class FromZeroToOne(FakeDecoder):
+    """Reads boxes from 0 to 1 as pixels."""
+
+    def _decode(self, tensors, transform, selection):
+        found = super()._decode(tensors, transform, selection).detections
+        return Perception(replace(found, xyxy=found.xyxy / np.abs(found.xyxy).max()))
+
+
+def test_boxes_that_cannot_be_right_are_published_and_doubted_once(world):
+    here = world(decoder=FromZeroToOne)
+    camera = here.start()
+    for _ in range(DOUBT_AFTER + 2):
+        camera.publish(picture(here.now()))
+        assert here.result().detections
+    assert '/image_raw: the boxes of 20 results' in here.logged('box_units')
+    assert here.status('camera', 'box_units').level == DiagnosticStatus.WARN
+    assert not [line for line in here.heard() if 'box_units' in line]
 
 
 def test_ten_frames_in_a_row_without_finite_scores_end_the_node(world):

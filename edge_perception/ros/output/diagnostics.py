@@ -153,8 +153,9 @@ def _judge(session: Session, camera: Camera, counts: FrameCounts) -> tuple[bytes
     }
     if camera.stamp_problem:
         return DiagnosticStatus.WARN, camera.stamp_problem
-    if not dropped and camera.image_problem:
-        return DiagnosticStatus.WARN, camera.image_problem
+    for problem in (camera.box_problem, camera.image_problem):
+        if problem and not dropped:
+            return DiagnosticStatus.WARN, problem
     if not dropped:
         return DiagnosticStatus.OK, 'ok'
     words = ', '.join(f'{number} {reason}' for reason, number in dropped.items())
