@@ -30,7 +30,7 @@ from edge_perception.contract.types import Tensors
 from edge_perception.contract.types import TensorSpec
 
 # What a decoder may fill; the names of the fields of ``Perception``.
-TASKS = ('detections', 'keypoints', 'classes', 'mask')
+TASKS = ('detections', 'keypoints', 'classes', 'mask', 'instances')
 
 
 class Decoder(ABC):

@@ -21,6 +21,7 @@ import numpy.typing as npt
 Float32Array = npt.NDArray[np.float32]
 Int32Array = npt.NDArray[np.int32]
 UInt8Array = npt.NDArray[np.uint8]
+UInt16Array = npt.NDArray[np.uint16]
 Tensor = npt.NDArray[Any]
 Tensors = Mapping[str, Tensor]
 
@@ -176,6 +177,9 @@ class Detections:
     :param track_id: int32 (N,), 0 where an object has none; None while nothing is tracked.
     :param track_token: stands before the track in ids, with a dash, so that another run or camera
         does not give the same ones.
+    :param rotated: float32 (N, 5), for models that give rotated boxes, which ``xyxy`` encloses:
+        center x, center y, width, height in pixels of the source image, and the angle of the side
+        ``width``, clockwise on the screen, radians, 0 to pi / 2; None for all others.
     """
 
     xyxy: Float32Array
@@ -183,12 +187,13 @@ class Detections:
     class_id: Int32Array
     track_id: Int32Array | None = None
     track_token: str = ''
+    rotated: Float32Array | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.xyxy)
-        for name in ('xyxy', 'score', 'class_id', 'track_id'):
+        for name in ('xyxy', 'score', 'class_id', 'track_id', 'rotated'):
             array = getattr(self, name)
-            expected = (rows, 4) if name == 'xyxy' else (rows,)
+            expected = {'xyxy': (rows, 4), 'rotated': (rows, 5)}.get(name, (rows,))
             if array is not None and array.shape != expected:
                 raise ValueError(
                     f'Detections.{name}: got shape {array.shape}, expected {expected}'
@@ -318,6 +323,8 @@ class Perception:
     Everything that was perceived in one frame; None where the model does not give it.
 
     :param mask: uint8, class of each pixel, of the size of the source image.
+    :param instances: uint16, for each pixel of the source image the detection that it belongs to:
+        its row plus one, 0 for none; where masks overlap, the one of the better score.
     :param poses: one for each instance whose pose could be found.
     :param extras: what stages publish besides, by the topic that they declare; without one where
         there is nothing to publish.
@@ -329,6 +336,7 @@ class Perception:
     keypoints: Keypoints | None = None
     classes: Classes | None = None
     mask: UInt8Array | None = None
+    instances: UInt16Array | None = None
     poses: tuple[ObjectPose, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
     not_finite: float = 0.0

@@ -105,12 +105,16 @@ class DepthStage(Stage):
         self, inputs: StageInputs, detections: Detections, depth: SideImage, lifter: Lifter
     ) -> Boxes3D:
         pixels, rays, cut = lifter.place(detections.xyxy)
+        mask: npt.NDArray[np.integer] | None = inputs.perception.instances
+        values: npt.NDArray[np.integer] = np.arange(1, len(detections) + 1)
+        if mask is None:
+            mask, values = inputs.perception.mask, detections.class_id
         surfaces = find_surfaces(
             depth,
             pixels,
             options=self.options,
-            mask=inputs.perception.mask if lifter.same_lens else None,
-            class_id=detections.class_id,
+            mask=mask if lifter.same_lens else None,
+            values=values,
         )
         self._count(surfaces, cut)
         target = inputs.transforms.get(self.options.target_frame)

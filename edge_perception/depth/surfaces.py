@@ -65,15 +65,16 @@ def find_surfaces(
     boxes: Floats,
     *,
     options: DepthOptions,
-    mask: npt.NDArray[np.uint8] | None,
-    class_id: npt.NDArray[np.integer],
+    mask: npt.NDArray[np.integer] | None,
+    values: npt.NDArray[np.integer],
 ) -> Surfaces:
     """
     Return the surface of the object in each box.
 
     :param boxes: (N, 4), corners in pixels of the depth image, inside of it.
-    :param mask: class of each pixel of the image, of which the depth image shows the same.
-    :param class_id: (N,), what a pixel of the mask has to be for each box.
+    :param mask: class or instance of each pixel of the image, of which the depth image shows the
+        same.
+    :param values: (N,), what a pixel of the mask has to be for each box.
     """
     share = _CENTRAL if mask is None else 1.0
     rows, columns, pixels = _samples(boxes, depth.pixels.shape, share)
@@ -81,7 +82,7 @@ def find_surfaces(
     distances *= np.float32(options.depth_scale or UNITS[depth.encoding])
     wanted = np.ones(distances.shape, np.bool_)
     if mask is not None:
-        inner = _inner(mask, rows, columns, depth.pixels.shape) == class_id[:, None, None]
+        inner = _inner(mask, rows, columns, depth.pixels.shape) == values[:, None, None]
         wanted = inner.reshape(distances.shape)
     # Infinities are those of REP 117; 0 is no distance.
     far = wanted & (distances > options.max_distance)
@@ -116,13 +117,13 @@ def _samples(boxes: Floats, shape: tuple[int, ...], share: float) -> tuple[Place
 
 
 def _inner(
-    mask: npt.NDArray[np.uint8], rows: Places, columns: Places, shape: tuple[int, ...]
+    mask: npt.NDArray[np.integer], rows: Places, columns: Places, shape: tuple[int, ...]
 ) -> npt.NDArray[np.integer]:
-    """Return the classes of samples of a depth image of some shape; -1 at an edge of the mask."""
+    """Return the mask at samples of a depth image of some shape; -1 at an edge of the mask."""
     smooth = cv2.erode(mask, _ERODED) == cv2.dilate(mask, _ERODED)
     rows = ((rows + 0.5) * (mask.shape[0] / shape[0])).astype(np.intp)
     columns = ((columns + 0.5) * (mask.shape[1] / shape[1])).astype(np.intp)
-    return np.where(smooth[rows, columns], mask[rows, columns].astype(np.int16), -1)
+    return np.where(smooth[rows, columns], mask[rows, columns].astype(np.int32), -1)
 
 
 def _nearest(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 
 from edge_perception.contract import Classes
@@ -18,6 +19,7 @@ from edge_perception.contract import ModelManifest
 from edge_perception.contract import ObjectPose
 from edge_perception.contract import Perception
 from edge_perception.contract.types import UInt8Array
+from edge_perception.contract.types import UInt16Array
 from edge_perception.runtime.pipeline import Result
 
 NANOSECONDS = 1e6  # in a millisecond
@@ -46,6 +48,9 @@ def perceived(perception: Perception, manifest: ModelManifest) -> dict[str, Any]
     values: dict[str, Any] = dict.fromkeys(('detections', 'keypoints', 'classes', 'mask'))
     if perception.detections is not None:
         values['detections'] = _detections(perception.detections, labels)
+        if perception.instances is not None:
+            for row, each in enumerate(values['detections']):
+                each['polygons'] = _polygons(perception.instances, row, perception.detections)
     if perception.keypoints is not None:
         values['keypoints'] = _keypoints(perception.keypoints, manifest.keypoint_names)
     if perception.classes is not None:
@@ -98,10 +103,23 @@ def _detections(detections: Detections, labels: LabelMap) -> list[dict[str, Any]
             'score': round(float(detections.score[row]), 4),
             'xyxy': [round(float(value), 2) for value in detections.xyxy[row]],
         }
+        if detections.rotated is not None:
+            values['rotated'] = [round(float(value), 4) for value in detections.rotated[row]]
         if detections.track_id is not None:
             values['id'] = ids[row]
         rows.append(values)
     return rows
+
+
+def _polygons(instances: UInt16Array, row: int, detections: Detections) -> list[list[list[float]]]:
+    """Return the outlines of an instance, corners x, y in pixels; holes are not in them."""
+    limits = [instances.shape[1], instances.shape[0]] * 2
+    box = np.clip(np.ceil(detections.xyxy[row].astype(np.float64) - 0.5), 0, limits)
+    left, top, right, bottom = box.astype(int).tolist()
+    inside = (instances[top:bottom, left:right] == row + 1).astype(np.uint8)
+    outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    # OpenCV counts pixels by their indices; their centers are half a pixel from there.
+    return [(each[:, 0] + [left + 0.5, top + 0.5]).tolist() for each in outlines]
 
 
 def _keypoints(keypoints: Keypoints, names: tuple[str, ...]) -> list[dict[str, Any]]:

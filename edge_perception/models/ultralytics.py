@@ -18,8 +18,7 @@ from edge_perception.contract import FileFacts
 
 # What every Ultralytics export has and hardly anybody else's file has together.
 MARKS = ('task', 'names', 'stride')
-TASKS = ('detect', 'pose', 'classify')
-UNSUPPORTED = {'segment': 'instance masks', 'obb': 'rotated boxes'}
+TASKS = ('detect', 'segment', 'pose', 'obb', 'classify')
 INPUT = {'color': 'rgb', 'scale': 1 / 255, 'resize': 'letterbox_center', 'fill': 114}
 # torchvision makes images smaller by averaging, as INTER_AREA does.
 CLASSIFIER_INPUT = {
@@ -71,7 +70,7 @@ def read_ultralytics(facts: FileFacts) -> FileFacts:
         input=CLASSIFIER_INPUT if task == 'classify' else INPUT,
         values={key: _text(metadata.get(key)) for key in ('license', 'description')},
         unread=(*facts.unread, *unread),
-        unsupported=UNSUPPORTED.get(task, other),
+        unsupported=other,
     )
 
 

@@ -17,6 +17,7 @@ from edge_perception.contract import iou
 from edge_perception.contract import Keypoints
 from edge_perception.contract import Perception
 from edge_perception.contract import Selection
+from edge_perception.contract import Tensor
 from edge_perception.runtime.budget import Clock
 from edge_perception.runtime.pipeline import Pipeline
 
@@ -101,13 +102,18 @@ class Canary:
             _detections(first.detections, second.detections, sure)
             and _keypoints(first.keypoints, second.keypoints, sure)
             and _classes(first.classes, second.classes, sure)
-            and (
-                first.mask is None
-                or second.mask is None
-                or float(np.mean(first.mask == second.mask)) >= LEAST_EQUAL
-            )
+            and _pixels(first.mask, second.mask)
+            and _pixels(first.instances, second.instances)
             for first, second in ((one, other), (other, one))
         )
+
+
+def _pixels(first: Tensor | None, second: Tensor | None) -> bool:
+    if first is None or second is None:
+        return True
+    # Which instance a pixel belongs to may change with the order of equal scores.
+    same = (first > 0) == (second > 0) if first.dtype == np.uint16 else first == second
+    return float(np.mean(same)) >= LEAST_EQUAL
 
 
 def _detections(these: Detections | None, those: Detections | None, sure: float) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import colorsys
 from functools import lru_cache
+import math
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from edge_perception.contract import Keypoints
 from edge_perception.contract import LabelMap
 from edge_perception.contract import Perception
 from edge_perception.contract.types import UInt8Array
+from edge_perception.contract.types import UInt16Array
 
 Color = tuple[int, int, int]  # blue, green, red
 
@@ -62,6 +64,8 @@ def draw(
     pen = _Pen(picture)
     if perception.mask is not None:
         _draw_mask(picture, perception.mask, labels)
+    if perception.instances is not None:
+        _draw_instances(picture, perception.instances)
     if perception.detections is not None:
         if tails is not None:
             for track, points in tails.add(perception.detections):
@@ -135,6 +139,12 @@ class _Pen:
         x1, y1, x2, y2 = (self._pixel(value) for value in box)
         cv2.rectangle(self.picture, (x1, y1), (x2, y2), color, self.width + 1)
 
+    def outline(self, rotated: Sequence[float], color: Color) -> None:
+        x, y, width, height, angle = rotated
+        corners = cv2.boxPoints(((x, y), (width, height), math.degrees(angle))).tolist()
+        for start, end in zip(corners, [*corners[1:], corners[0]]):
+            self.line(start, end, color)
+
     def line(self, start: Sequence[float], end: Sequence[float], color: Color) -> None:
         first, last = ((self._pixel(x), self._pixel(y)) for x, y in (start, end))
         cv2.line(self.picture, first, last, color, self.width + 1, cv2.LINE_AA)
@@ -174,7 +184,11 @@ def _draw_detections(pen: _Pen, detections: Detections, labels: LabelMap) -> Non
     """Draw the weakest first, so that the best stay on top, and boxes before any text."""
     order = range(len(detections) - 1, -1, -1)
     for row in order:
-        pen.rectangle(detections.xyxy[row].tolist(), color_of(int(detections.class_id[row])))
+        color = color_of(int(detections.class_id[row]))
+        if detections.rotated is None:
+            pen.rectangle(detections.xyxy[row].tolist(), color)
+        else:
+            pen.outline(detections.rotated[row].tolist(), color)
     for row in order:
         class_id = int(detections.class_id[row])
         text = f'{labels.name(class_id)} {detections.score[row]:.2f}'
@@ -198,7 +212,17 @@ def _draw_keypoints(pen: _Pen, keypoints: Keypoints, skeleton: Sequence[tuple[in
 def _draw_mask(picture: UInt8Array, mask: UInt8Array, labels: LabelMap) -> None:
     """Tint the pixels of each class, except of a class 0 that is the background."""
     table = np.array([color_of(index) for index in range(256)], np.uint8)
-    tinted = cv2.addWeighted(picture, 1 - MASK_OPACITY, table[mask], MASK_OPACITY, 0)
     shown = np.ones(256, bool)
     shown[0] = bool(labels.names) and 'background' not in labels.names[0].lower()
-    cv2.copyTo(tinted, shown[mask].astype(np.uint8), picture)
+    _tint(picture, table[mask], shown[mask])
+
+
+def _draw_instances(picture: UInt8Array, instances: UInt16Array) -> None:
+    """Tint the pixels of each instance, neighbors in the order of scores in other colors."""
+    table = np.array([color_of(index) for index in range(int(instances.max()) + 1)], np.uint8)
+    _tint(picture, table[instances], instances > 0)
+
+
+def _tint(picture: UInt8Array, colors: UInt8Array, shown: npt.NDArray[np.bool_]) -> None:
+    tinted = cv2.addWeighted(picture, 1 - MASK_OPACITY, colors, MASK_OPACITY, 0)
+    cv2.copyTo(tinted, shown.astype(np.uint8), picture)

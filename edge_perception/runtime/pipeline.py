@@ -13,6 +13,8 @@ import time
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from edge_perception.contract import Decoder
 from edge_perception.contract import Detections
 from edge_perception.contract import Engine
@@ -223,5 +225,10 @@ def _best(perception: Perception, count: int) -> Perception:
         xyxy=detections.xyxy[:count],
         score=detections.score[:count],
         class_id=detections.class_id[:count],
+        rotated=None if detections.rotated is None else detections.rotated[:count],
     )
-    return replace(perception, detections=found, keypoints=keypoints)
+    instances = perception.instances
+    if instances is not None:
+        # They are in the order of the detections.
+        instances = np.where(instances <= count, instances, np.uint16(0))
+    return replace(perception, detections=found, keypoints=keypoints, instances=instances)

@@ -160,13 +160,16 @@ def test_scattered_distances_make_no_surface():
     assert not len(measure([200, 150, 400, 350], depth_image(z)))
 
 
-def test_a_mask_tells_the_object_from_what_is_before_it():
+@pytest.mark.parametrize(
+    ('field', 'number', 'dtype'), [('mask', 0, np.uint8), ('instances', 1, np.uint16)]
+)
+def test_a_mask_tells_the_object_from_what_is_before_it(field, number, dtype):
     view = look(Block(0.0, 0.0, 3.0, (1.0, 1.0, 0.1)), Block(0.0, 0.0, 1.0, (0.15, 1.0, 0.01)))
     box = view.boxes()[:1]
     assert fronts(measure(box, depth_image(view.z)))[0] == pytest.approx(1.0, abs=0.02)
     inputs = inputs_of(box, depth_image(worn(view, seed=1)))
-    mask = np.where(view.number == 0, 0, 7).astype(np.uint8)
-    perception = replace(inputs.perception, mask=mask)
+    mask = np.where(view.number == 0, number, 7).astype(dtype)
+    perception = replace(inputs.perception, **{field: mask})
     got = stage_of().run(replace(inputs, perception=perception))
     front = fronts(got.extras['detections_3d'])[0]
     assert abs(front - 3.0) < 0.06 + 3 * sigma(3.0)

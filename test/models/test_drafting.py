@@ -94,6 +94,20 @@ def test_the_layout_of_the_output(shape, metadata, layout):
     assert complete(exported(shape, **metadata)).decoder_options['layout'] == layout
 
 
+@pytest.mark.parametrize(
+    ('shapes', 'metadata', 'options'),
+    [
+        ([(1, 38, CELLS), (1, 32, 160, 160)], {'task': 'segment'}, {'layout': 'channels_first'}),
+        ([(1, 160, 160, 32), (1, 300, 38)], {'task': 'segment'}, {'layout': 'end_to_end'}),
+        ([(1, 7, CELLS)], {'task': 'obb'}, {'layout': 'channels_first', 'rotated': True}),
+        ([(1, 300, 7)], {'task': 'obb'}, {'layout': 'end_to_end', 'rotated': True}),
+    ],
+)
+def test_masks_and_rotated_boxes_need_no_answers(shapes, metadata, options):
+    manifest = complete(exported(*shapes, **metadata))
+    assert (manifest.decoder, manifest.decoder_options) == ('yolo', options)
+
+
 def test_metadata_gives_the_size_of_a_dynamic_input():
     manifest = complete(exported((-1, 6, -1), image=(-1, 3, -1, -1), imgsz='[384, 640]'))
     assert (manifest.input.height, manifest.input.width) == (384, 640)
@@ -190,6 +204,8 @@ def test_finished_rows_of_tflite_with_channels_first_are_pixels(image, units, me
         ((1, 6, 100), {}, 'is not what 2 classes'),
         ((1, 18, CELLS), {'task': 'pose', 'kpt_shape': '(a, b)'}, 'kpt_shape'),
         ((1, 6, CELLS), {'names': '{0: 1, 2: 3}'}, 'the class names'),
+        ((1, 38, CELLS), {'task': 'segment'}, 'is not what 2 classes'),  # without prototypes
+        ((1, 6, CELLS), {'task': 'obb'}, 'is not what 2 classes'),  # without an angle
         ((1, 5), {'task': 'classify'}, 'is not what 2 classes'),
         ((1, 6, CELLS), {'dtype': 'uint8'}, 'scale, mean and std'),
     ],
@@ -204,8 +220,6 @@ def test_what_an_export_leaves_open_is_said(shape, metadata, said):
 @pytest.mark.parametrize(
     ('shape', 'metadata', 'image', 'said'),
     [
-        ((1, 38, CELLS), {'task': 'segment'}, IMAGE, 'instance masks'),
-        ((1, 7, CELLS), {'task': 'obb'}, IMAGE, 'rotated boxes'),
         ((1, 1, 640, 640), {'task': 'depth'}, IMAGE, "the task 'depth'"),
         ((4, 6, CELLS), {}, (4, 3, 640, 640), 'a batch size of 1'),
         ((1, 6, CELLS), {'channels': '4'}, (1, 4, 640, 640), 'an input of 4 channels'),

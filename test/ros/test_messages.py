@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 from builtin_interfaces.msg import Time
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from edge_perception.contract import LabelMap
 from edge_perception.contract import ModelManifest
 from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.ros.output import result_messages as messages
+from edge_perception.simulation.nodes import readback
 
 HEADER = Header(stamp=Time(sec=12, nanosec=345), frame_id='camera_optical_frame')
 LABELS = LabelMap(('person', 'bicycle', 'car'))
@@ -41,6 +44,19 @@ def test_boxes_are_centers_and_sizes_in_source_pixels():
     ]
     assert [(box.size_x, box.size_y) for box in boxes] == [(40.0, 80.0), (7.75, 8.0)]
     assert [box.center.theta for box in boxes] == [0.0, 0.0]
+
+
+def test_a_rotated_box_has_its_own_size_and_an_angle():
+    rotated = np.array([[30, 60, 70, 20, 0.5], [-1, 4, 8, 7, 0]], np.float32)
+    message = messages.detections_message(
+        replace(TWO_OBJECTS, rotated=rotated), header=HEADER, labels=LABELS
+    )
+    box = over_the_wire(message).detections[0].bbox
+    assert (box.size_x, box.size_y, box.center.theta) == (70, 20, 0.5)
+    # The upright box around it, as scores are counted with.
+    around = readback.perception({'detections': message}, labels=LABELS).detections.xyxy[0]
+    half_x, half_y = 35 * np.cos(0.5) + 10 * np.sin(0.5), 35 * np.sin(0.5) + 10 * np.cos(0.5)
+    np.testing.assert_allclose(around, [30 - half_x, 60 - half_y, 30 + half_x, 60 + half_y])
 
 
 def test_every_header_is_that_of_the_image():

@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import queue
 import threading
 
 from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
 from vision_msgs.msg import LabelInfo
 from vision_msgs.msg import VisionInfo
 
+from edge_perception.contract import Perception
 from edge_perception.ros.system import qos
+from edge_perception.testing import FakeDecoder
 from edge_perception.testing import FakeEngineType
 from test.support.fake_node import picture
 from test.support.graph import PATIENCE_S
@@ -28,6 +33,32 @@ def test_result_has_the_header_of_the_image_and_the_label(world):
     assert result.header == message.header
     assert result.detections[0].header == message.header
     assert result.detections[0].results[0].hypothesis.class_id == 'thing'
+
+
+class Halves(FakeDecoder):
+    """Gives its box the left half of the image, and an angle."""
+
+    tasks = frozenset({'detections', 'instances'})
+
+    def _decode(self, tensors, transform, selection):
+        found = super()._decode(tensors, transform, selection).detections
+        instances = np.zeros((transform.source_height, transform.source_width), np.uint16)
+        instances[:, : transform.source_width // 2] = 1
+        rotated = np.array([[32, 24, 20, 10, 0.25]], np.float32)
+        return Perception(replace(found, rotated=rotated), instances=instances)
+
+
+def test_instances_and_angles_come_with_their_detections(world):
+    here = world(decoder=Halves)
+    numbers = here.tester.collect(Image, '/perception/instances')
+    camera = here.start()
+    numbers.wait(here.node)
+    camera.publish(picture(here.now(), width=64, height=48))
+    result, image = here.result(), numbers.get(timeout=PATIENCE_S)
+    assert result.detections[0].bbox.center.theta == 0.25
+    assert (image.header, image.encoding, image.step) == (result.header, 'mono16', 128)
+    pixels = np.frombuffer(image.data, np.uint16).reshape(48, 64)
+    assert (pixels == (np.arange(64) < 32)).all()
 
 
 def test_index_format_and_frame_id_override(world):

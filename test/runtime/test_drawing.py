@@ -66,6 +66,24 @@ def test_pictures_too_small_for_a_label(size):
     assert picture.shape == (*size, 3)
 
 
+def test_a_rotated_box_is_drawn_along_its_sides():
+    found = detections((29, 29, 71, 71))
+    rotated = np.array([[50, 50, 40, 20, np.pi / 4]], np.float32)
+    turned = Perception(replace(found.detections, rotated=rotated))
+    shown = painted(draw(gray(100, 100), turned, labels=LABELS))
+    # On its long side, and not on the upright box around it.
+    assert shown[50 - 7, 50 + 7] and not shown[60:, 29].any() and not shown[71, :40].any()
+
+
+def test_the_pixels_of_each_instance_have_a_color():
+    instances = np.zeros((100, 100), np.uint16)
+    instances[60:70, 10:20], instances[60:70, 40:50] = 1, 2
+    found = replace(detections((1, 1, 3, 3), (5, 5, 8, 8)), instances=instances)
+    picture = draw(gray(100, 100), found, labels=LABELS)
+    assert painted(picture)[55:75].sum() == 200
+    assert (picture[65, 15] != picture[65, 45]).any()
+
+
 def test_the_frame_stays_as_it_was():
     frame = gray(60, 80)
     draw(frame, detections((10, 20, 40, 50)), labels=LABELS)

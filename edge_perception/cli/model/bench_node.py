@@ -48,6 +48,7 @@ ANSWERS = (
     ('classes', 'classification'),
     ('keypoints', 'keypoints'),
     ('mask', 'segmentation'),
+    ('instances', 'instances'),
 )
 # Of the engine in the diagnostics of the node.
 LOADED = ('engine', 'artifact', 'precision', 'device')

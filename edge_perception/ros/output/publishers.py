@@ -41,6 +41,7 @@ TOPICS: dict[str, tuple[tuple[str, type], ...]] = {
     'keypoints': (('~/keypoints', Detection2DArray),),
     'classes': (('~/classification', Classification),),
     'mask': (('~/segmentation', Image),),
+    'instances': (('~/instances', Image),),
     'poses': (('~/pose', PoseWithCovarianceStamped), ('~/detections_3d', Detection3DArray)),
 }
 TF_TOPIC = '/tf'
@@ -131,6 +132,7 @@ class Outputs:
             '~/keypoints': self._keypoints,
             '~/classification': self._classification,
             '~/segmentation': self._segmentation,
+            '~/instances': self._instances,
             '~/pose': self._pose,
             '~/detections_3d': self._detections_3d,
         }
@@ -240,6 +242,9 @@ class Outputs:
 
     def _segmentation(self, perception: Filled, header: Header) -> Any:
         return messages.segmentation_message(perception.mask, header=header)
+
+    def _instances(self, perception: Filled, header: Header) -> Any:
+        return image_message(perception.instances, encoding='mono16', header=header)
 
     def _pose(self, perception: Filled, header: Header) -> Any:
         """Return the pose of the best object; a pose that does not exist is not published."""

@@ -50,13 +50,20 @@ def detections_message(
     corners = detections.xyxy.astype(np.float64)
     centers = ((corners[:, :2] + corners[:, 2:]) / 2).tolist()
     sizes = (corners[:, 2:] - corners[:, :2]).tolist()
+    angles = [0.0] * len(detections)
+    if detections.rotated is not None:
+        rotated = detections.rotated.astype(np.float64)
+        centers, sizes = rotated[:, :2].tolist(), rotated[:, 2:4].tolist()
+        angles = rotated[:, 4].tolist()
     names = class_ids(detections.class_id, labels=labels, class_id_format=class_id_format)
     message = Detection2DArray()
     message.header = header
     message.detections = [
-        _detection(header, center, size=size, class_id=name, score=score, instance=track)
-        for center, size, name, score, track in zip(
-            centers, sizes, names, detections.score.tolist(), detections.ids()
+        _detection(
+            header, center, size=size, class_id=name, score=score, instance=track, angle=angle
+        )
+        for center, size, name, score, track, angle in zip(
+            centers, sizes, names, detections.score.tolist(), detections.ids(), angles
         )
     ]
     return message
@@ -161,6 +168,7 @@ def _detection(
     class_id: str,
     score: float,
     instance: str,
+    angle: float = 0.0,
 ) -> Detection2D:
     result = ObjectHypothesisWithPose()
     hypothesis = result.hypothesis
@@ -174,4 +182,5 @@ def _detection(
     position = box.center.position
     position.x, position.y = center
     box.size_x, box.size_y = size
+    box.center.theta = angle
     return detection

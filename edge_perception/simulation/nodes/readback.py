@@ -11,6 +11,7 @@ from typing import Any
 from geometry_msgs.msg import Pose
 import numpy as np
 from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image
 from vision_msgs.msg import Classification
 from vision_msgs.msg import Detection2DArray
 
@@ -19,6 +20,7 @@ from edge_perception.contract import Detections
 from edge_perception.contract import Keypoints
 from edge_perception.contract import LabelMap
 from edge_perception.contract import Perception
+from edge_perception.contract.types import UInt16Array
 from edge_perception.pose import rotation_matrix
 from edge_perception.ros.input.raw_images import image_to_frame
 from edge_perception.simulation.matching import Box
@@ -37,12 +39,13 @@ def perception(messages: Mapping[str, Any], *, labels: LabelMap) -> Perception:
     :param messages: by the last part of their topic.
     :param labels: the names that ``class_id`` may have.
     """
-    mask = messages.get('segmentation')
+    mask, instances = messages.get('segmentation'), messages.get('instances')
     return Perception(
         detections=_detections(messages.get('detections'), labels),
         keypoints=_keypoints(messages.get('keypoints')),
         classes=_classes(messages.get('classification'), labels),
         mask=None if mask is None else image_to_frame(mask).image,
+        instances=None if instances is None else _pixels(instances),
     )
 
 
@@ -55,7 +58,7 @@ def found_objects(name: str, message: Any) -> tuple[FoundObject, ...]:
 
     :param name: last part of the topic.
     """
-    if name == 'segmentation':
+    if name in ('segmentation', 'instances'):
         return (FoundObject(),)
     if name == 'classification':
         return tuple(
@@ -166,8 +169,19 @@ def _classes(message: Classification | None, labels: LabelMap) -> Classes | None
 
 
 def _box(box: Any) -> Box:
+    """Return the box that encloses one, which may be rotated."""
     x, y = box.center.position.x, box.center.position.y
-    return (x - box.size_x / 2, y - box.size_y / 2, x + box.size_x / 2, y + box.size_y / 2)
+    along, across = abs(math.cos(box.center.theta)) / 2, abs(math.sin(box.center.theta)) / 2
+    half_x = along * box.size_x + across * box.size_y
+    half_y = across * box.size_x + along * box.size_y
+    return (x - half_x, y - half_y, x + half_x, y + half_y)
+
+
+def _pixels(message: Image) -> UInt16Array:
+    """Return the pixels of a mono16 image as the node publishes it, without padding."""
+    order = '>u2' if message.is_bigendian else '<u2'
+    pixels = np.frombuffer(message.data, order).reshape(message.height, message.width)
+    return pixels.astype(np.uint16)
 
 
 def _index(name: str, labels: LabelMap) -> int:

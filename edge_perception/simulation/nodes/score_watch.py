@@ -50,6 +50,7 @@ RESULTS: dict[str, type] = {
     'keypoints': Detection2DArray,
     'classification': Classification,
     'segmentation': Image,
+    'instances': Image,
 }
 # By then the results of an image have come, as far as they are to be drawn.
 RESULT_DELAY_S = 0.5

@@ -163,8 +163,9 @@ class DecoderConformance(Conformance):
         in_input = self.decode(self.seen)
         got = self.decode(self.seen, transform=transform)
         check_same(got, in_source(in_input, transform), mask=False)
-        if got.mask is not None:
-            assert got.mask.shape == (200, 300)
+        for pixels in (got.mask, got.instances):
+            if pixels is not None:
+                assert pixels.shape == (200, 300)
 
     def test_d07_numbers_that_are_not_finite_are_refused(self) -> None:
         """

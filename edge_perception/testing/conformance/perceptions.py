@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import fields
 from dataclasses import is_dataclass
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,6 +58,11 @@ def check_shapes(perception: Perception, manifest: ModelManifest, *, decoder: De
             assert keypoints.xy.shape[1] == len(manifest.keypoint_names)
         if detections is not None:
             assert len(keypoints) == len(detections), 'a row of keypoints for each detection'
+    if perception.instances is not None:
+        assert detections is not None, 'instances are those of detections'
+        assert perception.instances.dtype == np.uint16
+        assert perception.instances.shape == (manifest.input.height, manifest.input.width)
+        assert perception.instances.max(initial=0) <= len(detections)
     if perception.mask is not None:
         assert perception.mask.dtype == np.uint8
         assert perception.mask.shape == (manifest.input.height, manifest.input.width)
@@ -74,8 +80,9 @@ def check_empty(perception: Perception) -> None:
             assert len(part) == 0
     if perception.classes is not None:
         assert perception.classes.score.shape == (0,)
-    if perception.mask is not None:
-        assert not perception.mask.any()
+    for pixels in (perception.mask, perception.instances):
+        if pixels is not None:
+            assert not pixels.any()
 
 
 def in_source(perception: Perception, transform: ImageTransform) -> Perception:
@@ -93,7 +100,7 @@ def check_same(got: Perception, expected: Perception, *, mask: bool = True) -> N
     """
     Assert the same result, coordinates to a hundredth of a pixel.
 
-    :param mask: compare masks as well.
+    :param mask: compare masks, instances and rotated boxes as well.
     """
     if not mask:
         got, expected = _without_mask(got), _without_mask(expected)
@@ -119,8 +126,10 @@ def check_expected(got: Perception, expected: Perception) -> None:
 
 
 def _without_mask(perception: Perception) -> Perception:
+    """Return it without pixels, and without rotated boxes, which a stretch bends."""
+    detections = perception.detections
     return Perception(
-        detections=perception.detections,
+        detections=None if detections is None else replace(detections, rotated=None),
         keypoints=perception.keypoints,
         classes=perception.classes,
     )

@@ -52,7 +52,7 @@ class Agreement:
     :param box_px: largest distance of an edge of matched boxes, pixels of the source.
     :param score_drift: largest difference of scores of matched objects or classes.
     :param keypoint_px: largest distance of keypoints that both give, pixels of the source.
-    :param mask_share: share of the pixels with another class.
+    :param mask_share: share of the pixels with another class, or in an instance for one only.
     :param position_share: distance of positions over the distance of the object.
     :param rotation_deg: angle between orientations, degrees.
     """
@@ -126,6 +126,10 @@ def compare(reference: Perception, candidate: Perception, *, threshold: float) -
         result = result.merged(_compare_classes(reference.classes, candidate.classes))
     if reference.mask is not None and candidate.mask is not None:
         share = float(np.mean(reference.mask != candidate.mask))
+        result = result.merged(Agreement(mask_share=share))
+    if reference.instances is not None and candidate.instances is not None:
+        # Objects in another order have other numbers, and all below the threshold are here too.
+        share = float(np.mean((reference.instances > 0) != (candidate.instances > 0)))
         result = result.merged(Agreement(mask_share=share))
     return result.merged(_compare_poses(reference.poses, candidate.poses, pairs))
 

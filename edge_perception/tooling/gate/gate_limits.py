@@ -138,6 +138,7 @@ MEASURES: dict[str, dict[str, Measure]] = {
         'score_drift': _typical('score_drift'),
     },
     'mask': {'mask_share': _typical('mask_share')},
+    'instances': {'mask_share': _typical('mask_share')},
     'poses': {
         'poses_missed': Share('poses_missed', 'poses'),
         'poses_false': Share('poses_false', 'poses'),

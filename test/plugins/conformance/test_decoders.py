@@ -161,6 +161,27 @@ class TestYoloEndToEnd(BuiltIn):
     expected = boxes(((1, 1, 30, 30), 0.9, 2), ((40, 8, 60, 20), 0.6, 1))
 
 
+class TestYoloRotated(BuiltIn):
+    decoder_type = YoloDecoder
+    manifest = manifest('yolo', rotated=True)
+    seen = {'output': zeros(1, 4 + 2 + 1, 84)}
+    seen['output'][0, :, 7] = [20, 20, 10, 16, 0.8, 0, np.pi / 2]
+    seen['output'][0, :, 70] = [40, 44, 20, 8, 0, 0.6, 0.01]
+    unseen = nothing(seen)
+
+
+class TestYoloMasks(BuiltIn):
+    decoder_type = YoloDecoder
+    manifest = manifest('yolo', layout='end_to_end')
+    rows = {0: [1, 1, 30, 30, 0.9, 2, 1, 0.5], 1: [40, 8, 60, 20, 0.6, 1, 0.5, 1]}
+    seen = {
+        'output': with_rows(zeros(1, 8, 8), rows),
+        'prototypes': np.ones((1, 2, 16, 16), np.float32),
+    }
+    unseen = nothing(seen)
+    expected = boxes(((1, 1, 30, 30), 0.9, 2), ((40, 8, 60, 20), 0.6, 1))
+
+
 class TestYolox(BuiltIn):
     decoder_type = YoloxDecoder
     manifest = manifest('yolox')
