@@ -56,6 +56,7 @@ from edge_perception.contract.loading.load_trial import try_load
 from edge_perception.contract.loading.vendor_library import explained
 from edge_perception.contract.loading.vendor_library import vendor_import
 from edge_perception.contract.manifest import check_input
+from edge_perception.contract.manifest import check_inputs
 from edge_perception.contract.manifest import check_only_input
 from edge_perception.contract.manifest import InputRecipe
 from edge_perception.contract.manifest import MANIFEST_NAME
@@ -168,6 +169,7 @@ __all__ = [
     'UNANSWERED',
     'center_size_to_xyxy',
     'check_input',
+    'check_inputs',
     'check_only_input',
     'check_whole',
     'dump_manifest',

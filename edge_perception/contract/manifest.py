@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -11,11 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_perception.contract.errors import ArtifactError
 from edge_perception.contract.errors import TensorMismatchError
 from edge_perception.contract.types import LabelMap
 from edge_perception.contract.types import Selection
+from edge_perception.contract.types import Tensor
 from edge_perception.contract.types import TensorSpec
 
 MANIFEST_NAME = 'model.yaml'
@@ -36,6 +39,16 @@ INTERPOLATIONS = ('linear', 'area', 'nearest')
 # Names of the inputs of artifacts that do all but resizing themselves, and the colors they take:
 # those of most cameras.
 FOLDED_COLORS = {'edge_perception_bgr8': 'bgr', 'edge_perception_mono8': 'gray'}
+
+
+# Values, for one image of some width and height, of inputs that only tell its size or scale: of
+# RT-DETR, D-FINE and DEIM, of Paddle, and of DETR as optimum exports it.
+SIZE_INPUTS: Mapping[str, Callable[[int, int], npt.ArrayLike]] = {
+    'orig_target_sizes': lambda width, height: (width, height),
+    'im_shape': lambda width, height: (height, width),
+    'scale_factor': lambda width, height: (1, 1),
+    'pixel_mask': lambda width, height: np.ones((height, width)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +235,29 @@ def check_only_input(
                 remedy='export the model with the image as its only input',
             )
     return image
+
+
+def check_inputs(
+    manifest: ModelManifest, inputs: tuple[TensorSpec, ...], *, artifact: object
+) -> tuple[TensorSpec, dict[str, Tensor]]:
+    """
+    Return the image input as ``check_only_input`` does, and what to put into known other inputs.
+
+    These tell a DETR or a model of Paddle how large the image is. They say that it is the input
+    itself, so boxes come in its pixels however it was resized. The engine gives them to its
+    runtime with each frame; they are none of ``Engine.inputs``.
+
+    :return: the image, and an array for each of the inputs in ``SIZE_INPUTS``, by name.
+    :raises TensorMismatchError: as ``check_only_input``.
+    :raises ArtifactError: as ``check_only_input``.
+    """
+    fed, others, recipe = {}, [], manifest.input
+    for spec in inputs:
+        if spec.name in SIZE_INPUTS and spec.name != recipe.name:
+            values = SIZE_INPUTS[spec.name](recipe.width, recipe.height)
+            array = np.asarray(values)[None].astype(spec.dtype)
+            if spec.admits(array):
+                fed[spec.name] = array
+                continue
+        others.append(spec)
+    return check_only_input(manifest, tuple(others), artifact=artifact), fed

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from edge_perception.contract import Decoder
 from edge_perception.contract import hookimpl
+from edge_perception.decoders.detection.anchors import AnchorDecoder
+from edge_perception.decoders.detection.finished import FinishedDecoder
 from edge_perception.decoders.detection.nanodet import NanoDetDecoder
 from edge_perception.decoders.detection.rtdetr import RtDetrDecoder
 from edge_perception.decoders.detection.ssd import SsdDecoder
@@ -22,7 +24,9 @@ from edge_perception.decoders.keypoint.movenet import MoveNetDecoder
 EDGE_PERCEPTION_CONTRACT = '0.1'
 
 DECODERS: tuple[type[Decoder], ...] = (
+    AnchorDecoder,
     ClassifierDecoder,
+    FinishedDecoder,
     HeatmapDecoder,
     MoveNetDecoder,
     NanoDetDecoder,

@@ -28,6 +28,7 @@ from edge_perception.contract import UNANSWERED
 from edge_perception.contract.errors import in_words
 from edge_perception.contract.loading.artifact_files import read_regular
 from edge_perception.contract.manifest import INPUT_DTYPES
+from edge_perception.contract.manifest import SIZE_INPUTS
 from edge_perception.contract.manifest_file import MOST_MANIFEST_BYTES
 from edge_perception.contract.manifest_file import read_yaml
 from edge_perception.models.engine_choice import describe_artifact
@@ -39,6 +40,12 @@ from edge_perception.models.ultralytics import read_ultralytics
 MAX_LISTED = 6  # tensors in one sentence
 # Where an engine says why it could not read the metadata of a file.
 METADATA_PROBLEM = 'metadata_problem'
+# Tensors that only models have which no decoder of ours reads, and what such a model is.
+FOREIGN_TENSORS = {
+    'angle_y_fc': 'angles of a head (OpenVINO head-pose-estimation)',
+    'iou_predictions': 'masks of Segment Anything',
+    'image_embeddings': 'masks of Segment Anything',
+}
 IR_SUFFIX, METADATA_NAME = '.xml', 'metadata.yaml'
 
 Guesses = Sequence[tuple[type[Decoder], Guess]]
@@ -171,6 +178,9 @@ def _facts(description: ModelDescription, source: str) -> FileFacts:
     facts = read_ultralytics(facts)
     if not facts.task:
         facts = read_tflite_metadata(facts)
+    names = {spec.name for spec in (*description.inputs, *description.outputs)}
+    if foreign := [what for name, what in FOREIGN_TENSORS.items() if name in names]:
+        facts = replace(facts, unsupported=foreign[0])
     if facts.image is None:
         return facts
     _, channels, height, width = _axes(facts.image)
@@ -239,7 +249,7 @@ def _input(facts: FileFacts, guess: Guess | None, open_: _Open) -> dict[str, Any
     if spec is None:
         open_.unknown.append(f'which input takes the image; inputs are {_listed(inputs)}')
         return {'width': UNANSWERED, 'height': UNANSWERED}
-    if len(inputs) > 1:
+    if any(each.name not in SIZE_INPUTS for each in inputs if each is not spec):
         open_.unsupported.append(
             f'inputs beside {spec.name} are not supported, the package fills a single one; '
             f'inputs are {_listed(inputs)}'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from edge_perception.contract import Availability
 from edge_perception.contract import Capabilities
-from edge_perception.contract import check_only_input
+from edge_perception.contract import check_inputs
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
@@ -76,9 +77,9 @@ class OnnxRuntimeEngineType(EngineType):
         assert isinstance(options, OnnxRuntimeOptions)
         session = open_session(artifact, options, manifest.input.shape)
         inputs = tensor_specs(artifact, session.get_inputs(), {})
-        image = check_only_input(manifest, inputs, artifact=artifact)
+        image, fed = check_inputs(manifest, inputs, artifact=artifact)
         # Only the batch: exporters also write the height of the image at outputs that are smaller.
-        batch = session.get_inputs()[0].shape[0]
+        batch = next(node.shape[0] for node in session.get_inputs() if node.name == image.name)
         sizes = {batch: 1} if isinstance(batch, str) else {}
         outputs = tensor_specs(artifact, session.get_outputs(), sizes)
         in_rows = all(node.shape[:1] == [batch] for node in session.get_outputs())
@@ -87,9 +88,10 @@ class OnnxRuntimeEngineType(EngineType):
             options=options,
             session=session,
             inputs=(image,),
+            fed=fed,
             outputs=outputs,
             device=device_of(session, options),
-            batches=BATCHES if sizes and in_rows and fixed(outputs) else (1,),
+            batches=BATCHES if sizes and in_rows and fixed(outputs) and not fed else (1,),
         )
 
 
@@ -98,6 +100,7 @@ class OnnxRuntimeEngine(Engine):
     One session with its own output memory, which reads its inputs where they are.
 
     :param session: made from the artifact with these options; used by the first activation.
+    :param fed: what inputs beside the image get with each frame, by name.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class OnnxRuntimeEngine(Engine):
         options: OnnxRuntimeOptions,
         session: Any,
         inputs: tuple[TensorSpec, ...],
+        fed: Mapping[str, Tensor],
         outputs: tuple[TensorSpec, ...],
         device: str,
         batches: tuple[int, ...],
@@ -114,6 +118,7 @@ class OnnxRuntimeEngine(Engine):
         super().__init__(inputs=inputs, outputs=outputs, device=device, batches=batches)
         self._artifact = artifact
         self._options = options
+        self._fed = fed
         self._session = session
         self._library: Any = None
         # By the number of frames; memory of a size is taken when it comes for the first time.
@@ -132,6 +137,9 @@ class OnnxRuntimeEngine(Engine):
     def _bind(self, frames: int) -> tuple[Any, dict[str, Tensor]]:
         """Return a binding for so many frames, and the memory of the outputs that it has."""
         binding, memory = self._session.io_binding(), {}
+        for name, values in self._fed.items():
+            # Once: neither the array nor its values change.
+            binding.bind_ortvalue_input(name, self._library.OrtValue.ortvalue_from_numpy(values))
         for spec in self.outputs:
             if spec.name in self._open_outputs:
                 binding.bind_output(spec.name)

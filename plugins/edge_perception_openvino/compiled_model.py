@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,17 +89,19 @@ def tensor_specs(
     return tuple(inputs), tuple(outputs)
 
 
-def set_image_shape(artifact: Path, model: Any, shape: tuple[int, ...]) -> None:
+def set_input_shapes(artifact: Path, model: Any, shapes: Mapping[int, tuple[int, ...]]) -> None:
     """
-    Give the only input of a model its size; sizes of outputs follow.
+    Give the inputs of a model their sizes; sizes of outputs follow.
 
+    :param shapes: by the positions of all inputs, the image first.
     :raises TensorMismatchError: the model cannot take it.
     """
-    port = model.inputs[0]
-    if port.get_partial_shape().is_static:
+    ports = {model.inputs[position]: list(shape) for position, shape in shapes.items()}
+    if all(port.get_partial_shape().is_static for port in ports):
         return
+    port, shape = next(iter(ports.items()))
     try:
-        model.reshape({port: list(shape)})
+        model.reshape(ports)
     except Exception as error:
         raise TensorMismatchError(
             next(iter(port.get_names()), 'input'),

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_perception.contract import Availability
 from edge_perception.contract import Capabilities
-from edge_perception.contract import check_only_input
+from edge_perception.contract import check_inputs
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import EngineUnavailableError
@@ -89,6 +89,8 @@ class _Loaded:
     outputs: tuple[TensorSpec, ...]
     device: str
     static: bool
+    image_at: int  # position of the image among the inputs
+    fed: Mapping[int, Any]  # tensors of the others, by their positions
     precision: str
     batches: tuple[int, ...]
     # Compiles the same for so many frames; None where it takes one.
@@ -100,9 +102,13 @@ def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> 
     core = library.Core()
     model = compiled_model.read_model(library, core, artifact)
     inputs, _ = compiled_model.tensor_specs(artifact, model)
-    image = check_only_input(manifest, inputs, artifact=artifact)
-    batches = BATCHES if compiled_model.takes_batches(model, image.shape) else (1,)
-    compiled_model.set_image_shape(artifact, model, image.shape)
+    image, fed = check_inputs(manifest, inputs, artifact=artifact)
+    names = [spec.name for spec in inputs]
+    shapes = {names.index(name): values.shape for name, values in fed.items()}
+    position = names.index(image.name)
+    fitting = not fed and compiled_model.takes_batches(model, image.shape)
+    batches = BATCHES if fitting else (1,)
+    compiled_model.set_input_shapes(artifact, model, {position: image.shape, **shapes})
     _, outputs = compiled_model.tensor_specs(artifact, model)
     compile_it = partial(
         compiled_model.compile_model, library, core, model, artifact=artifact, options=options
@@ -124,6 +130,8 @@ def _load(manifest: ModelManifest, artifact: Path, options: OpenVinoOptions) -> 
         batches=batches,
         # It keeps the model that was read.
         for_batch=for_batch if batches != (1,) else None,
+        image_at=position,
+        fed={names.index(name): library.Tensor(each) for name, each in fed.items()},
     )
 
 
@@ -146,6 +154,7 @@ class OpenVinoEngine(Engine):
         self._artifact = artifact
         self._load = load
         self._loaded: _Loaded | None = loaded
+        self._image_at = loaded.image_at
         # By the number of frames, with what runs each; compiled when such a batch comes first.
         self._requests: dict[int, tuple[Any, Callable[[], object]]] = {}
         self._buffers: dict[str, Tensor] = {}
@@ -165,6 +174,8 @@ class OpenVinoEngine(Engine):
         are sizes that follow from the image.
         """
         request = compiled.create_infer_request()
+        for position, values in (self._loaded.fed if self._loaded else {}).items():
+            request.set_input_tensor(position, values)
         if self._loaded is not None and self._loaded.static and self.device == 'CPU':
             # Since 2023; before, infer() always copies the outputs, which is not needed.
             known = signature(request.infer).parameters
@@ -184,7 +195,9 @@ class OpenVinoEngine(Engine):
 
     def _input_buffers(self) -> Mapping[str, Tensor]:
         # For each frame: a device may give the request other memory.
-        self._buffers = {self.inputs[0].name: self._requests[1][0].get_input_tensor(0).data}
+        self._buffers = {
+            self.inputs[0].name: self._requests[1][0].get_input_tensor(self._image_at).data
+        }
         return self._buffers
 
     def _infer(self, tensors: Tensors) -> Tensors:
@@ -195,7 +208,7 @@ class OpenVinoEngine(Engine):
             self._requests[frames] = self._make_request(self._loaded.for_batch(frames))
         request, run = self._requests[frames]
         if tensor is not self._buffers.get(self.inputs[0].name):
-            np.copyto(request.get_input_tensor(0).data, tensor)
+            np.copyto(request.get_input_tensor(self._image_at).data, tensor)
         try:
             run()
         except RuntimeError as error:

@@ -437,6 +437,25 @@ def test_a_tflite_file_chooses_its_own_engine(invoke, shared_data):
     assert 'reads .tflite' in refused.stderr
 
 
+@pytest.mark.parametrize(
+    'name',
+    ['yolov8n_320_int8', 'yolo26n_640_int8', 'yolo11n_pose_256_full_integer_quant'],
+)
+def test_files_that_people_have_find_the_persons_of_the_street(invoke, shared_data, street, name):
+    """No manifest is given; the boxes are those that YOLOX finds, which is trained on COCO too."""
+    pytest.importorskip('ai_edge_litert', reason='LiteRT (ai-edge-litert) is not installed')
+    model = shared_data / 'ultralytics' / f'{name}.tflite'
+    result = invoke('run', model, street, '--json', '--score-threshold', '0.5')
+    assert result.exit_code == 0, result.stderr
+    (frame,) = lines(result)
+    persons = [each for each in frame['detections'] if each['label'] == 'person']
+    for box in ([5, 168, 131, 396], [509, 170, 634, 383], [324, 170, 398, 376]):
+        assert max(overlap(box, each['xyxy']) for each in persons) > 0.75
+    if 'pose' in name:
+        nose = frame['keypoints'][0]['points'][0]
+        assert nose['name'] == 'nose' and nose['score'] > 0.5
+
+
 def test_an_output_that_cannot_carry_scores_is_said_and_not_proven(invoke, shared_data, tmp_path):
     pytest.importorskip('ai_edge_litert', reason='LiteRT (ai-edge-litert) is not installed')
     folder, photos = shared_data / 'ultralytics', tmp_path / 'photos'

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,8 +47,9 @@ def outputs(*, layout: str, last: bool, scores=(0.9, 0.7)) -> dict[str, np.ndarr
 
 
 def see(tensors, *, layout: str, last: bool, transform=SAME, **selection):
-    manifest = make_manifest('yolo', width=SIDE, height=SIDE, labels=('disk',), layout=layout)
-    object.__setattr__(manifest.input, 'layout', 'nhwc' if last else 'nchw')
+    form = 'nhwc' if last else 'nchw'
+    manifest = make_manifest('yolo', width=SIDE, height=SIDE, labels=('disk',), layout=form)
+    manifest = replace(manifest, decoder_options={'layout': layout})
     return decode(bind(manifest, tensors), tensors, Selection(**selection), transform)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 import cv2
@@ -44,9 +45,9 @@ def found_in(*rows: tuple[float, ...], layout='channels_first', transform=SAME, 
         for index, (*box, angle, score, class_id) in enumerate(rows):
             output[0, :, 100 + index] = [*box, *score * np.eye(2)[class_id], angle]
     tensors = {'output0': output if layout != 'channels_last' else output.transpose(0, 2, 1)}
-    manifest = make_manifest(
-        'yolo', width=SIDE, height=SIDE, labels=('a', 'b'), layout=layout, rotated=True, **options
-    )
+    manifest = make_manifest('yolo', width=SIDE, height=SIDE, labels=('a', 'b'))
+    options = {'layout': layout, 'rotated': True, **options}
+    manifest = replace(manifest, decoder_options=options)
     return decode(bind(manifest, tensors), tensors, transform=transform).detections
 
 

@@ -230,6 +230,13 @@ def test_what_no_manifest_can_help_with_is_no_question(shape, metadata, image, s
     assert said in sentence
 
 
+def test_a_family_without_a_decoder_is_refused_by_its_name():
+    outputs = [TensorSpec(name, (1, 1), np.dtype('f4')) for name in ('angle_y_fc', 'angle_p_fc')]
+    description = ModelDescription(specs(IMAGE, prefix='data'), tuple(outputs))
+    made = draft_manifest(description, source='head.xml', decoders=DECODERS)
+    assert 'head-pose-estimation' in made.unsupported[0]
+
+
 class Masks(Decoder):
     """A decoder of a stranger, for what none of ours reads."""
 

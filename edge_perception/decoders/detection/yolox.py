@@ -8,8 +8,9 @@ center x, center y, width, height, objectness, and C class scores; the scores we
 sigmoid already. The center is in strides from the upper left corner of its cell, width and height
 are logarithms of strides. The score is objectness times class.
 
-With ``decoded: true`` the four numbers of the box are pixels of the input, and N may be anything:
-exports of YOLOX with ``--decode_in_inference``, and of YOLOv5 and YOLOv7.
+With ``decoded: true`` the four numbers of the box are pixels of the input, or run from 0 to 1 with
+``box_units: normalized`` (TFLite), and N may be anything: exports of YOLOX with
+``--decode_in_inference``, and of YOLOv5 and YOLOv7.
 
 Source: Ge et al., YOLOX: Exceeding YOLO Series in 2021; Megvii-BaseDetection/YOLOX.
 
@@ -21,6 +22,7 @@ scores are some (NumPy 2.4, x86-64).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from typing import ClassVar
 
 import numpy as np
@@ -55,6 +57,9 @@ class YoloxOptions(Options):
     """What manifests may write under ``decoder.options``."""
 
     decoded: bool = option(False, 'boxes are in pixels, the model decoded them itself')
+    box_units: str = option(
+        'pixels', 'unit of boxes that the model decoded itself', choices=('pixels', 'normalized')
+    )
 
 
 class YoloxDecoder(Decoder):
@@ -73,12 +78,14 @@ class YoloxDecoder(Decoder):
             return None
         if shape[1] in cells:
             asks = ('whether the model decodes its boxes itself, to pixels (decoded)',)
-            options = {'decoded': UNANSWERED}
-            return Guess('YOLOX', False, shape[2] - 5, options=options, input=INPUT, asks=asks)
-        # In TFLite files its boxes run from 0 to 1.
-        if shape[1] % 3 == 0 and shape[1] // 3 in cells and facts.suffix != '.tflite':
+            unknown = {'decoded': UNANSWERED}
+            return Guess('YOLOX', False, shape[2] - 5, options=unknown, input=INPUT, asks=asks)
+        if shape[1] % 3 == 0 and shape[1] // 3 in cells:
             usual = {**INPUT, 'color': 'rgb', 'scale': 1 / 255, 'resize': 'letterbox_center'}
-            return Guess('YOLOv5', False, shape[2] - 5, options={'decoded': True}, input=usual)
+            # Ultralytics divides boxes by the size of the input for this format only.
+            unit = {'box_units': 'normalized'} if facts.suffix == '.tflite' else {}
+            options: dict[str, Any] = {'decoded': True, **unit}
+            return Guess('YOLOv5', False, shape[2] - 5, options=options, input=usual)
         return None
 
     def _bind(self) -> None:
@@ -130,7 +137,9 @@ class YoloxDecoder(Decoder):
 
     def _boxes(self, raw: Float32Array, cells: np.ndarray) -> Float32Array:
         if self.options.decoded:
-            return center_size_to_xyxy(raw)
+            recipe = self.manifest.input
+            pixels = self.options.box_units == 'pixels'
+            return center_size_to_xyxy(raw * (1 if pixels else [recipe.width, recipe.height] * 2))
         stride = self._grid.stride[cells]
         center = raw[:, :2] * stride + self._grid.origin[cells]
         with np.errstate(over='ignore'):

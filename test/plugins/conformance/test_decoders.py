@@ -11,6 +11,8 @@ from edge_perception.contract import InputRecipe
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import Perception
 from edge_perception.decoders import DECODERS
+from edge_perception.decoders.detection.anchors import AnchorDecoder
+from edge_perception.decoders.detection.finished import FinishedDecoder
 from edge_perception.decoders.detection.nanodet import NanoDetDecoder
 from edge_perception.decoders.detection.rtdetr import RtDetrDecoder
 from edge_perception.decoders.detection.ssd import SsdDecoder
@@ -73,11 +75,36 @@ class BuiltIn(DecoderConformance):
     plugin_module = 'edge_perception.decoders'
 
 
+class TestAnchors(BuiltIn):
+    decoder_type = AnchorDecoder
+    manifest = manifest('yolo_anchors')
+    seen = {
+        f'out{stride}': np.full((1, 3, SIDE // stride, SIDE // stride, 7), -20, np.float32)
+        for stride in CELLS
+    }
+    seen['out16'][0, 1, 1, 2] = [0, 0, 0, 0, 3, 3, -9]
+    seen['out8'][0, 0, 6, 6] = [1, 0, 0, 1, 1, -9, 2]
+    unseen = {name: np.full_like(each, -20) for name, each in seen.items()}
+    # The anchor of 62x45 pixels around the center of its cell, (40, 24).
+    expected = boxes(
+        ((9, 1.5, 71, 46.5), 0.9074, 0),
+        ((50.697, 38.104, 60.697, 65.896), 0.6439, 1),
+    )
+
+
 class TestClassifier(BuiltIn):
     decoder_type = ClassifierDecoder
     manifest = manifest('classifier', activation='sigmoid')
     seen = {'scores': np.array([[2, -1, 3, 0.5, -9]], np.float32)}
     unseen = {'scores': np.full((1, 5), -9, np.float32)}
+
+
+class TestFinished(BuiltIn):
+    decoder_type = FinishedDecoder
+    manifest = manifest('finished')
+    seen = {'rows': np.array([[2, 0.9, 1, 1, 30, 30], [1, 0.6, 40, 8, 60, 20]], np.float32)}
+    unseen = {'rows': np.array([[-1, 0, 0, 0, 0, 0]], np.float32)}
+    expected = boxes(((1, 1, 30, 30), 0.9, 2), ((40, 8, 60, 20), 0.6, 1))
 
 
 class TestHeatmap(BuiltIn):
@@ -113,6 +140,18 @@ class TestRtDetr(BuiltIn):
     unseen = nothing(seen)
 
 
+class TestRfDetr(BuiltIn):
+    decoder_type = RtDetrDecoder
+    manifest = manifest('rtdetr')
+    seen = {
+        'dets': with_rows(zeros(1, 8, 4), {0: [0.5, 0.5, 0.4, 0.6], 1: [0.2, 0.3, 0.1, 0.1]}),
+        'labels': with_rows(zeros(1, 8, 4) - 9, {0: [-9, -9, 2, 9], 1: [1, -9, -9, 9]}),
+        'masks': np.ones((1, 8, 16, 16), np.float32),
+    }
+    unseen = {**seen, 'labels': zeros(1, 8, 4) - 9}
+    expected = boxes(((19.2, 12.8, 44.8, 51.2), 0.8808, 2), ((9.6, 16, 16, 22.4), 0.7311, 0))
+
+
 class TestSegmentation(BuiltIn):
     decoder_type = SegmentationDecoder
     manifest = manifest('segmentation')
@@ -131,6 +170,18 @@ class TestSsd(BuiltIn):
     }
     unseen = {**seen, 'count': np.zeros(1, np.float32)}
     expected = boxes(((12.8, 6.4, 25.6, 19.2), 0.75, 0), ((16, 32, 48, 64), 0.5, 2))
+
+
+class TestListsInPixels(BuiltIn):
+    decoder_type = SsdDecoder
+    manifest = manifest('ssd', boxes='xyxy_pixels')
+    seen = {
+        'labels': np.array([[2, 0]], np.int64),
+        'boxes': np.array([[[1, 1, 30, 30], [40, 8, 60, 20]]], np.float32),
+        'scores': np.array([[0.9, 0.6]], np.float32),
+    }
+    unseen = nothing(seen)
+    expected = boxes(((1, 1, 30, 30), 0.9, 2), ((40, 8, 60, 20), 0.6, 0))
 
 
 class TestYolo(BuiltIn):
