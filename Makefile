@@ -3,7 +3,7 @@ PYTHON ?= python3
 # For pytest, as in: make test ARGS='-k letterbox'
 ARGS ?=
 
-.PHONY: help test lint test-matrix test-gazebo test-hostile test-landing bench bench-latency demo clean
+.PHONY: help test lint test-matrix test-gazebo test-families test-hostile test-landing bench bench-latency demo clean
 
 help:  ## Show this list
 	@sed -n 's/^\([.a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -21,6 +21,13 @@ test-matrix: .venv  ## Run the tests with other versions of ROS, Python, NumPy a
 
 test-gazebo: .venv  ## Fly in real Gazebo; made on the first call where there is none
 	@EDGE_PERCEPTION_TEST_GAZEBO=1 .venv/bin/python -m pytest test/gazebo $(ARGS)
+
+test-families: .venv  ## Compare with Ultralytics on its own exports; makes an environment of 2 GB
+	@test -x build/families/bin/python || $(PYTHON) -m venv build/families
+	@build/families/bin/pip install -q torch torchvision ultralytics onnx onnxruntime onnxslim
+	@mkdir -p build/families/exports
+	@build/families/bin/python test/families/exporter.py build/families/exports
+	@EDGE_PERCEPTION_TEST_FAMILIES='$(CURDIR)/build/families/exports' .venv/bin/python -m pytest test/families $(ARGS)
 
 test-hostile: .venv  ## Attack the node for 10 minutes; ARGS as in ARGS='--phases images --seed 1'
 	@.venv/bin/python -m test.hostile $(ARGS)

@@ -103,11 +103,15 @@ class RtDetrDecoder(Decoder):
                 'a DETR of optimum', options={'layout': UNANSWERED}, input=INPUT, asks=asks
             )
         shape = facts.only_shape
-        if len(shape) != 3 or not facts.one_image(shape) or shape[2] < 5:
+        if len(shape) != 3 or shape[2] < 5:
             return None
         if facts.task:
             return cls._from_metadata(facts, width=shape[2])
-        if shape[1] != QUERIES or shape[1] in cell_totals(facts.width, facts.height):
+        if (
+            not facts.one_image(shape)
+            or shape[1] != QUERIES
+            or shape[1] in cell_totals(facts.width, facts.height)
+        ):
             return None
         return Guess(FAMILY, classes=shape[2] - 4, input=INPUT)
 
