@@ -22,7 +22,7 @@ test-matrix: .venv  ## Run the tests with other versions of ROS, Python, NumPy a
 test-gazebo: .venv  ## Fly in real Gazebo; made on the first call where there is none
 	@EDGE_PERCEPTION_TEST_GAZEBO=1 .venv/bin/python -m pytest test/gazebo $(ARGS)
 
-test-families: .venv  ## Compare with Ultralytics on its own exports; makes an environment of 2 GB
+test-families: .venv  ## Compare with Ultralytics on its own exports; makes an environment of 1.6 GB
 	@test -x build/families/bin/python || $(PYTHON) -m venv build/families
 	@build/families/bin/pip install -q torch torchvision ultralytics onnx onnxruntime onnxslim
 	@mkdir -p build/families/exports
