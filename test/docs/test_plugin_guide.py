@@ -46,7 +46,7 @@ def test_every_field_of_a_perception_has_its_dtype_and_shape() -> None:
     for name, array in wanted.items():
         assert table[name][0].startswith(array), name
     without = [name for name, array in wanted.items() if not array]
-    others = ['detections.track_token', 'poses[].instance']
+    others = ['detections.track_token', 'poses[].instance', 'poses[].alternatives']
     assert without == ['poses', 'extras', 'not_finite', *others], 'those that are no arrays'
 
 
