@@ -30,6 +30,7 @@ from edge_perception.models.proofs import read_proof
 from edge_perception.models.proofs import write_proof
 from edge_perception.testing import FakeEngineType
 from test.support.networks import save_conv
+from test.support.raising import raises
 
 UNPROVEN = ArtifactRequest(allow_unverified=True)
 
@@ -387,7 +388,7 @@ def test_a_proof_with_a_value_of_another_type_is_refused(model, add, key, value)
     path = add('net.plan')
     sidecar = proof_path(path, 'planner')
     sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), key: value}))
-    with pytest.raises(ArtifactError, match=f'cannot be read: {key}'):
+    with raises(ArtifactError, f'{key}: ', artifact=path):
         read_proof(path, 'planner')
     assert 'cannot be read' in refusal(model, Planner(), allow_unverified=True)
 

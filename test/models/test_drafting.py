@@ -25,6 +25,7 @@ from edge_perception.decoders import DECODERS
 from edge_perception.decoders.detection.yolo import YoloDecoder
 from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_manifest
+from test.support.raising import raises
 
 CELLS = 8400  # of 640x640 pixels at strides 8, 16 and 32
 IMAGE = (1, 3, 640, 640)
@@ -252,7 +253,7 @@ class Broken(Masks):
 
 def test_a_decoder_that_fails_to_guess_is_blamed():
     description = ModelDescription(specs(IMAGE, prefix='in'), specs((1, 1000)))
-    with pytest.raises(PluginError, match="decoder 'broken'"):
+    with raises(PluginError, "decoder 'broken'"):
         draft_manifest(description, source='net.onnx', decoders=[*DECODERS, Broken])
 
 
