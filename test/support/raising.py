@@ -24,7 +24,8 @@ def raises(
     """
     with pytest.raises(kind) as raised:
         yield raised
-    message = str(raised.value)
-    missing = [str(name) for name in names if str(name) not in message]
-    assert not missing, f'{message!r} does not name {missing}'
-    assert {name: getattr(raised.value, name) for name in attributes} == attributes
+    error = raised.value
+    missing = [str(name) for name in names if str(name) not in str(error)]
+    assert not missing, f'{str(error)!r} does not name {missing}'
+    assert {name: getattr(error, name) for name in attributes} == attributes
+    del error, raised  # the traceback holds this frame: it would keep alive what the test releases

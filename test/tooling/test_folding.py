@@ -89,7 +89,7 @@ def test_an_input_before_which_nothing_can_be_put(tmp_path):
     with raises(BuildError, 'float32', 'float16'):
         fold_preprocessing(path, recipe)
     path = save_conv(tmp_path / 'net.onnx')
-    with raises(BuildError, 9):
+    with raises(BuildError, 'net.onnx', ', 9)'):
         fold_preprocessing(path, replace(recipe, width=9))
     assert path.is_file()
 
