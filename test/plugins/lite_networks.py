@@ -205,3 +205,8 @@ def _archive(files: dict[str, str]) -> bytes:
         for name, text in files.items():
             archive.writestr(name, text)
     return stream.getvalue()
+
+
+def deadly(path: Path) -> None:
+    """Crash whatever process prepares it: the operator looks for inputs that it does not have."""
+    save_unary(path, 'TFLite_Detection_PostProcess')
