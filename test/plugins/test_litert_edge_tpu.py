@@ -39,6 +39,7 @@ from edge_perception.models.proofs import read_proof
 from test.plugins.lite_networks import LiteOperator
 from test.plugins.lite_networks import LiteTensor
 from test.plugins.lite_networks import save
+from test.plugins.lite_networks import save_compiled
 from test.plugins.lite_networks import save_unary
 from test.support.networks import save as save_onnx
 from test.support.networks import SHAPE
@@ -102,25 +103,6 @@ def create(path: Path, size=None, dtype='uint8', **options):
     )
     options = {'threads': 1, 'device': 'edgetpu', **options}
     return LiteRtEngineType().create(manifest, path, LiteRtOptions(**options))
-
-
-def save_compiled(path: Path) -> Path:
-    """Write what edgetpu_compiler makes of a network with operators that it does not know."""
-    shape = (1, 4, 6, 3)
-    return save(
-        path,
-        [
-            LiteOperator('edgetpu-custom-op', ('image',), ('middle',)),
-            LiteOperator('CAST', ('middle',), ('real',)),
-            LiteOperator('NEG', ('real',), ('result',)),
-        ],
-        [
-            LiteTensor('image', shape, 'uint8'),
-            LiteTensor('middle', shape, 'uint8'),
-            LiteTensor('real', shape),
-            LiteTensor('result', shape),
-        ],
-    )
 
 
 def test_a_real_compiled_file_runs_on_the_edge_tpu(shared_data, library):
