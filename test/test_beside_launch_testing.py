@@ -44,7 +44,7 @@ LAUNCH_TESTING_ROS = """
 def pytest_launch_collect_makemodule(path, parent, entrypoint):
     return None
 """
-SAME_NAMES = ('test/models/test_artifacts.py', 'test/plugins/test_artifacts.py')
+SAME_NAMES = ('test/models/artifacts/test_artifacts.py', 'test/plugins/test_artifacts.py')
 
 
 @pytest.fixture

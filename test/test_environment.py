@@ -21,6 +21,7 @@ import sys
 
 import pytest
 
+from test.support.raising import raises
 from tools.environment import build
 from tools.environment import machine as machine_checks
 from tools.environment.machine import Interpreter
@@ -133,13 +134,13 @@ def test_old_cmake(machine: Machine) -> None:
 
 def test_missing_headers(tmp_path: Path) -> None:
     interpreter = replace(Interpreter.probe(sys.executable), headers=tmp_path)
-    with pytest.raises(SetupError, match=f'apt install python{interpreter.series}-dev'):
+    with raises(SetupError, f'apt install python{interpreter.series}-dev'):
         machine_checks.require(interpreter, compilers=True)
 
 
 def test_machine_without_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, 'machine', lambda: 'aarch64')
-    with pytest.raises(SetupError, match='install a ROS 2 distribution, source it'):
+    with raises(SetupError, 'aarch64', 'ROS 2'):
         machine_checks.require(Interpreter.probe(sys.executable), compilers=True)
 
 

@@ -18,6 +18,7 @@ from edge_perception.contract import UNANSWERED
 from test.support.networks import save
 from test.support.networks import save_identity
 from test.support.networks import tensor
+from test.support.raising import raises
 from tools.model_folders import HERE
 
 ONNX_MODELS = {
@@ -82,7 +83,7 @@ def test_a_draft_with_the_answers_is_the_manifest(invoke, model, name):
     assert '# The file does not say:' in text
     assert "fill: '?'" in text
     assert 'the color order of the input' in text
-    with pytest.raises(ManifestError, match=r'input.color: got .\?., expected one of'):
+    with raises(ManifestError, "input.color: got '?'"):
         load_manifest(folder / 'model.yaml')
     draft = yaml.safe_load(text)
     for key, value in draft['input'].items():

@@ -13,6 +13,7 @@ import pytest
 
 from edge_perception.contract import BuildError
 from edge_perception.contract import run_converter
+from test.support.raising import raises
 
 # Starts a process of its own, and writes down both.
 TWO_PROCESSES = 'sleep 600 & echo $! $$ > started.part; mv started.part started; wait'
@@ -64,12 +65,12 @@ def test_a_failure_has_the_last_lines(tmp_path, command, said):
 
 
 def test_a_tool_that_is_missing_is_named(tmp_path):
-    with pytest.raises(BuildError, match='^no_such_tool cannot be started: No such file'):
+    with raises(BuildError, 'no_such_tool', 'No such file'):
         run_converter(['no_such_tool'], tmp_path, subject='net')
 
 
 def test_what_takes_too_long_is_ended_with_all_that_it_started(tmp_path):
-    with pytest.raises(BuildError, match='sh did not end within 1 s on net: it printed nothing'):
+    with raises(BuildError, 'sh ', '1 s', 'net'):
         shell(tmp_path, TWO_PROCESSES, timeout_s=1)
     assert all_end(tmp_path)
 

@@ -29,6 +29,7 @@ from edge_perception.contract.manifest import INPUT_DTYPES
 from edge_perception.contract.manifest import INTERPOLATIONS
 from edge_perception.contract.manifest import LAYOUTS
 from edge_perception.contract.manifest import RESIZES
+from test.support.raising import raises
 
 KEYS = {
     '': (
@@ -314,10 +315,10 @@ def test_labels_may_be_linked_to_from_another_folder(tmp_path):
 
 def test_a_pipe_is_neither_manifest_nor_labels(tmp_path):
     os.mkfifo(tmp_path / 'model.yaml')
-    with pytest.raises(ManifestError, match='cannot be read: it is a pipe'):
+    with raises(ManifestError, tmp_path / 'model.yaml', 'pipe'):
         load_manifest(tmp_path)
     os.mkfifo(tmp_path / 'labels.txt')
-    with pytest.raises(ManifestError, match='labels.txt cannot be read: it is a pipe'):
+    with raises(ManifestError, 'labels.txt', 'pipe', subject='m'):
         parse_manifest({'labels': 'labels.txt'}, folder=tmp_path, subject='m')
 
 

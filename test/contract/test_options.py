@@ -16,6 +16,7 @@ from edge_perception.contract import OptionError
 from edge_perception.contract import Options
 from edge_perception.contract import OptionSpec
 from edge_perception.contract import parse_options
+from test.support.raising import raises
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,13 @@ def test_an_unknown_option_that_resembles_none_gets_all_names():
 
 
 def test_an_owner_without_options_says_so():
-    with pytest.raises(OptionError, match=r"^decoder 'x': a: unknown option, it has none$"):
+    with raises(OptionError, "decoder 'x': a: ", 'none'):
         parse_options(Options, {'a': 1}, owner="decoder 'x'")
 
 
 def test_a_name_that_is_no_text_is_unknown():
     # Options of a decoder come from YAML, where a key may be a number.
-    with pytest.raises(OptionError, match='1: unknown option'):
+    with raises(OptionError, "decoder 'x': 1: "):
         parse_options(Knobs, {1: 2}, owner="decoder 'x'")
 
 
@@ -135,7 +136,7 @@ def test_all_wrong_values_are_said_at_once():
 def test_a_choice_of_numbers_compares_type_as_well():
     spec = OptionSpec(name='level', default=0, description='', choices=(0, 1))
     assert spec.check(1) == 1
-    with pytest.raises(OptionError, match=r'^level: got True, expected one of 0, 1$'):
+    with raises(OptionError, 'level: ', 'True', '0, 1'):
         spec.check(True)
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""A host with a few engines, and a model folder, for the tests of assembling."""
+"""A host with a few engines, a model folder and a shelf of plugins, for tests of this folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from test.models.assembly_rig import Picky
 from test.models.assembly_rig import Rude
 from test.models.assembly_rig import Tunable
 from test.models.assembly_rig import Unplugged
+from test.models.plugin_shelf import Shelf
 
 
 @pytest.fixture
@@ -54,3 +55,9 @@ def model(tmp_path, monkeypatch):
         return str(folder)
 
     return write
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return Shelf(tmp_path)

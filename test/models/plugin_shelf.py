@@ -15,6 +15,12 @@ from edge_perception.contract import ENTRY_POINT_GROUP
 from edge_perception.models.plugin_host import PluginEntry
 from edge_perception.models.plugin_host import PluginHost
 
+RAISING_HOOK = """
+@hookimpl
+def register_engines(register):
+    register(engine('half'))
+    {}
+"""
 HEAD = f"""
 from edge_perception.contract import *
 from edge_perception.testing import FakeDecoder, FakeEngineType

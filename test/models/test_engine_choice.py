@@ -20,6 +20,7 @@ from edge_perception.models.engine_choice import describe_artifact
 from edge_perception.models.request import Request
 from edge_perception.testing import FakeEngine
 from test.models.assembly_rig import Tunable
+from test.support.raising import raises
 
 
 class Acme(Tunable):
@@ -94,7 +95,7 @@ def test_auto_goes_on_after_an_engine_that_fails_and_cannot_be_given_back(host, 
     assembled = assemble(host, Request(model=model(), engine='auto'))
     assert assembled.engine == 'fake'
     assert 'Stuck failed: the driver hangs' in assembled.passed_over
-    with pytest.raises(InferenceError, match='the driver hangs'):
+    with raises(InferenceError, 'the driver hangs'):
         assemble(host, Request(model=model(), engine='a_third'))
 
 
@@ -138,7 +139,7 @@ def test_auto_without_an_engine_that_can_is_an_error_with_every_reason(host, mod
 
 def test_an_engine_that_was_named_is_never_replaced_by_another(host, model):
     host.engines['a_second'] = Second()
-    with pytest.raises(ArtifactError, match='too new'):
+    with raises(ArtifactError, 'too new'):
         assemble(host, Request(model=model(), engine='a_second'))
 
 
@@ -151,7 +152,7 @@ def test_a_misspelled_engine_gets_the_nearest_name_alone(host, model):
 def test_an_unverified_artifact_is_a_warning_for_as_long_as_it_runs(host, model):
     folder = model(source={'file': 'net.fake'})
     (Path(folder) / 'net.fake').touch()
-    with pytest.raises(ArtifactError, match='on fake'):
+    with raises(ArtifactError, 'fake', 'net.fake'):
         assemble(host, Request(model=folder, engine='fake'))
     request = ArtifactRequest(allow_unverified=True)
     assembled = assemble(host, Request(model=folder, engine='fake', artifact=request))
@@ -179,5 +180,5 @@ def test_of_all_engines_that_cannot_describe_a_file_the_first_is_heard(host):
     first.auto_rank = 30
     host.engines.clear()
     host.engines.update(acme=second, other=first)
-    with pytest.raises(ArtifactError, match='is cut off'):
+    with raises(ArtifactError, 'is cut off'):
         describe_artifact(host, Path('net.onnx'))

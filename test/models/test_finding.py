@@ -28,6 +28,7 @@ from edge_perception.models.drafting import Draft
 from edge_perception.models.drafting import draft_manifest
 from edge_perception.models.finding import find_model
 from edge_perception.models.finding import Model
+from test.support.raising import raises
 
 FLOAT = np.dtype(np.float32)
 WEIGHTS = b'weights'
@@ -292,13 +293,13 @@ def test_an_onnx_that_never_ends_is_no_model(tmp_path):
     path = tmp_path / 'net.onnx'
     for fields in (b'\x0a\x00', b'\x08\x00'):  # of no length, and of none that is counted
         path.write_bytes(fields * 3_000_000)
-        with pytest.raises(ArtifactError, match='is not an ONNX file, or is damaged'):
+        with raises(ArtifactError, 'ONNX', artifact=path):
             external_files(path)
     inner = b''
     for _ in range(3000):
         inner = nested(inner)
     path.write_bytes(field(7, inner))
-    with pytest.raises(ArtifactError, match='is not an ONNX file, or is damaged'):
+    with raises(ArtifactError, 'ONNX', artifact=path):
         external_files(path)
 
 
@@ -306,7 +307,7 @@ def test_a_model_file_beyond_the_limit_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / 'net.onnx'
     path.touch()
     os.truncate(path, MOST_ARTIFACT_BYTES + 1)  # takes no room on the disk, and seconds to digest
-    with pytest.raises(ArtifactError, match=f'at most {MOST_ARTIFACT_BYTES} are read'):
+    with raises(ArtifactError, MOST_ARTIFACT_BYTES, artifact=path):
         source_sha256(path)
 
 

@@ -19,12 +19,14 @@ import numpy as np
 import onnx
 import pytest
 
+from edge_perception.contract import ArtifactError
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineType
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import parse_options
 from test.plugins import lite_networks
 from test.support import networks
+from test.support.raising import raises
 from test.support.tensorrt_stubs import nvidia_machine
 from test.support.tensorrt_stubs.behavior import plan_of
 
@@ -93,3 +95,15 @@ def case_of(name: str) -> EngineCase:
     if case.package:
         pytest.importorskip(case.package, reason=f'{case.package} is not installed')
     return replace(case)
+
+
+def refused(case: EngineCase, path: Path, *, describe: bool = True) -> ArtifactError:
+    """Return the error of ``create``, which ``describe`` gives as well."""
+    with pytest.raises(ArtifactError) as caught:
+        case.create(path)
+    assert str(path) in str(caught.value)
+    assert '\n' not in str(caught.value)
+    if describe:
+        with raises(ArtifactError, path.name):
+            case.engine_type.describe(path)
+    return caught.value

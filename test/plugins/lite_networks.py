@@ -205,3 +205,27 @@ def _archive(files: dict[str, str]) -> bytes:
         for name, text in files.items():
             archive.writestr(name, text)
     return stream.getvalue()
+
+
+def deadly(path: Path) -> None:
+    """Crash whatever process prepares it: the operator looks for inputs that it does not have."""
+    save_unary(path, 'TFLite_Detection_PostProcess')
+
+
+def save_compiled(path: Path) -> Path:
+    """Write what edgetpu_compiler makes of a network with operators that it does not know."""
+    shape = (1, 4, 6, 3)
+    return save(
+        path,
+        [
+            LiteOperator('edgetpu-custom-op', ('image',), ('middle',)),
+            LiteOperator('CAST', ('middle',), ('real',)),
+            LiteOperator('NEG', ('real',), ('result',)),
+        ],
+        [
+            LiteTensor('image', shape, 'uint8'),
+            LiteTensor('middle', shape, 'uint8'),
+            LiteTensor('real', shape),
+            LiteTensor('result', shape),
+        ],
+    )

@@ -15,6 +15,7 @@ from edge_perception.models.plugin_host import probe
 from edge_perception.testing.conformance import BuilderConformance
 from test.support.networks import manifest_for
 from test.support.networks import save_conv
+from test.support.raising import raises
 
 PARITY = {'fp32': 1e-5, 'fp16': 0.005, 'int8': 0.05}
 
@@ -43,7 +44,7 @@ def test_8_bits_on_an_old_openvino_are_refused_with_a_sentence(tmp_path):
     )
     workspace = tmp_path / 'workspace'
     workspace.mkdir()
-    with pytest.raises(BuildError, match=r'needs OpenVINO 2023\.1 or newer, and this is openvino'):
+    with raises(BuildError, 'OpenVINO 2023.1'):
         OpenVinoBuilder().build(plan, workspace)
     assert not list(workspace.iterdir())
 

@@ -31,6 +31,7 @@ from edge_perception.contract import TensorSpec
 from test.plugins.engine_cases import case_of
 from test.plugins.engine_cases import CASES
 from test.support.networks import save_identity
+from test.support.raising import raises
 
 LITERT = [package for package, _, _ in PACKAGES]
 
@@ -75,7 +76,7 @@ def test_without_its_library_an_engine_says_what_to_install(
     without(monkeypatch, *packages)
     assert not probe(name).available
     assert remedy in probe(name).remedy
-    with pytest.raises(EngineUnavailableError, match=remedy):
+    with raises(EngineUnavailableError, remedy, engine=name):
         case.create(path)
 
 

@@ -39,10 +39,12 @@ from edge_perception.models.proofs import read_proof
 from test.plugins.lite_networks import LiteOperator
 from test.plugins.lite_networks import LiteTensor
 from test.plugins.lite_networks import save
+from test.plugins.lite_networks import save_compiled
 from test.plugins.lite_networks import save_unary
 from test.support.networks import save as save_onnx
 from test.support.networks import SHAPE
 from test.support.networks import tensor
+from test.support.raising import raises
 
 pytest.importorskip(
     'ai_edge_litert.interpreter', reason='LiteRT (ai-edge-litert) is not installed'
@@ -101,25 +103,6 @@ def create(path: Path, size=None, dtype='uint8', **options):
     )
     options = {'threads': 1, 'device': 'edgetpu', **options}
     return LiteRtEngineType().create(manifest, path, LiteRtOptions(**options))
-
-
-def save_compiled(path: Path) -> Path:
-    """Write what edgetpu_compiler makes of a network with operators that it does not know."""
-    shape = (1, 4, 6, 3)
-    return save(
-        path,
-        [
-            LiteOperator('edgetpu-custom-op', ('image',), ('middle',)),
-            LiteOperator('CAST', ('middle',), ('real',)),
-            LiteOperator('NEG', ('real',), ('result',)),
-        ],
-        [
-            LiteTensor('image', shape, 'uint8'),
-            LiteTensor('middle', shape, 'uint8'),
-            LiteTensor('real', shape),
-            LiteTensor('result', shape),
-        ],
-    )
 
 
 def test_a_real_compiled_file_runs_on_the_edge_tpu(shared_data, library):
@@ -223,10 +206,10 @@ def test_a_stick_that_vanishes_is_a_failure_and_comes_back(tmp_path, library, mo
         engine.warm_up()
         gone.touch()
         for _ in range(2):
-            with pytest.raises(InferenceError, match='USB transfer error'):
+            with raises(InferenceError, 'USB transfer error'):
                 engine.infer(engine.input_buffers())
     monkeypatch.setenv('FAKE_EDGE_TPU', 'absent')
-    with pytest.raises(EngineUnavailableError, match='USB or PCIe'):
+    with raises(EngineUnavailableError, 'USB', 'PCIe'):
         engine.activate()
     monkeypatch.delenv('FAKE_EDGE_TPU')
     with engine:
@@ -258,12 +241,12 @@ def test_a_stick_that_this_process_has_open_already_is_not_tried_by_another(
 
 def test_a_library_for_another_runtime_kills_only_the_child(tmp_path, library, monkeypatch):
     monkeypatch.setenv('FAKE_EDGE_TPU', 'crash')
-    with pytest.raises(EngineUnavailableError, match=r'crash \(SIGSEGV\)'):
+    with raises(EngineUnavailableError, 'SIGSEGV'):
         create(save_compiled(tmp_path / 'net.tflite'), delegate=library)
 
 
 def test_without_the_library_the_error_says_what_to_install(tmp_path, machine):
-    with pytest.raises(EngineUnavailableError, match=r'libedgetpu\.so\.1.*libedgetpu1-std'):
+    with raises(EngineUnavailableError, 'libedgetpu.so.1', 'libedgetpu1-std'):
         create(save_compiled(tmp_path / 'net.tflite'))
 
 
@@ -277,16 +260,16 @@ def test_without_the_library_the_error_says_what_to_install(tmp_path, machine):
 def test_real_compiled_files_say_what_they_need(shared_data, machine, file):
     path = shared_data / file
     size = BIG if 'mobilenet' in file else {'width': 192, 'height': 192}
-    with pytest.raises(ArtifactError, match="option device to 'edgetpu'"):
+    with raises(ArtifactError, "option device to 'edgetpu'"):
         create(path, size, device='cpu')
-    with pytest.raises(EngineUnavailableError, match='libedgetpu1-std'):
+    with raises(EngineUnavailableError, 'libedgetpu1-std'):
         create(path, size)
 
 
 def test_without_a_stick_the_error_says_so(tmp_path, library, machine, monkeypatch):
     monkeypatch.setenv('FAKE_EDGE_TPU', 'absent')
     path = save_compiled(tmp_path / 'net.tflite')
-    with pytest.raises(EngineUnavailableError, match='USB or PCIe'):
+    with raises(EngineUnavailableError, 'USB', 'PCIe'):
         create(path, delegate=library)
     # Plugging one in helps without a restart.
     monkeypatch.delenv('FAKE_EDGE_TPU')
@@ -297,27 +280,27 @@ def test_a_stick_without_rights_needs_udev_rules(tmp_path, library, machine, mon
     monkeypatch.setenv('FAKE_EDGE_TPU', 'absent')
     node = plug_in_usb(machine, '1a6e:089a')
     monkeypatch.setattr(edge_tpu.os, 'access', lambda path, _: Path(path) != node)
-    with pytest.raises(EngineUnavailableError, match=r'may not open .*002/007.*udev rules'):
+    with raises(EngineUnavailableError, '002/007', 'udev'):
         create(save_compiled(tmp_path / 'net.tflite'), delegate=library)
 
 
 def test_a_stick_that_somebody_else_has_open(tmp_path, library, machine, monkeypatch):
     monkeypatch.setenv('FAKE_EDGE_TPU', 'absent')
     plug_in_usb(machine)
-    with pytest.raises(EngineUnavailableError, match='Could not open device'):
+    with raises(EngineUnavailableError, 'Could not open device'):
         create(save_compiled(tmp_path / 'net.tflite'), delegate=library)
 
 
 def test_a_file_that_was_not_compiled_is_not_run_on_the_cpu_instead(tmp_path):
     path = save_unary(tmp_path / 'net.tflite', 'ABS', dtype='uint8')
-    with pytest.raises(ArtifactError, match='--target edgetpu'):
+    with raises(ArtifactError, '--target edgetpu'):
         create(path)
 
 
 @pytest.mark.parametrize('device', ['gpu', 'EDGETPU', 'edgetpu:', 'edgetpu:fast', ''])
 def test_an_unknown_device_is_refused(tmp_path, device):
     path = save_unary(tmp_path / 'net.tflite', dtype='uint8')
-    with pytest.raises(EngineUnavailableError, match=f'device {device!r} is none of cpu, edgetpu'):
+    with raises(EngineUnavailableError, f'device {device!r} ', 'cpu', 'edgetpu'):
         create(path, device=device)
 
 
@@ -368,36 +351,36 @@ def test_another_delegate_takes_what_it_can(tmp_path, library):
 
 def test_another_delegate_may_bring_operators_of_its_own(tmp_path, library):
     path = save_unary(tmp_path / 'net.tflite', 'acme-frobnicate', dtype='uint8')
-    with pytest.raises(ArtifactError, match='option delegate'):
+    with raises(ArtifactError, 'option delegate'):
         create(path, device='cpu')
     with create(path, device='cpu', delegate=library) as engine:
         assert (engine.infer(engine.input_buffers())['result'] == 42).all()
 
 
 @pytest.mark.parametrize(
-    ('delegate', 'options', 'message'),
+    ('delegate', 'options', 'names'),
     [
-        ('libnothing.so', (), 'delegate libnothing.so cannot be loaded: .*correct the option'),
-        ('libm.so.6', (), 'libm.so.6 is not a delegate library; correct the option delegate'),
-        ('libnothing.so', ('fast',), "delegate_options: got 'fast', expected name=value"),
+        ('libnothing.so', (), ['delegate libnothing.so ', 'option']),
+        ('libm.so.6', (), ['libm.so.6 ', 'option delegate']),
+        ('libnothing.so', ('fast',), ["delegate_options: got 'fast'", 'name=value']),
     ],
 )
-def test_a_delegate_that_is_none_is_explained(tmp_path, delegate, options, message):
+def test_a_delegate_that_is_none_is_explained(tmp_path, delegate, options, names):
     path = save_unary(tmp_path / 'net.tflite', 'ABS', shape=(1, 4, 6, 3))
     plain = {'device': 'cpu', 'dtype': 'float32'}
-    with pytest.raises(EngineUnavailableError, match=message):
+    with raises(EngineUnavailableError, *names):
         create(path, delegate=delegate, delegate_options=options, **plain)
 
 
 def test_options_for_no_delegate_are_refused(tmp_path):
     path = save_unary(tmp_path / 'net.tflite', 'ABS')
-    with pytest.raises(OptionError, match='delegate_options: got a=1, b=2'):
+    with raises(OptionError, 'delegate_options: got a=1, b=2'):
         create(path, device='cpu', delegate_options=('a=1', 'b=2'))
 
 
 def test_a_delegate_that_crashes_or_does_not_start(tmp_path, library, monkeypatch):
     path = save_unary(tmp_path / 'net.tflite', 'ABS')
-    for trouble, message in (('crash', r'crash \(SIGSEGV\)'), ('absent', 'did not start: .*open')):
+    for trouble, name in (('crash', 'SIGSEGV'), ('absent', 'open')):
         monkeypatch.setenv('FAKE_EDGE_TPU', trouble)
-        with pytest.raises(EngineUnavailableError, match=message):
+        with raises(EngineUnavailableError, name):
             create(path, device='cpu', dtype='float32', delegate=library)

@@ -25,6 +25,7 @@ from test.support.networks import save
 from test.support.networks import save_conv
 from test.support.networks import SHAPE
 from test.support.networks import tensor
+from test.support.raising import raises
 
 create = CASES['onnxruntime'].create
 
@@ -86,9 +87,7 @@ def test_a_failure_of_the_runtime_is_an_error_and_the_next_frame_works(tmp_path,
         constants=[table],
     )
     with create(path) as engine:
-        with pytest.raises(
-            InferenceError, match=r'net\.onnx: onnxruntime failed: .*Gather'
-        ) as error:
+        with raises(InferenceError, 'net.onnx: onnxruntime ', 'Gather') as error:
             engine.infer({'image': np.full(SHAPE, 7, np.float32)})
         assert '\n' not in str(error.value)
         result = engine.infer({'image': np.full(SHAPE, 2, np.float32)})['result']

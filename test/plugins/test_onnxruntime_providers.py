@@ -19,6 +19,7 @@ from test.plugins.engine_cases import CASES
 from test.support.networks import save_conv
 from test.support.networks import save_identity
 from test.support.networks import SHAPE
+from test.support.raising import raises
 
 create = CASES['onnxruntime'].create
 
@@ -31,16 +32,16 @@ def test_a_provider_is_found_by_short_and_full_name(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ('name', 'message'),
+    ('name', 'names'),
     [
-        ('cdua', r"provider 'cdua' is not in onnxruntime [\d.]+, which has .*did you mean 'cuda'"),
-        ('rknpu', 'which has .*cpu'),
-        ('azure', "provider 'azure' is not in onnxruntime"),
-        ('', 'correct the option provider'),
+        ('cdua', ["'cdua'", "did you mean 'cuda'"]),
+        ('rknpu', ["'rknpu'", 'cpu']),
+        ('azure', ["'azure'", 'onnxruntime ']),
+        ('', ["''", 'option provider']),
     ],
 )
-def test_a_provider_that_is_not_here_is_an_error_and_not_the_cpu(tmp_path, name, message):
-    with pytest.raises(EngineUnavailableError, match=message):
+def test_a_provider_that_is_not_here_is_an_error_and_not_the_cpu(tmp_path, name, names):
+    with raises(EngineUnavailableError, *names, engine='onnxruntime'):
         create(save_identity(tmp_path / 'net.onnx'), provider=name)
 
 
@@ -52,7 +53,7 @@ def test_a_provider_that_does_not_start_is_an_error_and_not_the_cpu(tmp_path, mo
         'get_available_providers',
         lambda: ['VitisAIExecutionProvider', 'CPUExecutionProvider'],
     )
-    with pytest.raises(EngineUnavailableError, match="provider 'vitisai' did not start"):
+    with raises(EngineUnavailableError, "provider 'vitisai'"):
         create(save_identity(tmp_path / 'net.onnx'), provider='vitisai')
 
 
@@ -89,16 +90,17 @@ def test_providers_are_told_what_the_options_say():
 
 
 @pytest.mark.parametrize(
-    ('values', 'message'),
+    ('values', 'names'),
     [
-        ({'device_id': 1}, 'device_id: got 1, which the provider .cpu. does not .* cuda or tens'),
-        ({'tensorrt_fp16': True}, 'tensorrt_fp16: got True, .* set the option provider to tensor'),
-        ({'tensorrt_cache_dir': '/plans'}, "tensorrt_cache_dir: got '/plans', .* does not read"),
-        ({'openvino_device': 'GPU'}, "openvino_device: got 'GPU', .* set .* provider to openvino"),
+        ({'device_id': 1}, ["'cpu'", 'cuda', 'tensorrt']),
+        ({'tensorrt_fp16': True}, ['tensorrt']),
+        ({'tensorrt_cache_dir': '/plans'}, ['tensorrt']),
+        ({'openvino_device': 'GPU'}, ['provider to openvino']),
     ],
 )
-def test_an_option_that_the_provider_does_not_read_is_refused(tmp_path, values, message):
-    with pytest.raises(OptionError, match=f"^engine 'onnxruntime': {message}"):
+def test_an_option_that_the_provider_does_not_read_is_refused(tmp_path, values, names):
+    ((option, value),) = values.items()
+    with raises(OptionError, f"engine 'onnxruntime': {option}: got {value!r}", *names):
         create(save_identity(tmp_path / 'net.onnx'), **values)
 
 
@@ -132,7 +134,7 @@ def test_a_gpu_that_is_not_there_or_full_is_not_the_fault_of_the_file(
         create(path, provider='cuda', device_id=3)
     assert raised.value.reason == f"provider 'cuda' with device_id 3: {told}"
     assert 'set the option device_id to a GPU that is here' in raised.value.remedy
-    with pytest.raises(ArtifactError, match='cannot load it'):
+    with raises(ArtifactError, 'onnxruntime', artifact=path):
         create(path)
 
 
@@ -162,7 +164,7 @@ def test_what_the_provider_really_took_is_told():
     both = devices_taken(AssignedSession(CUDA=7, CPU=3), cuda, options)
     assert both == 'cuda:1, 3 of 10 operators on cpu'
     assert devices_taken(object(), cuda, options) == 'cuda:1'  # before ONNX Runtime 1.24
-    with pytest.raises(EngineUnavailableError, match="'cuda' took none of the 3"):
+    with raises(EngineUnavailableError, "'cuda'", 3):
         devices_taken(AssignedSession(CPU=3), cuda, options)
 
 
@@ -183,5 +185,5 @@ def test_the_provider_openvino_computes(tmp_path):
 @pytest.mark.parametrize('device', ['GPU', 'foo'])
 def test_a_device_that_openvino_does_not_find_is_an_error_and_not_the_cpu(tmp_path, device):
     needs_openvino()
-    with pytest.raises(EngineUnavailableError, match="provider 'openvino' (did not|took none)"):
+    with raises(EngineUnavailableError, "provider 'openvino'"):
         create(save_conv(tmp_path / 'net.onnx'), provider='openvino', openvino_device=device)

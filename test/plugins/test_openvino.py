@@ -20,6 +20,7 @@ from test.support.networks import save
 from test.support.networks import save_conv
 from test.support.networks import SHAPE
 from test.support.networks import tensor
+from test.support.raising import raises
 
 pytest.importorskip('openvino', reason='OpenVINO (openvino) is not installed')
 
@@ -100,9 +101,7 @@ def test_a_failure_of_the_runtime_is_an_error_and_the_next_frame_works(tmp_path)
     frame = np.zeros(SHAPE, np.float32)
     with create(path) as engine:
         frame.ravel()[:4] = 1
-        with pytest.raises(
-            InferenceError, match=r'net\.onnx: openvino failed: .*[Rr]eshape'
-        ) as error:
+        with raises(InferenceError, 'net.onnx: openvino ', 'eshape') as error:
             engine.infer({'image': frame})
         assert '\n' not in str(error.value)
         frame.ravel()[:5] = 1

@@ -20,6 +20,7 @@ from test.plugins.engine_cases import CASES
 from test.support.networks import manifest_for
 from test.support.networks import save_conv
 from test.support.networks import SHAPE
+from test.support.raising import raises
 
 pytest.importorskip('openvino', reason='OpenVINO (openvino) is not installed')
 
@@ -54,21 +55,18 @@ def test_the_precision_reaches_the_processor_through_every_device(shared_data, d
 
 
 @pytest.mark.parametrize(
-    ('device', 'message'),
+    ('device', 'names'),
     [
-        ('', "device '' names no device, and there are .*CPU"),
-        ('HETERO:', 'names no device'),
-        ('FOO', "device 'FOO' is not in this build, which finds .*CPU; correct the option device"),
-        ('HETERO:FOO,CPU', "device 'FOO' is not in this build"),
-        ('CPU.1', "device 'CPU.1' is not here, and there are .*CPU; correct the number"),
-        (
-            'myriad',
-            r"'MYRIAD' with openvino [\d.]+: .*2022\.3.*setupvars\.sh.*Python 3\.10",
-        ),
+        ('', ["''", 'CPU']),
+        ('HETERO:', ["'HETERO:'", 'CPU']),
+        ('FOO', ["'FOO'", 'CPU', 'option device']),
+        ('HETERO:FOO,CPU', ["'FOO'"]),
+        ('CPU.1', ["'CPU.1'", 'CPU', 'number']),
+        ('myriad', ["'MYRIAD'", '2022.3', 'setupvars.sh', 'Python 3.10']),
     ],
 )
-def test_a_device_that_is_not_here_is_an_error_and_not_the_cpu(tmp_path, capfd, device, message):
-    with pytest.raises(EngineUnavailableError, match=message) as error:
+def test_a_device_that_is_not_here_is_an_error_and_not_the_cpu(tmp_path, capfd, device, names):
+    with raises(EngineUnavailableError, *names) as error:
         create(save_conv(tmp_path / 'net.onnx'), device=device)
     assert '\n' not in str(error.value)
     assert capfd.readouterr() == ('', '')
@@ -78,9 +76,8 @@ def test_a_device_that_is_not_here_is_an_error_and_not_the_cpu(tmp_path, capfd, 
 def test_a_missing_accelerator_is_explained(tmp_path, device):
     if {'GPU', 'GPU.0', 'NPU'} & set(load_library().Core().available_devices):
         pytest.skip('this machine has one')
-    kind = 'NPU' if device == 'NPU' else 'Intel GPU|plugin for GPU needs OpenCL'
-    message = f"({kind}|device 'NPU' is not in this build).*option device"
-    with pytest.raises(EngineUnavailableError, match=message) as error:
+    kind = 'NPU' if device == 'NPU' else 'GPU'
+    with raises(EngineUnavailableError, kind, 'option device') as error:
         create(save_conv(tmp_path / 'net.onnx'), device=device)
     assert '\n' not in str(error.value)
 
@@ -134,7 +131,7 @@ class Compiled:
 
 def test_auto_may_not_choose_a_device_that_computes_less_exactly():
     compiled = Compiled(EXECUTION_DEVICES=['NPU'])
-    with pytest.raises(EngineUnavailableError, match="'AUTO' chose NPU"):
+    with raises(EngineUnavailableError, "'AUTO'", 'NPU'):
         devices.devices_taken(compiled, OpenVinoOptions(device='AUTO'))
     half = OpenVinoOptions(device='AUTO', precision='f16')
     assert devices.devices_taken(compiled, half) == 'NPU'
@@ -147,7 +144,7 @@ def test_a_device_that_does_not_tell_what_it_took_is_the_one_that_was_named():
 
 def test_a_precision_that_was_only_taken_for_a_hint_is_an_error():
     compiled = Compiled(INFERENCE_PRECISION_HINT='f32')
-    with pytest.raises(EngineUnavailableError, match='f32, not in bf16'):
+    with raises(EngineUnavailableError, 'f32', 'bf16'):
         devices.check_precision(compiled, OpenVinoOptions(precision='bf16'))
     devices.check_precision(compiled, OpenVinoOptions())
     devices.check_precision(Compiled(), OpenVinoOptions(precision='bf16'))
@@ -181,14 +178,14 @@ def test_nothing_is_kept_unless_asked_for(tmp_path, monkeypatch):
 
 def test_a_folder_for_temporary_files_keeps_no_networks(tmp_path, own_folder):
     folder = tmp_path / 'temporary' / 'cache'
-    with pytest.raises(OptionError, match='cache_dir: got'):
+    with raises(OptionError, 'cache_dir: ', folder):
         create(save_conv(tmp_path / 'net.onnx'), cache_dir=str(folder))
     assert not folder.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_explained(tmp_path, own_folder):
     path = save_conv(tmp_path / 'net.onnx')
-    with pytest.raises(OptionError, match='Not a directory'):
+    with raises(OptionError, 'cache_dir: ', 'Not a directory'):
         create(path, cache_dir=str(path / 'cache'))
 
 

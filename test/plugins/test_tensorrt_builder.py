@@ -25,6 +25,7 @@ from test.support.networks import save_conv
 from test.support.networks import save_identity
 from test.support.networks import SHAPE
 from test.support.networks import tensor
+from test.support.raising import raises
 from test.support.tensorrt_stubs import nvidia_machine
 
 
@@ -146,46 +147,46 @@ def test_a_timing_cache_that_cannot_be_written_is_a_note(tmp_path, machine):
 
 
 @pytest.mark.parametrize(
-    ('failures', 'reason'),
+    ('failures', 'names'),
     [
         (
             {'parse': '\n'.join(f'No importer for {name}' for name in 'ABCDE')},
-            r'cannot read it: node 0: No importer for A; node 1: .*; node 2: .* \(and 2 more\); ',
+            ['node 0: No importer for A', 'node 1: ', 'node 2: ', '2 more'],
         ),
-        ({'build': 'Error Code 10: no tactic'}, 'cannot build it in fp32: Error Code 10: no tac'),
+        ({'build': 'Error Code 10: no tactic'}, ['fp32', 'Error Code 10: no tactic']),
         (
             {'runtime': 'CUDA initialization failure with error: 35.'},
-            'there is no NVIDIA driver, or it is older',
+            ['NVIDIA driver'],
         ),
     ],
 )
-def test_what_fails_is_one_sentence_and_leaves_nothing(tmp_path, machine, failures, reason):
+def test_what_fails_is_one_sentence_and_leaves_nothing(tmp_path, machine, failures, names):
     machine.failures.update(failures)
-    with pytest.raises(BuildError, match=reason):
+    with raises(BuildError, *names):
         build(save_conv(tmp_path / 'net.onnx'))
     assert left_in(tmp_path) == []
 
 
 def test_a_file_that_is_no_onnx_is_refused(tmp_path, machine):
     (tmp_path / 'net.onnx').write_bytes(b'no protobuf')
-    with pytest.raises(BuildError, match='cannot read it: node -1: Failed to parse'):
+    with raises(BuildError, 'node -1: Failed to parse'):
         build(tmp_path / 'net.onnx')
     assert left_in(tmp_path) == []
 
 
 def test_int8_wants_a_quantized_source(tmp_path, machine):
-    with pytest.raises(BuildError, match='QuantizeLinear'):
+    with raises(BuildError, 'QuantizeLinear'):
         build(save_conv(tmp_path / 'net.onnx'), 'int8')
 
 
 def test_a_manifest_that_does_not_fit_is_refused(tmp_path, machine):
-    with pytest.raises(BuildError, match=r"tensor 'image': got 1x3x8x8 float32 from the manifest"):
+    with raises(BuildError, "tensor 'image'", '1x3x8x8 float32'):
         build(save_conv(tmp_path / 'net.onnx'), manifest=manifest_for((1, 3, 8, 8)))
 
 
 def test_a_dla_computes_no_fp32(tmp_path, monkeypatch):
     with (
         nvidia_machine(monkeypatch, dla_cores=2, integrated=True),
-        pytest.raises(BuildError, match='fp32, expected fp16 or int8'),
+        raises(BuildError, 'fp32', 'fp16', 'int8'),
     ):
         build(save_conv(tmp_path / 'net.onnx'), device='dla0')

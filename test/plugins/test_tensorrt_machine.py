@@ -18,6 +18,7 @@ from test.support.fake_cuda import DRIVER_MISMATCH
 from test.support.fake_cuda import NO_DEVICE
 from test.support.networks import manifest_for
 from test.support.networks import save_identity
+from test.support.raising import raises
 from test.support.tensorrt_stubs import forget
 from test.support.tensorrt_stubs import nvidia_machine
 from test.support.tensorrt_stubs.behavior import plan_of
@@ -83,7 +84,7 @@ def test_a_driver_that_is_too_old_for_tensorrt_is_explained(tmp_path, monkeypatc
         machine.failures['runtime'] = (
             'CUDA initialization failure with error: 35. Please check your CUDA installation'
         )
-        with pytest.raises(EngineUnavailableError, match='older than the CUDA of this TensorRT'):
+        with raises(EngineUnavailableError, 'NVIDIA driver', engine='tensorrt'):
             create(tmp_path)
 
 
@@ -91,7 +92,7 @@ def test_a_driver_that_is_too_old_for_tensorrt_is_explained(tmp_path, monkeypatc
 def test_a_device_that_is_not_here_is_refused(tmp_path, monkeypatch, name):
     with (
         nvidia_machine(monkeypatch, devices=2),
-        pytest.raises(EngineUnavailableError, match='is not here, the driver finds gpu:0, gpu:1'),
+        raises(EngineUnavailableError, repr(name), 'gpu:0, gpu:1'),
     ):
         create(tmp_path, device=name)
 

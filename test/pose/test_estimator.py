@@ -10,6 +10,7 @@ import pytest
 
 from edge_perception.pose import Intrinsics
 from edge_perception.pose import PlanarPoseEstimator
+from test.support.raising import raises
 
 K = (457.0, 0.0, 319.5, 0.0, 457.0, 239.5, 0.0, 0.0, 1.0)
 CAMERA = Intrinsics.from_camera_info(
@@ -177,5 +178,5 @@ def test_an_object_of_saddle_points_is_not_believed_where_the_image_has_none():
 
 
 def test_an_object_with_four_points_is_refused():
-    with pytest.raises(ValueError, match='object_points: got 4, expected at least 5'):
+    with raises(ValueError, 'object_points: ', 4, 5):
         PlanarPoseEstimator(POINTS[:4])

@@ -8,6 +8,7 @@ import pytest
 
 from edge_perception.contract import IntrinsicsError
 from edge_perception.pose import Intrinsics
+from test.support.raising import raises
 
 K = (457.0, 0.0, 319.5, 0.0, 455.0, 239.5, 0.0, 0.0, 1.0)
 D5 = (-0.0306, 0.0352, -0.000138, -0.000146, -0.01204)
@@ -73,33 +74,27 @@ def test_a_region_of_interest_is_moved():
 
 
 def test_another_shape_is_refused():
-    with pytest.raises(IntrinsicsError, match='640x480 for an image of 640x360'):
+    with raises(IntrinsicsError, '640x480', '640x360'):
         intrinsics().fitted(640, 360)
 
 
 @pytest.mark.parametrize(
-    ('changes', 'message'),
+    ('changes', 'names'),
     [
-        (
-            {'k': (0.0,) * 9},
-            r'camera_info.k: got .* expected focal lengths and a center',
-        ),
-        ({'k': ()}, r'camera_info.k: got \[\], expected focal lengths and a center that suit'),
-        (
-            {'rectified': True},
-            r'camera_info.p: got \[\], expected focal lengths and a center that suit',
-        ),
-        ({'model': 'banana'}, "got 'banana', expected one of plumb_bob, rational_polynomial"),
-        ({'d': (*D5, 0.1, 0.2, 0.3)}, 'at most 5 numbers other than 0 .* rational_polynomial'),
-        ({'d': (*D5, 0.1), 'model': 'fisheye'}, 'at most 4 numbers other than 0'),
-        ({'d': (0.1,) * 15, 'model': 'rational_polynomial'}, 'at most 14'),
-        ({'d': D5, 'model': ''}, "for ''"),
-        ({'k': (1000, 0, 640, 0, 1000, 480, 0, 0, 1)}, 'principal point at 640, 480 .* binning'),
-        ({'k': (float('nan'), *K[1:])}, 'camera_info.k: got'),
+        ({'k': (0.0,) * 9}, ['camera_info.k: ', [0.0] * 9]),
+        ({'k': ()}, ['camera_info.k: ', []]),
+        ({'rectified': True}, ['camera_info.p: ', []]),
+        ({'model': 'banana'}, ["'banana'", 'plumb_bob', 'rational_polynomial']),
+        ({'d': (*D5, 0.1, 0.2, 0.3)}, ['at most 5', 'rational_polynomial']),
+        ({'d': (*D5, 0.1), 'model': 'fisheye'}, ['at most 4']),
+        ({'d': (0.1,) * 15, 'model': 'rational_polynomial'}, ['at most 14']),
+        ({'d': D5, 'model': ''}, ["''"]),
+        ({'k': (1000, 0, 640, 0, 1000, 480, 0, 0, 1)}, ['640, 480', 'binning']),
+        ({'k': (float('nan'), *K[1:])}, ['camera_info.k: ', 'nan']),
     ],
 )
-def test_unusable_intrinsics_are_refused_with_the_reason(changes, message):
-    with pytest.raises(IntrinsicsError, match=message):
+def test_unusable_intrinsics_are_refused_with_the_reason(changes, names):
+    with raises(IntrinsicsError, *names):
         intrinsics(**changes)
 
 

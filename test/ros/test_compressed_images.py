@@ -17,6 +17,7 @@ from edge_perception.contract import ImageError
 from edge_perception.ros.input.compressed_images import compressed_to_frame
 from edge_perception.ros.input.compressed_images import SizeLimit
 from edge_perception.runtime.sample_range import SampleRange
+from test.support.raising import raises
 
 WIDTH, HEIGHT = 48, 32
 MAX_PIXELS = 4096 * 4096
@@ -144,7 +145,7 @@ def test_the_limit_counts_pixels():
 def test_samples_of_16_bits_count_twice():
     deep = compressed(encoded(np.zeros((HEIGHT, WIDTH), np.uint16), '.png'))
     assert compressed_to_frame(deep, limit=SizeLimit(2 * WIDTH * HEIGHT)).width == WIDTH
-    with pytest.raises(ImageError, match='expected at most 1535 in all'):
+    with raises(ImageError, WIDTH * HEIGHT - 1):
         compressed_to_frame(deep, limit=SizeLimit(2 * WIDTH * HEIGHT - 1))
 
 
@@ -152,7 +153,7 @@ def test_samples_of_16_bits_count_twice():
 def test_a_picture_that_claims_gigabytes_is_not_decoded(data, kind, monkeypatch):
     bomb = claiming(data, width=60_000, height=60_000)
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('was decoded'))
-    with pytest.raises(ImageError, match=f'^{kind} image: got 60000x60000 pixels, expected at'):
+    with raises(ImageError, f'{kind} image: ', '60000x60000'):
         decode(bomb)
 
 
@@ -277,7 +278,7 @@ def test_damaged_pictures_give_a_frame_or_an_image_error(data, changes, kept, im
 def test_a_marker_without_length_before_the_frame_is_refused(shared_data):
     """libjpeg skips the marker and finds 30000x30000 pixels; a segment would hide 16x16."""
     data = (shared_data.parent / 'cases' / 'hostile' / 'fake_header.jpg').read_bytes()
-    with pytest.raises(ImageError, match='within the header'):
+    with raises(ImageError, 'header'):
         decode(data)
 
 
@@ -290,7 +291,7 @@ def test_no_marker_without_length_may_stand_before_the_frame(marker):
 def test_a_jpeg_of_many_scans_is_not_decoded(monkeypatch):
     monkeypatch.setattr(cv2, 'imdecode', None)
     scan = PROGRESSIVE_JPEG.rindex(b'\xff\xda')
-    with pytest.raises(ImageError, match='in 21 scans, expected at most 20'):
+    with raises(ImageError, '21 scans', 20):
         decode(PROGRESSIVE_JPEG[:-2] + PROGRESSIVE_JPEG[scan:-2] * 11 + PROGRESSIVE_JPEG[-2:])
 
 
@@ -300,7 +301,7 @@ def test_a_jpeg_whose_scan_stops_early_is_refused_although_it_has_an_end(gray, s
     noise = np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)
     data = encoded(noise[..., 0] if gray else noise, '.jpg')
     scan = data.index(b'\xff\xda')
-    with pytest.raises(ImageError, match='not sent'):
+    with raises(ImageError, 'rows'):
         decode(data[: scan + int(share * (len(data) - scan))] + b'\xff\xd9')
 
 

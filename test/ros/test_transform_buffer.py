@@ -13,6 +13,7 @@ import pytest
 from edge_perception.pose import rotation_matrix
 from edge_perception.ros.input import transform_buffer
 from edge_perception.ros.input.transform_buffer import TransformBuffer
+from test.support.raising import raises
 
 NS = 1_000_000_000
 UNIT = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
@@ -110,7 +111,7 @@ def test_what_is_not_known_is_said_and_never_extrapolated(target, stamp, words):
 )
 def test_malformed_transforms_are_refused(parent, child, pose):
     buffer = filled(('odom', 'base', 1, UNIT), ('base', 'camera', 1, UNIT))
-    with pytest.raises(ValueError, match='^transform of '):
+    with raises(ValueError, repr(child[:80]), repr(parent)):
         buffer.add(parent, child, NS, pose, static=False)
     np.testing.assert_array_equal(looked_up(buffer, 'odom', '/camera', NS), np.eye(4))
 
@@ -147,7 +148,7 @@ def test_only_static_transforms_are_fixed():
     buffer = filled(('odom', 'base', 1, UNIT))
     buffer.add('base', 'imu', 0, at_x(3), static=True)
     assert buffer.look_up('base', 'imu', None).translation[0] == 3
-    with pytest.raises(LookupError, match='moves'):
+    with raises(LookupError, "'base'", "'odom'", '/tf_static'):
         buffer.look_up('odom', 'imu', None)
 
 
@@ -159,5 +160,5 @@ def test_memory_is_bounded(monkeypatch):
     buffer.add('odom', 'base', 60 * NS, UNIT, static=False)
     assert len(link.stamps) == 1
     buffer.add('odom', 'other', NS, UNIT, static=False)
-    with pytest.raises(ValueError, match='frames already'):
+    with raises(ValueError, transform_buffer.MOST_FRAMES):
         buffer.add('odom', 'third', NS, UNIT, static=False)

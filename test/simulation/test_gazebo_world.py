@@ -37,6 +37,7 @@ from edge_perception.simulation.gazebo.worlds import write_world
 from edge_perception.simulation.nodes.gazebo_launch import starts
 from edge_perception.simulation.nodes.pad_truth import pad_in_image
 from test.support.launch_stubs import LaunchFile
+from test.support.raising import raises
 
 
 @pytest.fixture
@@ -120,11 +121,10 @@ def test_the_same_world_is_written_twice(templates, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('fields', 'sentence'),
-    [({'ground': 'sea'}, "got 'sea', expected one of grass"), ({'pad_size': 0.0}, 'got 0')],
+    ('fields', 'names'), [({'ground': 'sea'}, ["'sea'", 'grass']), ({'pad_size': 0.0}, ['got 0'])]
 )
-def test_what_is_no_world_is_refused(fields, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_what_is_no_world_is_refused(fields, names):
+    with raises(ValueError, *names):
         World(**fields)
 
 

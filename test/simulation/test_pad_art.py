@@ -18,6 +18,7 @@ from edge_perception.tooling.pad_drawing import sheets
 from edge_perception.tooling.pad_drawing import svg
 from test.support.pdf_pages import page_rectangles
 from test.support.pdf_pages import page_sizes
+from test.support.raising import raises
 
 
 def filled(rectangles, *, pixels: int = 240) -> np.ndarray:
@@ -86,12 +87,12 @@ def test_sheets_are_named_by_row_and_column():
 @pytest.mark.parametrize('side', [0.0, -1.0, float('nan'), float('inf')])
 def test_a_side_that_is_no_length_is_refused(side):
     for make in (svg, png, pdf):
-        with pytest.raises(ValueError, match='side'):
+        with raises(ValueError, 'side'):
             make(side)
 
 
 def test_unknown_paper_is_refused_with_those_that_are_known():
-    with pytest.raises(ValueError, match='b5'):
+    with raises(ValueError, 'b5'):
         pdf(0.6, paper='b5')
 
 

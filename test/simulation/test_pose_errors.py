@@ -10,6 +10,7 @@ import pytest
 from edge_perception.pose.solver import quaternion
 from edge_perception.simulation.pose_errors import pose_error
 from edge_perception.simulation.views import orientation
+from test.support.raising import raises
 
 TRUE = orientation(tilt=0.4, direction=1.0, yaw=2.0)
 POSITION = (0.3, -0.4, 1.2)  # 1.3 m away
@@ -78,21 +79,21 @@ def test_the_sign_and_length_of_a_quaternion_do_not_matter():
 
 
 @pytest.mark.parametrize(
-    ('changes', 'complaint'),
+    'changes',
     [
-        ({'orientation': (0, 0, 0, 0)}, 'expected a quaternion'),
-        ({'orientation': (0, 0, 1)}, 'expected a quaternion'),
-        ({'orientation': (0, 0, math.nan, 1)}, 'expected a quaternion'),
-        ({'position': (0, 0, math.nan)}, 'expected 3 finite numbers'),
-        ({'true_position': (0, 0, 0)}, 'true_position: got 0 meters'),
+        {'orientation': (0, 0, 0, 0)},
+        {'orientation': (0, 0, 1)},
+        {'orientation': (0, 0, math.nan, 1)},
+        {'position': (0, 0, math.nan)},
+        {'true_position': (0, 0, 0)},
     ],
 )
-def test_what_is_no_pose_is_refused(changes, complaint):
+def test_what_is_no_pose_is_refused(changes):
     good = {
         'position': POSITION,
         'orientation': (0, 0, 0, 1),
         'true_position': POSITION,
         'true_orientation': (0, 0, 0, 1),
     }
-    with pytest.raises(ValueError, match=complaint):
+    with raises(ValueError, *changes):
         pose_error(**{**good, **changes})

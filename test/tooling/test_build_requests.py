@@ -37,6 +37,7 @@ from edge_perception.tooling.building.artifact_cache import workspace
 from edge_perception.tooling.building.calibration_images import find_calibration
 from test.support.networks import manifest_for
 from test.support.networks import save_conv
+from test.support.raising import raises
 
 
 class Maker(Builder):
@@ -154,7 +155,7 @@ def test_a_precision_that_the_target_lacks_is_refused(model):
     class Half(Maker):
         precisions = ('fp16',)
 
-    with pytest.raises(BuildError, match='int8.* fp16'):
+    with raises(BuildError, 'int8', 'fp16'):
         BuildRequest(model, Half(), 'int8')
 
 
@@ -217,19 +218,19 @@ def test_an_engine_loads_what_was_built_for_this_machine(built):
 
 def test_a_model_that_changed_has_nothing_built(built, model):
     save_conv(model.source, channels=3)
-    with pytest.raises(ArtifactError, match='edge-perception build'):
+    with raises(ArtifactError, 'edge-perception build '):
         built()
 
 
 def test_another_driver_is_refused_with_the_command(built):
     other = OneEngine()
     other.key = 'GPU 560'
-    with pytest.raises(ArtifactError, match='GPU 550.* GPU 560'):
+    with raises(ArtifactError, 'GPU 550', 'GPU 560', 'edge-perception build '):
         built(other)
 
 
 def test_another_runtime_is_refused_with_the_command(built):
     other = OneEngine()
     other.runtime = 'fake 2.0'
-    with pytest.raises(ArtifactError, match='fake 1.0.* fake 2.0'):
+    with raises(ArtifactError, 'fake 1.0', 'fake 2.0', 'edge-perception build '):
         built(other)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge_perception.contract import ConfigurationError
+from test.support.raising import raises
 from test.tooling.gate_rig import cells
 from test.tooling.gate_rig import FRAME
 from test.tooling.gate_rig import giving
@@ -168,5 +169,5 @@ def test_keypoints_need_an_area(tmp_path):
         del row['area']
     cv2.imwrite(str(tmp_path / '1.png'), np.zeros((4, 4, 3), np.uint8))
     (tmp_path / 'labels.json').write_text(json.dumps(values))
-    with pytest.raises(ConfigurationError, match='area: got nothing, expected square pixels: OKS'):
+    with raises(ConfigurationError, 'area: ', 'OKS'):
         read_dataset(tmp_path / 'labels.json', tmp_path)

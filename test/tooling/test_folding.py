@@ -32,6 +32,7 @@ from edge_perception.tooling.building.folding import fold_preprocessing
 from test.support.networks import manifest_for
 from test.support.networks import save_conv
 from test.support.networks import save_identity
+from test.support.raising import raises
 
 ENGINE = PluginHost().engines['onnxruntime']
 KINDS = {'float32': TensorProto.FLOAT, 'float16': TensorProto.FLOAT16}
@@ -85,10 +86,10 @@ def test_folded_and_plain_agree_on_images_of_every_encoding(layout, dtype, color
 def test_an_input_before_which_nothing_can_be_put(tmp_path):
     recipe = manifest_for().input
     path = save_identity(tmp_path / 'net.onnx', TensorProto.UINT8)
-    with pytest.raises(BuildError, match='expected one of .* in float32 or float16'):
+    with raises(BuildError, 'float32', 'float16'):
         fold_preprocessing(path, recipe)
     path = save_conv(tmp_path / 'net.onnx')
-    with pytest.raises(BuildError, match='expected one of'):
+    with raises(BuildError, 'net.onnx', ', 9)'):
         fold_preprocessing(path, replace(recipe, width=9))
     assert path.is_file()
 
@@ -97,7 +98,7 @@ def test_an_input_before_which_nothing_can_be_put(tmp_path):
 def test_targets_that_cannot_be_folded_are_named(tmp_path, target):
     builder = PluginHost().builders[target]
     model = Model(tmp_path, manifest_for(), save_conv(tmp_path / 'net.onnx'))
-    with pytest.raises(BuildError, match=f'target {target}: takes no --fold-preprocessing'):
+    with raises(BuildError, f'target {target}: ', '--fold-preprocessing'):
         BuildRequest(
             model,
             builder,
@@ -110,7 +111,7 @@ def test_targets_that_cannot_be_folded_are_named(tmp_path, target):
 def test_bytes_are_not_folded(tmp_path):
     manifest = manifest_for(dtype='uint8')
     model = Model(tmp_path, manifest, save_conv(tmp_path / 'net.onnx'))
-    with pytest.raises(BuildError, match='got input.dtype uint8 .* nothing to fold'):
+    with raises(BuildError, 'input.dtype uint8'):
         BuildRequest(model, PluginHost().builders['onnxruntime'], 'fp32', fold_preprocessing=True)
 
 

@@ -14,6 +14,7 @@ from google.protobuf import descriptor_pb2
 import pytest
 
 from edge_perception.simulation.nodes.processes import Process
+from test.support.raising import raises
 from tools.gazebo import __main__ as gazebo_main
 from tools.gazebo import folder
 from tools.gazebo.folder import GazeboError
@@ -184,7 +185,7 @@ def test_a_process_that_does_not_listen_to_ctrl_c_is_killed_with_its_children(tm
 def test_why_there_is_no_gazebo_is_told(tmp_path, monkeypatch, user, tools, word):
     monkeypatch.setattr(folder.os, 'geteuid', lambda: user)
     monkeypatch.setattr(folder.shutil, 'which', lambda name: name if name in tools else None)
-    with pytest.raises(GazeboError, match=word):
+    with raises(GazeboError, word):
         make_folder(tmp_path, say=lambda words: None)
     assert list(tmp_path.iterdir()) == []
 
@@ -197,7 +198,7 @@ def test_a_folder_that_cannot_be_made_leaves_only_its_log(tmp_path, monkeypatch)
     monkeypatch.setattr(folder, 'HERE', tmp_path)
     (tmp_path / 'build.sh').write_text('mkdir -p "$1/dev"; echo "E: no mirror"; exit 1\n')
     build = tmp_path / 'build'
-    with pytest.raises(GazeboError, match='E: no mirror'):
+    with raises(GazeboError, 'E: no mirror'):
         make_folder(build, say=lambda words: None)
     assert [path.name for path in build.iterdir()] == ['folder.log']
 

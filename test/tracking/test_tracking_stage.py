@@ -15,6 +15,7 @@ from edge_perception.contract import parse_options
 from edge_perception.contract import Perception
 from edge_perception.testing.tracking_metrics import tracking_score
 from edge_perception.tracking import TrackingStage
+from test.support.raising import raises
 from test.tracking.moving_boxes import CALIBRATION
 from test.tracking.moving_boxes import detections_of
 from test.tracking.moving_boxes import inputs_at
@@ -205,16 +206,16 @@ def test_a_transform_that_was_missing_in_between_turns_nothing_twice():
 
 
 @pytest.mark.parametrize(
-    ('options', 'words'),
+    'options',
     [
-        ({'imu_topic': 'imu', 'fixed_frame': 'odom'}, 'expected one of them'),
-        ({'low_score': 1.5}, 'low_score: got 1.5, expected'),
-        ({'confirm_frames': 0}, 'confirm_frames: got 0, expected'),
-        ({'keep_s': -1.0}, 'keep_s: got -1.0, expected'),
+        {'imu_topic': 'imu', 'fixed_frame': 'odom'},
+        {'low_score': 1.5},
+        {'confirm_frames': 0},
+        {'keep_s': -1.0},
     ],
 )
-def test_mistakes_are_refused(options, words):
-    with pytest.raises(OptionError, match=words):
+def test_mistakes_are_refused(options):
+    with raises(OptionError, *options, *options.values()):
         TrackingStage.applies(
             MANIFEST, parse_options(TrackingStage.options_type, options, owner='stage')
         )

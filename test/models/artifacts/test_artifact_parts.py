@@ -8,12 +8,9 @@ import pytest
 
 from edge_perception.contract import ArtifactError
 from edge_perception.contract import FOLDER
-from edge_perception.contract import InputRecipe
-from edge_perception.contract import ModelManifest
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.artifacts import choose_artifact
 from edge_perception.models.digests import artifact_sha256
-from edge_perception.models.finding import Model
 from edge_perception.models.proofs import Proof
 from edge_perception.models.proofs import write_proof
 from edge_perception.testing import FakeEngineType
@@ -23,16 +20,6 @@ class PartsType(FakeEngineType):
     name = 'parts'
     artifact_suffixes = ('.param', '.box')
     artifact_parts = {'.param': ('.bin',), '.box': (FOLDER,)}
-
-
-@pytest.fixture
-def model(tmp_path):
-    (tmp_path / 'net.onnx').write_bytes(b'the network')
-    (tmp_path / 'artifacts').mkdir()
-    manifest = ModelManifest(
-        name='net', source='net.onnx', decoder='fake', input=InputRecipe(width=4, height=4)
-    )
-    return Model(folder=tmp_path, manifest=manifest, source=tmp_path / 'net.onnx')
 
 
 @pytest.fixture
