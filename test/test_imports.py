@@ -22,7 +22,7 @@ from test.support.source_tree import OURS
 from test.support.source_tree import plugin_packages
 from test.support.source_tree import source_files
 
-SHARED = ('contract', 'runtime', 'models', 'pose', 'signing')
+SHARED = ('contract', 'runtime', 'models', 'pose', 'signing', 'supervision')
 NUMERIC = ('numpy', 'cv2')
 # Only these import rclpy.
 WITH_ROS = ('ros', 'bridges', NODES)
@@ -51,8 +51,10 @@ TABLE = {
     'runtime': Rule(ours=('contract',), libraries=NUMERIC),
     'signing': Rule(ours=('contract',)),
     'models': Rule(
-        ours=('contract', 'runtime', 'signing'), libraries=(*NUMERIC, 'yaml', 'pluggy')
+        ours=('contract', 'runtime', 'signing', 'supervision'),
+        libraries=(*NUMERIC, 'yaml', 'pluggy'),
     ),
+    'supervision': Rule(ours=('contract',), libraries=('numpy',)),
     'decoders': Rule(ours=('contract',), libraries=NUMERIC),
     'pose': Rule(ours=('contract',), libraries=NUMERIC),
     'depth': Rule(ours=('contract', 'pose'), libraries=NUMERIC),

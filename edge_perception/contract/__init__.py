@@ -37,6 +37,7 @@ from edge_perception.contract.errors import ModelNotFoundError
 from edge_perception.contract.errors import NotFiniteError
 from edge_perception.contract.errors import OptionError
 from edge_perception.contract.errors import PluginError
+from edge_perception.contract.errors import RestartingError
 from edge_perception.contract.errors import TensorMismatchError
 from edge_perception.contract.guessing import FileFacts
 from edge_perception.contract.guessing import Guess
@@ -156,6 +157,7 @@ __all__ = [
     'PoseRecipe',
     'Quantization',
     'Reads',
+    'RestartingError',
     'STAGE_TASKS',
     'Selection',
     'SideImage',

@@ -118,6 +118,11 @@ class Engine(ABC):
         """Whether ``infer`` may be called."""
         return self._active
 
+    @property
+    def condition(self) -> str:
+        """What is wrong with it although it is active, in words for diagnostics. Thread: any."""
+        return ''
+
     @final
     def activate(self) -> None:
         """

@@ -18,6 +18,7 @@ Every error that a user can meet, with a stable code.
     │   ├── TensorMismatchError      tensor_mismatch
     │   ├── EngineStateError         engine_state
     │   └── InferenceError           engine_failed
+    │       └── RestartingError      engine_restarting
     ├── DecoderError
     │   ├── DecoderMismatchError     decoder_mismatch
     │   └── DecodeError              decode_failed
@@ -209,6 +210,16 @@ class InferenceError(EngineError):
     """The runtime failed while it computed; never reported as an empty result."""
 
     code = 'engine_failed'
+
+
+class RestartingError(InferenceError):
+    """
+    The process of an engine is being restarted, and there will be another frame that it computes.
+
+    It does not count as one of the failures in a row that end the node.
+    """
+
+    code = 'engine_restarting'
 
 
 class DecoderError(EdgePerceptionError):

@@ -44,6 +44,7 @@ from edge_perception.models.finding import Model
 from edge_perception.models.plugin_checks import mistakes_of
 from edge_perception.models.plugin_host import PluginHost
 from edge_perception.models.plugin_host import probe
+from edge_perception.models.request import engines_in_processes
 from edge_perception.models.request import inside_copy
 from edge_perception.models.request import make_selection
 from edge_perception.models.request import Request
@@ -168,7 +169,8 @@ def assemble(
     with collect(errors):
         _check_rotation(request.rotation)
     with collect(errors):
-        loaders, passed_over = _make_loaders(host, request, model)
+        engines = engines_in_processes(host, request)
+        loaders, passed_over = _make_loaders(engines, request, model)
     with collect(errors):
         rest = _make_rest(host, request, model) if model else None
     raise_all(errors)

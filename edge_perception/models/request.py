@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -13,11 +14,16 @@ from typing import Any
 
 from edge_perception.contract import ConfigurationError
 from edge_perception.contract import LabelMap
+from edge_perception.contract import OptionError
 from edge_perception.contract import Selection
 from edge_perception.contract.fields import did_you_mean
 from edge_perception.models.artifacts import ArtifactRequest
 from edge_perception.models.finding import Model
+from edge_perception.models.plugin_host import PluginHost
 from edge_perception.signing.signature_policy import SignaturePolicy
+from edge_perception.supervision.supervised_engine import SupervisedEngineType
+from edge_perception.supervision.supervisor import SUPERVISED
+from edge_perception.supervision.supervisor import Supervision
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Request:
     :param rotation: how far the camera is turned: 0, 90, 180 or 270 degrees clockwise.
     :param score_threshold: this and the following: None stands for what the model recommends.
     :param signatures: what is asked of the model's folder.
+    :param supervision: whether the engine runs in a process of its own.
     :param classes: names or indices of the only classes to report; empty stands for all.
     """
 
@@ -47,11 +54,33 @@ class Request:
     max_detections: int | None = None
     classes: tuple[str, ...] = ()
     signatures: SignaturePolicy = field(default_factory=SignaturePolicy)
+    supervision: Supervision = field(default_factory=Supervision)
 
 
 def option_parameter(kind: str, owner: str, option: str) -> str:
     """Return the name of the parameter of the node that sets an option, say of an engine."""
     return f'{kind}_options.{owner}.{option}'
+
+
+def engines_in_processes(host: PluginHost, request: Request) -> PluginHost:
+    """
+    Return a host whose engines run where they are asked to: in this process, or in their own.
+
+    :raises OptionError: an interpreter is named for no process.
+    """
+    wanted = request.supervision
+    if wanted.process != SUPERVISED:
+        if wanted.python:
+            raise OptionError(
+                f'engine_python: got {wanted.python}, which is of no use in this process; set '
+                f'engine_process to {SUPERVISED}'
+            )
+        return host
+    supervised = copy(host)
+    supervised.engines = {
+        name: SupervisedEngineType(each, wanted) for name, each in host.engines.items()
+    }
+    return supervised
 
 
 def inside_copy(model: Model, request: Request) -> ArtifactRequest:

@@ -59,6 +59,7 @@ class Session:
         self.engine_name = assembled.engine
         self.artifact = assembled.artifact
         self.device = assembled.pipeline.engine.device
+        self._engine = assembled.pipeline.engine
         self.computed = assembled.pipeline.engine.precision
         self.active = False
         # Switched by the service ``~/enable``.
@@ -187,6 +188,11 @@ class Session:
     def health_problem(self) -> str:
         """Why the engine could not say it, in words; empty where it could."""
         return self._worker.health_problem
+
+    @property
+    def condition(self) -> str:
+        """What is wrong with the engine's process now, in words; empty when nothing is."""
+        return self._engine.condition
 
     @property
     def busy_s(self) -> float:

@@ -16,6 +16,7 @@ from edge_perception.contract import Frame
 from edge_perception.contract import iou
 from edge_perception.contract import Keypoints
 from edge_perception.contract import Perception
+from edge_perception.contract import RestartingError
 from edge_perception.contract import Selection
 from edge_perception.contract import Tensor
 from edge_perception.runtime.budget import Clock
@@ -83,6 +84,8 @@ class Canary:
             frame, expected = self._known[self._asked]
             try:
                 got = self._answer(frame)
+            except RestartingError:
+                break  # another engine is on its way; it is asked when the next check is due
             except EdgePerceptionError as error:
                 return f'the engine failed on the image of the canary: {error}'
             if not self._same(expected, got):

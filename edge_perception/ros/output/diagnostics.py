@@ -42,6 +42,7 @@ def statuses(node_name: str, *, session: Session | None, trouble: str) -> list[D
         level = DiagnosticStatus.ERROR if trouble else DiagnosticStatus.OK
         return [_status(f'{node_name}: engine', level, trouble or 'not configured', {})]
     busy_s = session.busy_s
+    trouble = trouble or session.condition
     if not trouble and busy_s > HANGING_S:
         trouble = f'the engine has been busy with one frame for {busy_s:.0f} s'
     level = DiagnosticStatus.ERROR if trouble else DiagnosticStatus.OK

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from edge_perception.runtime.throughput.pacing import OVERLAP_MODES
 from edge_perception.signing.signature_policy import POLICIES
 from edge_perception.signing.signature_policy import SignaturePolicy
 from edge_perception.signing.trusted_keys import DEFAULT_FOLDER
+from edge_perception.supervision.supervisor import PROCESSES
+from edge_perception.supervision.supervisor import Supervision
 
 # Special values of several parameters.
 FROM_MODEL = {-1: 'as the model says'}
@@ -48,6 +51,29 @@ class NodeConfig(Options):
         'name of the inference engine',
         special={'auto': 'the best that can load the model'},
         launch=True,
+    )
+    engine_process: str = parameter(
+        PROCESSES[0],
+        'process in which the engine runs, supervised is one of its own that is restarted',
+        choices=PROCESSES,
+    )
+    engine_python: str = parameter(
+        '',
+        'path of the interpreter of a supervised engine, in another virtual environment',
+        special={'': 'that of the node'},
+    )
+    engine_hang_s: float = parameter(
+        0.0,
+        'maximum time of a supervised engine for one frame before it is killed and restarted, s',
+        special={0.0: 'the larger of 1 s and 10 times the 99th percentile'},
+        minimum=0.001,
+        maximum=MOST_SECONDS,
+    )
+    engine_memory_mib: int = parameter(
+        0,
+        'memory of the process of a supervised engine above which it is restarted, MiB',
+        special=NO_LIMIT,
+        minimum=1,
     )
     artifact: str = parameter(
         '',
@@ -293,4 +319,10 @@ def make_request(
         max_detections=None if config.max_detections < 0 else config.max_detections,
         classes=config.classes,
         signatures=SignaturePolicy(config.signatures, Path(config.trust_folder).expanduser()),
+        supervision=Supervision(
+            config.engine_process,
+            python=os.path.expanduser(config.engine_python),
+            hang_s=config.engine_hang_s,
+            memory_mib=config.engine_memory_mib,
+        ),
     )

@@ -13,6 +13,7 @@ from typing import Generic
 from edge_perception.contract import Engine
 from edge_perception.contract import EngineError
 from edge_perception.contract import NotFiniteError
+from edge_perception.contract import RestartingError
 from edge_perception.contract import Tensors
 from edge_perception.contract.errors import named
 from edge_perception.runtime.budget import Clock
@@ -177,8 +178,10 @@ class RunSteps(Generic[Message]):
             return
         numbers = isinstance(error, NotFiniteError)
         reason = 'decode_failed' if numbers else 'engine_failed'
-        self._failures[reason] += 1
         channel.drop(reason, str(error))
+        if isinstance(error, RestartingError):  # whoever restarts it counts, and gives up
+            return
+        self._failures[reason] += 1
         if (times := self._failures[reason]) == self._max_failures[reason]:
             what = 'gave no finite numbers' if numbers else 'failed'
             self._give_up(f'the engine {what} {times} times in a row: {error}')
