@@ -22,8 +22,11 @@ from edge_perception.contract import Engine
 from edge_perception.contract import EngineUnavailableError
 from edge_perception.contract.errors import in_words
 from edge_perception.supervision.wire import error_as_words
+from edge_perception.supervision.wire import FRAME
+from edge_perception.supervision.wire import FRAME_MARK
 from edge_perception.supervision.wire import make_memory
 from edge_perception.supervision.wire import MOST_BYTES
+from edge_perception.supervision.wire import Place
 from edge_perception.supervision.wire import places
 from edge_perception.supervision.wire import specs_as_words
 from edge_perception.supervision.wire import take_memory
@@ -46,16 +49,20 @@ def serve(link: socket.socket, order: int) -> None:
         packet, descriptors, _, _ = socket.recv_fds(link, MOST_BYTES, 1)
         if not packet:
             break
-        request = json.loads(packet)
+        frame = packet[0] == FRAME_MARK
+        request = {'sequence': FRAME.unpack(packet)[1]} if frame else json.loads(packet)
         try:
             server = server or EngineServer(load_order(order))
-            answer, made = server.answer(request, descriptors)
+            answer, made = server.infer() if frame else server.answer(request, descriptors)
         except (Exception, SystemExit) as error:  # a plugin may even call sys.exit
             answer, made = error_as_words(error), []
         # Whoever asked may be gone already.
         with suppress(BrokenPipeError, ConnectionResetError):
-            reply = json.dumps({**answer, 'sequence': request['sequence']}).encode()
-            socket.send_fds(link, [reply], made)
+            if answer:
+                reply = json.dumps({**answer, 'sequence': request['sequence']}).encode()
+                socket.send_fds(link, [reply], made)
+            else:
+                link.send(packet)
         for each in made:
             os.close(each)
     if server is not None:
@@ -88,7 +95,9 @@ class EngineServer:
         self._engine: Engine | None = None
         self._inputs: dict[str, Any] = {}
         self._memory: mmap.mmap | None = None
-        self._health: Answer = {}
+        self._kinds: list[Any] = []
+        self._places: list[Place] = []
+        self._outputs: dict[str, Any] = {}
         self._health_due_s = 0.0
 
     def answer(self, request: Answer, descriptors: list[int]) -> tuple[Answer, list[int]]:
@@ -97,15 +106,13 @@ class EngineServer:
 
         :raises Exception: whatever the engine raises.
         """
-        if request['call'] == 'infer':
-            return self._infer()
         if request['call'] == 'activate':
             assert self._engine is not None
             self._engine.activate()
             self._inputs = views(take_memory(descriptors[0]), request['places'])
             if request['warm_up']:
                 self._engine.warm_up(WARM_UP_RUNS)
-            return {}, []
+            return {'active': True}, []
         calls: dict[str, Callable[[], Answer]] = {
             'create': self._create,
             'probe': lambda: asdict(self._order.engine_type.probe()),
@@ -114,6 +121,23 @@ class EngineServer:
             'describe': self._describe,
         }
         return calls[request['call']](), []
+
+    def infer(self) -> tuple[Answer, list[int]]:
+        """Compute a frame; the answer is empty where nothing but the numbers is new."""
+        assert self._engine is not None
+        outputs = self._engine.infer(self._inputs)
+        kinds = [(name, each.shape, each.dtype) for name, each in outputs.items()]
+        answer, made = self._sampled_health(), []
+        if kinds != self._kinds:
+            self._places, size = places(kinds)
+            if self._memory is None or size > len(self._memory):
+                made = [make_memory(size)]
+                self._memory = take_memory(os.dup(made[0]))
+            self._kinds, self._outputs = kinds, views(self._memory, self._places)
+            answer = answer or {'new': True}
+        for name, array in self._outputs.items():
+            np.copyto(array, outputs[name])
+        return ({'outputs': self._places, **answer} if answer else {}), made
 
     def release(self) -> None:
         """Free the engine."""
@@ -147,28 +171,14 @@ class EngineServer:
             'precision': engine.precision,
         }
 
-    def _infer(self) -> tuple[Answer, list[int]]:
-        assert self._engine is not None
-        outputs = self._engine.infer(self._inputs)
-        # In the byte order of the machine, which the other side has as well.
-        found, size = places((name, each.shape, each.dtype) for name, each in outputs.items())
-        made: list[int] = []
-        if self._memory is None or size > len(self._memory):
-            made = [make_memory(size)]
-            self._memory = take_memory(os.dup(made[0]))
-        for name, array in views(self._memory, found).items():
-            np.copyto(array, outputs[name])
-        self._ask_health()
-        return {'outputs': found, **self._health}, made
-
-    def _ask_health(self) -> None:
-        """Sample the engine's health if that is due, for the answer to this frame."""
+    def _sampled_health(self) -> Answer:
+        """Return what the engine says of its health, if that is due."""
         assert self._engine is not None
         now_s = time.monotonic()
         if now_s < self._health_due_s:
-            return
+            return {}
         self._health_due_s = now_s + HEALTH_PERIOD_S
         try:
-            self._health = {'health': dict(self._engine.health())}
+            return {'health': dict(self._engine.health())}
         except Exception as error:
-            self._health = {'health_problem': in_words(error)}
+            return {'health_problem': in_words(error)}

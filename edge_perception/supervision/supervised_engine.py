@@ -114,8 +114,8 @@ class SupervisedEngine(Engine):
     """
     An engine whose frames are computed in another process.
 
-    The input buffers are memory of both processes; outputs are copied out of it once. While there
-    is no process, ``input_buffers`` and ``infer`` raise ``RestartingError`` at once.
+    Input buffers and outputs are memory of both processes; the other one copies in and out of it.
+    While there is no process, ``input_buffers`` and ``infer`` raise ``RestartingError`` at once.
     """
 
     def __init__(self, order: WorkOrder, supervision: Supervision) -> None:
@@ -191,7 +191,7 @@ class SupervisedEngine(Engine):
     def _health(self) -> Mapping[str, float]:
         if problem := self._reported.get('health_problem'):
             raise InferenceError(problem)
-        return {**self._reported.get('health', {}), **self._ready().numbers()}
+        return {**(self._reported.get('health') or {}), **self._ready().numbers()}
 
     def _ready(self) -> EngineSupervisor:
         assert self._supervisor is not None
@@ -200,7 +200,9 @@ class SupervisedEngine(Engine):
     def _asked(self, worker: WorkerProcess, limit_s: float) -> Tensors:
         """Return the outputs of a frame, and remember how long they took."""
         started = time.monotonic()
-        outputs, self._reported = worker.infer(limit_s)
+        outputs, reported = worker.infer(limit_s)
+        if reported:
+            self._reported = {name: reported.get(name) for name in ('health', 'health_problem')}
         self._times.append(time.monotonic() - started)
         self._frames += 1
         return outputs

@@ -238,12 +238,12 @@ class EngineSupervisor:
             self._process = worker
             if self._closing:
                 return
-        first = self._facts is None
-        facts = worker.request('create', limit_s=None if first else self._start_s)
-        if first:
+        known = self._facts
+        facts = worker.request('create', limit_s=self._start_s if known else None)
+        if known is None:
             self._start_s = max(START_LIMIT_S, START_FACTOR * (time.monotonic() - started))
             self._facts = {name: each for name, each in facts.items() if name != 'sequence'}
-        elif any(facts[name] != each for name, each in self._facts.items()) or (
+        elif any(facts[name] != each for name, each in known.items()) or (
             _identity(self._order.artifact) != self._file
         ):
             # Its results would be those of another model.

@@ -29,6 +29,8 @@ from edge_perception.contract.errors import in_words
 from edge_perception.contract.loading.load_trial import ending
 from edge_perception.contract.loading.load_trial import last_line
 from edge_perception.supervision.wire import error_of
+from edge_perception.supervision.wire import FRAME
+from edge_perception.supervision.wire import FRAME_MARK
 from edge_perception.supervision.wire import make_memory
 from edge_perception.supervision.wire import MOST_BYTES
 from edge_perception.supervision.wire import places
@@ -39,6 +41,7 @@ from edge_perception.supervision.wire import WorkOrder
 MAIN = Path(__file__).with_name('worker_main.py')
 # What is kept of the standard error of the process, for messages.
 TAIL_BYTES = 4096
+ANCILLARY = socket.CMSG_SPACE(4)
 # From the end of its socket to its own, in which the engine is freed.
 LEAVE_S = 2.0
 # From SIGKILL to the end; a process in a driver that does not come back (state D) takes longer.
@@ -76,6 +79,8 @@ class WorkerProcess:
     def __init__(self, order: WorkOrder, python: str = '') -> None:
         self.verdict: tuple[str, str] | None = None
         self.inputs: dict[str, Tensor] = {}
+        self._outputs: dict[str, Tensor] = {}
+        self._limit_s: float | None = None
         self.late_replies = 0
         self._memory: mmap.mmap | None = None
         self._sequence = 0
@@ -121,31 +126,11 @@ class WorkerProcess:
         :raises WorkerLostError: it ended, did not answer in time, or answered garbage.
         :raises Exception: what the engine raised.
         """
-        self._sequence += 1
-        packet = json.dumps({'call': call, 'sequence': self._sequence, **values}).encode()
-        until = None if limit_s is None else time.monotonic() + limit_s
-        try:
-            self._link.settimeout(limit_s)
-            socket.send_fds(self._link, [packet], descriptors)
-            while (answer := self._receive())['sequence'] < self._sequence:
-                self.late_replies += 1
-                if until is not None:
-                    self._link.settimeout(max(until - time.monotonic(), 1e-6))
-        except TimeoutError as error:
-            raise WorkerLostError('hung', f'did not answer within {limit_s:.3g} s') from error
-        except OSError as error:
-            raise self._ended() from error
-        except GARBAGE as error:
-            raise WorkerLostError('garbage', 'answered garbage') from error
-        if answer['sequence'] != self._sequence:
+        packet = json.dumps({'call': call, 'sequence': self._sequence + 1, **values}).encode()
+        answer = self._exchange(packet, limit_s, descriptors)
+        if answer is None:
             raise WorkerLostError('garbage', 'answered what was not asked')
-        if 'error' not in answer:
-            return answer
-        try:
-            raised = error_of(answer)
-        except GARBAGE as error:
-            raise WorkerLostError('garbage', 'answered garbage') from error
-        raise raised
+        return answer
 
     def activate(self, specs: Sequence[TensorSpec], *, warm_up: bool, limit_s: float) -> None:
         """
@@ -169,18 +154,22 @@ class WorkerProcess:
 
     def infer(self, limit_s: float) -> tuple[Tensors, Mapping[str, Any]]:
         """
-        Return copies of the outputs for what is in ``inputs``, and the answer.
+        Return outputs for what is in ``inputs``, and the answer.
+
+        They lie in shared memory, which the process writes again with the next frame only.
 
         :raises Exception: see ``request``.
         """
-        answer = self.request('infer', limit_s=limit_s)
+        answer = self._exchange(FRAME.pack(FRAME_MARK, self._sequence + 1), limit_s)
+        if answer is None:  # as the last time
+            return self._outputs, {}
         try:
             if self._memory is None:
                 raise ValueError('no memory came with the answer')
-            shared = views(self._memory, answer['outputs'])
+            self._outputs = views(self._memory, answer['outputs'])
         except GARBAGE as error:
             raise WorkerLostError('garbage', 'answered garbage') from error
-        return {name: array.copy() for name, array in shared.items()}, answer
+        return self._outputs, answer
 
     def watch(self, timeout_s: float) -> bool:
         """Wait until the process ends, or either side closes the socket; False when neither."""
@@ -224,7 +213,7 @@ class WorkerProcess:
         """Give back what this process holds for one that is gone."""
         self._drain.join(KILL_S)
         self._link.close()
-        self.inputs, self._memory = {}, None
+        self.inputs, self._outputs, self._memory = {}, {}, None
 
     def ending(self) -> str:
         """Return how it ended, in words."""
@@ -237,20 +226,58 @@ class WorkerProcess:
         self.gone(KILL_S / 4)  # what closes its socket is about to end
         return WorkerLostError('crashed', self.ending())
 
-    def _receive(self) -> dict[str, Any]:
-        space = socket.CMSG_SPACE(4)
+    def _exchange(
+        self, packet: bytes, limit_s: float | None, descriptors: Sequence[int] = ()
+    ) -> dict[str, Any] | None:
+        """Return the answer to a packet; None where it is a frame like the one before."""
+        self._sequence += 1
+        until = None if limit_s is None else time.monotonic() + limit_s
+        try:
+            self._set_limit(limit_s)
+            if descriptors:
+                socket.send_fds(self._link, [packet], descriptors)
+            else:
+                self._link.send(packet)
+            sequence, answer = self._receive()
+            while sequence < self._sequence:
+                self.late_replies += 1
+                if until is not None:
+                    self._set_limit(max(until - time.monotonic(), 1e-6))
+                sequence, answer = self._receive()
+            if sequence != self._sequence:
+                raise ValueError('an answer to what was not asked')
+            raised = error_of(answer) if answer and 'error' in answer else None
+        except TimeoutError as error:
+            raise WorkerLostError('hung', f'did not answer within {limit_s:.3g} s') from error
+        except OSError as error:
+            raise self._ended() from error
+        except GARBAGE as error:
+            raise WorkerLostError('garbage', 'answered garbage') from error
+        if raised is not None:
+            raise raised
+        return answer
+
+    def _set_limit(self, limit_s: float | None) -> None:
+        if limit_s != self._limit_s:
+            self._link.settimeout(limit_s)
+            self._limit_s = limit_s
+
+    def _receive(self) -> tuple[int, dict[str, Any] | None]:
+        """Return the sequence number of the next answer, and the answer itself in JSON."""
         size, ancillary, _, _ = self._link.recvmsg_into(
-            [self._buffer], space, socket.MSG_CMSG_CLOEXEC
+            [self._buffer], ANCILLARY, socket.MSG_CMSG_CLOEXEC
         )
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 self._memory = take_memory(int.from_bytes(data[:4], sys.byteorder))
         if not size:
             raise ConnectionResetError
+        if size == FRAME.size and self._buffer[0] == FRAME_MARK:
+            return FRAME.unpack_from(self._buffer)[1], None
         answer = json.loads(self._buffer[:size])
         if type(answer['sequence']) is not int:
-            raise ValueError
-        return dict(answer)
+            raise ValueError('no sequence number')
+        return answer['sequence'], dict(answer)
 
     def _read_output(self) -> None:
         """Keep the pipe of the process empty, without which it would wait for us at some time."""

@@ -1,9 +1,9 @@
 # Copyright 2026 The edge_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Measure what a process of its own costs an engine: ``python -m tools.benchmark.supervision_cost``.
+Measure the cost of a supervised engine: ``python -m tools.benchmark.supervision_cost``.
 
-Frame by frame in turns, each frame written into the engine's input memory, at the rate of a camera.
+Frame by frame in turns, each written into the engine's input memory, at the rate of a camera.
 """
 
 from __future__ import annotations
@@ -61,8 +61,10 @@ def main() -> None:
     wanted = parser.parse_args()
     times = measure(wanted.model, wanted.frames, wanted.rate)
     for process, each in times.items():
-        p50, p95, p99 = np.percentile(each, (50, 95, 99))
-        print(f'{process:<12} p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {p99:.2f} ms')
+        p5, p50, p95, p99 = np.percentile(each, (5, 50, 95, 99))
+        print(
+            f'{process:<12} p5 {p5:.2f} ms, p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {p99:.2f} ms'
+        )
     here, there = (np.array(times[process]) for process in PROCESSES)
     print(f'more at the median: {np.median(there) - np.median(here):.2f} ms')
     print(f'median of the differences: {np.median(there - here):.2f} ms')
