@@ -90,7 +90,7 @@ class WorkerProcess:
             self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             passed = (theirs.fileno(), file.fileno())
             arguments = [str(MAIN), *map(str, passed), str(os.getpid())]
-            command = [python or sys.executable, *arguments, json.dumps(_folders(order, python))]
+            command = [python or sys.executable, *arguments, json.dumps(_folders(order))]
             try:
                 self._process = subprocess.Popen(
                     command,
@@ -304,10 +304,8 @@ def _order_file(order: WorkOrder) -> Any:
     return file
 
 
-def _folders(order: WorkOrder, python: str) -> list[str]:
+def _folders(order: WorkOrder) -> list[str]:
     """Return where another interpreter finds our package and that of the plugin."""
-    if not python:
-        return []
     modules = {name.partition('.')[0] for name in (__name__, type(order.engine_type).__module__)}
     files = [Path(getattr(sys.modules[name], '__file__', None) or '') for name in modules]
     return sorted({str(each.absolute().parents[each.stem == '__init__']) for each in files})

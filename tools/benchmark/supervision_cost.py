@@ -23,6 +23,8 @@ from edge_perception.supervision.supervisor import Supervision
 from tools.benchmark.subjects import prepare
 from tools.benchmark.subjects import ROOT
 
+SHARES = (5, 50, 95, 99)
+
 
 def measure(model: str, frames: int, rate_hz: float) -> dict[str, list[float]]:
     """Return milliseconds of each frame by where the engine runs."""
@@ -61,10 +63,9 @@ def main() -> None:
     wanted = parser.parse_args()
     times = measure(wanted.model, wanted.frames, wanted.rate)
     for process, each in times.items():
-        p5, p50, p95, p99 = np.percentile(each, (5, 50, 95, 99))
-        print(
-            f'{process:<12} p5 {p5:.2f} ms, p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {p99:.2f} ms'
-        )
+        values = np.percentile(each, SHARES)
+        words = ', '.join(f'p{share} {value:.2f} ms' for share, value in zip(SHARES, values))
+        print(f'{process:<12} {words}')
     here, there = (np.array(times[process]) for process in PROCESSES)
     print(f'more at the median: {np.median(there) - np.median(here):.2f} ms')
     print(f'median of the differences: {np.median(there - here):.2f} ms')
