@@ -10,6 +10,7 @@ import pytest
 from edge_perception.contract import Frame
 from edge_perception.contract import ImageError
 from edge_perception.contract import InferenceError
+from edge_perception.contract import RestartingError
 from test.runtime.worker_rig import Message
 from test.runtime.worker_rig import raising
 from test.runtime.worker_rig import Rig
@@ -75,6 +76,15 @@ def test_an_engine_whose_memory_does_not_fit_has_failed():
         rig.engine._input_buffers = lambda: {'image': np.zeros((1, 3, 1, 1), np.float32)}
         rig.send_each()
     assert rig.dropped() == {'engine_failed': 1}
+
+
+def test_frames_that_are_lost_while_the_engine_is_restarted_end_nothing():
+    restarting = Message(infer=raising(RestartingError('it is restarted')))
+    with Rig(max_engine_failures=2) as rig:
+        rig.send_each(FAILING, *[restarting] * 20, Message())
+        assert rig.gave_up == []
+    assert rig.dropped() == {'engine_failed': 21}
+    assert len(rig.delivered) == 1
 
 
 def test_after_so_many_failures_in_a_row_the_worker_gives_up():

@@ -113,6 +113,7 @@ class Rig:
     :param policy: of the camera.
     :param idle: called when nothing is to be done.
     :param canary: of the worker; ``overlap`` too.
+    :param pipeline: makes another one than that of fakes.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Rig:
         idle: Callable[[], object] = nothing,
         canary: Canary | None = None,
         overlap: str = 'off',
+        pipeline: Callable[[FakeClock], Pipeline] | None = None,
     ) -> None:
         self.changed = threading.Condition()
         self.clock = FakeClock()
@@ -133,13 +135,14 @@ class Rig:
         self.gave_up: list[str] = []
         self.selections: list[Selection] = []
         self._current = Message()
-        pipeline = scripted_pipeline(
+        scripted = scripted_pipeline(
             self.clock, infer=lambda: self._current.infer(), decode=self._decode
         )
-        self.engine = pipeline.engine
+        used = pipeline(self.clock) if pipeline else scripted
+        self.engine = used.engine
         self.channel: CameraChannel[Message] = CameraChannel(
             'camera',
-            pipeline,
+            used,
             hooks=CameraHooks(
                 convert=self._convert,
                 compose=lambda queued, result: lambda: self._publish(queued.message, result),

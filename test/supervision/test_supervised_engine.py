@@ -193,6 +193,7 @@ def test_what_fails_while_it_loads_is_said_by_create(tmp_path, fault, words):
 
 PARENT = """
 import sys
+sys.path[0] = sys.argv[2]
 from pathlib import Path
 from test.supervision.test_supervised_engine import CODES, frame, make
 engine = make(Path(sys.argv[1]), hang_s=600.0)
@@ -204,7 +205,7 @@ frame(engine, CODES['hang_with_gil'])
 
 
 def test_a_process_that_hangs_ends_with_its_parent(artifact, repository):
-    command = [sys.executable, '-c', PARENT, str(artifact)]
+    command = [sys.executable, '-c', PARENT, str(artifact), str(repository)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=repository) as parent:
         pid = int(parent.stdout.readline())
         parent.kill()
@@ -242,10 +243,12 @@ def test_an_interpreter_that_is_too_old_is_said(monkeypatch):
     assert worker_main.lacking()[0] == 'is Python 3.9'
 
 
-def test_another_interpreter_runs_the_engine_and_answers_for_it(artifact, python):
+def test_another_interpreter_runs_the_engine_and_answers_for_it(artifact, python, repository):
     (packages,) = python.parents[1].glob('lib/python*/site-packages')
     path = packages / 'host.pth'
-    path.write_text(sysconfig.get_path('purelib'), encoding='utf-8')
+    # Python has a package ``test`` of its own, which is found first elsewhere.
+    ours = f'import sys; sys.path.insert(0, {str(repository)!r})'
+    path.write_text(f'{sysconfig.get_path("purelib")}\n{ours}\n', encoding='utf-8')
     try:
         kind = SupervisedEngineType(FaultyEngineType(), Supervision('supervised', str(python)))
         assert kind.probe().runtime == str(python)
