@@ -70,6 +70,7 @@ class Assembled:
     :param artifact: what it has loaded.
     :param selection: what the model recommends, overridden by what the user asks for.
     :param passed_over: why ``auto`` did not take the engines before this one, a sentence each.
+    :param runtime: name and version of the vendor's library where the engine runs.
     """
 
     model: Model
@@ -78,6 +79,7 @@ class Assembled:
     pipeline: Pipeline
     selection: Selection
     passed_over: tuple[str, ...] = ()
+    runtime: str = ''
 
     def warnings(self) -> tuple[str, ...]:
         """Return what should be mended although it works, in words."""
@@ -346,6 +348,7 @@ def _load_first(
             pipeline=pipeline,
             selection=rest.selection,
             passed_over=tuple(passed_over),
+            runtime=probe(loader.engine_type).runtime,
         )
     raise EngineUnavailableError(AUTO, reason='no engine can load it: ' + '; '.join(passed_over))
 

@@ -8,7 +8,6 @@ from rclpy.node import Node
 
 from edge_perception.models.assembly import Assembled
 from edge_perception.models.plugin_host import PluginHost
-from edge_perception.models.plugin_host import probe
 from edge_perception.pose import object_width
 from edge_perception.ros.parameters.node_parameters import NodeConfig
 from edge_perception.ros.parameters.reading import Parameters
@@ -32,9 +31,7 @@ def waiting(node: Node, declared: Parameters) -> None:
     )
 
 
-def configured(
-    node: Node, host: PluginHost, assembled: Assembled, session: Session, config: NodeConfig
-) -> None:
+def configured(node: Node, assembled: Assembled, session: Session, config: NodeConfig) -> None:
     """Log what was loaded, and warn of what will not work as asked."""
     log, manifest = node.get_logger(), assembled.model.manifest
     for sentence in assembled.passed_over:
@@ -42,8 +39,7 @@ def configured(
     budgets = (f'{each.name} {each.budget_ms:g} ms'.strip() for each in session.cameras)
     width = object_width(manifest)
     size = f', object {width:.4g} m wide' if width else ''
-    runtime = probe(host.engines[assembled.engine]).runtime
-    where = ', '.join(filter(None, (runtime, assembled.pipeline.engine.device)))
+    where = ', '.join(filter(None, (assembled.runtime, assembled.pipeline.engine.device)))
     log.info(
         f'configured: model {manifest.name} from {assembled.model.folder.absolute()}{size}, '
         f'engine {assembled.engine} ({where}) with {assembled.artifact.path.name}, '

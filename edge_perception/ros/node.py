@@ -304,7 +304,7 @@ class PerceptionNode(LifecycleNode):
             raise
         try:
             session.prepare(given.cameras, given.debug)()
-            announcements.configured(self, self._host, assembled, session, given.config)
+            announcements.configured(self, assembled, session, given.config)
             if self._collector is not None:
                 self._collector.take_over()
         except BaseException:

@@ -139,6 +139,15 @@ class SupervisedEngine(Engine):
         supervisor = self._supervisor
         return '' if supervisor is None else supervisor.condition
 
+    @property
+    def process_id(self) -> int:
+        """
+        The number of the process that is ready.
+
+        :raises RestartingError: there is none now.
+        """
+        return self._ready().worker().pid
+
     def _started(self) -> EngineSupervisor:
         """Return a new supervisor, which ends with this engine even if nobody deactivates it."""
         supervisor = EngineSupervisor(self._order, self._supervision)

@@ -17,6 +17,7 @@ from edge_perception.contract import Frame
 from edge_perception.contract import Keypoints
 from edge_perception.contract import Options
 from edge_perception.contract import Perception
+from edge_perception.contract import RestartingError
 from edge_perception.contract import Selection
 from edge_perception.runtime.canary import Canary
 from edge_perception.runtime.pipeline import Pipeline
@@ -119,6 +120,15 @@ def test_a_working_engine_gives_the_known_answers_and_is_asked_again_later():
     assert canary.wait_ns() == PERIOD_NS
     clock.advance_ms(10_000)
     assert canary.wait_ns() == 0
+    assert canary.check(never) == ''
+    assert canary.wait_ns() == PERIOD_NS
+
+
+def test_an_engine_that_is_being_restarted_is_asked_the_next_time():
+    clock = FakeClock()
+    canary, engine = make(clock)
+    clock.advance_ms(10_000)
+    engine._input_buffers = raising(RestartingError('it is restarted'))
     assert canary.check(never) == ''
     assert canary.wait_ns() == PERIOD_NS
 

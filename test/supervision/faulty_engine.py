@@ -81,7 +81,7 @@ class FaultyEngine(Engine):
 
 class FaultyEngineType(EngineType):
     name = 'faulty'
-    artifact_suffixes = ('.faulty',)
+    artifact_suffixes = ('.faulty', '.onnx')
 
     def probe(self):
         return Availability(available=True, runtime=sys.executable)
@@ -90,7 +90,7 @@ class FaultyEngineType(EngineType):
         return ModelDescription(inputs=(), outputs=())
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options):
-        FAULTS.get(artifact.read_text(encoding='utf-8'), lambda: None)()
+        FAULTS.get(artifact.read_text(encoding='utf-8', errors='replace'), lambda: None)()
         shape, kind = manifest.input.shape, np.dtype(np.float32)
         specs = ((TensorSpec('image', shape, kind),), (TensorSpec('pixels', shape, kind),))
         return FaultyEngine(inputs=specs[0], outputs=specs[1], device='none')

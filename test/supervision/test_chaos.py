@@ -47,7 +47,7 @@ def test_frames_in_are_published_or_dropped_and_none_is_stale(tmp_path):
     engine.activate()
     rig = Rig(pipeline=lambda clock: echo(engine, clock), max_engine_failures=2)
     seed = random.SystemRandom().randrange(1 << 32)
-    moves = moves_in_a_random_order(random.Random(seed), lambda: engine._supervisor.worker().pid)
+    moves = moves_in_a_random_order(random.Random(seed), lambda: engine.process_id)
     values, handles = random.Random(seed), set()
     with rig:
         for move in moves:

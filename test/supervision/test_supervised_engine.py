@@ -141,7 +141,7 @@ def test_one_that_takes_too_much_memory_is_replaced(engine):
 @pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGSTOP])
 def test_one_that_is_killed_or_stopped_is_replaced(engine, how):
     until(lambda: works(engine))
-    pid = engine._supervisor.worker().pid
+    pid = engine.process_id
     os.kill(pid, how)
     with pytest.raises(RestartingError):
         frame(engine, 1)
@@ -199,7 +199,7 @@ from test.supervision.test_supervised_engine import CODES, frame, make
 engine = make(Path(sys.argv[1]), hang_s=600.0)
 engine.activate()
 engine.warm_up()
-print(engine._supervisor.worker().pid, flush=True)
+print(engine.process_id, flush=True)
 frame(engine, CODES['hang_with_gil'])
 """
 
