@@ -34,6 +34,9 @@ from edge_perception.signing.signed_folder import sign_folder
 from edge_perception.testing.fakes import FakeEngine
 from edge_perception.tooling.assignments import parse_assignments
 from edge_perception.tooling.building.gated_build import choose_builder
+from test.supervision.faulty_engine import CODES
+from test.supervision.test_supervised_engine import frame
+from test.supervision.test_supervised_engine import make
 from tools.reference_tables import own_host
 
 FLOAT = np.dtype(np.float32)
@@ -110,6 +113,13 @@ def failing_engine(folder: Path) -> None:
         engine.infer(engine.input_buffers())
 
 
+def lost_process(folder: Path) -> None:
+    path = folder / 'net.faulty'
+    path.write_text('fine')
+    with make(path) as engine:
+        frame(engine, CODES['exit'])
+
+
 def foreign_outputs(folder: Path) -> None:
     _yolox(folder, TensorSpec('output0', (1, 84, 8400), FLOAT))
 
@@ -173,6 +183,7 @@ MISTAKES: dict[str, Callable[[Path], None]] = {
     'tensor_mismatch': wrong_size,
     'engine_state': inactive_engine,
     'engine_failed': failing_engine,
+    'engine_restarting': lost_process,
     'decoder_mismatch': foreign_outputs,
     'decode_failed': outputs_without_sigmoid,
     'outputs_not_finite': outputs_that_are_no_numbers,
