@@ -118,7 +118,6 @@ class EngineServer:
             'probe': lambda: asdict(self._order.engine_type.probe()),
             'precision': lambda: {'value': self._order.engine_type.precision(self._options)},
             'device_key': lambda: {'value': self._order.engine_type.device_key(self._options)},
-            'describe': self._describe,
         }
         return calls[request['call']](), []
 
@@ -147,15 +146,6 @@ class EngineServer:
     @property
     def _options(self) -> Any:
         return self._order.options
-
-    def _describe(self) -> Answer:
-        assert self._order.artifact is not None
-        found = self._order.engine_type.describe(self._order.artifact)
-        return {
-            'inputs': specs_as_words(found.inputs),
-            'outputs': specs_as_words(found.outputs),
-            'metadata': dict(found.metadata),
-        }
 
     def _create(self) -> Answer:
         manifest, artifact = self._order.manifest, self._order.artifact

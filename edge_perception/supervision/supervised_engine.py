@@ -26,7 +26,6 @@ from edge_perception.contract import Tensors
 from edge_perception.supervision.supervisor import EngineSupervisor
 from edge_perception.supervision.supervisor import named_after
 from edge_perception.supervision.supervisor import Supervision
-from edge_perception.supervision.wire import description_of
 from edge_perception.supervision.wire import specs_of
 from edge_perception.supervision.wire import WorkOrder
 from edge_perception.supervision.worker_process import WorkerLostError
@@ -47,8 +46,8 @@ class SupervisedEngineType(EngineType):
     """
     The engine type of a plugin, whose engines run in a process of their own.
 
-    With another interpreter everything that needs the library of the vendor is asked there, one
-    process for each question; else this process answers it, as ever.
+    With another interpreter all that ``configure`` needs of the vendor's library is asked there,
+    one process for each question; else this process answers it, as ever.
     """
 
     def __init__(self, engine_type: EngineType, supervision: Supervision) -> None:
@@ -61,13 +60,13 @@ class SupervisedEngineType(EngineType):
         """Return what the plugin says."""
         if not self._supervision.python:
             return self._engine_type.precision(options)
-        return str(self._ask('precision', options=options)['value'])
+        return str(self._ask('precision', options)['value'])
 
     def device_key(self, options: Options) -> str:
         """Return what the plugin says."""
         if not self._supervision.python:
             return self._engine_type.device_key(options)
-        return str(self._ask('device_key', options=options)['value'])
+        return str(self._ask('device_key', options)['value'])
 
     def probe(self) -> Availability:
         """Return what the plugin says."""
@@ -81,20 +80,18 @@ class SupervisedEngineType(EngineType):
         return Availability(**{**found, 'devices': tuple(found['devices'])})
 
     def describe(self, artifact: Path) -> ModelDescription:
-        """Return what the plugin says."""
-        if not self._supervision.python:
-            return self._engine_type.describe(artifact)
-        return description_of(self._ask('describe', artifact=artifact))
+        """Return what the plugin says in this process, as for a model without a manifest."""
+        return self._engine_type.describe(artifact)
 
     def create(self, manifest: ModelManifest, artifact: Path, options: Options) -> Engine:
         """Load an artifact in a process of its own."""
         order = WorkOrder(self._engine_type, options, manifest, artifact.absolute())
         return SupervisedEngine(order, self._supervision)
 
-    def _ask(self, call: str, **order: Any) -> dict[str, Any]:
+    def _ask(self, call: str, options: Options | None = None) -> dict[str, Any]:
         python = self._supervision.python
         try:
-            worker = WorkerProcess(WorkOrder(self._engine_type, **order), python)
+            worker = WorkerProcess(WorkOrder(self._engine_type, options), python)
         except OSError as error:
             words = f'engine_python {python} cannot be started: {error.strerror}'
             raise EngineUnavailableError(self.name, reason=words) from error
@@ -225,5 +222,5 @@ class SupervisedEngine(Engine):
                 self._hang_s = max(LEAST_HANG_S, HANG_FACTOR * longest)
             limit = self._hang_s
         if self._frames < WARM_UP_FRAMES:
-            return max(limit, supervisor.start_limit_s)
+            return max(limit, supervisor.start_s)
         return limit

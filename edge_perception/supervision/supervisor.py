@@ -72,6 +72,7 @@ class EngineSupervisor:
     :param lost: how often a process was lost, by why: ``crashed``, ``hung``, ``garbage``,
         ``memory``, ``failing`` or ``start``.
     :param stuck: how many could not be killed.
+    :param start_s: how long loading may take at a restart, and one of the first frames, seconds.
     """
 
     def __init__(self, order: WorkOrder, supervision: Supervision) -> None:
@@ -86,7 +87,7 @@ class EngineSupervisor:
         self._ready_since_s = math.inf
         self._facts: dict[str, Any] | None = None
         self._error: BaseException | None = None
-        self._start_s = START_LIMIT_S
+        self.start_s = START_LIMIT_S
         self._file = _identity(order.artifact)
         # It lives as long as the processes, which end with the thread that started them.
         self._thread = threading.Thread(target=self._run, name='supervisor', daemon=True)
@@ -121,15 +122,10 @@ class EngineSupervisor:
         try:
             if worker is None:
                 raise WorkerLostError('crashed', self._reason)
-            worker.activate(self._inputs, warm_up=False, limit_s=self.start_limit_s)
+            worker.activate(self._inputs, warm_up=False, limit_s=self.start_s)
         except WorkerLostError as error:
             raise self._unavailable(str(error)) from error
         self._active = True
-
-    @property
-    def start_limit_s(self) -> float:
-        """How long loading may take from the second time on, and one of the first frames."""
-        return self._start_s
 
     def worker(self) -> WorkerProcess:
         """
@@ -239,9 +235,9 @@ class EngineSupervisor:
             if self._closing:
                 return
         known = self._facts
-        facts = worker.request('create', limit_s=self._start_s if known else None)
+        facts = worker.request('create', limit_s=self.start_s if known else None)
         if known is None:
-            self._start_s = max(START_LIMIT_S, START_FACTOR * (time.monotonic() - started))
+            self.start_s = max(START_LIMIT_S, START_FACTOR * (time.monotonic() - started))
             self._facts = {name: each for name, each in facts.items() if name != 'sequence'}
         elif any(facts[name] != each for name, each in known.items()) or (
             _identity(self._order.artifact) != self._file
@@ -249,7 +245,7 @@ class EngineSupervisor:
             # Its results would be those of another model.
             raise WorkerLostError('start', 'found another artifact than before')
         elif self._active:
-            worker.activate(self._inputs, warm_up=True, limit_s=self._start_s)
+            worker.activate(self._inputs, warm_up=True, limit_s=self.start_s)
         self._ready_since_s = time.monotonic()
         with self._changed:
             if self._closing:
@@ -284,17 +280,16 @@ class EngineSupervisor:
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Wait until a process is gone; while it is not, no other may touch its device."""
-        worker.leave()
-        if not worker.gone(LEAVE_S if worker.verdict is None else KILL_S):
-            worker.condemn('', '')
-            if not worker.gone(KILL_S):
-                self.stuck += 1
-                with self._changed:
-                    self._state = 'stuck' if self._state == 'restarting' else self._state
-                while not worker.gone(WATCH_S):
-                    pass
-        else:
-            worker.condemn('', '')  # what it started
+        if worker.verdict is None:
+            worker.leave()
+            worker.gone(LEAVE_S)
+        worker.condemn('', '')
+        if not worker.gone(KILL_S):
+            self.stuck += 1
+            with self._changed:
+                self._state = 'stuck' if self._state == 'restarting' else self._state
+            while not worker.gone(WATCH_S):
+                pass
         worker.close()
 
     def _unavailable(self, words: str) -> EngineUnavailableError:

@@ -24,7 +24,6 @@ import numpy as np
 from edge_perception.contract import EngineError
 from edge_perception.contract import EngineType
 from edge_perception.contract import errors
-from edge_perception.contract import ModelDescription
 from edge_perception.contract import ModelManifest
 from edge_perception.contract import OptionError
 from edge_perception.contract import Options
@@ -121,12 +120,6 @@ def specs_of(words: Iterable[Sequence[Any]]) -> tuple[TensorSpec, ...]:
         TensorSpec(name, tuple(shape), np.dtype(dtype), Quantization(*scale) if scale else None)
         for name, shape, dtype, scale in words
     )
-
-
-def description_of(words: dict[str, Any]) -> ModelDescription:
-    """Return what a file says of itself, from JSON."""
-    inputs, outputs = specs_of(words['inputs']), specs_of(words['outputs'])
-    return ModelDescription(inputs=inputs, outputs=outputs, metadata=words['metadata'])
 
 
 def error_as_words(error: BaseException) -> dict[str, Any]:

@@ -81,7 +81,6 @@ class WorkerProcess:
         self.inputs: dict[str, Tensor] = {}
         self._outputs: dict[str, Tensor] = {}
         self._limit_s: float | None = None
-        self.late_replies = 0
         self._memory: mmap.mmap | None = None
         self._sequence = 0
         self._buffer = bytearray(MOST_BYTES)
@@ -196,10 +195,7 @@ class WorkerProcess:
     def condemn(self, kind: str, words: str) -> None:
         """Kill the process, and those that it started, for a reason; does not wait."""
         self.verdict = self.verdict or (kind, words)
-        if self._process.returncode is None:
-            # SIGTERM has no effect on a thread inside of a library.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+        self._kill()
         self.leave()
 
     def gone(self, timeout_s: float) -> bool:
@@ -222,8 +218,16 @@ class WorkerProcess:
         last = f': {last_line(self._tail)}' if self._tail.strip() else ''
         return f'ended{how}{last}'
 
+    def _kill(self) -> None:
+        if self._process.returncode is None:  # else the number may be that of another one
+            # SIGTERM has no effect on a thread inside of a library.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
     def _ended(self) -> WorkerLostError:
-        self.gone(KILL_S / 4)  # what closes its socket is about to end
+        # How it ended is fixed before its socket closes; this is for what it started.
+        self._kill()
+        self.gone(KILL_S / 4)
         return WorkerLostError('crashed', self.ending())
 
     def _exchange(
@@ -240,7 +244,6 @@ class WorkerProcess:
                 self._link.send(packet)
             sequence, answer = self._receive()
             while sequence < self._sequence:
-                self.late_replies += 1
                 if until is not None:
                     self._set_limit(max(until - time.monotonic(), 1e-6))
                 sequence, answer = self._receive()

@@ -36,8 +36,7 @@ def say(packet: bytes) -> None:
     os.write(int(sys.argv[1]), packet)
 
 
-def keep_socket_open() -> None:
-    os.set_inheritable(int(sys.argv[1]), True)
+def leave_a_child() -> None:
     if os.fork() == 0:
         time.sleep(LONG_S)
     os._exit(3)
@@ -56,7 +55,7 @@ FAULTS = {
     'garbage': lambda: say(b'\xffnonsense'),
     'json_garbage': lambda: say(b'{"sequence": "7", "outputs": [[]]}'),
     'future': lambda: say(FRAME.pack(FRAME_MARK, 1 << 40)),
-    'keep_socket_open': keep_socket_open,
+    'leave_a_child': leave_a_child,
     'late': lambda: say(FRAME.pack(FRAME_MARK, 1)),
     'flood': lambda: os.write(2, b'warning\n' * 40_000) and None,
     'leak': lambda: leaked.append(np.ones(200 * MIB, np.uint8)) or None,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import os
 import random
 import signal
+import threading
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from test.supervision.faulty_engine import CODES
 from test.supervision.faulty_engine import MANIFEST
 from test.supervision.test_supervised_engine import make
 
-FAULTS = ('exit', 'segv', 'hang', 'hang_with_gil', 'garbage', 'future')
+FAULTS = ('exit', 'segv', 'hang', 'hang_with_gil', 'garbage', 'future', 'leave_a_child')
 
 
 class EchoDecoder(Decoder):
@@ -54,7 +55,7 @@ def test_frames_in_are_published_or_dropped_and_none_is_stale(tmp_path):
             before = len(rig.delivered)
             while len(rig.delivered) < before + 3:
                 rig.send_each(message(values.randrange(200)))
-            handles.add(len(os.listdir('/proc/self/fd')))
+            handles.add((len(os.listdir('/proc/self/fd')), threading.active_count()))
             move(rig)
         sent = rig.accounts.counts().received
     dropped = rig.dropped()

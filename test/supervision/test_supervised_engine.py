@@ -88,7 +88,7 @@ def engine(artifact):
         ('garbage', 'garbage', 'garbage'),
         ('json_garbage', 'garbage', 'garbage'),
         ('future', 'garbage', 'garbage'),
-        ('keep_socket_open', '', 'answer|ended'),
+        ('leave_a_child', '', 'answer|ended'),
     ],
 )
 def test_a_process_that_fails_costs_frames_and_is_replaced(engine, fault, kind, words):
@@ -130,6 +130,15 @@ def test_errors_are_those_of_the_engine_until_only_a_new_process_may_help(engine
     with pytest.raises(RestartingError, match='3 times in a row'):
         frame(engine, CODES[fault])
     until(lambda: works(engine))
+
+
+def test_the_hang_limit_is_long_at_first_and_then_that_of_the_frames(artifact):
+    with make(artifact, hang_s=0.0) as engine:
+        limits = []
+        for _ in range(4):
+            limits.append(engine._limit_s(engine._supervisor))
+            assert works(engine)
+    assert limits == [30.0, 30.0, 30.0, 1.0]
 
 
 def test_one_that_takes_too_much_memory_is_replaced(engine):
