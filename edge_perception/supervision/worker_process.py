@@ -257,7 +257,10 @@ class WorkerProcess:
         except GARBAGE as error:
             raise WorkerLostError('garbage', 'answered garbage') from error
         if raised is not None:
-            raise raised
+            try:
+                raise raised
+            finally:
+                del raised  # its traceback has this frame: a circle that keeps memory and handles
         return answer
 
     def _set_limit(self, limit_s: float | None) -> None:
