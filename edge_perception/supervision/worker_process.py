@@ -227,7 +227,7 @@ class WorkerProcess:
     def _ended(self) -> WorkerLostError:
         # How it ended is fixed before its socket closes; this is for what it started.
         self._kill()
-        self.gone(KILL_S / 4)
+        self.gone(KILL_S)
         return WorkerLostError('crashed', self.ending())
 
     def _exchange(
