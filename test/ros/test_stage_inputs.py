@@ -122,8 +122,12 @@ def world(tmp_path) -> Iterator[World]:
         return inputs.perception
 
     given: type[Stage] = stage_type('given', run, reads=READS, publishes={'x': 'detections'})
-    with graph(fake_node(tmp_path, stages=[given])) as (node, tester, spinner):
-        yield World(node, tester, spinner, seen)
+    context = graph(fake_node(tmp_path, stages=[given]))
+    made = World(*context.__enter__(), seen)
+    yield made
+    # pytest still has it, and the node may not be held by it when the graph is closed.
+    vars(made).clear()
+    context.__exit__(None, None, None)
 
 
 def test_the_pose_of_the_camera_comes_at_the_stamp_of_the_image(world):

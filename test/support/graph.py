@@ -11,6 +11,7 @@ import gc
 import queue
 import threading
 from typing import Any
+import weakref
 
 from lifecycle_msgs.srv import ChangeState
 from lifecycle_msgs.srv import GetState
@@ -24,6 +25,8 @@ from edge_perception.ros.system import spinning
 PATIENCE_S = 30.0
 ASK_AGAIN_S = 2.0
 POLL_S = 0.005
+# Nodes that were closed and not collected yet.
+LEFT: weakref.WeakSet[Node] = weakref.WeakSet()
 
 
 GOALS = {
@@ -38,10 +41,20 @@ class Spinner(spinning.Spinner):
     """Forgets its nodes at once when it is closed."""
 
     def close(self) -> None:
+        LEFT.update(self._nodes)
         super().close()
-        # A node of rclpy is part of cycles and lives until they are collected; until then the log
-        # of the next node with its name goes out through the publisher of the old one, to nobody.
-        # So nobody may hold it here: no variable, and not `graph`.
+        forget()
+
+
+def forget() -> None:
+    """
+    Collect the nodes that were closed.
+
+    A node of rclpy is part of cycles and lives until they are collected; until then the log of the
+    next node with its name goes out through the publisher of the old one, to nobody. A test that
+    is still at work may hold one, so it is done before each new graph as well.
+    """
+    if LEFT:
         gc.collect()
 
 
@@ -173,6 +186,7 @@ class MatchedPublisher:
 @contextmanager
 def graph(make_node: Callable[[Context], Node]) -> Iterator[tuple[Any, Tester, Spinner]]:
     """Run a node against a tester; yields node, tester and the spinner of the node."""
+    forget()
     spinners = Spinner(), Spinner()
     try:
         node = spinners[0].add(make_node)
