@@ -13,6 +13,10 @@ from edge_perception.bridges.vehicle_state import NotSentError
 _FUTURE_NS = 5_000_000
 
 
+# Beyond what a camera sees of any target; much larger numbers do not fit into the messages.
+_FARTHEST_M = 10_000.0
+
+
 class MeasurementRules:
     """
     Lets a measurement pass that is new, fresh and finite; others make silence.
@@ -28,7 +32,7 @@ class MeasurementRules:
         """
         Take a measurement that has just arrived.
 
-        :raises NotSentError: it is no new one, too old, from the future, or not finite.
+        :raises NotSentError: it is no new one, too old, from the future, or impossible.
         """
         age_ns = now_ns - measurement.stamp_ns
         if age_ns < -_FUTURE_NS:
@@ -49,3 +53,12 @@ class MeasurementRules:
         numbers = (measurement.position, measurement.rotation, measurement.covariance)
         if not all(np.isfinite(each).all() for each in numbers):
             raise NotSentError('it has numbers that are not finite')
+        distance = np.abs(measurement.position).max()
+        if distance > _FARTHEST_M:
+            raise NotSentError(f'it is {distance:.3g} m away, more than {_FARTHEST_M:g} m')
+        variances = np.diag(measurement.covariance)
+        if variances.min() < 0 or variances.max() > _FARTHEST_M**2:
+            raise NotSentError(
+                f'its covariance has {variances.min():.3g} to {variances.max():.3g} on its '
+                f'diagonal, expected 0 to {_FARTHEST_M**2:g}'
+            )

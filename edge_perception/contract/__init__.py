@@ -67,6 +67,8 @@ from edge_perception.contract.manifest import PoseRecipe
 from edge_perception.contract.manifest_file import dump_manifest
 from edge_perception.contract.manifest_file import load_manifest
 from edge_perception.contract.manifest_file import parse_manifest
+from edge_perception.contract.object_poses import Boxes3D
+from edge_perception.contract.object_poses import ObjectPose
 from edge_perception.contract.options import option
 from edge_perception.contract.options import option_specs
 from edge_perception.contract.options import Options
@@ -81,7 +83,6 @@ from edge_perception.contract.stage import Stage
 from edge_perception.contract.stage import STAGE_TASKS
 from edge_perception.contract.stage import StageInputs
 from edge_perception.contract.types import Availability
-from edge_perception.contract.types import Boxes3D
 from edge_perception.contract.types import Classes
 from edge_perception.contract.types import Detections
 from edge_perception.contract.types import Frame
@@ -90,7 +91,6 @@ from edge_perception.contract.types import ImageTransform
 from edge_perception.contract.types import Keypoints
 from edge_perception.contract.types import LabelMap
 from edge_perception.contract.types import ModelDescription
-from edge_perception.contract.types import ObjectPose
 from edge_perception.contract.types import Perception
 from edge_perception.contract.types import Quantization
 from edge_perception.contract.types import Selection

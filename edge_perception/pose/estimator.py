@@ -259,17 +259,16 @@ def _summary(fit: _Fit) -> PoseEstimate:
     best, *others = both_poses(observed, known=fit.pose)
     other = others[0] if others else None
     ambiguous = other is not None and ambiguity(best, other, observed)
-    spread = covariance(best, observed, other if ambiguous else None)
+    pose = _pose(best, observed, other if ambiguous else None)
     alternative: ObjectPose | None = None
-    either: tuple[ObjectPose, ...] = ()
     if other is not None:
-        turned = covariance(other, observed, best if ambiguous else None)
-        alternative = ObjectPose(other.position, quaternion(other.rotation), turned)
+        alternative = _pose(other, observed, best if ambiguous else None)
     if ambiguous:
-        either = tuple(_alone(pose, observed) for pose in (best, *others))
+        alone = tuple(_pose(each, observed, None) for each in (best, *others))
+        pose = replace(pose, alternatives=alone)
     error = float(np.sqrt(np.mean(residuals(best, observed) ** 2)))
     return PoseEstimate(
-        pose=replace(_alone(best, observed), covariance=spread, alternatives=either),
+        pose=pose,
         alternative=alternative,
         ambiguous=ambiguous,
         used=fit.used,
@@ -279,7 +278,7 @@ def _summary(fit: _Fit) -> PoseEstimate:
     )
 
 
-def _alone(pose: Pose, observed: Observations) -> ObjectPose:
-    """Return a pose with the covariance that it has if it is the right one."""
-    alone = covariance(pose, observed, None)
-    return ObjectPose(pose.position, quaternion(pose.rotation), alone)
+def _pose(pose: Pose, observed: Observations, other: Pose | None) -> ObjectPose:
+    """Return a pose with its covariance, which covers another one that is as likely."""
+    spread = covariance(pose, observed, other)
+    return ObjectPose(pose.position, quaternion(pose.rotation), spread)

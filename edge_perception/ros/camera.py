@@ -341,7 +341,7 @@ class Camera:
             waited_ns = self._clock() - self._activated_ns
             if problem and (self.stage_topics.complete(stage) or waited_ns > STAGE_PATIENCE_NS):
                 # Figures stand in parentheses and change; they are said once.
-                words = f'no {stage.name}: {problem}'
+                words = f'{stage.name}: {problem}'
                 self._warnings.say('stage', words, key=words.partition(' (')[0], counted=False)
 
     def _look_at_geometry(self, frame: Frame, frame_id: str) -> None:

@@ -204,6 +204,9 @@ def test_a_lost_link_is_noticed_and_found_again():
         ({'age_ms': -6}, 'in the future'),
         ({'position': (1, np.nan, 3)}, 'not finite'),
         ({'covariance': np.full((6, 6), np.inf)}, 'not finite'),
+        ({'position': (1, 1e300, 3)}, '1e.300 m'),
+        ({'covariance': -np.eye(6)}, '-1'),
+        ({'covariance': 1e80 * np.eye(6)}, '1e.80'),
     ],
 )
 def test_bad_measurements_are_not_sent(given, words):

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
+import subprocess
+import sys
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
@@ -126,3 +128,29 @@ def test_a_clock_with_negative_seconds_does_not_end_the_process(tmp_path):
         assert process.log.count('a callback failed and was skipped') == 1
         assert process.stop() == 0
     spinner.close()
+
+
+def test_a_node_beside_the_perception_node_goes_on_as_well():
+    # In a process of its own: it takes care of signals.
+    code = """
+from rclpy.node import Node
+from rclpy.task import Future
+from edge_perception.ros.system.spinning import run_until_shutdown
+
+class Fails(Node):
+    def __init__(self):
+        super().__init__('fails')
+        self.finished, self.times = Future(), 0
+        self.create_timer(0.01, self.call)
+
+    def call(self):
+        self.times += 1
+        if self.times == 1:
+            raise ValueError('the first call fails')
+        self.finished.set_result(3)
+
+raise SystemExit(run_until_shutdown(Fails, []))
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3, done.stderr
+    assert 'the first call fails' in done.stderr and 'Traceback' not in done.stderr

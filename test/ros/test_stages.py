@@ -177,7 +177,7 @@ def test_an_image_that_cannot_be_read_costs_only_what_needs_it(world):
     here.look(at_s=1)
     assert len(here.detections.get(timeout=PATIENCE_S).detections) == 1
     assert "got 'rvl'" in here.status()[0].message
-    until(lambda: log.get(timeout=PATIENCE_S).msg, lambda words: 'no near: /depth: ' in words)
+    until(lambda: log.get(timeout=PATIENCE_S).msg, lambda words: 'near: /depth: ' in words)
     assert here.near.empty()
 
 

@@ -19,6 +19,8 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 from edge_perception.contract import EdgePerceptionError
+from edge_perception.ros.guard import CallbackGuard
+from edge_perception.ros.guard import spin
 from edge_perception.ros.parameters.unknown_parameters import warn_of_arguments
 from edge_perception.ros.system.end_signals import EndSignals
 
@@ -70,7 +72,7 @@ class Spinner:
 
 def run_until_shutdown(make: Callable[[], Any], arguments: list[str] | None) -> int:
     """
-    Run a node of the simulation as a process, until it has finished or a signal comes.
+    Run a node beside the perception node as a process, until it has finished or a signal comes.
 
     A signal ends it with status 0 at any moment. Thread: the main thread.
 
@@ -84,7 +86,7 @@ def run_until_shutdown(make: Callable[[], Any], arguments: list[str] | None) -> 
     try:
         rclpy.init(args=arguments)
         with signals.interrupting():
-            return _spin_until_finished(make(), arguments)
+            return _spin_until_finished(make(), arguments, signals)
     except EdgePerceptionError as error:
         for code, sentence in error.sentences():
             print(f'error [{code}]: {sentence}', file=sys.stderr)  # noqa: T201
@@ -101,13 +103,14 @@ def run_until_shutdown(make: Callable[[], Any], arguments: list[str] | None) -> 
         rclpy.try_shutdown()
 
 
-def _spin_until_finished(node: Any, arguments: list[str] | None) -> int:
+def _spin_until_finished(node: Any, arguments: list[str] | None, signals: EndSignals) -> int:
     warn_of_arguments(node, arguments)
     finished: Future = getattr(node, 'finished', Future())
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        executor.spin_until_future_complete(finished)
+        guard = CallbackGuard(node.get_logger().error)
+        spin(executor, finished, guard, ending=lambda: signals.came)
     finally:
         node.destroy_node()
         executor.shutdown()
