@@ -198,3 +198,10 @@ def test_a_number_that_never_ends_is_no_weight_in_float16():
 
     assert holds_float16(file(b'\x0a'))
     assert not holds_float16(file(b'\x8a' + b'\x80' * 10 + b'\x00'))
+
+
+def test_fields_without_end_are_not_all_looked_at(monkeypatch):
+    monkeypatch.setattr('edge_perception_onnxruntime.weights.MOST_FIELDS', 100)
+    model = b'\x3a\x04\x2a\x02\x10\x0a'  # a graph with a weight in float16
+    assert holds_float16(b'\x08\x00' * 90 + model)
+    assert not holds_float16(b'\x08\x00' * 110 + model)
