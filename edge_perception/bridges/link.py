@@ -96,30 +96,46 @@ class _Udp(Link):
 
 
 class _Serial(Link):
-    """A serial line without flow control, 8N1."""
+    """A serial line without flow control, 8N1; opened again when it was unplugged."""
 
     def __init__(self, device: str, baud: int) -> None:
         speed = getattr(termios, f'B{baud}', None)
         if speed is None:
             raise OSError(f'{baud} is no speed of serial lines here, expected e.g. 921600')
-        self._line = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        try:
-            tty.setraw(self._line)
-            attributes = termios.tcgetattr(self._line)
-            attributes[4] = attributes[5] = speed
-            termios.tcsetattr(self._line, termios.TCSANOW, attributes)
-        except BaseException:
-            os.close(self._line)
-            raise
+        self._device, self._speed = device, speed
+        self._line: int | None = self._opened()
 
     def send(self, frame: bytes) -> None:
+        if self._line is None:
+            raise OSError(f'{self._device} is unplugged')
         os.write(self._line, frame)
 
     def receive(self) -> bytes:
         try:
-            return os.read(self._line, _CHUNK)
+            if self._line is None:
+                self._line = self._opened()
+            data = os.read(self._line, _CHUNK)
         except BlockingIOError:
             return b''
+        except (OSError, termios.error):
+            data = b''
+        if not data:  # nothing at all, and not only nothing yet
+            self.close()
+        return data
 
     def close(self) -> None:
-        os.close(self._line)
+        if self._line is not None:
+            os.close(self._line)
+            self._line = None
+
+    def _opened(self) -> int:
+        line = os.open(self._device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            tty.setraw(line)
+            attributes = termios.tcgetattr(line)
+            attributes[4] = attributes[5] = self._speed
+            termios.tcsetattr(line, termios.TCSANOW, attributes)
+        except BaseException:
+            os.close(line)
+            raise
+        return line

@@ -288,3 +288,24 @@ def test_two_ends_may_name_each_other():
     finally:
         first.close()
         second.close()
+
+
+def test_a_serial_line_that_was_unplugged_is_opened_again(tmp_path):
+    ours, theirs = os.openpty()
+    line = tmp_path / 'line'
+    line.symlink_to(os.ttyname(theirs))
+    link = open_link(f'serial:{line}:57600')
+    os.close(theirs)
+    os.close(ours)
+    line.unlink()
+    assert link.receive() == link.receive() == b''
+    with pytest.raises(OSError, match='unplugged'):
+        link.send(b'to nobody')
+    ours, theirs = os.openpty()
+    line.symlink_to(os.ttyname(theirs))
+    assert link.receive() == b''
+    link.send(b'to the autopilot')
+    assert os.read(ours, 100) == b'to the autopilot'
+    link.close()
+    os.close(ours)
+    os.close(theirs)
